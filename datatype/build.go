@@ -1,0 +1,92 @@
+package datatype
+
+import (
+	"fmt"
+	"math"
+	"sync"
+)
+
+// minifloat returns the non-negative values of a float with the given exponent
+// and mantissa bits, by code: bias 2^(e−1) − 1, subnormals, and no infinity or
+// NaN, as the OCP formats below 8 bits have it.
+func minifloat(exponent, mantissa int) []float32 {
+	bias := 1<<(exponent-1) - 1
+	vs := make([]float32, 1<<(exponent+mantissa))
+	for c := range vs {
+		e, m := c>>mantissa, c&(1<<mantissa-1)
+		if e == 0 {
+			e = 1
+		} else {
+			m += 1 << mantissa
+		}
+		vs[c] = float32(math.Ldexp(float64(m), e-bias-mantissa))
+	}
+	return vs
+}
+
+// signMagnitude returns the codebook of ±magnitudes, negative zero reading as 0.
+func signMagnitude(name string, magnitudes []float32) Codebook {
+	n := len(magnitudes)
+	vs := make([]float32, 2*n)
+	for c, v := range magnitudes {
+		vs[c] = v
+		if v != 0 {
+			vs[n+c] = -v
+		}
+	}
+	return Codebook{name: name, values: vs}
+}
+
+func plain(magnitudes []float32) func() []Codebook {
+	return sync.OnceValue(func() []Codebook {
+		return []Codebook{signMagnitude("", magnitudes)}
+	})
+}
+
+// specials makes one candidate for each special value, which takes the code of
+// negative zero.
+func specials(magnitudes []float32, values ...float32) func() []Codebook {
+	return sync.OnceValue(func() []Codebook {
+		var cbs []Codebook
+		for _, sv := range values {
+			cb := signMagnitude(fmt.Sprintf("%+g", sv), magnitudes)
+			cb.values[len(magnitudes)] = sv
+			cb.special = sv
+			cbs = append(cbs, cb)
+		}
+		return cbs
+	})
+}
+
+func integers(bits int) func() []Codebook {
+	return sync.OnceValue(func() []Codebook {
+		cb := integer(bits)
+		cb.name = ""
+		return []Codebook{cb}
+	})
+}
+
+// integer returns the symmetric integers ±(2^(bits−1)−1), ascending.
+func integer(bits int) Codebook {
+	q := 1<<(bits-1) - 1
+	return Codebook{name: fmt.Sprintf("int%d", bits), values: ramp(-q, q)}
+}
+
+// asymmetric returns a codebook for each zero-point. All share one table.
+func asymmetric(t Type) []Codebook {
+	n := 1 << t.Bits()
+	all := ramp(-(n - 1), n-1)
+	cbs := make([]Codebook, n)
+	for z := range cbs {
+		cbs[z] = Codebook{typ: t, name: fmt.Sprintf("z=%d", z), values: all[n-1-z : 2*n-1-z]}
+	}
+	return cbs
+}
+
+func ramp(lo, hi int) []float32 {
+	vs := make([]float32, hi-lo+1)
+	for i := range vs {
+		vs[i] = float32(lo + i)
+	}
+	return vs
+}

@@ -1,0 +1,181 @@
+package group
+
+import (
+	"math"
+	"slices"
+
+	"github.com/bitmod-go/bitmod/datatype"
+)
+
+// A class gathers the candidate codebooks that get the same scale, so that one
+// search serves all. The real line of ratios w/Δ is cut at the decision
+// thresholds of all of them into zones; within a zone each codebook has one
+// code.
+type class struct {
+	max float64 // the largest magnitude of the codebooks
+
+	// The zone of a ratio r is found with one look-up: cells[int(r·inv + off)]
+	// has at most one threshold, well inside.
+	inv, off float64
+	cells    []cell
+
+	members []member
+
+	// Of the last group measured.
+	scale Choice
+	zones []uint8
+}
+
+type cell struct {
+	threshold float64 // +Inf if none
+	zone      uint8   // of ratios in the cell up to and including the threshold
+}
+
+// A member is a codebook by zone, in arrays that a byte can't index beyond.
+type member struct {
+	values [256]float64
+	codes  [256]uint8
+	err    float64 // of the last group measured
+}
+
+func newClasses(t datatype.Type, cbs []datatype.Codebook) ([]class, []trial) {
+	var classes []class
+	var books [][]datatype.Codebook // by class
+	trials := make([]trial, len(cbs))
+	for i, cb := range cbs {
+		m := float64(cb.MaxAbs())
+		j := slices.IndexFunc(classes, func(k class) bool {
+			return k.max == m || t.Scale() == datatype.E8M0 // which ignores m
+		})
+		if j < 0 {
+			j = len(classes)
+			classes = append(classes, class{max: m})
+			books = append(books, nil)
+		}
+		trials[i] = trial{class: j, member: len(books[j])}
+		books[j] = append(books[j], cb)
+	}
+	for j := range classes {
+		classes[j].build(books[j])
+	}
+	return classes, trials
+}
+
+func (k *class) build(cbs []datatype.Codebook) {
+	var thresholds []float64
+	for _, cb := range cbs {
+		vs := cb.Values()
+		slices.Sort(vs)
+		vs = slices.Compact(vs)
+		for i := range vs[1:] {
+			thresholds = append(thresholds, (float64(vs[i])+float64(vs[i+1]))/2)
+		}
+	}
+	slices.Sort(thresholds)
+	thresholds = slices.Compact(thresholds)
+
+	k.members = make([]member, len(cbs))
+	for i, cb := range cbs {
+		for z := range len(thresholds) + 1 {
+			// A threshold belongs to the zone below it.
+			r := math.Inf(1)
+			if z < len(thresholds) {
+				r = thresholds[z]
+			}
+			code := cb.Encode(r)
+			k.members[i].codes[z] = code
+			k.members[i].values[z] = float64(cb.Value(code))
+		}
+	}
+	k.grid(thresholds)
+}
+
+// grid chooses the widest cells, and a shift of them, in which no two thresholds
+// fall and none comes near an edge, where the rounding of r·inv + off decides.
+func (k *class) grid(thresholds []float64) {
+	const margin = 1. / 64 // of a cell
+	lo, hi := thresholds[0], thresholds[len(thresholds)-1]
+search:
+	for k.inv = 1. / 16; ; k.inv *= 2 {
+		for shift := range 16 {
+			k.off = 1 + float64(shift)/16 - math.Floor(lo*k.inv)
+			last := -1.
+			fits := true
+			for _, t := range thresholds {
+				c, frac := math.Modf(t*k.inv + k.off)
+				fits = fits && c > last && frac > margin && frac < 1-margin
+				last = c
+			}
+			if fits {
+				break search
+			}
+		}
+	}
+	k.cells = make([]cell, int(hi*k.inv+k.off)+2)
+	z := 0
+	for c := range k.cells {
+		k.cells[c] = cell{threshold: math.Inf(1), zone: uint8(z)}
+		if z < len(thresholds) && int(thresholds[z]*k.inv+k.off) == c {
+			k.cells[c].threshold = thresholds[z]
+			z++
+		}
+	}
+}
+
+// measure finds the scale and the zones of the group w and, if compare is set,
+// the squared error of every member.
+func (k *class) measure(t datatype.Type, w []float64, amax float64, tensorScale float32, compare bool) {
+	k.scale = candidateScale(t, amax, k.max, tensorScale)
+	delta := k.scale.Delta
+	if len(k.zones) < len(w) {
+		k.zones = make([]uint8, len(w))
+	}
+	zones := k.zones[:len(w)]
+	k.classify(zones, w, delta)
+	if !compare {
+		return
+	}
+	ms := k.members
+	for ; len(ms) >= 2; ms = ms[2:] {
+		squaredErrors(&ms[0], &ms[1], zones, w, delta)
+	}
+	if len(ms) == 1 {
+		squaredErrors(&ms[0], &ms[0], zones, w, delta)
+	}
+}
+
+func (k *class) classify(zones []uint8, w []float64, delta float64) {
+	zones = zones[:len(w)]
+	cells, inv, off := k.cells, k.inv, k.off
+	if delta == 0 {
+		c := cells[int(off)]
+		for i := range zones {
+			zones[i] = c.zone + uint8(one(0 > c.threshold))
+		}
+		return
+	}
+	for i, x := range w {
+		r := x / delta
+		c := int(float64(r*inv) + off)
+		if uint(c) >= uint(len(cells)) {
+			c = min(max(c, 0), len(cells)-1)
+		}
+		cell := &cells[c]
+		zones[i] = cell.zone + uint8(one(r > cell.threshold))
+	}
+}
+
+// squaredErrors sets the errors of two members, whose chains of additions the
+// processor overlaps.
+func squaredErrors(a, b *member, zones []uint8, w []float64, delta float64) {
+	zones = zones[:len(w)]
+	var sa, sb float64
+	for i, x := range w {
+		z := zones[i]
+		ea := x - float64(delta*a.values[z])
+		eb := x - float64(delta*b.values[z])
+		sa += float64(ea * ea)
+		sb += float64(eb * eb)
+	}
+	a.err, b.err = sa, sb
+}

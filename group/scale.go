@@ -1,0 +1,60 @@
+package group
+
+import (
+	"math"
+
+	"github.com/bitmod-go/bitmod/datatype"
+)
+
+// candidateScale returns the scale that one candidate codebook gets in a group
+// whose largest magnitude is amax.
+func candidateScale(t datatype.Type, amax, cbMax float64, tensorScale float32) Choice {
+	f := t.Scale()
+	switch f {
+	case datatype.E8M0:
+		// OCP MX v1.0: floor(log2 amax) − emax, where emax = 2 for E2M1.
+		b := f.Floor(amax / 4)
+		if amax == 0 {
+			return Choice{Scale: b}
+		}
+		return Choice{Scale: b, Delta: float64(f.Value(b))}
+	case datatype.E4M3:
+		if tensorScale == 0 {
+			return Choice{}
+		}
+		b := f.Nearest(amax / cbMax / float64(tensorScale))
+		return Choice{Scale: b, Delta: float64(f.Value(b)) * float64(tensorScale)}
+	}
+	return Choice{Delta: amax / cbMax}
+}
+
+// RowScales rounds the scales of a row's groups to 8 bits against one step,
+// step = float32(max Δ / 255) and scales[i] = Δ/step rounded half to even, at
+// most 255, so that a group's scale is scales[i]·step. If the step underflows
+// to 0, all scales are 0. scales must be as long as deltas, which are
+// non-negative and finite. It does not allocate.
+func RowScales(scales []uint8, deltas []float64) (step float32) {
+	var top float64
+	for _, d := range deltas {
+		top = max(top, d)
+	}
+	step = float32(top / 255)
+	for i, d := range deltas {
+		scales[i] = 0
+		if step > 0 {
+			scales[i] = uint8(min(math.RoundToEven(d/float64(step)), 255))
+		}
+	}
+	return step
+}
+
+// TensorScale returns the float32 scale that all groups of a tensor share, for
+// a tensor whose largest magnitude is amax: for types with [datatype.E4M3]
+// scales amax divided by the largest code and by 448, so that the largest group
+// scale is the largest E4M3 number, and 1 for all other types.
+func TensorScale(t datatype.Type, amax float64) float32 {
+	if t.Scale() != datatype.E4M3 {
+		return 1
+	}
+	return float32(amax / float64(t.Codebooks()[0].MaxAbs()) / float64(datatype.E4M3.Value(0x7e)))
+}

@@ -1,0 +1,154 @@
+package group
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/datatype"
+)
+
+// sources are generators of one weight, each of a kind that could tell the fast
+// path from the definition.
+var sources = []struct {
+	name string
+	next func(r *rand.Rand) float64
+}{
+	{"normal", func(r *rand.Rand) float64 { return r.NormFloat64() }},
+	{"heavy tail", func(r *rand.Rand) float64 { return r.NormFloat64() / (1e-3 + math.Abs(r.NormFloat64())) }},
+	{"float32", func(r *rand.Rand) float64 { return float64(float32(r.NormFloat64())) }},
+	{"tied", func(r *rand.Rand) float64 { return float64(r.IntN(65)-32) / 4 }},
+	{"few values", func(r *rand.Rand) float64 { return float64(r.IntN(3) - 1) }},
+	{"sparse", func(r *rand.Rand) float64 { return float64(r.IntN(20)/19) * r.NormFloat64() }},
+	{"positive", func(r *rand.Rand) float64 { return r.ExpFloat64() }},
+	{"negative", func(r *rand.Rand) float64 { return -1 - r.Float64() }},
+	{"subnormal float32", func(r *rand.Rand) float64 { return float64(r.IntN(41)-20) * 0x1p-149 }},
+	{"subnormal float64", func(r *rand.Rand) float64 { return float64(r.IntN(41)-20) * 0x1p-1074 }},
+	{"tiny", func(r *rand.Rand) float64 { return r.NormFloat64() * 1e-307 }},
+	{"huge", func(r *rand.Rand) float64 { return float64(float32(math.MaxFloat32 * (2*r.Float64() - 1))) }},
+	{"mixed", func(r *rand.Rand) float64 { return math.Ldexp(r.NormFloat64(), r.IntN(200)-150) }},
+	{"zero", func(r *rand.Rand) float64 { return 0 }},
+	{"negative zero", func(r *rand.Rand) float64 { return math.Copysign(0, -1) }},
+	{"near thresholds", func(r *rand.Rand) float64 {
+		x := float64(r.IntN(129)-64) / 4
+		for range r.IntN(3) {
+			x = math.Nextafter(x, 100)
+		}
+		for range r.IntN(3) {
+			x = math.Nextafter(x, -100)
+		}
+		return x
+	}},
+}
+
+func check(t *testing.T, s *Selector, w []float64, tensorScale float32) {
+	t.Helper()
+	got, want := make([]uint8, len(w)), make([]uint8, len(w))
+	c, err := s.Select(got, w, tensorScale)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := Reference(s.typ, want, w, tensorScale)
+	if c != d || !slices.Equal(got, want) {
+		t.Fatalf("%v of %v (tensor scale %g)\ngot  %+v %v\nwant %+v %v", s.typ, w, tensorScale, c, got, d, want)
+	}
+}
+
+func TestSelectEqualsReference(t *testing.T) {
+	for _, typ := range datatype.Types() {
+		s, err := NewSelector(typ)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rounds := 40
+		if typ.Bits() > 5 {
+			rounds = 6 // the reference tries hundreds of values
+		}
+		for _, src := range sources {
+			t.Run(fmt.Sprintf("%v/%s", typ, src.name), func(t *testing.T) {
+				r := rand.New(rand.NewPCG(1, uint64(typ)))
+				for range rounds {
+					w := make([]float64, 1+r.IntN(200))
+					var amax float64
+					for i := range w {
+						w[i] = src.next(r)
+						if math.Abs(w[i]) > math.MaxFloat32 {
+							w[i] = 0
+						}
+						amax = max(amax, math.Abs(w[i]))
+					}
+					check(t, s, w, TensorScale(typ, amax*(1+10*r.Float64())))
+					check(t, s, w, TensorScale(typ, amax))
+				}
+			})
+		}
+	}
+}
+
+// TestSelectAtThresholds puts weights on every decision threshold of every
+// candidate, and one unit in the last place to either side, in a group whose
+// scale is 1 for that candidate.
+func TestSelectAtThresholds(t *testing.T) {
+	for _, typ := range datatype.Types() {
+		s, err := NewSelector(typ)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cbs := typ.Codebooks()
+		if typ.Asymmetric() {
+			cbs = []datatype.Codebook{cbs[0], cbs[len(cbs)/2], cbs[len(cbs)-1]}
+		}
+		for _, cb := range cbs {
+			vs := cb.Values()
+			slices.Sort(vs)
+			w := []float64{float64(vs[0]), float64(vs[len(vs)-1]), float64(cb.MaxAbs())}
+			for i := range vs[1:] {
+				m := (float64(vs[i]) + float64(vs[i+1])) / 2
+				w = append(w, m, math.Nextafter(m, 1e9), math.Nextafter(m, -1e9))
+			}
+			for _, scale := range []float64{1, 1. / 3, 0x1p-100, 1e30} {
+				v := slices.Clone(w)
+				for i := range v {
+					v[i] *= scale
+				}
+				check(t, s, v, TensorScale(typ, float64(cb.MaxAbs())*scale))
+				v[2] = -v[2]
+				check(t, s, v, TensorScale(typ, float64(cb.MaxAbs())*scale))
+			}
+		}
+	}
+}
+
+func BenchmarkSelect(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	w := make([]float64, 128)
+	for i := range w {
+		w[i] = float64(float32(r.NormFloat64()))
+	}
+	codes := make([]uint8, len(w))
+	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.BitMoD3, datatype.Int4, datatype.Int4Asym, datatype.ANT4, datatype.NF4, datatype.NVFP4RaZeR, datatype.Int8} {
+		b.Run(fmt.Sprintf("type=%v/impl=fast", typ), func(b *testing.B) {
+			s, err := NewSelector(typ)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Select(codes, w, 1e-3)
+			}
+			report(b, len(w))
+		})
+		b.Run(fmt.Sprintf("type=%v/impl=reference", typ), func(b *testing.B) {
+			for b.Loop() {
+				Reference(typ, codes, w, 1e-3)
+			}
+			report(b, len(w))
+		})
+	}
+}
+
+func report(b *testing.B, n int) {
+	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mweights/s")
+}

@@ -1,0 +1,148 @@
+package group
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/bitmod-go/bitmod/datatype"
+)
+
+// A Choice is what selection decides for a group besides its codes.
+type Choice struct {
+	// Codebook is the index of the codebook among the candidates of the type.
+	Codebook int
+	// Delta is the scale with which the codes were chosen.
+	Delta float64
+	// Scale is the stored 8-bit scale, for types whose format is not
+	// [datatype.RowStep]; those get theirs from [RowScales].
+	Scale uint8
+}
+
+// ErrNotFinite is matched by the error for a weight that is NaN or infinite, or
+// beyond the range of float32.
+var ErrNotFinite = errors.New("not a finite float32 number")
+
+// A WeightError is the error for a weight that can't be quantized. It matches
+// [ErrNotFinite].
+type WeightError struct {
+	Index int     // of the weight in its group
+	Value float64 // the weight
+}
+
+func (e *WeightError) Error() string {
+	return fmt.Sprintf("group: weight %d is %v, %v", e.Index, e.Value, ErrNotFinite)
+}
+
+// Unwrap returns ErrNotFinite.
+func (e *WeightError) Unwrap() error { return ErrNotFinite }
+
+// A Selector quantizes groups of one type. It holds the type's tables and
+// scratch memory of a few bytes a weight: use one per goroutine.
+type Selector struct {
+	typ     datatype.Type
+	top     int     // the largest code of an integer type, 0 for others
+	classes []class // the candidates of the others, gathered by scale
+	trials  []trial // where in classes a candidate is
+}
+
+type trial struct{ class, member int }
+
+// NewSelector returns a Selector for t, which costs some microseconds. The
+// error wraps [datatype.ErrUnknown] and is for a t that is not valid.
+func NewSelector(t datatype.Type) (*Selector, error) {
+	if !t.Valid() {
+		return nil, fmt.Errorf("group: %w: %v", datatype.ErrUnknown, t)
+	}
+	s := &Selector{typ: t}
+	cbs := t.Codebooks()
+	if t.Asymmetric() || t >= datatype.Int2 && t <= datatype.Int8 {
+		s.top = cbs[0].Len() - 1
+		return s, nil
+	}
+	s.classes, s.trials = newClasses(t, cbs)
+	return s, nil
+}
+
+// Select quantizes the group w and writes a code for each weight. tensorScale
+// is what [TensorScale] gives for the tensor; only types with E4M3 scales look
+// at it. It allocates only for a group that is longer than any before.
+//
+// The error, a *[WeightError], is for a weight that is not finite or beyond
+// float32. Select panics if codes is shorter than w.
+func (s *Selector) Select(codes []uint8, w []float64, tensorScale float32) (Choice, error) {
+	codes = codes[:len(w)]
+	var lo, hi float64
+	for i, x := range w {
+		if !(math.Abs(x) <= math.MaxFloat32) {
+			return Choice{}, &WeightError{Index: i, Value: x}
+		}
+		lo, hi = min(lo, x), max(hi, x)
+	}
+	if s.top > 0 {
+		return s.selectInteger(codes, w, lo, hi), nil
+	}
+	compare := len(s.trials) > 1
+	for i := range s.classes {
+		s.classes[i].measure(s.typ, w, max(hi, -lo), tensorScale, compare)
+	}
+	var best trial
+	bestError := math.Inf(1)
+	var choice Choice
+	for i, t := range s.trials {
+		k := &s.classes[t.class]
+		if e := k.members[t.member].err; e < bestError || i == 0 {
+			best, bestError = t, e
+			choice = k.scale
+			choice.Codebook = i
+		}
+	}
+	k := &s.classes[best.class]
+	table := &k.members[best.member].codes
+	for i, z := range k.zones[:len(w)] {
+		codes[i] = table[z]
+	}
+	return choice, nil
+}
+
+// selectInteger is Select for types whose values are code − zero-point.
+func (s *Selector) selectInteger(codes []uint8, w []float64, lo, hi float64) Choice {
+	top := float64(s.top)
+	var c Choice
+	zero := s.top / 2
+	if s.typ.Asymmetric() {
+		zero = 0
+		if c.Delta = (hi - lo) / top; c.Delta > 0 {
+			zero = int(min(math.RoundToEven(-lo/c.Delta), top))
+		}
+		c.Codebook = zero
+	} else {
+		c.Delta = max(hi, -lo) / (top / 2)
+	}
+	if c.Delta == 0 {
+		for i := range codes {
+			codes[i] = uint8(zero)
+		}
+		return c
+	}
+	// A ratio in [n, n+1) has the threshold n + 1/2. The shift keeps it positive,
+	// so that truncation is floor; where the sum rounds up to the next integer
+	// that one's threshold gives the same answer.
+	const shift = 1 << 10
+	for i, x := range w {
+		r := x / c.Delta
+		n := int(r+shift) - shift
+		n += one(r > float64(n)+.5)
+		codes[i] = uint8(min(max(n+zero, 0), s.top))
+	}
+	return c
+}
+
+// one returns 1 for true, without a branch.
+func one(b bool) int {
+	var n int
+	if b {
+		n = 1
+	}
+	return n
+}
