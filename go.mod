@@ -3,7 +3,7 @@ module github.com/bitmod-go/bitmod
 go 1.26
 
 require (
-	github.com/google/go-cmp v0.7.0 // indirect
-	github.com/x448/float16 v0.8.4 // indirect
-	gonum.org/v1/gonum v0.17.0 // indirect
+	github.com/google/go-cmp v0.7.0
+	github.com/x448/float16 v0.8.4
+	gonum.org/v1/gonum v0.17.0
 )

@@ -20,8 +20,11 @@ type Choice struct {
 }
 
 // ErrNotFinite is matched by the error for a weight that is NaN or infinite, or
-// beyond the range of float32.
-var ErrNotFinite = errors.New("not a finite float32 number")
+// beyond the range of float32; ErrShape by that for a length that doesn't fit.
+var (
+	ErrNotFinite = errors.New("not a finite float32 number")
+	ErrShape     = errors.New("wrong shape")
+)
 
 // A WeightError is the error for a weight that can't be quantized. It matches
 // [ErrNotFinite].
@@ -68,9 +71,12 @@ func NewSelector(t datatype.Type) (*Selector, error) {
 // is what [TensorScale] gives for the tensor; only types with E4M3 scales look
 // at it. It allocates only for a group that is longer than any before.
 //
-// The error, a *[WeightError], is for a weight that is not finite or beyond
-// float32. Select panics if codes is shorter than w.
+// The error is a *[WeightError] for a weight that is not finite or beyond
+// float32, and matches [ErrShape] if codes is shorter than w.
 func (s *Selector) Select(codes []uint8, w []float64, tensorScale float32) (Choice, error) {
+	if len(codes) < len(w) {
+		return Choice{}, fmt.Errorf("group: %w: len(codes) is %d, want at least %d (weights)", ErrShape, len(codes), len(w))
+	}
 	codes = codes[:len(w)]
 	var lo, hi float64
 	for i, x := range w {

@@ -1,0 +1,91 @@
+// Package quant quantizes weights to 2…8 bits and holds them packed.
+//
+//	m, err := quant.Group(weights, cols, quant.Config{}) // bitmod4, groups of 128
+//
+// weights is a row-major rows × cols matrix: a row is an output channel, a
+// column an input channel. Each row is cut into groups of consecutive columns
+// that share a scale and a codebook; see package group for how they are chosen.
+// The [Matrix] is what package kernel multiplies by, without another copy.
+//
+// # A weight from a Matrix
+//
+// The weight at (row, col) is, with g = col / GroupSize,
+//
+//	float32(q·k) · s
+//
+// rounded to float32 at the marked places and nowhere else, where
+//
+//	q  is the value of the code in the group's codebook:
+//	   Type().Codebooks()[selector].Value(code)
+//	k  is Type().Scale().Value(scale byte): 0…255 for most types
+//	s  is the row's float32 step; for NVFP4 types one float32 for the tensor,
+//	   and 1 for MX types
+//
+// # Storage
+//
+// [Matrix.Storage] gives the parts. Nothing is shared between rows, so that the
+// parts of a block of rows are consecutive bytes.
+//
+//	RowScales   float32 per row (RowStep), one (E4M3) or none (E8M0)
+//	Scales      a byte per group:  row 0: g0 g1 g2 …   row 1: g0 g1 g2 …
+//	Selectors   Type().SelectorBits() = b bits per group, 0, 1, 2, 4 or 8; a
+//	            row takes ceil(groups·b/8) bytes, group g bits (g·b)%8 … +b−1 of
+//	            byte g·b/8 of its row; bits left over are 0
+//	Codes       RowBytes per row, as follows
+//
+// # Codes of a row
+//
+// Codes are stored so that whole vectors of consecutive columns come out of a
+// vector load with shifts alone. S strips of columns are laid over one another,
+// where S is the least number of codes that fill whole bytes, N:
+//
+//	bits  2  3  4  5  6  7  8
+//	S     4  8  2  8  4  8  1
+//	N     1  3  1  5  3  7  1
+//
+// A row is a sequence of chunks. While n columns are left, the next chunk has
+// height h = 64 if n ≥ 64·S, else 32 if n ≥ 32·S, else 16 if n ≥ 16·S, else
+// ceil(n/S), and takes the next min(n, S·h) columns. A chunk is N·h bytes. Strip
+// s of the chunk holds its columns s·h … s·h+h−1, one at each position p in 0…h−1
+// (columns beyond the last are code 0), and the S codes at position p,
+// c0 … c(S−1), are in the N bytes at p, h+p, 2h+p, …, called B0, B1, …:
+//
+//	         bit  7   6   5   4   3   2   1   0
+//	2 bits   B0  [  c3  ][  c2  ][  c1  ][  c0  ]
+//
+//	4 bits   B0  [      c1      ][      c0      ]
+//
+//	8 bits   B0  [              c0              ]
+//
+//	3 bits   B0  [c6 1,0][    c1    ][    c0    ]   c6 1,0: bits 1 and 0 of c6
+//	         B1  [c7 1,0][    c3    ][    c2    ]
+//	         B2  [c7][c6][    c5    ][    c4    ]   c7, c6: bit 2 of each
+//
+//	5 bits   B0  [  c1 3…0      ][  c0 3…0      ]   B1: c3 c2, B2: c5 c4, B3: c7 c6
+//	         B4  [c7][c6][c5][c4][c3][c2][c1][c0]   bit 4 of each
+//
+//	6 bits   B0  [  c1 3…0      ][  c0 3…0      ]   B1: c3 c2
+//	         B2  [c3 5,4][c2 5,4][c1 5,4][c0 5,4]
+//
+//	7 bits   B0  [  c1 3…0      ][  c0 3…0      ]   B1: c3 c2, B2: c5 c4, B3: c7 c6
+//	         B4  [c3 5,4][c2 5,4][c1 5,4][c0 5,4]   B5: c7 … c4
+//	         B6  [c7][c6][c5][c4][c3][c2][c1][c0]   bit 6 of each
+//
+// The layout of codes does not depend on the group size.
+//
+// # Binary form
+//
+// [Matrix.AppendBinary] writes, all little-endian:
+//
+//	offset  size
+//	0       8     "BITMOD\r\n"
+//	8       4     version, 1
+//	12      4     group size
+//	16      16    name of the type, padded with zero bytes
+//	32      8     rows
+//	40      8     columns
+//	48            RowScales, Scales, Selectors, Codes, with no padding
+//	end−4   4     CRC-32C (Castagnoli) of all bytes before it
+//
+// Every byte string has at most one matrix, and every matrix one byte string.
+package quant

@@ -1,0 +1,191 @@
+package quant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/group"
+	"github.com/bitmod-go/bitmod/internal/pack"
+	"github.com/x448/float16"
+)
+
+// Group quantizes w, a row-major matrix with cols columns; for a single row cols
+// is len(w). It only reads w.
+//
+// The error matches ErrShape if len(w) is 0 or not a multiple of cols or the
+// group size is below 8, [datatype.ErrUnknown] if the type is not valid, and
+// ErrNotFinite, with row and column of the first such weight, if w has a NaN, an
+// infinity or a float64 beyond float32, or is so near to the end of float32 that
+// a dequantized weight would not be finite.
+//
+// Besides the matrix itself it allocates some 20 bytes per column for each
+// worker.
+func Group[T Weight](w []T, cols int, c Config) (*Matrix, error) {
+	return GroupContext(context.Background(), w, cols, c)
+}
+
+// GroupContext is [Group] with a context: once ctx is done, it stops after the
+// rows that are under way and returns an error that wraps [context.Cause].
+func GroupContext[T Weight](ctx context.Context, w []T, cols int, c Config) (*Matrix, error) {
+	c, err := c.resolve()
+	if err != nil {
+		return nil, err
+	}
+	if cols < 1 {
+		return nil, shapeError("cols", cols, "at least 1")
+	}
+	if len(w) == 0 || len(w)%cols != 0 {
+		return nil, shapeError("len(w)", len(w), "a positive multiple of %d (columns)", cols)
+	}
+	l, err := newLayout(c, len(w)/cols, cols)
+	if err != nil {
+		return nil, err
+	}
+	m := newMatrix(l)
+	weights := any(w)
+	tensorScale := float32(1)
+	if c.Type.Scale() == datatype.E4M3 {
+		amax, err := maxAbs(ctx, weights, l, c.Workers)
+		if err != nil {
+			return nil, err
+		}
+		tensorScale = group.TensorScale(c.Type, amax)
+		m.storage.RowScales[0] = tensorScale
+	}
+	err = forRows(ctx, l.rows, cols, c.Workers, func() (func(row int) error, error) {
+		q, err := newRowQuantizer(weights, m, tensorScale)
+		if err != nil {
+			return nil, err
+		}
+		return q.quantize, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// A rowQuantizer has the memory to quantize one row at a time.
+type rowQuantizer struct {
+	w           any // []T, the whole tensor
+	m           *Matrix
+	tensorScale float32
+	selector    *group.Selector
+	wide        []float64 // a group's weights
+	codes       []uint8   // the row's
+	deltas      []float64 // by group
+}
+
+func newRowQuantizer(w any, m *Matrix, tensorScale float32) (*rowQuantizer, error) {
+	s, err := group.NewSelector(m.typ)
+	if err != nil {
+		return nil, err
+	}
+	return &rowQuantizer{
+		w: w, m: m, tensorScale: tensorScale, selector: s,
+		wide:   make([]float64, min(m.groupSize, m.cols)),
+		codes:  make([]uint8, m.cols),
+		deltas: make([]float64, m.groups),
+	}, nil
+}
+
+func (q *rowQuantizer) quantize(row int) error {
+	m := q.m
+	scales := m.storage.Scales[row*m.groups : (row+1)*m.groups]
+	selectors := m.storage.Selectors[row*m.selectorBytes : (row+1)*m.selectorBytes]
+	selectorBits := m.typ.SelectorBits()
+	for g := range m.groups {
+		lo, hi := g*m.groupSize, min((g+1)*m.groupSize, m.cols)
+		wide := q.wide[:hi-lo]
+		widen(wide, q.w, row*m.cols+lo)
+		c, err := q.selector.Select(q.codes[lo:hi], wide, q.tensorScale)
+		if err != nil {
+			var bad *group.WeightError
+			if errors.As(err, &bad) {
+				err = &WeightError{Row: row, Col: lo + bad.Index, Value: bad.Value}
+			}
+			return err
+		}
+		scales[g] = c.Scale
+		q.deltas[g] = c.Delta
+		if selectorBits > 0 {
+			at := g * selectorBits
+			selectors[at/8] |= uint8(c.Codebook << (at % 8))
+		}
+	}
+	if m.typ.Scale() == datatype.RowStep {
+		m.storage.RowScales[row] = group.RowScales(scales, q.deltas)
+	}
+	pack.Row(m.codeRow(row), q.codes, m.typ.Bits())
+	return q.checkRange(row)
+}
+
+// checkRange looks for dequantized weights that overflow, which rounding can
+// cause within the last percent below the largest float32.
+func (q *rowQuantizer) checkRange(row int) error {
+	m := q.m
+	for g := range m.groups {
+		if m.Scale(row, g) < 0x1p110 {
+			continue
+		}
+		lo, hi := g*m.groupSize, min((g+1)*m.groupSize, m.cols)
+		cb, k, s := m.codebooks[m.selector(row, g)], m.groupScale(row, g), m.RowScale(row)
+		for col := lo; col < hi; col++ {
+			if v := float32(cb.Value(q.codes[col])*k) * s; math.IsInf(float64(v), 0) {
+				var x [1]float64
+				widen(x[:], q.w, row*m.cols+col)
+				return &WeightError{Row: row, Col: col, Value: x[0]}
+			}
+		}
+	}
+	return nil
+}
+
+// maxAbs returns the largest magnitude in w.
+func maxAbs(ctx context.Context, w any, l layout, workers int) (float64, error) {
+	byRow := make([]float64, l.rows)
+	err := forRows(ctx, l.rows, l.cols, workers, func() (func(row int) error, error) {
+		wide := make([]float64, min(l.cols, 1024))
+		return func(row int) error {
+			for lo := 0; lo < l.cols; lo += len(wide) {
+				part := wide[:min(len(wide), l.cols-lo)]
+				widen(part, w, row*l.cols+lo)
+				for i, x := range part {
+					if !(math.Abs(x) <= math.MaxFloat32) {
+						return &WeightError{Row: row, Col: lo + i, Value: x}
+					}
+					byRow[row] = max(byRow[row], math.Abs(x))
+				}
+			}
+			return nil
+		}, nil
+	})
+	var amax float64
+	for _, a := range byRow {
+		amax = max(amax, a)
+	}
+	return amax, err
+}
+
+// widen converts len(dst) elements of w, a slice of a Weight type, starting at
+// index at, to float64, which is exact. Taking w as one interface value for the
+// whole tensor spares an allocation per call.
+func widen(dst []float64, w any, at int) {
+	switch w := w.(type) {
+	case []float32:
+		for i, x := range w[at : at+len(dst)] {
+			dst[i] = float64(x)
+		}
+	case []float64:
+		copy(dst, w[at:])
+	case []float16.Float16:
+		for i, x := range w[at : at+len(dst)] {
+			dst[i] = float64(x.Float32())
+		}
+	default:
+		panic(fmt.Sprintf("quant: weights are %T", w)) // excluded by Weight
+	}
+}

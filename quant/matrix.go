@@ -1,0 +1,218 @@
+package quant
+
+import (
+	"math"
+	"math/bits"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/pack"
+)
+
+// A Matrix is a quantized rows × cols matrix of weights. It is immutable and
+// safe for concurrent use. Matrices are made by [Group], [New] and
+// [Matrix.UnmarshalBinary]; the zero Matrix has no rows.
+type Matrix struct {
+	layout
+	codebooks []datatype.Codebook
+	storage   Storage
+}
+
+// Storage is the memory of a [Matrix], laid out as the package documentation
+// draws it.
+type Storage struct {
+	RowScales []float32
+	Scales    []byte
+	Selectors []byte
+	Codes     []byte
+}
+
+// layout is the shape of a matrix and what follows from it.
+type layout struct {
+	typ           datatype.Type
+	groupSize     int
+	rows, cols    int
+	groups        int // per row
+	rowBytes      int // of codes
+	selectorBytes int // per row
+	rowScales     int
+}
+
+// newLayout checks a shape. It rejects matrices of which any part would not fit
+// an int.
+func newLayout(c Config, rows, cols int) (layout, error) {
+	if cols < 1 {
+		return layout{}, shapeError("cols", cols, "at least 1")
+	}
+	if rows < 1 {
+		return layout{}, shapeError("rows", rows, "at least 1")
+	}
+	// A weight takes at most two bytes with all that belongs to it, and what a
+	// row takes besides is less than 64.
+	const most = math.MaxInt / 4
+	hi, n := bits.Mul64(uint64(rows), uint64(cols))
+	if hi != 0 || n > most || uint64(rows) > most/64 {
+		return layout{}, shapeError("cols", cols, "fewer, with %d rows", rows)
+	}
+	l := layout{typ: c.Type, groupSize: c.GroupSize, rows: rows, cols: cols}
+	l.groups = (cols-1)/c.GroupSize + 1
+	l.rowBytes = pack.RowBytes(cols, c.Type.Bits())
+	l.selectorBytes = (l.groups*c.Type.SelectorBits() + 7) / 8
+	switch c.Type.Scale() {
+	case datatype.RowStep:
+		l.rowScales = rows
+	case datatype.E4M3:
+		l.rowScales = 1
+	}
+	return l, nil
+}
+
+func newMatrix(l layout) *Matrix {
+	return &Matrix{layout: l, codebooks: l.typ.Codebooks(), storage: Storage{
+		RowScales: make([]float32, l.rowScales),
+		Scales:    make([]byte, l.rows*l.groups),
+		Selectors: make([]byte, l.rows*l.selectorBytes),
+		Codes:     make([]byte, l.rows*l.rowBytes),
+	}}
+}
+
+// New makes a Matrix of its parts, without copying them: they must not be
+// written to afterwards. Everything is checked, which takes a pass over the
+// memory: lengths (ErrShape), and that every scale, selector and code stands for
+// something (ErrFormat, with the offset within the part). A group size of 0 is
+// the type's own.
+func New(t datatype.Type, groupSize, rows, cols int, s Storage) (*Matrix, error) {
+	c, err := Config{Type: t, GroupSize: groupSize}.resolve()
+	if err != nil {
+		return nil, err
+	}
+	l, err := newLayout(c, rows, cols)
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range []struct {
+		name      string
+		got, want int
+	}{
+		{"len(RowScales)", len(s.RowScales), l.rowScales},
+		{"len(Scales)", len(s.Scales), rows * l.groups},
+		{"len(Selectors)", len(s.Selectors), rows * l.selectorBytes},
+		{"len(Codes)", len(s.Codes), rows * l.rowBytes},
+	} {
+		if part.got != part.want {
+			return nil, shapeError(part.name, part.got, "%d", part.want)
+		}
+	}
+	m := &Matrix{layout: l, codebooks: t.Codebooks(), storage: s}
+	if part, offset, reason := m.validate(); reason != "" {
+		return nil, &FormatError{Offset: int64(offset), Reason: partNames[part] + ": " + reason}
+	}
+	return m, nil
+}
+
+// Rows returns the number of rows: output channels.
+func (m *Matrix) Rows() int { return m.rows }
+
+// Cols returns the number of columns: input channels.
+func (m *Matrix) Cols() int { return m.cols }
+
+// GroupSize returns the number of columns that share a scale; the last group of
+// a row may have fewer.
+func (m *Matrix) GroupSize() int { return m.groupSize }
+
+// Groups returns the number of groups in a row.
+func (m *Matrix) Groups() int { return m.groups }
+
+// Type returns the data type.
+func (m *Matrix) Type() datatype.Type { return m.typ }
+
+// Bytes returns all that is kept in memory for the weights: codes, selectors,
+// and scales of both levels.
+func (m *Matrix) Bytes() int {
+	s := &m.storage
+	return 4*len(s.RowScales) + len(s.Scales) + len(s.Selectors) + len(s.Codes)
+}
+
+// BitsPerWeight returns 8·Bytes/(rows·cols), and 0 for the zero Matrix.
+func (m *Matrix) BitsPerWeight() float64 {
+	if m.rows == 0 {
+		return 0
+	}
+	return 8 * float64(m.Bytes()) / (float64(m.rows) * float64(m.cols))
+}
+
+// Storage returns the memory of the matrix itself, for code that reads the
+// packed form: a kernel, a file format, a transfer to a device. It must not be
+// written to.
+func (m *Matrix) Storage() Storage { return m.storage }
+
+// Codebook returns the codebook of a group, and the empty codebook for a row or
+// group that isn't there.
+func (m *Matrix) Codebook(row, group int) datatype.Codebook {
+	if !m.has(row, group) {
+		return datatype.Codebook{}
+	}
+	return m.codebooks[m.selector(row, group)]
+}
+
+// Selector returns the index of a group's codebook in Type().Codebooks(), and
+// −1 for a row or group that isn't there.
+func (m *Matrix) Selector(row, group int) int {
+	if !m.has(row, group) {
+		return -1
+	}
+	return m.selector(row, group)
+}
+
+// Scale returns the scale of a group, k·s, by which the values of its codebook
+// are multiplied, and NaN for a row or group that isn't there.
+func (m *Matrix) Scale(row, group int) float32 {
+	if !m.has(row, group) {
+		return float32(math.NaN())
+	}
+	return m.groupScale(row, group) * m.RowScale(row)
+}
+
+// ScaleCode returns the 8-bit scale of a group as it is stored, k for most
+// types, and 0 for a row or group that isn't there.
+func (m *Matrix) ScaleCode(row, group int) uint8 {
+	if !m.has(row, group) {
+		return 0
+	}
+	return m.storage.Scales[row*m.groups+group]
+}
+
+// RowScale returns the float32 that all scales of a row are multiples of, s; the
+// tensor's for NVFP4 types, 1 for MX types, and NaN for a row that isn't there.
+func (m *Matrix) RowScale(row int) float32 {
+	switch {
+	case uint(row) >= uint(m.rows):
+		return float32(math.NaN())
+	case m.rowScales == 0:
+		return 1
+	case m.rowScales == 1:
+		return m.storage.RowScales[0]
+	}
+	return m.storage.RowScales[row]
+}
+
+func (m *Matrix) has(row, group int) bool {
+	return uint(row) < uint(m.rows) && uint(group) < uint(m.groups)
+}
+
+func (m *Matrix) groupScale(row, group int) float32 {
+	return m.typ.Scale().Value(m.storage.Scales[row*m.groups+group])
+}
+
+func (m *Matrix) selector(row, group int) int {
+	b := m.typ.SelectorBits()
+	if b == 0 {
+		return 0
+	}
+	at := group * b
+	return int(m.storage.Selectors[row*m.selectorBytes+at/8]) >> (at % 8) & (1<<b - 1)
+}
+
+// codeRow returns the packed codes of a row.
+func (m *Matrix) codeRow(row int) []byte {
+	return m.storage.Codes[row*m.rowBytes : (row+1)*m.rowBytes]
+}
