@@ -38,11 +38,12 @@ func (c Codebook) Name() string {
 func (c Codebook) String() string {
 	var b strings.Builder
 	b.WriteString(c.Name())
-	sep := byte('{')
-	for _, v := range c.values {
-		b.WriteByte(sep)
+	b.WriteByte('{')
+	for i, v := range c.values {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
 		fmt.Fprintf(&b, "%g", v)
-		sep = ' '
 	}
 	b.WriteByte('}')
 	return b.String()
