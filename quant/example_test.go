@@ -1,0 +1,103 @@
+package quant_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// exampleWeights are normal, with an outlier now and then, as trained ones are.
+func exampleWeights(rows, cols int) []float32 {
+	r := rand.New(rand.NewPCG(1, 2))
+	w := make([]float32, rows*cols)
+	for i := range w {
+		w[i] = float32(0.02 * r.NormFloat64())
+		if r.IntN(200) == 0 {
+			w[i] *= 4
+		}
+	}
+	return w
+}
+
+// Quantize a slice, and look at what became of it.
+func ExampleGroup() {
+	weights := exampleWeights(256, 1024)
+	m, err := quant.Group(weights, 1024, quant.Config{}) // bitmod4, groups of 128
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(m)
+
+	row := make([]float32, m.Cols())
+	if err := m.DequantizeRow(row, 17); err != nil {
+		panic(err)
+	}
+	fmt.Printf("%.4f became %.4f\n", weights[17*1024+3], row[3])
+	// Output:
+	// 256×1024 bitmod4, group 128, 4.109 bits/weight
+	// 0.0285 became 0.0260
+}
+
+// Compare types on your own weights.
+func ExampleMeasure() {
+	weights := exampleWeights(256, 1024)
+	for _, typ := range []datatype.Type{datatype.BitMoD3, datatype.Int3Asym, datatype.BitMoD4, datatype.Int4Asym} {
+		m, err := quant.Group(weights, 1024, quant.Config{Type: typ})
+		if err != nil {
+			panic(err)
+		}
+		e, err := quant.Measure(weights, m, nil)
+		if err != nil {
+			panic(err)
+		}
+		fmt.Printf("%-9v %.2f bits, SQNR %.1f dB, largest error %.4f\n", typ, m.BitsPerWeight(), e.SQNR(), e.MaxError)
+	}
+	// Output:
+	// bitmod3   3.11 bits, SQNR 13.3 dB, largest error 0.0439
+	// int3_asym 3.12 bits, SQNR 12.2 dB, largest error 0.0242
+	// bitmod4   4.11 bits, SQNR 19.8 dB, largest error 0.0226
+	// int4_asym 4.12 bits, SQNR 18.8 dB, largest error 0.0113
+}
+
+// Save a matrix and load it.
+func ExampleMatrix_AppendBinary() {
+	m, err := quant.Group(exampleWeights(4, 128), 128, quant.Config{Type: datatype.BitMoD3})
+	if err != nil {
+		panic(err)
+	}
+	data, err := m.AppendBinary(nil)
+	if err != nil {
+		panic(err)
+	}
+	var back quant.Matrix
+	if err := back.UnmarshalBinary(data); err != nil {
+		panic(err)
+	}
+	fmt.Println(len(data), "bytes:", &back)
+
+	data[100] ^= 1
+	err = back.UnmarshalBinary(data)
+	fmt.Println(errors.Is(err, quant.ErrFormat), err)
+	// Output:
+	// 268 bytes: 4×128 bitmod3, group 128, 3.375 bits/weight
+	// true quant: byte 264: checksum is 1906b5b5, but the data's is 2b01014b
+}
+
+// Errors say where.
+func ExampleWeightError() {
+	w := exampleWeights(8, 128)
+	w[3*128+17] = float32(math.NaN())
+	_, err := quant.Group(w, 128, quant.Config{})
+	var bad *quant.WeightError
+	if errors.As(err, &bad) {
+		fmt.Println(bad.Row, bad.Col)
+	}
+	fmt.Println(err)
+	// Output:
+	// 3 17
+	// quant: weight at row 3, column 17 is NaN
+}
