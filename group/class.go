@@ -131,7 +131,7 @@ func (k *class) measure(t datatype.Type, w []float64, amax float64, tensorScale 
 		k.zones = make([]uint8, len(w))
 	}
 	zones := k.zones[:len(w)]
-	k.classify(zones, w, delta)
+	k.classify(zones, w, amax, delta)
 	if !compare {
 		return
 	}
@@ -144,16 +144,18 @@ func (k *class) measure(t datatype.Type, w []float64, amax float64, tensorScale 
 	}
 }
 
-func (k *class) classify(zones []uint8, w []float64, delta float64) {
+// classify sets zones to those of the ratios w/delta.
+func (k *class) classify(zones []uint8, w []float64, amax, delta float64) {
 	zones = zones[:len(w)]
-	cells, inv, off := k.cells, k.inv, k.off
-	if delta == 0 {
-		c := cells[int(off)]
-		for i := range zones {
-			zones[i] = c.zone + uint8(one(0 > c.threshold))
+	// A ratio far outside the codebook, which only a saturated E4M3 scale leaves,
+	// has no integer cell number.
+	if limit := 4 * k.max; !(amax/delta < limit) {
+		for i, x := range w {
+			zones[i] = k.zone(max(-limit, min(limit, ratio(x, delta))))
 		}
 		return
 	}
+	cells, inv, off := k.cells, k.inv, k.off
 	for i, x := range w {
 		r := x / delta
 		c := int(float64(r*inv) + off)
@@ -163,6 +165,12 @@ func (k *class) classify(zones []uint8, w []float64, delta float64) {
 		cell := &cells[c]
 		zones[i] = cell.zone + uint8(one(r > cell.threshold))
 	}
+}
+
+// zone is classify for one ratio.
+func (k *class) zone(r float64) uint8 {
+	c := min(max(int(float64(r*k.inv)+k.off), 0), len(k.cells)-1)
+	return k.cells[c].zone + uint8(one(r > k.cells[c].threshold))
 }
 
 // squaredErrors sets the errors of two members, whose chains of additions the
