@@ -78,19 +78,22 @@ func (s *Selector) Select(codes []uint8, w []float64, tensorScale float32) (Choi
 		return Choice{}, fmt.Errorf("group: %w: len(codes) is %d, want at least %d (weights)", ErrShape, len(codes), len(w))
 	}
 	codes = codes[:len(w)]
-	var lo, hi float64
+	var amax float64
 	for i, x := range w {
-		if !(math.Abs(x) <= math.MaxFloat32) {
+		a := math.Abs(x)
+		if !(a <= math.MaxFloat32) {
 			return Choice{}, &WeightError{Index: i, Value: x}
 		}
-		lo, hi = min(lo, x), max(hi, x)
+		if a > amax {
+			amax = a
+		}
 	}
 	if s.top > 0 {
-		return s.selectInteger(codes, w, lo, hi), nil
+		return s.selectInteger(codes, w, amax), nil
 	}
 	compare := len(s.trials) > 1
 	for i := range s.classes {
-		s.classes[i].measure(s.typ, w, max(hi, -lo), tensorScale, compare)
+		s.classes[i].measure(s.typ, w, amax, tensorScale, compare)
 	}
 	var best trial
 	bestError := math.Inf(1)
@@ -112,18 +115,27 @@ func (s *Selector) Select(codes []uint8, w []float64, tensorScale float32) (Choi
 }
 
 // selectInteger is Select for types whose values are code − zero-point.
-func (s *Selector) selectInteger(codes []uint8, w []float64, lo, hi float64) Choice {
+func (s *Selector) selectInteger(codes []uint8, w []float64, amax float64) Choice {
 	top := float64(s.top)
 	var c Choice
 	zero := s.top / 2
 	if s.typ.Asymmetric() {
+		var lo, hi float64
+		for _, x := range w {
+			if x < lo {
+				lo = x
+			}
+			if x > hi {
+				hi = x
+			}
+		}
 		zero = 0
 		if c.Delta = (hi - lo) / top; c.Delta > 0 {
 			zero = int(min(math.RoundToEven(-lo/c.Delta), top))
 		}
 		c.Codebook = zero
 	} else {
-		c.Delta = max(hi, -lo) / (top / 2)
+		c.Delta = amax / (top / 2)
 	}
 	if c.Delta == 0 {
 		for i := range codes {
