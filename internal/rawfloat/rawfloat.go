@@ -1,0 +1,60 @@
+// Package rawfloat decodes the little-endian floats of checkpoint files.
+package rawfloat
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/x448/float16"
+)
+
+// A Format is how one number is stored.
+type Format uint8
+
+// The formats. BF16 is the upper half of a float32.
+const (
+	F32 Format = iota
+	F64
+	F16
+	BF16
+)
+
+// Size returns the bytes that one number takes.
+func (f Format) Size() int {
+	switch f {
+	case F64:
+		return 8
+	case F32:
+		return 4
+	}
+	return 2
+}
+
+// Decode fills dst with the first len(dst) numbers of src, which must hold that
+// many: it panics if it does not. Conversion is exact but for F64 to float32,
+// which rounds to nearest even, and to infinity beyond the range.
+func Decode[T float32 | float64](dst []T, src []byte, f Format) {
+	le := binary.LittleEndian
+	src = src[:len(dst)*f.Size()]
+	switch f {
+	case F32:
+		for i := range dst {
+			dst[i] = T(math.Float32frombits(le.Uint32(src[4*i:])))
+		}
+	case F64:
+		for i := range dst {
+			dst[i] = T(math.Float64frombits(le.Uint64(src[8*i:])))
+		}
+	case F16:
+		for i := range dst {
+			dst[i] = T(float16.Frombits(le.Uint16(src[2*i:])).Float32())
+		}
+	case BF16:
+		for i := range dst {
+			dst[i] = T(math.Float32frombits(uint32(le.Uint16(src[2*i:])) << 16))
+		}
+	default:
+		panic(fmt.Sprintf("rawfloat: unknown format %d", f))
+	}
+}
