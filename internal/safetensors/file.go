@@ -1,0 +1,207 @@
+package safetensors
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+
+	"github.com/bitmod-go/bitmod/internal/rawfloat"
+)
+
+// A File is an open safetensors file. It is safe for concurrent use, until
+// Close.
+type File struct {
+	r        io.ReaderAt
+	path     string
+	size     int64
+	closer   io.Closer
+	tensors  []Tensor
+	byName   map[string]int
+	metadata map[string]string
+	buffers  sync.Pool // of *[bufferSize]byte
+}
+
+const bufferSize = 128 << 10 // what ReadRows decodes at a time
+
+// Open opens the file at path. See [New] for the errors.
+func Open(path string) (*File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %w", err)
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("safetensors: %s: %w", path, err)
+	}
+	s, err := open(f, st.Size(), path)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	s.closer = f
+	return s, nil
+}
+
+// New returns the file that r holds in its first size bytes. It reads the
+// header and validates it fully; the memory it takes is a small multiple of the
+// header's length. The error is a *[FormatError], which matches [ErrFormat], or
+// r's.
+func New(r io.ReaderAt, size int64) (*File, error) { return open(r, size, "") }
+
+func open(r io.ReaderAt, size int64, path string) (*File, error) {
+	f := &File{r: r, path: path, size: size, byName: make(map[string]int)}
+	f.buffers.New = func() any { return new([bufferSize]byte) }
+	if err := f.readHeader(); err != nil {
+		if fe, ok := errors.AsType[*FormatError](err); ok {
+			fe.Path = path
+			return nil, fe
+		}
+		return nil, fmt.Errorf("safetensors: %sreading the header: %w", prefix(path), err)
+	}
+	return f, nil
+}
+
+func prefix(path string) string {
+	if path == "" {
+		return ""
+	}
+	return path + ": "
+}
+
+func (f *File) readHeader() error {
+	var length [8]byte
+	if f.size < int64(len(length)) {
+		return bad("%d bytes are too few for a header", f.size)
+	}
+	if err := readFull(f.r, length[:], 0); err != nil {
+		return err
+	}
+	n := binary.LittleEndian.Uint64(length[:])
+	switch {
+	case n > maxHeader:
+		return bad("a header of %d bytes is above the limit of %d", n, maxHeader)
+	case int64(n) > f.size-8:
+		return bad("the header ends at %d, but the file is truncated at %d", n+8, f.size)
+	}
+	header := make([]byte, n)
+	if err := readFull(f.r, header, 8); err != nil {
+		return err
+	}
+	start := int64(8 + n)
+	var err error
+	if f.tensors, f.metadata, err = parseHeader(header, f.size-start); err != nil {
+		return err
+	}
+	for i := range f.tensors {
+		f.tensors[i].Begin += start
+		f.tensors[i].End += start
+		f.byName[f.tensors[i].Name] = i
+	}
+	return nil
+}
+
+// readFull is ReadAt without the io.EOF that it may return with a full buffer,
+// and with io.ErrUnexpectedEOF for less: the file has shrunk.
+func readFull(r io.ReaderAt, p []byte, off int64) error {
+	n, err := r.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	if err == io.EOF || err == nil {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// Path returns what the file was opened with, "" for [New].
+func (f *File) Path() string { return f.path }
+
+// Size returns the length of the file in bytes.
+func (f *File) Size() int64 { return f.size }
+
+// Tensors returns a new slice of the tensors, in the order of their data. Their
+// Shapes must not be changed.
+func (f *File) Tensors() []Tensor { return slices.Clone(f.tensors) }
+
+// Tensor returns the tensor called name, if there is one.
+func (f *File) Tensor(name string) (Tensor, bool) {
+	i, ok := f.byName[name]
+	if !ok {
+		return Tensor{}, false
+	}
+	return f.tensors[i], true
+}
+
+// Metadata returns a copy of the header's __metadata__, nil if it has none.
+func (f *File) Metadata() map[string]string { return maps.Clone(f.metadata) }
+
+// Section returns a reader of the tensor's bytes as they are.
+func (f *File) Section(t Tensor) *io.SectionReader {
+	return io.NewSectionReader(f.r, t.Begin, t.Bytes())
+}
+
+// ReadRows reads rows lo to hi−1 of a tensor of this file into dst, which must
+// have (hi − lo)·Cols elements, converting them to float32: exactly, but for
+// F64, which is rounded to nearest even, and to infinity beyond float32. It
+// takes one buffer of 128 KiB from a pool.
+//
+// The error is for a dtype that is no float, a range or a dst that does not
+// fit, or the file's.
+func (f *File) ReadRows(dst []float32, t Tensor, lo, hi int) error {
+	return readRows(f, dst, t, lo, hi)
+}
+
+// ReadRows64 is [File.ReadRows] to float64, always exact.
+func (f *File) ReadRows64(dst []float64, t Tensor, lo, hi int) error {
+	return readRows(f, dst, t, lo, hi)
+}
+
+func readRows[T float32 | float64](f *File, dst []T, t Tensor, lo, hi int) error {
+	format, ok := t.DType.format()
+	if !ok {
+		return f.errorf(t, "%s is not F64, F32, F16 or BF16", t.DType)
+	}
+	if lo < 0 || hi < lo || hi > t.Rows() {
+		return f.errorf(t, "rows %d to %d of %d", lo, hi, t.Rows())
+	}
+	cols := t.Cols()
+	if len(dst) != (hi-lo)*cols {
+		return f.errorf(t, "len(dst) is %d, want %d (%d rows of %d)", len(dst), (hi-lo)*cols, hi-lo, cols)
+	}
+	buf := f.buffers.Get().(*[bufferSize]byte)
+	defer f.buffers.Put(buf)
+	size := format.Size()
+	off := t.Begin + int64(lo)*int64(cols)*int64(size)
+	for len(dst) > 0 {
+		n := min(len(dst), bufferSize/size)
+		b := buf[:n*size]
+		if err := readFull(f.r, b, off); err != nil {
+			return f.errorf(t, "reading %d bytes at %d: %w", len(b), off, err)
+		}
+		rawfloat.Decode(dst[:n], b, format)
+		dst = dst[n:]
+		off += int64(len(b))
+	}
+	return nil
+}
+
+func (f *File) errorf(t Tensor, format string, args ...any) error {
+	return fmt.Errorf("safetensors: %stensor %s: %w", prefix(f.path), quote(t.Name), fmt.Errorf(format, args...))
+}
+
+// Close closes the file if [Open] opened it.
+func (f *File) Close() error {
+	if f.closer == nil {
+		return nil
+	}
+	return f.closer.Close()
+}

@@ -1,0 +1,244 @@
+package safetensors
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// maxHeader is the limit that the reference implementation sets.
+const maxHeader = 100_000_000
+
+// maxRank is more dimensions than any framework has, and few enough for an error
+// message.
+const maxRank = 64
+
+const metadataKey = "__metadata__"
+
+// parseHeader returns the tensors in the order of their data, with offsets
+// relative to the start of the data, of which there are size bytes.
+func parseHeader(header []byte, size int64) ([]Tensor, map[string]string, error) {
+	if !utf8.Valid(header) {
+		return nil, nil, bad("the header is not UTF-8")
+	}
+	if len(header) == 0 || header[0] != '{' {
+		return nil, nil, bad("the header does not start with '{'")
+	}
+	p := parser{json.NewDecoder(bytes.NewReader(header))}
+	p.UseNumber()
+	var tensors []Tensor
+	var metadata map[string]string
+	err := p.object("the header", func(name string) error {
+		if name == metadataKey {
+			m, err := p.metadata()
+			metadata = m
+			return err
+		}
+		t, err := p.tensor(name)
+		tensors = append(tensors, t)
+		return err
+	})
+	if err == nil {
+		if _, e := p.Token(); e != io.EOF {
+			err = bad("the header goes on after its object")
+		}
+	}
+	if err != nil {
+		return nil, nil, syntax(err)
+	}
+	slices.SortStableFunc(tensors, func(a, b Tensor) int {
+		return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(a.End, b.End))
+	})
+	return tensors, metadata, tile(tensors, size)
+}
+
+// tile checks that the tensors, in order, lie side by side and fill size bytes.
+func tile(tensors []Tensor, size int64) error {
+	var end int64
+	for i, t := range tensors {
+		switch {
+		case t.Begin < end:
+			return badTensor(t.Name, "data [%d, %d) overlaps that of tensor %s, which ends at %d", t.Begin, t.End, quote(tensors[i-1].Name), end)
+		case t.Begin > end:
+			return badTensor(t.Name, "data starts at %d, after a hole that starts at %d", t.Begin, end)
+		case t.End > size:
+			return badTensor(t.Name, "data ends at %d, but the file is truncated at %d", t.End, size)
+		}
+		end = t.End
+	}
+	if end < size {
+		if len(tensors) == 0 {
+			return bad("%d bytes of data but no tensors", size)
+		}
+		return badTensor(tensors[len(tensors)-1].Name, "the last, is followed by %d trailing bytes", size-end)
+	}
+	return nil
+}
+
+// A parser reads JSON token by token, which encoding/json's structs and maps
+// can't replace: they take the last of two equal keys, and keys in any case.
+type parser struct{ *json.Decoder }
+
+// object calls field for every key, whose value field must consume.
+func (p parser) object(what string, field func(key string) error) error {
+	if err := p.delim('{', what); err != nil {
+		return err
+	}
+	seen := make(map[string]bool)
+	for p.More() {
+		tok, err := p.Token()
+		if err != nil {
+			return err
+		}
+		key := tok.(string) // Token checks keys
+		if seen[key] {
+			return bad("%s has the key %s twice", what, quote(key))
+		}
+		seen[key] = true
+		if err := field(key); err != nil {
+			return err
+		}
+	}
+	return p.delim('}', what)
+}
+
+func (p parser) delim(want json.Delim, what string) error {
+	tok, err := p.Token()
+	if err != nil {
+		return err
+	}
+	if tok != want {
+		return bad("%s: %s where '%v' should be", what, quote(fmt.Sprint(tok)), want)
+	}
+	return nil
+}
+
+func (p parser) metadata() (map[string]string, error) {
+	m := make(map[string]string)
+	err := p.object(metadataKey, func(key string) error {
+		tok, err := p.Token()
+		if err != nil {
+			return err
+		}
+		v, ok := tok.(string)
+		if !ok {
+			return bad("%s: the value of %s is not a string", metadataKey, quote(key))
+		}
+		m[key] = v
+		return nil
+	})
+	return m, err
+}
+
+// tensor reads the description of one tensor and checks it by itself.
+func (p parser) tensor(name string) (Tensor, error) {
+	t := Tensor{Name: name}
+	var have [3]bool
+	var offsets []int64
+	err := p.object("its description", func(key string) (err error) {
+		switch key {
+		case "dtype":
+			have[0] = true
+			var tok json.Token
+			tok, err = p.Token()
+			s, ok := tok.(string)
+			if err == nil && !ok {
+				return bad("dtype is not a string")
+			}
+			t.DType = DType(s)
+		case "shape":
+			have[1] = true
+			t.Shape = []int{}
+			err = p.numbers(key, math.MaxInt, func(n int64) { t.Shape = append(t.Shape, int(n)) })
+		case "data_offsets":
+			have[2] = true
+			err = p.numbers(key, math.MaxInt64, func(n int64) { offsets = append(offsets, n) })
+		default: // a later version's
+			var skip json.RawMessage
+			err = p.Decode(&skip)
+		}
+		return err
+	})
+	if err == nil {
+		err = t.describe(have, offsets)
+	}
+	if err != nil {
+		if fe, ok := errors.AsType[*FormatError](syntax(err)); ok {
+			fe.Tensor = name
+			err = fe
+		}
+	}
+	return t, err
+}
+
+func (t *Tensor) describe(have [3]bool, offsets []int64) error {
+	for i, ok := range have {
+		if !ok {
+			return bad("no %s", []string{"dtype", "shape", "data_offsets"}[i])
+		}
+	}
+	width := t.DType.Bits()
+	if width == 0 {
+		return bad("unknown dtype %s", quote(string(t.DType)))
+	}
+	n, ok := elements(t.Shape)
+	if !ok {
+		return bad("shape %v overflows", t.Shape)
+	}
+	want, ok := byteLen(n, width)
+	if !ok {
+		return bad("shape %v of %s overflows or ends within a byte", t.Shape, t.DType)
+	}
+	if len(offsets) != 2 || offsets[0] > offsets[1] {
+		return bad("data_offsets %v are not a begin and an end", offsets)
+	}
+	t.Begin, t.End = offsets[0], offsets[1]
+	if t.Bytes() != want {
+		return bad("data [%d, %d) has %d bytes, but shape %v of %s takes %d", t.Begin, t.End, t.Bytes(), t.Shape, t.DType, want)
+	}
+	return nil
+}
+
+// numbers reads an array of integers 0…most.
+func (p parser) numbers(key string, most int64, add func(int64)) error {
+	if err := p.delim('[', key); err != nil {
+		return err
+	}
+	for count := 0; p.More(); {
+		tok, err := p.Token()
+		if err != nil {
+			return err
+		}
+		num, ok := tok.(json.Number)
+		if !ok {
+			return bad("%s: %s is not a number", key, quote(fmt.Sprint(tok)))
+		}
+		n, err := strconv.ParseUint(num.String(), 10, 63)
+		if err != nil || int64(n) > most {
+			return bad("%s: %s is not an integer from 0 to %d", key, quote(num.String()), most)
+		}
+		if count++; count > maxRank {
+			return bad("%s: more than %d numbers", key, maxRank)
+		}
+		add(int64(n))
+	}
+	return p.delim(']', key)
+}
+
+// syntax turns an error of encoding/json into a FormatError.
+func syntax(err error) error {
+	if _, ok := errors.AsType[*FormatError](err); ok {
+		return err
+	}
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return bad("the header ends within its JSON")
+	}
+	return &FormatError{Problem: fmt.Sprintf("the header is not JSON: %v", err)}
+}
