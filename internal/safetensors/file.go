@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/bitmod-go/bitmod/internal/badfile"
 	"github.com/bitmod-go/bitmod/internal/rawfloat"
 )
 
@@ -53,7 +54,7 @@ func Open(path string) (*File, error) {
 
 // New returns the file that r holds in its first size bytes. It reads the
 // header and validates it fully; the memory it takes is a small multiple of the
-// header's length. The error is a *[FormatError], which matches [ErrFormat], or
+// header's length. The error is a *[badfile.Error], which matches [quant.ErrFormat], or
 // r's.
 func New(r io.ReaderAt, size int64) (*File, error) { return open(r, size, "") }
 
@@ -61,26 +62,15 @@ func open(r io.ReaderAt, size int64, path string) (*File, error) {
 	f := &File{r: r, path: path, size: size, byName: make(map[string]int)}
 	f.buffers.New = func() any { return new([bufferSize]byte) }
 	if err := f.readHeader(); err != nil {
-		if fe, ok := errors.AsType[*FormatError](err); ok {
-			fe.Path = path
-			return nil, fe
-		}
-		return nil, fmt.Errorf("safetensors: %sreading the header: %w", prefix(path), err)
+		return nil, badfile.At("safetensors", path, err)
 	}
 	return f, nil
-}
-
-func prefix(path string) string {
-	if path == "" {
-		return ""
-	}
-	return path + ": "
 }
 
 func (f *File) readHeader() error {
 	var length [8]byte
 	if f.size < int64(len(length)) {
-		return bad("%d bytes are too few for a header", f.size)
+		return badfile.New("%d bytes are too few for a header", f.size)
 	}
 	if err := readFull(f.r, length[:], 0); err != nil {
 		return err
@@ -88,9 +78,9 @@ func (f *File) readHeader() error {
 	n := binary.LittleEndian.Uint64(length[:])
 	switch {
 	case n > maxHeader:
-		return bad("a header of %d bytes is above the limit of %d", n, maxHeader)
+		return badfile.New("a header of %d bytes is above the limit of %d", n, maxHeader)
 	case int64(n) > f.size-8:
-		return bad("the header ends at %d, but the file is truncated at %d", n+8, f.size)
+		return badfile.New("the header ends at %d, but the file is truncated at %d", n+8, f.size)
 	}
 	header := make([]byte, n)
 	if err := readFull(f.r, header, 8); err != nil {
@@ -195,7 +185,7 @@ func readRows[T float32 | float64](f *File, dst []T, t Tensor, lo, hi int) error
 }
 
 func (f *File) errorf(t Tensor, format string, args ...any) error {
-	return fmt.Errorf("safetensors: %stensor %s: %w", prefix(f.path), quote(t.Name), fmt.Errorf(format, args...))
+	return badfile.Read("safetensors", f.path, t.Name, fmt.Errorf(format, args...))
 }
 
 // Close closes the file if [Open] opened it.

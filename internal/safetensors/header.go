@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/bitmod-go/bitmod/internal/badfile"
 )
 
 // maxHeader is the limit that the reference implementation sets.
@@ -26,10 +28,10 @@ const metadataKey = "__metadata__"
 // relative to the start of the data, of which there are size bytes.
 func parseHeader(header []byte, size int64) ([]Tensor, map[string]string, error) {
 	if !utf8.Valid(header) {
-		return nil, nil, bad("the header is not UTF-8")
+		return nil, nil, badfile.New("the header is not UTF-8")
 	}
 	if len(header) == 0 || header[0] != '{' {
-		return nil, nil, bad("the header does not start with '{'")
+		return nil, nil, badfile.New("the header does not start with '{'")
 	}
 	p := parser{json.NewDecoder(bytes.NewReader(header))}
 	p.UseNumber()
@@ -47,7 +49,7 @@ func parseHeader(header []byte, size int64) ([]Tensor, map[string]string, error)
 	})
 	if err == nil {
 		if _, e := p.Token(); e != io.EOF {
-			err = bad("the header goes on after its object")
+			err = badfile.New("the header goes on after its object")
 		}
 	}
 	if err != nil {
@@ -65,19 +67,19 @@ func tile(tensors []Tensor, size int64) error {
 	for i, t := range tensors {
 		switch {
 		case t.Begin < end:
-			return badTensor(t.Name, "data [%d, %d) overlaps that of tensor %s, which ends at %d", t.Begin, t.End, quote(tensors[i-1].Name), end)
+			return badfile.Tensor(t.Name, "data [%d, %d) overlaps that of tensor %s, which ends at %d", t.Begin, t.End, badfile.Quote(tensors[i-1].Name), end)
 		case t.Begin > end:
-			return badTensor(t.Name, "data starts at %d, after a hole that starts at %d", t.Begin, end)
+			return badfile.Tensor(t.Name, "data starts at %d, after a hole that starts at %d", t.Begin, end)
 		case t.End > size:
-			return badTensor(t.Name, "data ends at %d, but the file is truncated at %d", t.End, size)
+			return badfile.Tensor(t.Name, "data ends at %d, but the file is truncated at %d", t.End, size)
 		}
 		end = t.End
 	}
 	if end < size {
 		if len(tensors) == 0 {
-			return bad("%d bytes of data but no tensors", size)
+			return badfile.New("%d bytes of data but no tensors", size)
 		}
-		return badTensor(tensors[len(tensors)-1].Name, "the last, is followed by %d trailing bytes", size-end)
+		return badfile.Tensor(tensors[len(tensors)-1].Name, "the last, is followed by %d trailing bytes", size-end)
 	}
 	return nil
 }
@@ -99,7 +101,7 @@ func (p parser) object(what string, field func(key string) error) error {
 		}
 		key := tok.(string) // Token checks keys
 		if seen[key] {
-			return bad("%s has the key %s twice", what, quote(key))
+			return badfile.New("%s has the key %s twice", what, badfile.Quote(key))
 		}
 		seen[key] = true
 		if err := field(key); err != nil {
@@ -115,7 +117,7 @@ func (p parser) delim(want json.Delim, what string) error {
 		return err
 	}
 	if tok != want {
-		return bad("%s: %s where '%v' should be", what, quote(fmt.Sprint(tok)), want)
+		return badfile.New("%s: %s where '%v' should be", what, badfile.Quote(fmt.Sprint(tok)), want)
 	}
 	return nil
 }
@@ -129,7 +131,7 @@ func (p parser) metadata() (map[string]string, error) {
 		}
 		v, ok := tok.(string)
 		if !ok {
-			return bad("%s: the value of %s is not a string", metadataKey, quote(key))
+			return badfile.New("%s: the value of %s is not a string", metadataKey, badfile.Quote(key))
 		}
 		m[key] = v
 		return nil
@@ -150,7 +152,7 @@ func (p parser) tensor(name string) (Tensor, error) {
 			tok, err = p.Token()
 			s, ok := tok.(string)
 			if err == nil && !ok {
-				return bad("dtype is not a string")
+				return badfile.New("dtype is not a string")
 			}
 			t.DType = DType(s)
 		case "shape":
@@ -170,7 +172,7 @@ func (p parser) tensor(name string) (Tensor, error) {
 		err = t.describe(have, offsets)
 	}
 	if err != nil {
-		if fe, ok := errors.AsType[*FormatError](syntax(err)); ok {
+		if fe, ok := errors.AsType[*badfile.Error](syntax(err)); ok {
 			fe.Tensor = name
 			err = fe
 		}
@@ -181,27 +183,27 @@ func (p parser) tensor(name string) (Tensor, error) {
 func (t *Tensor) describe(have [3]bool, offsets []int64) error {
 	for i, ok := range have {
 		if !ok {
-			return bad("no %s", []string{"dtype", "shape", "data_offsets"}[i])
+			return badfile.New("no %s", []string{"dtype", "shape", "data_offsets"}[i])
 		}
 	}
 	width := t.DType.Bits()
 	if width == 0 {
-		return bad("unknown dtype %s", quote(string(t.DType)))
+		return badfile.New("unknown dtype %s", badfile.Quote(string(t.DType)))
 	}
 	n, ok := elements(t.Shape)
 	if !ok {
-		return bad("shape %v overflows", t.Shape)
+		return badfile.New("shape %v overflows", t.Shape)
 	}
 	want, ok := byteLen(n, width)
 	if !ok {
-		return bad("shape %v of %s overflows or ends within a byte", t.Shape, t.DType)
+		return badfile.New("shape %v of %s overflows or ends within a byte", t.Shape, t.DType)
 	}
 	if len(offsets) != 2 || offsets[0] > offsets[1] {
-		return bad("data_offsets %v are not a begin and an end", offsets)
+		return badfile.New("data_offsets %v are not a begin and an end", offsets)
 	}
 	t.Begin, t.End = offsets[0], offsets[1]
 	if t.Bytes() != want {
-		return bad("data [%d, %d) has %d bytes, but shape %v of %s takes %d", t.Begin, t.End, t.Bytes(), t.Shape, t.DType, want)
+		return badfile.New("data [%d, %d) has %d bytes, but shape %v of %s takes %d", t.Begin, t.End, t.Bytes(), t.Shape, t.DType, want)
 	}
 	return nil
 }
@@ -218,14 +220,14 @@ func (p parser) numbers(key string, most int64, add func(int64)) error {
 		}
 		num, ok := tok.(json.Number)
 		if !ok {
-			return bad("%s: %s is not a number", key, quote(fmt.Sprint(tok)))
+			return badfile.New("%s: %s is not a number", key, badfile.Quote(fmt.Sprint(tok)))
 		}
 		n, err := strconv.ParseUint(num.String(), 10, 63)
 		if err != nil || int64(n) > most {
-			return bad("%s: %s is not an integer from 0 to %d", key, quote(num.String()), most)
+			return badfile.New("%s: %s is not an integer from 0 to %d", key, badfile.Quote(num.String()), most)
 		}
 		if count++; count > maxRank {
-			return bad("%s: more than %d numbers", key, maxRank)
+			return badfile.New("%s: more than %d numbers", key, maxRank)
 		}
 		add(int64(n))
 	}
@@ -234,11 +236,11 @@ func (p parser) numbers(key string, most int64, add func(int64)) error {
 
 // syntax turns an error of encoding/json into a FormatError.
 func syntax(err error) error {
-	if _, ok := errors.AsType[*FormatError](err); ok {
+	if _, ok := errors.AsType[*badfile.Error](err); ok {
 		return err
 	}
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return bad("the header ends within its JSON")
+		return badfile.New("the header ends within its JSON")
 	}
-	return &FormatError{Problem: fmt.Sprintf("the header is not JSON: %v", err)}
+	return &badfile.Error{Problem: fmt.Sprintf("the header is not JSON: %v", err)}
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/bitmod-go/bitmod/quant"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -164,7 +165,7 @@ func TestMalformed(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := openBytes(file(c.header, c.data))
-			if !errors.Is(err, ErrFormat) || !strings.Contains(fmt.Sprint(err), c.want) {
+			if !errors.Is(err, quant.ErrFormat) || !strings.Contains(fmt.Sprint(err), c.want) {
 				t.Errorf("got %v, want ErrFormat with %s", err, c.want)
 			}
 		})
@@ -174,12 +175,12 @@ func TestMalformed(t *testing.T) {
 func TestHeaderLength(t *testing.T) {
 	long := binary.LittleEndian.AppendUint64(nil, maxHeader+1)
 	for _, b := range [][]byte{nil, {1, 2, 3}, long, binary.LittleEndian.AppendUint64(nil, 1<<63), file("{}", nil)[:9]} {
-		if _, err := openBytes(b); !errors.Is(err, ErrFormat) {
+		if _, err := openBytes(b); !errors.Is(err, quant.ErrFormat) {
 			t.Errorf("%v: %v", b, err)
 		}
 	}
 	// The reader is not asked for a header that the size rules out.
-	if _, err := New(bytes.NewReader(long), 1<<40); !errors.Is(err, ErrFormat) {
+	if _, err := New(bytes.NewReader(long), 1<<40); !errors.Is(err, quant.ErrFormat) {
 		t.Error(err)
 	}
 }
@@ -319,7 +320,7 @@ func TestOpen(t *testing.T) {
 		t.Errorf("got %v, want not exist", err)
 	}
 	os.WriteFile(path, []byte("hello, world"), 0o666)
-	if _, err := Open(path); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), path) {
+	if _, err := Open(path); !errors.Is(err, quant.ErrFormat) || !strings.Contains(err.Error(), path) {
 		t.Errorf("got %v, want ErrFormat with the path", err)
 	}
 }
@@ -356,7 +357,7 @@ func FuzzNew(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := openBytes(b)
 		if err != nil {
-			if !errors.Is(err, ErrFormat) {
+			if !errors.Is(err, quant.ErrFormat) {
 				t.Fatalf("not ErrFormat: %v", err)
 			}
 			return

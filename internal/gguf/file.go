@@ -1,0 +1,356 @@
+package gguf
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"math/bits"
+	"os"
+	"slices"
+	"sync"
+
+	"github.com/bitmod-go/bitmod/internal/badfile"
+	"github.com/bitmod-go/bitmod/internal/rawfloat"
+)
+
+// A Tensor describes one tensor of a file.
+type Tensor struct {
+	Name string
+	Type Type
+	// Shape has the dimensions, outermost first: GGUF's in reverse.
+	Shape []int
+	// Begin and End are the bytes of the file that hold the tensor.
+	Begin, End int64
+}
+
+// Bytes returns the length of the tensor's data.
+func (t Tensor) Bytes() int64 { return t.End - t.Begin }
+
+// Elements returns the product of the dimensions.
+func (t Tensor) Elements() int64 {
+	n := int64(1)
+	for _, d := range t.Shape {
+		n *= int64(d)
+	}
+	return n
+}
+
+// A File is an open GGUF file. It is safe for concurrent use, until Close.
+type File struct {
+	r        io.ReaderAt
+	path     string
+	size     int64
+	version  uint32
+	closer   io.Closer
+	tensors  []Tensor
+	byName   map[string]int
+	metadata map[string]any
+	buffers  sync.Pool // of *[bufferSize]byte
+}
+
+const bufferSize = 4096 * q80Bytes // what Read decodes at a time
+
+// Open opens the file at path. See [New] for the errors.
+func Open(path string) (*File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("gguf: %w", err)
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("gguf: %s: %w", path, err)
+	}
+	g, err := open(f, st.Size(), path)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	g.closer = f
+	return g, nil
+}
+
+// New returns the file that r holds in its first size bytes. It reads the
+// header, validates it fully, and keeps it in memory. The error is a
+// *[badfile.Error], which matches [quant.ErrFormat], or r's.
+func New(r io.ReaderAt, size int64) (*File, error) { return open(r, size, "") }
+
+func open(r io.ReaderAt, size int64, path string) (*File, error) {
+	f := &File{r: r, path: path, size: size, byName: make(map[string]int), metadata: make(map[string]any)}
+	f.buffers.New = func() any { return new([bufferSize]byte) }
+	if err := f.readHeader(); err != nil {
+		return nil, badfile.At("gguf", path, err)
+	}
+	return f, nil
+}
+
+func (f *File) readHeader() error {
+	s := newScanner(f.r, f.size)
+	var magic [4]byte
+	if s.bytes(magic[:]); s.err == nil && string(magic[:]) != "GGUF" {
+		return badfile.New("it starts with %q, not with \"GGUF\"", magic[:])
+	}
+	f.version = s.u32()
+	switch {
+	case s.err != nil:
+		return s.err
+	case f.version == 2<<24 || f.version == 3<<24:
+		return badfile.New("a big-endian file, which is not supported")
+	case f.version != 2 && f.version != 3:
+		return badfile.New("version %d; versions 2 and 3 are supported", f.version)
+	}
+	tensors, pairs := s.u64(), s.u64()
+	if !s.need("tensors", tensors, 8+4+4+8) || !s.need("pairs", pairs, 8+4+1) {
+		return s.err
+	}
+	if err := f.readPairs(s, pairs); err != nil {
+		return err
+	}
+	if err := f.readTensors(s, tensors); err != nil {
+		return err
+	}
+	align, err := f.alignment()
+	if err != nil {
+		return err
+	}
+	return f.place(s.pos, align)
+}
+
+func (f *File) readPairs(s *scanner, n uint64) error {
+	for range n {
+		key := s.str()
+		v := s.value(s.u32(), 0)
+		if s.err != nil {
+			return s.err
+		}
+		if _, ok := f.metadata[key]; ok {
+			return badfile.New("the key %s occurs twice", badfile.Quote(key))
+		}
+		f.metadata[key] = v
+	}
+	return nil
+}
+
+func (f *File) alignment() (int64, error) {
+	v, ok := f.metadata["general.alignment"]
+	if !ok {
+		return 32, nil
+	}
+	a, ok := v.(uint32)
+	if !ok || a == 0 || a&(a-1) != 0 || a > 1<<24 {
+		return 0, badfile.New("general.alignment is %v, not a power of two", v)
+	}
+	return int64(a), nil
+}
+
+func (f *File) readTensors(s *scanner, n uint64) error {
+	for range n {
+		t := Tensor{Name: s.str()}
+		rank := s.u32()
+		if s.err == nil && rank > 8 { // ggml has 4
+			return badfile.Tensor(t.Name, "%d dimensions", rank)
+		}
+		dims := make([]uint64, min(rank, 8))
+		for i := range dims {
+			dims[i] = s.u64()
+		}
+		t.Type = Type(s.u32())
+		offset := s.u64()
+		if s.err != nil {
+			return s.err
+		}
+		if _, ok := f.byName[t.Name]; ok {
+			return badfile.Tensor(t.Name, "the name occurs twice")
+		}
+		f.byName[t.Name] = 0
+		size, err := t.describe(dims)
+		if err != nil {
+			return err
+		}
+		if offset > uint64(f.size) || uint64(size) > uint64(f.size)-offset {
+			return badfile.Tensor(t.Name, "%d bytes at offset %d, but the file is truncated at %d", size, offset, f.size)
+		}
+		t.Begin, t.End = int64(offset), int64(offset)+size
+		f.tensors = append(f.tensors, t)
+	}
+	return nil
+}
+
+// describe sets the shape and returns the bytes it takes.
+func (t *Tensor) describe(dims []uint64) (int64, error) {
+	l, ok := t.Type.layout()
+	if !ok {
+		return 0, badfile.Tensor(t.Name, "unknown %v", t.Type)
+	}
+	n := uint64(1)
+	t.Shape = make([]int, len(dims))
+	for i, d := range dims {
+		hi, lo := bits.Mul64(n, max(d, 1))
+		if hi != 0 || lo > math.MaxInt || d > math.MaxInt {
+			return 0, badfile.Tensor(t.Name, "shape %d overflows", dims)
+		}
+		n = lo
+		t.Shape[len(dims)-1-i] = int(d)
+	}
+	n = uint64(t.Elements())
+	if l.block > 1 && (len(dims) == 0 || dims[0]%uint64(l.block) != 0) {
+		return 0, badfile.Tensor(t.Name, "shape %d in %v, whose blocks have %d columns", t.Shape, t.Type, l.block)
+	}
+	hi, lo := bits.Mul64(n/uint64(l.block), uint64(l.bytes))
+	if hi != 0 || lo > math.MaxInt64 {
+		return 0, badfile.Tensor(t.Name, "shape %d overflows", t.Shape)
+	}
+	return int64(lo), nil
+}
+
+// place turns offsets into positions in the file and checks that the tensors
+// lie one after the other with no more than padding between and after.
+func (f *File) place(headerEnd, align int64) error {
+	slices.SortStableFunc(f.tensors, func(a, b Tensor) int {
+		return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(a.End, b.End))
+	})
+	start := roundUp(headerEnd, align)
+	var end int64
+	for i := range f.tensors {
+		t := &f.tensors[i]
+		switch {
+		case t.Begin%align != 0:
+			return badfile.Tensor(t.Name, "offset %d is no multiple of the alignment %d", t.Begin, align)
+		case t.Begin < end:
+			return badfile.Tensor(t.Name, "offset %d overlaps tensor %s, which ends at %d", t.Begin, badfile.Quote(f.tensors[i-1].Name), end)
+		case t.Begin > roundUp(end, align):
+			return badfile.Tensor(t.Name, "offset %d, after a hole that starts at %d", t.Begin, end)
+		case t.End > f.size-start:
+			return badfile.Tensor(t.Name, "data ends at %d, but the file is truncated at %d", start+t.End, f.size)
+		}
+		end = t.End
+		t.Begin += start
+		t.End += start
+		f.byName[t.Name] = i
+	}
+	if len(f.tensors) > 0 && f.size > start+roundUp(end, align) {
+		return badfile.Tensor(f.tensors[len(f.tensors)-1].Name, "the last, is followed by %d trailing bytes", f.size-start-end)
+	}
+	return nil
+}
+
+func roundUp(n, align int64) int64 { return (n + align - 1) / align * align }
+
+// Path returns what the file was opened with, "" for [New].
+func (f *File) Path() string { return f.path }
+
+// Size returns the length of the file in bytes.
+func (f *File) Size() int64 { return f.size }
+
+// Version returns 2 or 3.
+func (f *File) Version() int { return int(f.version) }
+
+// Tensors returns a new slice of the tensors, in the order of their data. Their
+// Shapes must not be changed.
+func (f *File) Tensors() []Tensor { return slices.Clone(f.tensors) }
+
+// Tensor returns the tensor called name, if there is one.
+func (f *File) Tensor(name string) (Tensor, bool) {
+	i, ok := f.byName[name]
+	if !ok {
+		return Tensor{}, false
+	}
+	return f.tensors[i], true
+}
+
+// Metadata returns a copy of the pairs. Values have the Go type of GGUF's name
+// for theirs (uint32, float32, string …), arrays are slices of it, and arrays
+// of arrays []any. The slices must not be changed.
+func (f *File) Metadata() map[string]any { return maps.Clone(f.metadata) }
+
+// Section returns a reader of the tensor's bytes as they are.
+func (f *File) Section(t Tensor) *io.SectionReader {
+	return io.NewSectionReader(f.r, t.Begin, t.Bytes())
+}
+
+// Read reads len(dst) elements of a tensor of this file, from element first on,
+// row by row. Conversion to float32 is exact but for F64. It takes one buffer of
+// 136 KiB from a pool. The error is for a type that is none of F32, F16, BF16,
+// F64 and Q8_0, a range that does not fit, or the file's.
+func (f *File) Read(dst []float32, t Tensor, first int64) error { return read(f, dst, t, first) }
+
+// Read64 is [File.Read] to float64, always exact.
+func (f *File) Read64(dst []float64, t Tensor, first int64) error { return read(f, dst, t, first) }
+
+func read[T float32 | float64](f *File, dst []T, t Tensor, first int64) error {
+	if !t.Type.IsFloat() {
+		return f.errorf(t, "%v is not F32, F16, BF16, F64 or Q8_0", t.Type)
+	}
+	if n := t.Elements(); first < 0 || first > n || int64(len(dst)) > n-first {
+		return f.errorf(t, "%d elements from %d of %d", len(dst), first, n)
+	}
+	buf := f.buffers.Get().(*[bufferSize]byte)
+	defer f.buffers.Put(buf)
+	l, _ := t.Type.layout()
+	for len(dst) > 0 {
+		block, skip := first/int64(l.block), int(first%int64(l.block))
+		n := min(len(dst), bufferSize/l.bytes*l.block-skip)
+		blocks := (skip + n + l.block - 1) / l.block
+		b := buf[:blocks*l.bytes]
+		off := t.Begin + block*int64(l.bytes)
+		if m, err := f.r.ReadAt(b, off); m < len(b) {
+			if err == nil || err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return f.errorf(t, "reading %d bytes at %d: %w", len(b), off, err)
+		}
+		switch t.Type {
+		case F32:
+			rawfloat.Decode(dst[:n], b, rawfloat.F32)
+		case F64:
+			rawfloat.Decode(dst[:n], b, rawfloat.F64)
+		case F16:
+			rawfloat.Decode(dst[:n], b, rawfloat.F16)
+		case BF16:
+			rawfloat.Decode(dst[:n], b, rawfloat.BF16)
+		case Q80:
+			decodeQ80(dst[:n], b, skip)
+		}
+		dst = dst[n:]
+		first += int64(n)
+	}
+	return nil
+}
+
+const (
+	q80Block = 32
+	q80Bytes = 2 + q80Block
+)
+
+// decodeQ80 decodes elements from skip on. A product of 11 and 8 significant
+// bits is exact in float32.
+func decodeQ80[T float32 | float64](dst []T, src []byte, skip int) {
+	for len(dst) > 0 {
+		var scale [1]float32
+		rawfloat.Decode(scale[:], src, rawfloat.F16)
+		q := src[2+skip : q80Bytes]
+		n := min(len(dst), len(q))
+		for i := range dst[:n] {
+			dst[i] = T(scale[0] * float32(int8(q[i])))
+		}
+		dst, src, skip = dst[n:], src[q80Bytes:], 0
+	}
+}
+
+func (f *File) errorf(t Tensor, format string, args ...any) error {
+	return badfile.Read("gguf", f.path, t.Name, fmt.Errorf(format, args...))
+}
+
+// Close closes the file if [Open] opened it.
+func (f *File) Close() error {
+	if f.closer == nil {
+		return nil
+	}
+	return f.closer.Close()
+}
