@@ -27,15 +27,17 @@ func Tensor(name, format string, args ...any) error {
 	return &Error{Tensor: name, Problem: fmt.Sprintf(format, args...)}
 }
 
-// At adds the kind of file and its path to err. An error of another type, from
+// At adds the kind of file and its path to err if it has none. An error of another type, from
 // reading, is wrapped instead.
 func At(kind, path string, err error) error {
 	if err == nil {
 		return nil
 	}
 	if e, ok := errors.AsType[*Error](err); ok {
-		e.Kind, e.Path = kind, path
-		return e
+		if e.Kind == "" {
+			e.Kind, e.Path = kind, path
+		}
+		return err
 	}
 	return fmt.Errorf("%s: %sreading the header: %w", kind, prefix(path), err)
 }

@@ -39,7 +39,7 @@ func parseHeader(header []byte, size int64) ([]Tensor, map[string]string, error)
 	var metadata map[string]string
 	err := p.object("the header", func(name string) error {
 		if name == metadataKey {
-			m, err := p.metadata()
+			m, err := p.stringMap(metadataKey)
 			metadata = m
 			return err
 		}
@@ -122,16 +122,17 @@ func (p parser) delim(want json.Delim, what string) error {
 	return nil
 }
 
-func (p parser) metadata() (map[string]string, error) {
+// stringMap reads an object whose values are strings.
+func (p parser) stringMap(what string) (map[string]string, error) {
 	m := make(map[string]string)
-	err := p.object(metadataKey, func(key string) error {
+	err := p.object(what, func(key string) error {
 		tok, err := p.Token()
 		if err != nil {
 			return err
 		}
 		v, ok := tok.(string)
 		if !ok {
-			return badfile.New("%s: the value of %s is not a string", metadataKey, badfile.Quote(key))
+			return badfile.New("%s: the value of %s is not a string", what, badfile.Quote(key))
 		}
 		m[key] = v
 		return nil

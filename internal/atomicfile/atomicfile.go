@@ -1,0 +1,121 @@
+// Package atomicfile writes files that appear whole or not at all.
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// A File is being written under a temporary name. Exactly one of Commit and
+// Abort must be called.
+type File interface {
+	io.Writer
+	io.WriterAt
+	// Commit makes the file appear under its name, replacing one that is
+	// there: it syncs the data to the disk, renames, and syncs the directory.
+	// If it fails, the temporary file is gone and one that was there remains.
+	Commit() error
+	// Abort removes the temporary file.
+	Abort() error
+}
+
+// A Creator starts a File that will be called path.
+type Creator func(path string) (File, error)
+
+const suffix = ".partial-"
+
+type file struct {
+	*os.File
+	path string
+}
+
+// Create starts a file that will be called path, as ".NAME.partial-RANDOM" in
+// the same directory. It first removes files of that pattern: what a killed
+// process left. The random part keeps two processes that write the same file
+// from writing into one another's; one of them then fails to commit.
+func Create(path string) (File, error) {
+	if err := RemoveStale(path); err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+suffix+"*")
+	if err != nil {
+		return nil, err
+	}
+	// CreateTemp's 0600 is for secrets. What the umask would have left can't be
+	// asked for without setting it.
+	if err := f.Chmod(0o644); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		f.Close()
+		os.Remove(f.Name())
+		return nil, err
+	}
+	return &file{f, path}, nil
+}
+
+// RemoveStale removes what killed processes left of the file called path.
+func RemoveStale(path string) error {
+	dir, base := filepath.Split(path)
+	if dir == "" {
+		dir = "."
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	prefix := "." + base + suffix
+	for _, e := range entries {
+		if n := e.Name(); len(n) > len(prefix) && n[:len(prefix)] == prefix {
+			if err := os.Remove(filepath.Join(dir, n)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (f *file) Commit() error {
+	err := f.Sync()
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), f.path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("%s is not written: %w", f.path, err)
+	}
+	return syncDir(filepath.Dir(f.path))
+}
+
+func (f *file) Abort() error {
+	f.Close()
+	return os.Remove(f.Name())
+}
+
+// syncDir makes a rename durable. Not every system can open or sync a
+// directory; the file is whole there all the same.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	d.Sync()
+	return nil
+}
+
+// WriteFile writes data to the file called path with c.
+func (c Creator) WriteFile(path string, data []byte) error {
+	f, err := c(path)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(data); err != nil {
+		f.Abort()
+		return fmt.Errorf("%s is not written: %w", path, err)
+	}
+	return f.Commit()
+}

@@ -1,0 +1,205 @@
+package safetensors
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/bitmod-go/bitmod/internal/badfile"
+)
+
+// IndexSuffix ends the name of the file that lists the tensors of a sharded
+// checkpoint.
+const IndexSuffix = ".safetensors.index.json"
+
+// A Set is the files of one checkpoint, in the order of their names. It is safe
+// for concurrent use, until Close.
+type Set struct {
+	index  string // path, "" if there is none
+	files  []*File
+	byName map[string]*File
+}
+
+// OpenSet opens a checkpoint: a .safetensors file, an index
+// (model.safetensors.index.json) with the files that it names, or a directory
+// that has one of these. An index must name every tensor of its files, each in
+// the file that has it, and files in its own directory. See [New] for errors.
+func OpenSet(path string) (*Set, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %w", err)
+	}
+	if st.IsDir() {
+		if path, err = find(path); err != nil {
+			return nil, err
+		}
+	}
+	if strings.HasSuffix(path, ".json") {
+		return openIndex(path)
+	}
+	f, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{byName: make(map[string]*File)}
+	s.add(f)
+	return s, nil
+}
+
+// find chooses the index or the one file of a directory.
+func find(dir string) (string, error) {
+	for _, pattern := range []string{"model" + IndexSuffix, "*" + IndexSuffix, "model.safetensors", "*.safetensors"} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return "", fmt.Errorf("safetensors: %w", err)
+		}
+		var names []string
+		for _, e := range entries {
+			if ok, _ := filepath.Match(pattern, e.Name()); ok && !strings.HasPrefix(e.Name(), ".") {
+				names = append(names, e.Name())
+			}
+		}
+		switch {
+		case len(names) == 1:
+			return filepath.Join(dir, names[0]), nil
+		case len(names) > 1:
+			return "", fmt.Errorf("safetensors: %s has %d files %s and no index of them: name one", dir, len(names), pattern)
+		}
+	}
+	return "", fmt.Errorf("safetensors: %s has no .safetensors file: %w", dir, os.ErrNotExist)
+}
+
+func (s *Set) add(f *File) {
+	s.files = append(s.files, f)
+	for _, t := range f.tensors {
+		s.byName[t.Name] = f
+	}
+}
+
+func openIndex(path string) (*Set, error) {
+	weights, err := readIndex(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{index: path, byName: make(map[string]*File)}
+	if err := s.open(filepath.Dir(path), weights); err != nil {
+		s.Close()
+		return nil, badfile.At("safetensors", path, err)
+	}
+	return s, nil
+}
+
+func (s *Set) open(dir string, weights map[string]string) error {
+	var names []string
+	for _, n := range weights {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	for _, n := range slices.Compact(names) {
+		f, err := Open(filepath.Join(dir, n))
+		if err != nil {
+			return err
+		}
+		for _, t := range f.tensors {
+			if in := weights[t.Name]; in != n {
+				f.Close()
+				if in == "" {
+					return badfile.Tensor(t.Name, "it is in %s, but not in the index", n)
+				}
+				return badfile.Tensor(t.Name, "it is in %s, but the index has it in %s", n, badfile.Quote(in))
+			}
+		}
+		s.add(f)
+	}
+	for t, n := range weights {
+		if s.byName[t] == nil {
+			return badfile.Tensor(t, "the index has it in %s, which does not", n)
+		}
+	}
+	return nil
+}
+
+// readIndex returns the file of each tensor.
+func readIndex(path string) (map[string]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxHeader+1))
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %s: %w", path, err)
+	}
+	weights, err := parseIndex(b)
+	return weights, badfile.At("safetensors", path, err)
+}
+
+func parseIndex(b []byte) (map[string]string, error) {
+	switch {
+	case len(b) > maxHeader:
+		return nil, badfile.New("an index above the limit of %d bytes", maxHeader)
+	case !utf8.Valid(b):
+		return nil, badfile.New("the index is not UTF-8")
+	}
+	p := parser{json.NewDecoder(bytes.NewReader(b))}
+	var weights map[string]string
+	err := p.object("the index", func(key string) error {
+		if key != "weight_map" {
+			var skip json.RawMessage
+			return p.Decode(&skip)
+		}
+		m, err := p.stringMap(key)
+		weights = m
+		return err
+	})
+	if err == nil {
+		if _, e := p.Token(); e != io.EOF {
+			err = badfile.New("the index goes on after its object")
+		}
+	}
+	if err != nil {
+		return nil, syntax(err)
+	}
+	if weights == nil {
+		return nil, badfile.New("the index has no weight_map")
+	}
+	for t, n := range weights {
+		if n == "." || n == ".." || n == "" || strings.ContainsAny(n, `/\:`) || !filepath.IsLocal(n) {
+			return nil, badfile.Tensor(t, "%s is not the name of a file beside the index", badfile.Quote(n))
+		}
+	}
+	return weights, nil
+}
+
+// Index returns the path of the index, "" for a single file.
+func (s *Set) Index() string { return s.index }
+
+// Files returns a new slice of the files.
+func (s *Set) Files() []*File { return slices.Clone(s.files) }
+
+// Tensor returns the tensor called name and the file that has it, if there is
+// one.
+func (s *Set) Tensor(name string) (*File, Tensor, bool) {
+	f, ok := s.byName[name]
+	if !ok {
+		return nil, Tensor{}, false
+	}
+	t, ok := f.Tensor(name)
+	return f, t, ok
+}
+
+// Close closes all files.
+func (s *Set) Close() error {
+	var errs []error
+	for _, f := range s.files {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
