@@ -126,7 +126,7 @@ func exportedReceiver(recv *ast.FieldList) bool {
 }
 
 func kind(t ast.Expr) string {
-	switch t.(type) {
+	switch t := t.(type) {
 	case *ast.StructType:
 		return "struct"
 	case *ast.InterfaceType:
@@ -134,7 +134,7 @@ func kind(t ast.Expr) string {
 	case *ast.FuncType:
 		return "func"
 	case *ast.Ident:
-		return t.(*ast.Ident).Name
+		return t.Name
 	}
 	return "…"
 }

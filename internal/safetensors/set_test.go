@@ -19,7 +19,7 @@ func write(t *testing.T, path string, b []byte) {
 }
 
 func single(name string) []byte {
-	return file(fmt.Sprintf(`{%q:{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`, name), []byte(name+"  ")[:2])
+	return file(fmt.Sprintf(`{%q:{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`, name), []byte(name + "  ")[:2])
 }
 
 func TestOpenSet(t *testing.T) {
