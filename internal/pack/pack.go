@@ -3,6 +3,8 @@
 // it.
 package pack
 
+import "encoding/binary"
+
 // A row is a sequence of chunks, each of which holds strips(bits)·h consecutive
 // columns: strip s has columns s·h … s·h+h−1. The codes at position p of all
 // strips share stripBytes(bits) bytes, at p, h+p, 2h+p, … of the chunk.
@@ -13,6 +15,47 @@ const (
 	// MaxChunk is the largest number of codes in a chunk.
 	MaxChunk = maxHeight * maxStrips
 )
+
+// A field is some bits of a code: bits from … of the byte at index, which are
+// bits to … of the code. The mask has as many low bits set, in every byte.
+type field struct {
+	index    int
+	from, to uint
+	mask     uint64
+}
+
+// layouts has the fields of each strip, for codes of 2 to 8 bits. It is the
+// drawing in package quant's documentation.
+var layouts = func() (all [9][][]field) {
+	for bits := 2; bits <= 8; bits++ {
+		for s := range strips(bits) {
+			all[bits] = append(all[bits], layout(bits, s))
+		}
+	}
+	return all
+}()
+
+func layout(bits, s int) []field {
+	const each = 0x0101010101010101
+	one := func(index, from, n, to int) field {
+		return field{index: index, from: uint(from), to: uint(to), mask: (1<<n - 1) * each}
+	}
+	half := one(s/2, s%2*4, 4, 0)
+	switch bits {
+	case 3:
+		if s < 6 {
+			return []field{one(s/2, s%2*3, 3, 0)}
+		}
+		return []field{one(s-6, 6, 2, 0), one(2, s, 1, 2)}
+	case 5:
+		return []field{half, one(4, s, 1, 4)}
+	case 6:
+		return []field{half, one(2, s*2, 2, 4)}
+	case 7:
+		return []field{half, one(4+s/4, s%4*2, 2, 4), one(6, s, 1, 6)}
+	}
+	return []field{one(0, s*bits, bits, 0)}
+}
 
 // strips returns the number of codes that fill whole bytes.
 func strips(bits int) int {
@@ -83,111 +126,44 @@ func Next(codes *[MaxChunk]uint8, src []byte, cols, bits int) (rest []byte, n in
 }
 
 func packChunk(dst []byte, c []uint8, h, bits int) {
-	switch bits {
-	case 2:
-		for p := range h {
-			dst[p] = c[p] | c[h+p]<<2 | c[2*h+p]<<4 | c[3*h+p]<<6
+	clear(dst)
+	for s, fields := range layouts[bits] {
+		strip := c[s*h:][:h]
+		for _, f := range fields {
+			out := dst[f.index*h:][:h]
+			for p, code := range strip {
+				out[p] |= code >> f.to & uint8(f.mask) << f.from
+			}
 		}
-	case 3:
-		for p := range h {
-			c6, c7 := c[6*h+p], c[7*h+p]
-			dst[p] = c[p] | c[h+p]<<3 | c6<<6
-			dst[h+p] = c[2*h+p] | c[3*h+p]<<3 | c7<<6
-			dst[2*h+p] = c[4*h+p] | c[5*h+p]<<3 | c6>>2<<6 | c7>>2<<7
-		}
-	case 4:
-		for p := range h {
-			dst[p] = c[p] | c[h+p]<<4
-		}
-	case 5, 6, 7:
-		packWide(dst, c, h, bits)
-	case 8:
-		copy(dst, c)
 	}
 }
 
 func unpackChunk(c []uint8, src []byte, h, bits int) {
-	switch bits {
-	case 2:
-		for p := range h {
-			b := src[p]
-			c[p], c[h+p], c[2*h+p], c[3*h+p] = b&3, b>>2&3, b>>4&3, b>>6
-		}
-	case 3:
-		for p := range h {
-			b0, b1, b2 := src[p], src[h+p], src[2*h+p]
-			c[p], c[h+p] = b0&7, b0>>3&7
-			c[2*h+p], c[3*h+p] = b1&7, b1>>3&7
-			c[4*h+p], c[5*h+p] = b2&7, b2>>3&7
-			c[6*h+p] = b0>>6 | b2>>4&4
-			c[7*h+p] = b1>>6 | b2>>5&4
-		}
-	case 4:
-		for p := range h {
-			b := src[p]
-			c[p], c[h+p] = b&15, b>>4
-		}
-	case 5, 6, 7:
-		unpackWide(c, src, h, bits)
-	case 8:
-		copy(c, src)
-	}
-}
-
-// packWide packs 5, 6 or 7 bits: the low four of every strip as 4-bit codes
-// are, then the next two as 2-bit codes are (6, 7), then the top one, bit s of
-// the byte for strip s (5, 7).
-func packWide(dst []byte, c []uint8, h, bits int) {
-	clear(dst)
-	s := strips(bits)
-	for i := range s {
-		low := dst[i/2*h:]
-		for p := range h {
-			low[p] |= c[i*h+p] & 15 << (i % 2 * 4)
-		}
-	}
-	high, shift := dst[s/2*h:], 4
-	if bits != 5 {
-		for i := range s {
-			two := high[i/4*h:]
-			for p := range h {
-				two[p] |= c[i*h+p] >> 4 & 3 << (i % 4 * 2)
-			}
-		}
-		high, shift = high[s/4*h:], 6
-	}
-	if bits != 6 {
-		for i := range s {
-			for p := range h {
-				high[p] |= c[i*h+p] >> shift << i
-			}
+	for s, fields := range layouts[bits] {
+		strip := c[s*h:][:h]
+		for i, f := range fields {
+			unpackField(strip, src[f.index*h:][:h], f, i > 0)
 		}
 	}
 }
 
-func unpackWide(c []uint8, src []byte, h, bits int) {
-	s := strips(bits)
-	for i := range s {
-		low := src[i/2*h:]
-		for p := range h {
-			c[i*h+p] = low[p] >> (i % 2 * 4) & 15
-		}
+// unpackField sets the bits of a field in all codes of a strip, and keeps the
+// others if more is set.
+func unpackField(strip []uint8, in []byte, f field, more bool) {
+	var keep uint64
+	if more {
+		keep = ^uint64(0)
 	}
-	high, shift := src[s/2*h:], 4
-	if bits != 5 {
-		for i := range s {
-			two := high[i/4*h:]
-			for p := range h {
-				c[i*h+p] |= two[p] >> (i % 4 * 2) & 3 << 4
-			}
-		}
-		high, shift = high[s/4*h:], 6
+	from, to, mask := f.from&63, f.to&63, f.mask
+	// Eight positions at a time: bits that a shift brings in from a neighbour are
+	// masked.
+	for len(in) >= 8 && len(strip) >= 8 {
+		v := binary.LittleEndian.Uint64(in) >> from & mask << to
+		v |= binary.LittleEndian.Uint64(strip) & keep
+		binary.LittleEndian.PutUint64(strip, v)
+		in, strip = in[8:], strip[8:]
 	}
-	if bits != 6 {
-		for i := range s {
-			for p := range h {
-				c[i*h+p] |= high[p] >> i & 1 << shift
-			}
-		}
+	for i, b := range in {
+		strip[i] = b>>from&uint8(mask)<<to | strip[i]&uint8(keep)
 	}
 }
