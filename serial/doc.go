@@ -1,0 +1,3 @@
+// Package serial models BitMoD's bit-serial hardware (arXiv 2411.11745, section
+// IV): weights as terms.
+package serial

@@ -1,0 +1,95 @@
+package serial
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/bitmod-go/bitmod/datatype"
+)
+
+// Sentinels, for errors.Is. What this package returns wraps them in types that
+// carry the place.
+var (
+	// ErrNotBitSerial: the values of a data type are no sums of powers of two,
+	// or its scales are no 8-bit integers.
+	ErrNotBitSerial = errors.New("not bit-serial")
+	// ErrShape: lengths that do not go together.
+	ErrShape = errors.New("shape mismatch")
+	// ErrCode: a code that stands for no value.
+	ErrCode = errors.New("code out of range")
+	// ErrTerm: terms that a processing element cannot take in one step.
+	ErrTerm = errors.New("invalid term")
+	// ErrConfig: a setting out of its range.
+	ErrConfig = errors.New("invalid configuration")
+)
+
+// A TypeError says why a data type cannot be computed bit-serially. It wraps
+// [ErrNotBitSerial].
+type TypeError struct {
+	Type datatype.Type
+	Why  string
+}
+
+func (e *TypeError) Error() string {
+	return fmt.Sprintf("serial: %v is %v: %s", e.Type, ErrNotBitSerial, e.Why)
+}
+
+// Unwrap returns [ErrNotBitSerial].
+func (e *TypeError) Unwrap() error { return ErrNotBitSerial }
+
+// A ShapeError is a length other than what the other arguments ask for. It
+// wraps [ErrShape].
+type ShapeError struct {
+	What      string // such as "len(x)"
+	Got, Want int
+	Of        string // what Want counts, such as "columns"
+}
+
+func (e *ShapeError) Error() string {
+	return fmt.Sprintf("serial: %s is %d, want %d (%s)", e.What, e.Got, e.Want, e.Of)
+}
+
+// Unwrap returns [ErrShape].
+func (e *ShapeError) Unwrap() error { return ErrShape }
+
+// A CodeError is a code with no value in its codebook. It wraps [ErrCode].
+type CodeError struct {
+	Codebook string
+	Code     uint8
+	Index    int // position among the codes that were given
+}
+
+func (e *CodeError) Error() string {
+	return fmt.Sprintf("serial: code %d at index %d has no value in %s", e.Code, e.Index, e.Codebook)
+}
+
+// Unwrap returns [ErrCode].
+func (e *CodeError) Unwrap() error { return ErrCode }
+
+// A TermError is a term that a step cannot take. It wraps [ErrTerm].
+type TermError struct {
+	Lane int
+	Term Term
+	Why  string
+}
+
+func (e *TermError) Error() string {
+	return fmt.Sprintf("serial: lane %d: term %+v: %s", e.Lane, e.Term, e.Why)
+}
+
+// Unwrap returns [ErrTerm].
+func (e *TermError) Unwrap() error { return ErrTerm }
+
+// A ConfigError is a setting out of its range. It wraps [ErrConfig].
+type ConfigError struct {
+	Field string // such as "Design.Rows"
+	Value any
+	Want  string
+}
+
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("serial: %s is %v, want %s", e.Field, e.Value, e.Want)
+}
+
+// Unwrap returns [ErrConfig].
+func (e *ConfigError) Unwrap() error { return ErrConfig }

@@ -1,0 +1,66 @@
+package serial
+
+import (
+	"math"
+
+	"github.com/bitmod-go/bitmod/datatype"
+)
+
+// A Table holds the terms of every code of one codebook. Make it once; it is
+// immutable and safe for concurrent use. It also takes the types whose unit is
+// not a power of two (apot4): their terms sum to value/[Table.Scale].
+type Table struct {
+	name  string
+	terms []Term // steps for each code
+	plan  plan
+	unit  float32
+	shift uint8 // unit = scale·2^(low+shift): FP3 has a fraction bit it does not use
+}
+
+// NewTable takes the values of cb apart. The error wraps [ErrNotBitSerial].
+func NewTable(cb datatype.Codebook) (*Table, error) {
+	p, err := newPlan(cb)
+	if err != nil {
+		return nil, err
+	}
+	t := &Table{
+		name:  cb.Name(),
+		terms: make([]Term, 0, p.steps*cb.Len()),
+		plan:  p,
+		unit:  cb.Type().Unit(),
+	}
+	for code := range cb.Len() {
+		t.terms = p.append(t.terms, cb.Value(uint8(code)))
+	}
+	t.shift = uint8(math.Log2(float64(t.unit/p.scale))) - uint8(p.low)
+	return t, nil
+}
+
+// Len returns the number of codes.
+func (t *Table) Len() int { return len(t.terms) / t.plan.steps }
+
+// Steps returns the number of terms of each code: the cycles that a processing
+// element spends on four weights.
+func (t *Table) Steps() int { return t.plan.steps }
+
+// LowBSig returns the least BSig of the terms, which is what [PE.LowBSig] has to
+// be for them.
+func (t *Table) LowBSig() int8 { return t.plan.low }
+
+// Scale returns what the sum of a code's terms is multiplied by to give its
+// value: 1 but for apot4 and apot4_sp, where it is 0.1.
+func (t *Table) Scale() float32 { return t.plan.scale }
+
+// Unit returns the type's unit, in which [PE.GroupInt8] and [GEMV] count.
+func (t *Table) Unit() float32 { return t.unit }
+
+// Terms returns the terms of code, which the caller must not change, or nil if
+// code is not below Len.
+func (t *Table) Terms(code uint8) []Term {
+	if int(code) >= t.Len() {
+		return nil
+	}
+	lo := int(code) * t.plan.steps
+	hi := lo + t.plan.steps
+	return t.terms[lo:hi:hi]
+}
