@@ -7,7 +7,7 @@ import (
 )
 
 // A Table holds the terms of every code of one codebook. Make it once; it is
-// immutable and safe for concurrent use. It also takes the types whose unit is
+// immutable and safe for concurrent use; it takes 2 KiB a step. It also takes the types whose unit is
 // not a power of two (apot4): their terms sum to value/[Table.Scale].
 type Table struct {
 	name  string
@@ -15,6 +15,7 @@ type Table struct {
 	plan  plan
 	unit  float32
 	shift uint8 // unit = scale·2^(low+shift): FP3 has a fraction bit it does not use
+	walk  walker
 }
 
 // NewTable takes the values of cb apart. The error wraps [ErrNotBitSerial].
@@ -33,6 +34,7 @@ func NewTable(cb datatype.Codebook) (*Table, error) {
 		t.terms = p.append(t.terms, cb.Value(uint8(code)))
 	}
 	t.shift = uint8(math.Log2(float64(t.unit/p.scale))) - uint8(p.low)
+	t.walk = newWalker(t)
 	return t, nil
 }
 

@@ -1,0 +1,130 @@
+package serial
+
+import "math/bits"
+
+const (
+	guardBits  = 3
+	laneBits   = 11 + guardBits // of an aligned product
+	accBits    = 14             // of the accumulator, without its sign
+	sumBits    = 17 + 6         // of the adder tree's sum, shifted by up to 6
+	halfOffset = 25             // a half is an integer times 2^(exponent−25)
+)
+
+// accumulatorPoint is the exponent of an accumulator's least bit when exp is 0.
+const accumulatorPoint = -halfOffset - guardBits
+
+// An accumulator is the group accumulator of the modes that round:
+// man·2^(exp + accumulatorPoint + LowBSig), with |man| ≤ 2^14 and exp on the
+// scale of the activations' biased exponents.
+type accumulator struct {
+	man int64
+	exp int
+}
+
+// add adds Σ man·2^exp·2^shift over the four lanes.
+func (a *accumulator) add(m Mode, man, exp *[Lanes]int, shift uint) {
+	top := max(exp[0], exp[1], exp[2], exp[3])
+	var sum int64
+	for i, v := range man {
+		sum += align(m, int64(v)<<guardBits, uint(top-exp[i]))
+	}
+	sum <<= shift
+	if m == Paper {
+		a.addRounded(sum, top)
+	} else {
+		a.addTruncated(sum, top)
+	}
+}
+
+// align shifts a product right to the largest exponent of its step. Truncate
+// works on the magnitude, so that it goes towards 0.
+func align(m Mode, v int64, delta uint) int64 {
+	if m == Paper {
+		return roundShift(v, delta)
+	}
+	if delta >= laneBits {
+		return 0
+	}
+	if v < 0 {
+		return -(-v >> delta)
+	}
+	return v >> delta
+}
+
+// addTruncated is the Verilog's group accumulator, with the sum shifted right
+// as well where the accumulator's exponent is the larger.
+func (a *accumulator) addTruncated(sum int64, exp int) {
+	top := max(a.exp, exp)
+	v := floorShift(a.man, top-a.exp, accBits) + floorShift(sum, top-exp, sumBits)
+	k := max(bits.Len64(magnitude(v))-accBits, 0)
+	a.man = v >> k
+	a.exp = top + k
+}
+
+// floorShift is an arithmetic right shift that gives 0, as the Verilog's default
+// does, when it is by at least the width.
+func floorShift(v int64, n, width int) int64 {
+	if n >= width {
+		return 0
+	}
+	return v >> n
+}
+
+// addRounded adds exactly, then rounds once to accBits.
+func (a *accumulator) addRounded(sum int64, exp int) {
+	hi, lo := *a, accumulator{sum, exp}
+	switch {
+	case sum == 0:
+		return
+	case a.man == 0:
+		hi, lo = lo, *a
+		lo.exp = hi.exp
+	case hi.exp < lo.exp:
+		hi, lo = lo, hi
+	}
+	// Beyond this distance the lower operand (below 2^26) is far below the place
+	// where the sum is rounded: what is shifted out of it is recorded in its
+	// last bit.
+	const far = 32
+	if d := hi.exp - lo.exp; d > far {
+		lo.man, lo.exp = jamShift(lo.man, uint(d-far)), hi.exp-far
+	}
+	v := hi.man<<(hi.exp-lo.exp) + lo.man
+	k := max(bits.Len64(magnitude(v))-accBits, 0)
+	a.man, a.exp = roundShift(v, uint(k)), lo.exp+k
+	if v == 0 {
+		*a = accumulator{}
+	}
+}
+
+// roundShift returns v·2^−n, rounded to the nearest integer, ties to even.
+func roundShift(v int64, n uint) int64 {
+	if n == 0 {
+		return v
+	}
+	if n > 62 {
+		return 0
+	}
+	q := v >> n
+	rest, half := v-q<<n, int64(1)<<(n-1)
+	if rest > half || rest == half && q&1 == 1 {
+		q++
+	}
+	return q
+}
+
+// jamShift returns v·2^−n, rounded to odd: any lost bit sets the last one.
+func jamShift(v int64, n uint) int64 {
+	q := v >> min(n, 63)
+	if q<<min(n, 63) != v {
+		q |= 1
+	}
+	return q
+}
+
+func magnitude(v int64) uint64 {
+	if v < 0 {
+		return uint64(-v)
+	}
+	return uint64(v)
+}

@@ -1,0 +1,246 @@
+package serial
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/x448/float16"
+)
+
+// Lanes is the number of weights that a processing element works on at a time.
+const Lanes = 4
+
+// A Mode is the arithmetic of a processing element for FP16 activations. INT8
+// activations give integers, which no mode rounds.
+type Mode uint8
+
+const (
+	// Exact loses nothing: a wide fixed-point accumulator. It is the reference.
+	Exact Mode = iota
+	// Paper is the arithmetic of the paper's text: products aligned to the
+	// largest exponent of the lanes with 3 guard bits, and an accumulator of 14
+	// significant bits, each rounded to nearest, ties to even.
+	Paper
+	// Truncate is the arithmetic of the published Verilog: the same widths, and
+	// whatever does not fit is cut off; the accumulator's exponent never falls
+	// within a group. What is wrong in the Verilog (no right shift of a sum
+	// below the accumulator's exponent, subnormals read as normal numbers,
+	// infinity and NaN as large ones) is mended.
+	Truncate
+)
+
+// String returns "exact", "paper" or "truncate".
+func (m Mode) String() string {
+	switch m {
+	case Exact:
+		return "exact"
+	case Paper:
+		return "paper"
+	case Truncate:
+		return "truncate"
+	}
+	return fmt.Sprintf("serial.Mode(%d)", uint8(m))
+}
+
+// minBSig and maxBSig are the range of BSig in this package's terms.
+const (
+	minBSig = -4
+	maxBSig = 8
+)
+
+// A PE is one processing element of the accelerator: in each cycle it takes one
+// term of four weights against four activations, aligns the four products, and
+// adds them to the partial sum of the group. The zero value is ready, with an
+// empty accumulator in [Exact] mode. A PE must not be used concurrently.
+//
+// # Special activations
+//
+// Zeros of both signs and subnormals are what they are in IEEE 754: a subnormal
+// has exponent 1 and no hidden bit. Lanes whose term or activation is 0 still
+// take part in the search for the largest exponent, as in the Verilog, so that
+// in Paper and Truncate mode a zero term against a large activation costs the
+// other lanes precision. An infinity or NaN in any lane, even against a zero
+// term, makes the sum NaN until Reset: the terms of a weight may have opposite
+// signs (7 = 8 − 1), so that term by term there is no telling infinity from NaN.
+// A sum of nothing, or of zeros, is +0.
+type PE struct {
+	// Mode is the arithmetic. It may change when the accumulator is empty.
+	Mode Mode
+	// LowBSig is the least BSig among the terms to come, of which a step's BSig
+	// is the distance that its sum is shifted left: 0 for integers, −1 for FP3
+	// and FP4. Group and GroupInt8 set it.
+	LowBSig int8
+
+	fix    fixed // Exact, and INT8 products in any mode
+	acc    accumulator
+	nan    bool
+	cycles int
+}
+
+// Reset empties the accumulator and sets the cycle count to 0.
+func (p *PE) Reset() {
+	*p = PE{Mode: p.Mode, LowBSig: p.LowBSig}
+}
+
+// Sum returns the partial sum, rounded to the nearest float64. In the modes other
+// than Exact, and for INT8 activations up to 2^53, it is the accumulator's value
+// itself.
+func (p *PE) Sum() float64 {
+	if p.nan {
+		return math.NaN()
+	}
+	return p.total().float()
+}
+
+// total returns what is in the accumulators, exactly: a rounded sum is a
+// multiple of 2^−31 as well.
+func (p *PE) total() fixed {
+	if p.acc.man == 0 {
+		return p.fix
+	}
+	return p.fix.add(shifted(p.acc.man, p.acc.exp+accumulatorPoint+int(p.LowBSig)+fixedPoint))
+}
+
+// Cycles returns the number of steps since Reset.
+func (p *PE) Cycles() int { return p.cycles }
+
+// Step takes one term of each of four weights against four activations: one
+// cycle. The terms must have the same BSig, which is −4…8 and not below LowBSig.
+// The error wraps [ErrTerm], or [ErrConfig] for an unknown Mode, and the PE is
+// then as before.
+func (p *PE) Step(w *[Lanes]Term, x *[Lanes]float16.Float16) error {
+	if err := p.check(w); err != nil {
+		return err
+	}
+	p.step(w, x)
+	return nil
+}
+
+// StepInt8 is Step with INT8 activations. It is exact in every mode.
+func (p *PE) StepInt8(w *[Lanes]Term, x *[Lanes]int8) error {
+	if err := p.check(w); err != nil {
+		return err
+	}
+	var sum int64
+	for i, t := range w {
+		v := int64(x[i]) * int64(t.Man) << t.Exp
+		if t.Neg {
+			v = -v
+		}
+		sum += v
+	}
+	p.fix = p.fix.addInt(sum << (fixedPoint + w[0].BSig))
+	p.cycles++
+	return nil
+}
+
+func (p *PE) check(w *[Lanes]Term) error {
+	if p.Mode > Truncate {
+		return &ConfigError{"PE.Mode", p.Mode, "exact, paper or truncate"}
+	}
+	if p.LowBSig < minBSig || p.LowBSig > maxBSig {
+		return &ConfigError{"PE.LowBSig", p.LowBSig, "-4…8"}
+	}
+	for i, t := range w {
+		switch {
+		case t.Man > 1:
+			return &TermError{i, t, "Man is not 0 or 1"}
+		case t.Exp > 3:
+			return &TermError{i, t, "Exp is not 0…3"}
+		case t.BSig != w[0].BSig:
+			return &TermError{i, t, fmt.Sprintf("BSig is %d in lane 0", w[0].BSig)}
+		case t.BSig < p.LowBSig || t.BSig > maxBSig:
+			return &TermError{i, t, fmt.Sprintf("BSig is not %d…%d", p.LowBSig, maxBSig)}
+		}
+	}
+	return nil
+}
+
+// step is Step on terms that are known to be good.
+func (p *PE) step(w *[Lanes]Term, x *[Lanes]float16.Float16) {
+	p.cycles++
+	var man, exp [Lanes]int
+	for i, h := range x {
+		e, m := int(h>>10&31), int(h&1023)
+		switch e {
+		case 31:
+			p.nan = true
+		case 0:
+			e = 1
+		default:
+			m |= 1 << 10
+		}
+		if w[i].Neg != (h>>15 != 0) {
+			m = -m
+		}
+		man[i] = m * int(w[i].Man)
+		exp[i] = e + int(w[i].Exp)
+	}
+	bsig := w[0].BSig
+	if p.Mode == Exact {
+		// A half is man·2^(e−25).
+		var sum int64
+		for i := range man {
+			sum += int64(man[i]) << (exp[i] - 25 + fixedPoint + int(bsig))
+		}
+		p.fix = p.fix.addInt(sum)
+		return
+	}
+	p.acc.add(p.Mode, &man, &exp, uint(bsig-p.LowBSig))
+}
+
+// Group computes the dot product of a whole group from an empty accumulator:
+// the values of codes by t, times x, len(codes) of each. The lanes that the last
+// four weights leave over hold zeros. It returns the sum in true units (a float64
+// nearest to the accumulator) and the cycles, ⌈len(codes)/4⌉·t.Steps(). The
+// error wraps [ErrShape], [ErrCode] or [ErrConfig].
+func (p *PE) Group(t *Table, codes []uint8, x []float16.Float16) (sum float64, cycles int, err error) {
+	if err := p.begin(t, codes, len(x)); err != nil {
+		return 0, 0, err
+	}
+	s := t.Steps()
+	for i := 0; i < len(codes); i += Lanes {
+		n := min(Lanes, len(codes)-i)
+		var lanes [Lanes]float16.Float16
+		copy(lanes[:], x[i:i+n])
+		for k := range s {
+			var w [Lanes]Term
+			for j := range w {
+				w[j].BSig = t.terms[k].BSig
+			}
+			for j, c := range codes[i : i+n] {
+				w[j] = t.terms[int(c)*s+k]
+			}
+			p.step(&w, &lanes)
+		}
+	}
+	return float64(t.plan.scale) * p.Sum(), p.cycles, nil
+}
+
+// GroupInt8 is Group with INT8 activations. The sum is an exact integer in steps
+// of t.Unit(), in every mode.
+func (p *PE) GroupInt8(t *Table, codes []uint8, x []int8) (sum int64, cycles int, err error) {
+	if err := p.begin(t, codes, len(x)); err != nil {
+		return 0, 0, err
+	}
+	sum, p.cycles = t.walk.dot(codes, x)
+	p.fix = shifted(sum, fixedPoint+int(t.plan.low))
+	return sum >> t.shift, p.cycles, nil
+}
+
+func (p *PE) begin(t *Table, codes []uint8, n int) error {
+	if p.Mode > Truncate {
+		return &ConfigError{"PE.Mode", p.Mode, "exact, paper or truncate"}
+	}
+	if len(codes) != n {
+		return &ShapeError{"len(x)", n, len(codes), "codes"}
+	}
+	for i, c := range codes {
+		if int(c) >= t.Len() {
+			return &CodeError{t.name, c, i}
+		}
+	}
+	p.LowBSig = t.plan.low
+	p.Reset()
+	return nil
+}

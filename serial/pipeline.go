@@ -1,0 +1,30 @@
+package serial
+
+// A Pipeline counts the cycles of a processing element whose partial sums go to
+// one [Dequantizer]. The element hands over a finished group as soon as the
+// dequantizer is free, and goes on with the next group at once: the 8 cycles of
+// dequantization are hidden behind a next group that takes 8 cycles or more, and
+// stall the element for the rest of them otherwise. The zero value is ready.
+type Pipeline struct {
+	now    int64 // when the element can start the next group
+	free   int64 // when the dequantizer is free
+	stalls int64
+}
+
+// Group runs a group through: cycles in the processing element, then [ScaleBits]
+// in the dequantizer. It returns for how many cycles the element had to wait to
+// hand it over. A negative number of cycles counts as 0.
+func (p *Pipeline) Group(cycles int) (stall int) {
+	done := p.now + int64(max(cycles, 0))
+	p.now = max(done, p.free)
+	p.free = p.now + ScaleBits
+	p.stalls += p.now - done
+	return int(p.now - done)
+}
+
+// Cycles returns when the last group is dequantized: the cycles of all groups in
+// the element, the stalls, and the 8 cycles of the last dequantization.
+func (p *Pipeline) Cycles() int64 { return p.free }
+
+// Stalls returns the cycles that the element has waited.
+func (p *Pipeline) Stalls() int64 { return p.stalls }
