@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
 )
 
 // Sentinels, for errors.Is. What this package returns wraps them in types that
@@ -13,8 +14,9 @@ var (
 	// ErrNotBitSerial: the values of a data type are no sums of powers of two,
 	// or its scales are no 8-bit integers.
 	ErrNotBitSerial = errors.New("not bit-serial")
-	// ErrShape: lengths that do not go together.
-	ErrShape = errors.New("shape mismatch")
+	// ErrShape: lengths that do not go together. It is quant's, as is the
+	// [*quant.ShapeError] that wraps it.
+	ErrShape = quant.ErrShape
 	// ErrCode: a code that stands for no value.
 	ErrCode = errors.New("code out of range")
 	// ErrTerm: terms that a processing element cannot take in one step.
@@ -37,20 +39,9 @@ func (e *TypeError) Error() string {
 // Unwrap returns [ErrNotBitSerial].
 func (e *TypeError) Unwrap() error { return ErrNotBitSerial }
 
-// A ShapeError is a length other than what the other arguments ask for. It
-// wraps [ErrShape].
-type ShapeError struct {
-	What      string // such as "len(x)"
-	Got, Want int
-	Of        string // what Want counts, such as "columns"
+func shapeError(what string, got int, format string, args ...any) error {
+	return &quant.ShapeError{Package: "serial", What: what, Got: got, Want: fmt.Sprintf(format, args...)}
 }
-
-func (e *ShapeError) Error() string {
-	return fmt.Sprintf("serial: %s is %d, want %d (%s)", e.What, e.Got, e.Want, e.Of)
-}
-
-// Unwrap returns [ErrShape].
-func (e *ShapeError) Unwrap() error { return ErrShape }
 
 // A CodeError is a code with no value in its codebook. It wraps [ErrCode].
 type CodeError struct {

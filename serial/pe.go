@@ -232,8 +232,11 @@ func (p *PE) begin(t *Table, codes []uint8, n int) error {
 	if p.Mode > Truncate {
 		return &ConfigError{"PE.Mode", p.Mode, "exact, paper or truncate"}
 	}
+	if t.Len() == 0 {
+		return &ConfigError{"table", "empty", "one from NewTable"}
+	}
 	if len(codes) != n {
-		return &ShapeError{"len(x)", n, len(codes), "codes"}
+		return shapeError("len(x)", n, "%d (codes)", len(codes))
 	}
 	for i, c := range codes {
 		if int(c) >= t.Len() {

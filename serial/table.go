@@ -6,8 +6,9 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
-// A Table holds the terms of every code of one codebook. Make it once; it is
-// immutable and safe for concurrent use; it takes 2 KiB a step. It also takes the types whose unit is
+// A Table holds the terms of every code of one codebook; [NewTable] makes it. The
+// zero Table has no codes. Make a Table once for many groups: it is immutable
+// and safe for concurrent use, and takes 2 KiB a step. It also takes the types whose unit is
 // not a power of two (apot4): their terms sum to value/[Table.Scale].
 type Table struct {
 	name  string
@@ -39,7 +40,7 @@ func NewTable(cb datatype.Codebook) (*Table, error) {
 }
 
 // Len returns the number of codes.
-func (t *Table) Len() int { return len(t.terms) / t.plan.steps }
+func (t *Table) Len() int { return len(t.terms) / max(t.plan.steps, 1) }
 
 // Steps returns the number of terms of each code: the cycles that a processing
 // element spends on four weights.

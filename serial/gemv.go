@@ -1,0 +1,177 @@
+package serial
+
+import (
+	"fmt"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
+	"github.com/x448/float16"
+)
+
+// Stats is what a run cost on one processing element with one dequantizer that
+// goes through the rows one after another. On an array of n elements divide by
+// n.
+type Stats struct {
+	Cycles  int64 // until the last product is finished: Element + Stalls + the last dequantization
+	Element int64 // cycles in which the element took terms
+	Stalls  int64 // cycles in which it waited for the dequantizer
+	Sums    int64 // partial sums that were dequantized, 8 cycles each
+}
+
+// GEMV multiplies m by the INT8 activations x, len(x) = m.Cols(), as the
+// hardware does: each weight as its terms, four weights a step, the partial sum
+// of each group through the bit-serial dequantizer. It stops before anything is
+// rounded: with B = ⌈cols/blockColumns⌉ blocks of columns that may have an
+// activation scale of their own,
+//
+//	dst[row·B + b] = Σ k_g · Σ value(code)/Unit · x
+//
+// over the groups g of the row that have columns in block b (blockColumns need
+// not fit the group size), the inner sum over these columns, k_g the group's
+// 8-bit scale. A weight matrix times these activations is dst times
+// m.RowScale(row) · Type.Unit() · the activation scale. len(dst) must be
+// m.Rows()·B.
+//
+// It is the oracle of package kernel's integer mode and of the cycle counts: it
+// runs on the caller's goroutine, at some 10 ns a weight and less. A partial sum
+// of 2^31 weights is still exact.
+//
+// The error wraps [ErrNotBitSerial] if the values have no unit (nf3, nf4, sf3,
+// sf4) or the scales are not 8-bit integers (mxfp4, nvfp4), or [ErrShape].
+func GEMV(dst []int64, m *quant.Matrix, x []int8, blockColumns int) (Stats, error) {
+	r, err := newRun(m, len(x))
+	if err != nil {
+		return Stats{}, err
+	}
+	if blockColumns < 1 {
+		return Stats{}, shapeError("blockColumns", blockColumns, "at least 1")
+	}
+	cols, size := m.Cols(), m.GroupSize()
+	blocks := (cols-1)/blockColumns + 1
+	if len(dst) != m.Rows()*blocks {
+		return Stats{}, shapeError("len(dst)", len(dst), "%d (%d rows × %d blocks)", m.Rows()*blocks, m.Rows(), blocks)
+	}
+	clear(dst)
+	for row := range m.Rows() {
+		out := dst[row*blocks : (row+1)*blocks]
+		if err := m.Codes(r.codes, row); err != nil {
+			return Stats{}, err
+		}
+		for lo := 0; lo < cols; {
+			group, block := lo/size, lo/blockColumns
+			hi := min(cols, (group+1)*size)
+			if rest := hi - lo; rest > (block+1)*blockColumns-lo {
+				hi = (block + 1) * blockColumns
+			}
+			t, err := r.table(row, group)
+			if err != nil {
+				return Stats{}, err
+			}
+			sum, cycles := t.walk.dot(r.codes[lo:hi], x[lo:hi])
+			product, _ := Dequantize(sum>>t.shift, m.ScaleCode(row, group))
+			out[block] += product
+			r.count(cycles)
+			lo = hi
+		}
+	}
+	return r.stats(), nil
+}
+
+// GEMVFloat16 multiplies m by FP16 activations in the given mode: for each group
+// a [PE] finds the partial sum, the dequantizer multiplies it by the 8-bit scale,
+// and the products of a row are added without rounding. dst[row], len(dst) =
+// m.Rows(), is that sum, rounded to float64, times the row's scale. What Paper
+// and Truncate lose is therefore all lost inside the groups. A row with an
+// infinite or NaN activation is NaN.
+//
+// It takes some 20 ns a weight; otherwise see [GEMV].
+func GEMVFloat16(dst []float64, m *quant.Matrix, x []float16.Float16, mode Mode) (Stats, error) {
+	r, err := newRun(m, len(x))
+	if err != nil {
+		return Stats{}, err
+	}
+	if len(dst) != m.Rows() {
+		return Stats{}, shapeError("len(dst)", len(dst), "%d (rows)", m.Rows())
+	}
+	cols, size := m.Cols(), m.GroupSize()
+	p := PE{Mode: mode}
+	for row := range m.Rows() {
+		if err := m.Codes(r.codes, row); err != nil {
+			return Stats{}, err
+		}
+		var total fixed
+		var nan float64 // 0, or NaN
+		scale := float64(m.RowScale(row))
+		for group := range m.Groups() {
+			lo, hi := group*size, min(cols, (group+1)*size)
+			t, err := r.table(row, group)
+			if err != nil {
+				return Stats{}, err
+			}
+			sum, cycles, err := p.Group(t, r.codes[lo:hi], x[lo:hi])
+			if err != nil {
+				return Stats{}, err
+			}
+			if sum != sum {
+				nan = sum
+			}
+			total = total.add(dequantize(p.total(), m.ScaleCode(row, group)))
+			r.count(cycles)
+			if group == 0 {
+				scale *= float64(t.Scale())
+			}
+		}
+		dst[row] = total.float()*scale + nan
+	}
+	return r.stats(), nil
+}
+
+// A run is what a multiplication needs beside its arguments.
+type run struct {
+	m      *quant.Matrix
+	codes  []uint8
+	tables []*Table // by selector, made when first needed
+	pipe   Pipeline
+	work   Stats
+}
+
+func newRun(m *quant.Matrix, activations int) (*run, error) {
+	if m == nil || m.Rows() == 0 {
+		return nil, shapeError("rows", 0, "at least 1")
+	}
+	if activations != m.Cols() {
+		return nil, shapeError("len(x)", activations, "%d (columns)", m.Cols())
+	}
+	if f := m.Type().Scale(); f != datatype.RowStep {
+		return nil, &TypeError{m.Type(), fmt.Sprintf("its %v scales are not 8-bit integers", f)}
+	}
+	return &run{
+		m:      m,
+		codes:  make([]uint8, m.Cols()),
+		tables: make([]*Table, m.Type().NumCodebooks()),
+	}, nil
+}
+
+func (r *run) table(row, group int) (*Table, error) {
+	s := r.m.Selector(row, group)
+	if r.tables[s] == nil {
+		t, err := NewTable(r.m.Codebook(row, group))
+		if err != nil {
+			return nil, err
+		}
+		r.tables[s] = t
+	}
+	return r.tables[s], nil
+}
+
+func (r *run) count(cycles int) {
+	r.pipe.Group(cycles)
+	r.work.Element += int64(cycles)
+	r.work.Sums++
+}
+
+func (r *run) stats() Stats {
+	s := r.work
+	s.Cycles, s.Stalls = r.pipe.Cycles(), r.pipe.Stalls()
+	return s
+}

@@ -1,0 +1,222 @@
+package serial
+
+import (
+	"errors"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
+	"github.com/x448/float16"
+)
+
+func randomMatrix(t testing.TB, r *rand.Rand, rows, cols int, c quant.Config) *quant.Matrix {
+	t.Helper()
+	w := make([]float32, rows*cols)
+	for i := range w {
+		w[i] = float32(r.NormFloat64() * math.Ldexp(1, r.IntN(3)))
+	}
+	m, err := quant.Group(w, cols, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func randomInt8(r *rand.Rand, n int) []int8 {
+	x := make([]int8, n)
+	for i := range x {
+		x[i] = int8(r.Uint32())
+	}
+	return x
+}
+
+// plainGEMV is the definition, from values and scales.
+func plainGEMV(m *quant.Matrix, x []int8, blockColumns int) []int64 {
+	blocks := (m.Cols() + blockColumns - 1) / blockColumns
+	dst := make([]int64, m.Rows()*blocks)
+	codes := make([]uint8, m.Cols())
+	for row := range m.Rows() {
+		m.Codes(codes, row)
+		for col, c := range codes {
+			g := col / m.GroupSize()
+			v := math.Round(float64(m.Codebook(row, g).Value(c)) / float64(m.Type().Unit()))
+			dst[row*blocks+col/blockColumns] += int64(m.ScaleCode(row, g)) * int64(v) * int64(x[col])
+		}
+	}
+	return dst
+}
+
+func TestGEMV(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 1))
+	for _, typ := range datatype.Types() {
+		for _, c := range []struct{ rows, cols, group, block int }{
+			{3, 256, 128, 128}, {2, 300, 32, 128}, {3, 172, 64, 128}, {2, 130, 48, 128},
+			{2, 64, 64, 10}, {1, 9, 16, 128}, {2, 77, 16, 7},
+		} {
+			m := randomMatrix(t, r, c.rows, c.cols, quant.Config{Type: typ, GroupSize: c.group})
+			x := randomInt8(r, c.cols)
+			dst := make([]int64, c.rows*((c.cols+c.block-1)/c.block))
+			_, err := GEMV(dst, m, x, c.block)
+			if typ.Unit() == 0 || typ.Scale() != datatype.RowStep {
+				if !errors.Is(err, ErrNotBitSerial) {
+					t.Errorf("%v: %v", typ, err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, want := range plainGEMV(m, x, c.block) {
+				if dst[i] != want {
+					t.Fatalf("%v, %+v: sum %d is %d, want %d", typ, c, i, dst[i], want)
+				}
+				if want != int64(int32(want)) && c.block <= 128 {
+					t.Errorf("%v, %+v: sum %d is %d, beyond int32", typ, c, i, want)
+				}
+			}
+		}
+	}
+}
+
+func TestGEMVStats(t *testing.T) {
+	r := rand.New(rand.NewPCG(12, 1))
+	for _, c := range []struct {
+		typ                    datatype.Type
+		rows, cols, group, blk int
+		want                   Stats
+	}{
+		// Two terms, group 128: 64 cycles each and nothing but the last
+		// dequantization is seen. INT6 96, INT8 128.
+		{datatype.BitMoD4, 4, 1024, 128, 128, Stats{32*64 + 8, 32 * 64, 0, 32}},
+		{datatype.BitMoD3, 4, 1024, 128, 128, Stats{32*64 + 8, 32 * 64, 0, 32}},
+		{datatype.Int6, 4, 1024, 128, 128, Stats{32*96 + 8, 32 * 96, 0, 32}},
+		{datatype.Int8, 4, 1024, 128, 128, Stats{32*128 + 8, 32 * 128, 0, 32}},
+		// Groups of 8 take 4 cycles, and wait 4 for the dequantizer.
+		{datatype.BitMoD4, 2, 64, 8, 128, Stats{16*4 + 15*4 + 8, 16 * 4, 15 * 4, 16}},
+		// Groups of 48 in blocks of 128: 48 48 32 | 16 48 48 16, two rows.
+		{datatype.BitMoD4, 2, 256, 48, 128, Stats{256 + 8, 256, 0, 14}},
+	} {
+		m := randomMatrix(t, r, c.rows, c.cols, quant.Config{Type: c.typ, GroupSize: c.group})
+		blocks := (c.cols + c.blk - 1) / c.blk
+		got, err := GEMV(make([]int64, c.rows*blocks), m, randomInt8(r, c.cols), c.blk)
+		if err != nil || got != c.want {
+			t.Errorf("%v, group %d: %+v, %v, want %+v", c.typ, c.group, got, err, c.want)
+		}
+	}
+}
+
+// The exact mode is the matrix product in rational numbers, rounded at the end;
+// in the other modes it differs from that by what the groups lose.
+func TestGEMVFloat16(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 1))
+	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.BitMoD3, datatype.Int6, datatype.Int8Asym, datatype.APoT4, datatype.FP6E3M2, datatype.ANT4} {
+		const rows, cols = 3, 300
+		m := randomMatrix(t, r, rows, cols, quant.Config{Type: typ, GroupSize: 64})
+		x := make([]float16.Float16, cols)
+		for i := range x {
+			x[i] = half(r.NormFloat64())
+		}
+		got, codes := make([]float64, rows), make([]uint8, cols)
+		exact, err := GEMVFloat16(got, m, x, Exact)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for row := range rows {
+			sum, abs := new(big.Rat), 0.
+			m.Codes(codes, row)
+			scale := 1.
+			for col, c := range codes {
+				g := col / 64
+				tab := mustTable(t, m.Codebook(row, g))
+				scale = float64(tab.Scale())
+				n := 0.
+				for _, term := range tab.Terms(c) {
+					n += term.Value()
+				}
+				v := new(big.Rat).SetFloat64(n * float64(m.ScaleCode(row, g)))
+				sum.Add(sum, v.Mul(v, bigHalf(x[col])))
+				f, _ := v.Float64()
+				abs += math.Abs(f)
+			}
+			scale *= float64(m.RowScale(row))
+			if want := ratFloat(sum) * scale; got[row] != want {
+				t.Errorf("%v, row %d: %v, want %v", typ, row, got[row], want)
+			}
+			for _, mode := range []Mode{Paper, Truncate} {
+				dst := make([]float64, rows)
+				stats, err := GEMVFloat16(dst, m, x, mode)
+				if err != nil || stats != exact {
+					t.Errorf("%v, %v: %+v, %v, want %+v", typ, mode, stats, err, exact)
+				}
+				if d := math.Abs(dst[row] - got[row]); d > abs*scale*0x1p-7 || d == 0 {
+					t.Errorf("%v, %v, row %d: %v, exactly %v", typ, mode, row, dst[row], got[row])
+				}
+			}
+		}
+		x[7] = float16.Inf(-1)
+		if _, err := GEMVFloat16(got, m, x, Paper); err != nil || !math.IsNaN(got[0]) || !math.IsNaN(got[2]) {
+			t.Errorf("%v: with an infinity %v, %v", typ, got, err)
+		}
+	}
+}
+
+func TestGEMVErrors(t *testing.T) {
+	r := rand.New(rand.NewPCG(14, 1))
+	m := randomMatrix(t, r, 2, 64, quant.Config{GroupSize: 32})
+	dst, x, f, h := make([]int64, 2), make([]int8, 64), make([]float64, 2), make([]float16.Float16, 64)
+	for name, err := range map[string]error{
+		"nil":      second(GEMV(dst, nil, x, 128)),
+		"zero":     second(GEMV(dst, new(quant.Matrix), nil, 128)),
+		"x":        second(GEMV(dst, m, x[1:], 128)),
+		"dst":      second(GEMV(dst[1:], m, x, 128)),
+		"block":    second(GEMV(dst, m, x, 0)),
+		"negative": second(GEMV(dst, m, x, -1)),
+		"half x":   second(GEMVFloat16(f, m, h[1:], Exact)),
+		"half dst": second(GEMVFloat16(f[1:], m, h, Exact)),
+	} {
+		var shape *quant.ShapeError
+		if !errors.Is(err, ErrShape) || !errors.As(err, &shape) || shape.Package != "serial" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := second(GEMVFloat16(f, m, h, 9)); !errors.Is(err, ErrConfig) {
+		t.Errorf("mode: %v", err)
+	}
+	big := make([]int64, 2)
+	if _, err := GEMV(big, m, x, math.MaxInt); err != nil {
+		t.Errorf("one huge block: %v", err)
+	}
+}
+
+func second(_ Stats, err error) error { return err }
+
+func BenchmarkGEMV(b *testing.B) {
+	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.BitMoD3, datatype.Int6, datatype.Int8} {
+		b.Run(typ.String(), func(b *testing.B) {
+			r := rand.New(rand.NewPCG(15, 1))
+			const n = 4096
+			w := make([]float32, n*64)
+			for i := range w {
+				w[i] = float32(r.NormFloat64())
+			}
+			var all []float32
+			for range n / 64 {
+				all = append(all, w...)
+			}
+			m, err := quant.Group(all, n, quant.Config{Type: typ})
+			if err != nil {
+				b.Fatal(err)
+			}
+			dst, x := make([]int64, n*n/128), randomInt8(r, n)
+			b.SetBytes(n * n)
+			for b.Loop() {
+				if _, err := GEMV(dst, m, x, 128); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
