@@ -1,0 +1,116 @@
+package serial
+
+// A Result is what one design needs for one model.
+type Result struct {
+	Design         Design
+	Discriminative *Report
+	Generative     *Report // of one token
+}
+
+// Cycles returns the cycles of the paper's task: the discriminative pass, and
+// after it, where generate is set, the [GeneratedTokens].
+func (r Result) Cycles(generate bool) int64 {
+	n := r.Discriminative.Cycles
+	if generate {
+		n += GeneratedTokens * r.Generative.Cycles
+	}
+	return n
+}
+
+// Energy returns the energy of the paper's task, as Cycles its cycles.
+func (r Result) Energy(generate bool) Energy {
+	e := r.Discriminative.Energy
+	if generate {
+		e = e.plus(r.Generative.Energy, GeneratedTokens)
+	}
+	return e
+}
+
+// An Evaluation is the comparison of the paper's section V-C: every design of
+// [Designs] on every model.
+type Evaluation struct {
+	Models  []Model
+	Results [][]Result // by model, then in the order of Designs
+}
+
+// Evaluate simulates the five designs on the models, which are [Models] for the
+// paper's figures, in its tasks. It takes well under a millisecond a model. The
+// error is that of [Simulate].
+func Evaluate(models []Model, s System) (*Evaluation, error) {
+	e := &Evaluation{Models: models}
+	for _, m := range models {
+		var rs []Result
+		for _, d := range Designs(m.Name) {
+			disc, err := Simulate(d, m, Discriminative(), s)
+			if err != nil {
+				return nil, err
+			}
+			gen, err := Simulate(d, m, Generative(), s)
+			if err != nil {
+				return nil, err
+			}
+			rs = append(rs, Result{d, disc, gen})
+		}
+		e.Results = append(e.Results, rs)
+	}
+	return e, nil
+}
+
+// A Comparison is BitMoD over another design: arithmetic means over the models,
+// and the mean of the two tasks.
+type Comparison struct {
+	Discriminative, Generative, Overall float64
+}
+
+// comparedWith returns the setting of BitMoD that the paper holds against a
+// design: lossless against FP16, lossy against the others.
+func comparedWith(design string) string {
+	if design == "fp16" {
+		return "bitmod_lossless"
+	}
+	return "bitmod_lossy"
+}
+
+// Speedup returns by how much BitMoD is faster than the design called over
+// ("fp16", "ant" or "olive"): its lossless setting over fp16, its lossy one over
+// the others. It is zero if there is no such design.
+func (e *Evaluation) Speedup(over string) Comparison {
+	return e.compare(over, func(r Result, generate bool) float64 { return float64(r.Cycles(generate)) })
+}
+
+// Efficiency returns by how much BitMoD needs less energy, otherwise as Speedup.
+func (e *Evaluation) Efficiency(over string) Comparison {
+	return e.compare(over, func(r Result, generate bool) float64 { return r.Energy(generate).Total() })
+}
+
+func (e *Evaluation) compare(over string, cost func(r Result, generate bool) float64) Comparison {
+	var c Comparison
+	for _, rs := range e.Results {
+		for _, base := range rs {
+			for _, r := range rs {
+				if base.Design.Name == over && r.Design.Name == comparedWith(over) {
+					c.Discriminative += cost(base, false) / cost(r, false) / float64(len(e.Results))
+					c.Generative += cost(base, true) / cost(r, true) / float64(len(e.Results))
+				}
+			}
+		}
+	}
+	c.Overall = (c.Discriminative + c.Generative) / 2
+	return c
+}
+
+// Relative returns, for the design of this name, the mean over the models of its
+// cycles and its energy divided by those of fp16: the bars of the paper's
+// figures 7 and 8. It is zero if there is no such design.
+func (e *Evaluation) Relative(design string, generate bool) (cycles, energy float64) {
+	for _, rs := range e.Results {
+		for _, r := range rs {
+			if r.Design.Name == design {
+				base := rs[0] // Designs starts with fp16
+				cycles += float64(r.Cycles(generate)) / float64(base.Cycles(generate)) / float64(len(e.Results))
+				energy += r.Energy(generate).Total() / base.Energy(generate).Total() / float64(len(e.Results))
+			}
+		}
+	}
+	return cycles, energy
+}

@@ -1,0 +1,140 @@
+package serial
+
+import "math"
+
+// A Report is what a pass of a model costs on a design.
+type Report struct {
+	Cycles  int64 // Σ over layers of the larger of compute and DRAM cycles
+	Compute int64 // cycles that the array alone would need
+	Layers  []LayerReport
+	Energy  Energy
+}
+
+// Energy is in pJ.
+type Energy struct {
+	PE, SRAMRead, SRAMWrite, DRAM float64
+}
+
+// OnChip returns the energy without DRAM.
+func (e Energy) OnChip() float64 { return e.PE + e.SRAMRead + e.SRAMWrite }
+
+// Total returns the energy.
+func (e Energy) Total() float64 { return e.OnChip() + e.DRAM }
+
+func (e Energy) plus(f Energy, times float64) Energy {
+	return Energy{e.PE + times*f.PE, e.SRAMRead + times*f.SRAMRead, e.SRAMWrite + times*f.SRAMWrite, e.DRAM + times*f.DRAM}
+}
+
+// A LayerReport is one kind of layer. Everything but Count is for one of them.
+type LayerReport struct {
+	Name    string
+	Count   int
+	Out, In int // of the matrix that stays in the weight buffer
+	Rows    int // of inputs and outputs
+
+	Compute int64 // cycles of the array
+	DRAM    int64 // cycles of the memory
+	MACs    float64
+
+	WeightBytes, InputBytes, OutputBytes int64
+	WeightFetches, InputFetches          int64 // 1, unless neither fits its buffer
+}
+
+// Cycles returns the larger of Compute and DRAM.
+func (l LayerReport) Cycles() int64 { return max(l.Compute, l.DRAM) }
+
+// Bound returns "compute" or "memory", whichever the layer waits for.
+func (l LayerReport) Bound() string {
+	if l.DRAM > l.Compute {
+		return "memory"
+	}
+	return "compute"
+}
+
+// Traffic returns the bytes that pass between DRAM and the buffers.
+func (l LayerReport) Traffic() int64 {
+	return l.WeightBytes*l.WeightFetches + l.InputBytes*l.InputFetches + l.OutputBytes
+}
+
+// Simulate returns the cycles and the energy of a pass of m over d, by the rules
+// of the simulator of arXiv 2411.11745, whose figures come out exactly. A layer
+// of an out × in matrix for a number of rows takes, in cycles, the larger of
+//
+//	compute  ⌈in/Lanes⌉ · ⌈out/array rows⌉ · ⌈rows/array columns⌉ · cycles a weight
+//	DRAM     ⌊8 · (weights·fetches + inputs·fetches + outputs)/DRAMBits⌋
+//
+// Where both the weights and the inputs exceed their buffers, one of them is
+// fetched again for each bufferful of the other, whichever is less traffic. It
+// takes microseconds. The error wraps [ErrConfig].
+func Simulate(d Design, m Model, t Task, s System) (*Report, error) {
+	for _, err := range []error{m.check(), t.check(), d.check(t), s.check()} {
+		if err != nil {
+			return nil, err
+		}
+	}
+	r := &Report{}
+	a := d.Array(t)
+	act := float64(s.ActivationBits)
+	weightBits, inputBits := d.sramBits(a, act)
+	weightSRAM, inputSRAM := s.sram(weightBits), s.sram(inputBits)
+	var cycles, compute, tiles, traffic float64
+	for _, p := range m.products(t, s.PerHeadAttention) {
+		l, work := d.layer(p, a, s)
+		n := float64(p.count)
+		cycles += n * max(work.compute, work.dram)
+		compute += n * work.compute
+		tiles += n * work.tiles
+		traffic += n * work.traffic
+		// What is fetched is written to the buffers 64 bits at a time, and so is
+		// the output. Attention's operands count at the weights' precision here,
+		// as in the reference.
+		r.Energy.SRAMWrite += n * (math.Ceil(float64(p.in)*a.WeightBits/64)*float64(p.out)*work.weightFetches*weightSRAM.Write64 +
+			(math.Ceil(float64(p.inputs)*act/64)*work.inputFetches+math.Ceil(float64(p.out)*act/64))*float64(p.rows)*inputSRAM.Write64)
+		r.Layers = append(r.Layers, l)
+	}
+	// Up to here the integers in float64 have been exact.
+	if !(max(cycles, 8*traffic) < 1<<53) {
+		return nil, &ConfigError{"model and task", "too large", "fewer than 2^53 cycles and bits"}
+	}
+	r.Energy.DRAM = 8 * traffic * s.DRAMEnergy
+	r.Cycles, r.Compute = int64(cycles), int64(compute)
+	r.Energy.PE = compute * float64(a.Rows) * float64(a.Cols) * d.PEEnergy * s.PlaceAndRoute
+	r.Energy.SRAMRead = tiles * (weightSRAM.Read + inputSRAM.Read)
+	return r, nil
+}
+
+// work is a layer in float64, where nothing overflows.
+type work struct {
+	tiles, compute, dram, traffic float64
+	weightFetches, inputFetches   float64
+}
+
+func (d Design) layer(p product, a Array, s System) (LayerReport, work) {
+	out, rows, act := float64(p.out), float64(p.rows), float64(s.ActivationBits)
+	bits := a.WeightBits
+	if p.attention {
+		bits = act
+	}
+	weights := math.Ceil(float64(p.in)*bits/8) * out
+	inputs := math.Ceil(float64(p.inputs)*act/8) * rows
+	outputs := math.Ceil(out*act/8) * rows
+	w := work{weightFetches: 1, inputFetches: 1}
+	if wb, ib := float64(s.WeightBuffer), float64(s.InputBuffer); weights > wb && inputs > ib {
+		again, inputsAgain := math.Ceil(inputs/ib), math.Ceil(weights/wb)
+		if again*weights+inputs < inputsAgain*inputs+weights {
+			w.weightFetches = again
+		} else {
+			w.inputFetches = inputsAgain
+		}
+	}
+	w.tiles = math.Ceil(float64(p.in)/float64(d.Lanes)) * math.Ceil(out/float64(a.Rows)) * math.Ceil(rows/float64(a.Cols))
+	w.compute = w.tiles * d.latency(a)
+	w.traffic = weights*w.weightFetches + inputs*w.inputFetches + outputs
+	w.dram = math.Floor(8 * w.traffic / s.DRAMBits)
+	return LayerReport{
+		Name: p.name, Count: p.count, Out: p.out, In: p.in, Rows: p.rows,
+		Compute: int64(w.compute), DRAM: int64(w.dram), MACs: p.macs,
+		WeightBytes: int64(weights), InputBytes: int64(inputs), OutputBytes: int64(outputs),
+		WeightFetches: int64(w.weightFetches), InputFetches: int64(w.inputFetches),
+	}, w
+}
