@@ -6,7 +6,8 @@ const (
 	guardBits  = 3
 	laneBits   = 11 + guardBits // of an aligned product
 	accBits    = 14             // of the accumulator, without its sign
-	sumBits    = 17 + 6         // of the adder tree's sum, shifted by up to 6
+	maxShift   = 8              // of the adder tree's sum; the Verilog has 6, enough for INT8
+	sumBits    = 17 + maxShift  // of that sum
 	halfOffset = 25             // a half is an integer times 2^(exponent−25)
 )
 

@@ -105,7 +105,7 @@ func (p *PE) total() fixed {
 func (p *PE) Cycles() int { return p.cycles }
 
 // Step takes one term of each of four weights against four activations: one
-// cycle. The terms must have the same BSig, which is −4…8 and not below LowBSig.
+// cycle. The terms must have the same BSig, LowBSig…LowBSig+8 and at most 8.
 // The error wraps [ErrTerm], or [ErrConfig] for an unknown Mode, and the PE is
 // then as before.
 func (p *PE) Step(w *[Lanes]Term, x *[Lanes]float16.Float16) error {
@@ -149,8 +149,8 @@ func (p *PE) check(w *[Lanes]Term) error {
 			return &TermError{i, t, "Exp is not 0…3"}
 		case t.BSig != w[0].BSig:
 			return &TermError{i, t, fmt.Sprintf("BSig is %d in lane 0", w[0].BSig)}
-		case t.BSig < p.LowBSig || t.BSig > maxBSig:
-			return &TermError{i, t, fmt.Sprintf("BSig is not %d…%d", p.LowBSig, maxBSig)}
+		case t.BSig < p.LowBSig || t.BSig > min(p.LowBSig+maxShift, maxBSig):
+			return &TermError{i, t, fmt.Sprintf("BSig is not %d…%d", p.LowBSig, min(p.LowBSig+maxShift, maxBSig))}
 		}
 	}
 	return nil

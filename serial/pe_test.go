@@ -238,7 +238,7 @@ func (p *reference) step(w *[Lanes]Term, x *[Lanes]float16.Float16) {
 	if p.exp-oldExp >= 14 {
 		p.acc.SetInt64(0)
 	}
-	if p.exp-top >= 23 {
+	if p.exp-top >= 25 {
 		sum.SetInt64(0)
 	}
 	p.acc = floor(p.acc, place)
@@ -509,6 +509,7 @@ func TestStepErrors(t *testing.T) {
 		{"unequal significance", PE{}, [Lanes]Term{{}, {BSig: 2}}, ErrTerm},
 		{"below LowBSig", PE{}, [Lanes]Term{{BSig: -1}, {BSig: -1}, {BSig: -1}, {BSig: -1}}, ErrTerm},
 		{"above the shifter", PE{}, [Lanes]Term{{BSig: 9}, {BSig: 9}, {BSig: 9}, {BSig: 9}}, ErrTerm},
+		{"beyond the shifter", PE{LowBSig: -4}, [Lanes]Term{{BSig: 5}, {BSig: 5}, {BSig: 5}, {BSig: 5}}, ErrTerm},
 		{"LowBSig", PE{LowBSig: -5}, [Lanes]Term{}, ErrConfig},
 		{"mode", PE{Mode: 3}, [Lanes]Term{}, ErrConfig},
 	} {
