@@ -1,0 +1,178 @@
+// Accelerator compares BitMoD's accelerator with an FP16 design, ANT and OliVe:
+// cycles, speedups and energy for six language models, beside the paper's
+// figures (arXiv 2411.11745), and what bounds each layer of a model on one of
+// the designs. It shows how to use package serial's accelerator model, also with
+// a model, array, bandwidth, precision or context of your own:
+//
+//	accelerator                                  # the paper's tables
+//	accelerator -json
+//	accelerator -model ~/Llama-3.2-1B/config.json -design bitmod_lossy -context 4096
+//	accelerator -model llama-3-8b -bits 4.08 -bandwidth 64 -rows 64 -cols 32
+//
+// Plots of the same figures are made in examples/accelerator/svg, a module of its
+// own for the sake of its dependencies.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bitmod-go/bitmod/serial"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main with everything from outside as an argument. It returns the exit
+// status: 0, 1 if something fails, 2 for wrong usage.
+func run(args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintln(stderr, "accelerator:", err)
+		return 2
+	}
+	if err := o.print(stdout); err != nil {
+		fmt.Fprintln(stderr, "accelerator:", err)
+		return 1
+	}
+	return 0
+}
+
+type options struct {
+	json    bool
+	models  []serial.Model // of the tables
+	model   serial.Model   // of the layers
+	design  string
+	array   serial.Array // zero fields: the design's own
+	tokens  int
+	context int
+	system  serial.System
+}
+
+func parse(args []string, stderr io.Writer) (*options, error) {
+	o := &options{system: serial.DefaultSystem()}
+	fs := flag.NewFlagSet("accelerator", flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // an error is printed once, by run
+	fs.BoolVar(&o.json, "json", false, "print speedups and cycles as JSON, and nothing else")
+	model := fs.String("model", "", "`name` of one of the paper's models, or a path to a config.json; it replaces the six in the tables, and llama-2-7b in the layers")
+	fs.StringVar(&o.design, "design", "bitmod_lossy", "`name` of the design to show layer by layer: fp16, bitmod_lossless, bitmod_lossy, ant or olive")
+	fs.Float64Var(&o.array.WeightBits, "bits", 0, "weight `bits` of that design")
+	fs.IntVar(&o.array.Rows, "rows", 0, "`rows` of that design's array: output channels at a time")
+	fs.IntVar(&o.array.Cols, "cols", 0, "`columns` of that design's array: tokens at a time")
+	fs.IntVar(&o.tokens, "tokens", 256, "new `tokens` of the pass shown layer by layer before generation")
+	fs.IntVar(&o.context, "context", 256, "`tokens` of context in the layers")
+	bandwidth := fs.Float64("bandwidth", 32, "DRAM `GB/s`, in all tables")
+	fs.BoolVar(&o.system.PerHeadAttention, "per-head", false, "count attention head by head, not as the paper's simulator does")
+	svg := fs.Bool("svg", false, "say how to make the plots")
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(stderr, "usage: accelerator [flags]\n\nCompares the accelerators of the BitMoD paper.")
+			fs.SetOutput(stderr)
+			fs.PrintDefaults()
+		}
+		return nil, err
+	}
+	if *svg {
+		return nil, errors.New("the plots need a library that this program does without: run\n\tgo run -C examples/accelerator/svg . -svg DIRECTORY")
+	}
+	if fs.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	if !slices.ContainsFunc(serial.Designs(""), func(d serial.Design) bool { return d.Name == o.design }) {
+		return nil, fmt.Errorf("-design: no design %q", o.design)
+	}
+	o.system.DRAMBits = *bandwidth * 8 * 1e9 / o.system.Clock
+	o.models = serial.Models()
+	name := *model
+	if name == "" {
+		name = "llama-2-7b"
+	}
+	var err error
+	if o.model, err = load(name); err != nil {
+		return nil, fmt.Errorf("-model: %w", err)
+	}
+	if *model != "" {
+		o.models = []serial.Model{o.model}
+	}
+	return o, nil
+}
+
+// load finds a model by name, or reads a config.json.
+func load(name string) (serial.Model, error) {
+	if filepath.Ext(name) != ".json" && !strings.ContainsRune(name, filepath.Separator) {
+		return serial.FindModel(name)
+	}
+	config, err := os.ReadFile(name)
+	if err != nil {
+		return serial.Model{}, err
+	}
+	m, err := serial.ParseModel(config)
+	if err != nil {
+		return serial.Model{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return m, nil
+}
+
+func (o *options) print(w io.Writer) error {
+	e, err := serial.Evaluate(o.models, o.system)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return printJSON(w, e)
+	}
+	t := table{w: w}
+	t.cycles(e)
+	t.speedups(e, len(o.models) == len(serial.Models()) && o.system.DRAMBits == 256 && !o.system.PerHeadAttention)
+	t.energy(e)
+	if err := t.layers(o); err != nil {
+		return err
+	}
+	return t.err
+}
+
+type tasks[T int64 | float64] struct {
+	Discriminative T `json:"discriminative"`
+	Generative     T `json:"generative"`
+}
+
+type speedup struct {
+	tasks[float64]
+	Overall float64 `json:"overall"`
+}
+
+// printJSON prints the speedups of BitMoD by the design that it is compared
+// with, and the cycles by design and model, the generative ones for one token.
+func printJSON(w io.Writer, e *serial.Evaluation) error {
+	out := struct {
+		Speedup map[string]speedup                 `json:"speedup"`
+		Cycles  map[string]map[string]tasks[int64] `json:"cycles"`
+	}{map[string]speedup{}, map[string]map[string]tasks[int64]{}}
+	for _, name := range []string{"fp16", "ant", "olive"} {
+		s := e.Speedup(name)
+		out.Speedup[name] = speedup{tasks[float64]{s.Discriminative, s.Generative}, s.Overall}
+	}
+	for i, rs := range e.Results {
+		for _, r := range rs {
+			name := r.Design.Name
+			if out.Cycles[name] == nil {
+				out.Cycles[name] = map[string]tasks[int64]{}
+			}
+			out.Cycles[name][e.Models[i].Name] = tasks[int64]{r.Discriminative.Cycles, r.Generative.Cycles}
+		}
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(out)
+}
