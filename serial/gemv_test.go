@@ -220,3 +220,43 @@ func BenchmarkGEMV(b *testing.B) {
 		})
 	}
 }
+
+// Any matrix of any type and shape is what its values and scales say.
+func FuzzGEMV(f *testing.F) {
+	f.Add([]byte("some weights, some activations, not many of them"), uint8(0), uint8(3), uint8(16), uint8(10))
+	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255}, uint8(40), uint8(1), uint8(8), uint8(128))
+	f.Fuzz(func(t *testing.T, data []byte, typ, rows, group, block uint8) {
+		n := max(1, int(rows%5))
+		cols := len(data) / (n + 1)
+		if cols == 0 {
+			return
+		}
+		types := datatype.Types()
+		c := quant.Config{Type: types[int(typ)%len(types)], GroupSize: max(8, int(group))}
+		w := make([]float32, n*cols)
+		for i := range w {
+			w[i] = float32(int8(data[i])) * float32(1+i%3)
+		}
+		m, err := quant.Group(w, cols, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := make([]int8, cols)
+		for i := range x {
+			x[i] = int8(data[n*cols+i])
+		}
+		b := max(1, int(block))
+		dst := make([]int64, n*((cols+b-1)/b))
+		if _, err = GEMV(dst, m, x, b); errors.Is(err, ErrNotBitSerial) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range plainGEMV(m, x, b) {
+			if dst[i] != want {
+				t.Fatalf("%v, %d × %d: sum %d is %d, want %d", m, n, cols, i, dst[i], want)
+			}
+		}
+	})
+}

@@ -1,15 +1,15 @@
 package serial
 
 import (
-	"bytes"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/bitmod-go/bitmod/internal/safetensors"
 )
 
 // sharedData is where larger test data lies, beside the repository.
@@ -34,37 +34,35 @@ type tensor struct {
 	data       []float32
 }
 
-// realTensors returns the matrices of the speech denoiser DTLN, in order of
-// name, rows being the first dimension of at least two of which the others are
-// the columns.
-func realTensors(t testing.TB) []tensor {
+// realModels are files of trained weights: one in the repository, one beside it.
+var realModels = []string{"../internal/tinylm/model.safetensors", sharedData + "dtln.safetensors"}
+
+// realTensors returns the matrices of a model, without embeddings: rows are the
+// first dimension, columns the rest. It skips the test if the file isn't there.
+func realTensors(t testing.TB, path string) []tensor {
 	t.Helper()
-	file := readShared(t, "dtln.safetensors")
-	n := binary.LittleEndian.Uint64(file)
-	head := map[string]struct {
-		DType       string
-		Shape       []int
-		DataOffsets [2]int `json:"data_offsets"`
-	}{}
-	if err := json.Unmarshal(bytes.TrimRight(file[8:8+n], " "), &head); err != nil {
+	f, err := safetensors.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skipf("%s is not there: this test needs real weights", path)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer f.Close()
 	var ts []tensor
-	for name, h := range head {
-		shape := slices.DeleteFunc(h.Shape, func(d int) bool { return d == 1 })
-		if h.DType != "F32" || len(shape) != 2 {
+	for _, in := range f.Tensors() {
+		shape := slices.DeleteFunc(slices.Clone(in.Shape), func(d int) bool { return d == 1 })
+		if len(shape) != 2 || !in.DType.IsFloat() || strings.Contains(in.Name, "embed") {
 			continue
 		}
 		w := make([]float32, shape[0]*shape[1])
-		data := file[8+int(n):][h.DataOffsets[0]:h.DataOffsets[1]]
-		if err := binary.Read(bytes.NewReader(data), binary.LittleEndian, w); err != nil {
+		if err := f.ReadRows(w, in, 0, len(w)/in.Cols()); err != nil {
 			t.Fatal(err)
 		}
-		ts = append(ts, tensor{name, shape[0], shape[1], w})
+		ts = append(ts, tensor{in.Name, shape[0], shape[1], w})
 	}
-	slices.SortFunc(ts, func(a, b tensor) int { return bytes.Compare([]byte(a.name), []byte(b.name)) })
-	if len(ts) < 8 {
-		t.Fatalf("%d matrices", len(ts))
+	if len(ts) == 0 {
+		t.Fatalf("%s has no matrices", path)
 	}
 	return ts
 }

@@ -259,6 +259,7 @@ func TestErrorStudyReal(t *testing.T) {
 	weights, tokens := realQuery(t)
 	const dim = 64
 	for _, mode := range []Mode{Paper, Truncate} {
+		var all deviation
 		for _, typ := range studyTypes {
 			m, err := quant.Group(weights, dim, quant.Config{Type: typ, GroupSize: dim})
 			if err != nil {
@@ -273,6 +274,7 @@ func TestErrorStudyReal(t *testing.T) {
 				tab := mustTable(t, m.Codebook(row, 0))
 				for _, x := range tokens[row%8:] {
 					d.add(t, mode, tab, codes, x)
+					all.add(t, mode, tab, codes, x)
 				}
 			}
 			t.Logf("%-8v %-8v %v", typ, mode, &d)
@@ -280,6 +282,7 @@ func TestErrorStudyReal(t *testing.T) {
 				t.Errorf("%v, %v: loses %.1e of Σ|w·x|, more than %.1e", typ, mode, d.worst, limit)
 			}
 		}
+		t.Logf("%-8v %-8v %v", "all", mode, &all)
 	}
 }
 
