@@ -36,10 +36,10 @@
 //	one lane of four 2^12 × larger   2.9e-5   1.6e-4    4.6e-4   1.6e-3   -4.0e-4
 //	falling by 2^16 over the group   4.3e-5   4.0e-4    8.2e-4   3.0e-3   -6.9e-4
 //	halves that cancel               9.9e-6   4.9e-5    1.6e-4   6.2e-4   -1.3e-4
-//	a language model's, groups of 64 2.8e-5   1.7e-4    2.5e-4   9.1e-4   -2.1e-4
+//	a language model's, groups of 64 2.9e-5   1.7e-4    2.5e-4   9.1e-4   -2.1e-4
 //
-// Cutting off instead of rounding thus costs more than three bits, and always
-// goes the same way: downwards, as the accumulator is two's complement. Where a
+// Cutting off instead of rounding thus costs more than three bits, and mostly
+// goes one way: downwards, as the accumulator is two's complement. Where a
 // sum cancels, the loss relative to the result has no bound. What can be lost at
 // most follows from the widths; the tests derive it, and search for activations
 // that come near to it.

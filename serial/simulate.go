@@ -72,6 +72,9 @@ func Simulate(d Design, m Model, t Task, s System) (*Report, error) {
 			return nil, err
 		}
 	}
+	if float64(m.Heads)*float64(t.Tokens) > math.MaxInt32 || float64(m.Blocks)*float64(m.KVHeads) > math.MaxInt32 {
+		return nil, &ConfigError{"heads × tokens or heads × blocks", "too large", "less than 2^31"}
+	}
 	r := &Report{}
 	a := d.Array(t)
 	act := float64(s.ActivationBits)
