@@ -15,21 +15,23 @@ const (
 const accumulatorPoint = -halfOffset - guardBits
 
 // An accumulator is the group accumulator of the modes that round:
-// man·2^(exp + accumulatorPoint + LowBSig), with |man| ≤ 2^14 and exp on the
-// scale of the activations' biased exponents.
+// man·2^(exp + accumulatorPoint + low), with |man| ≤ 2^14, exp on the scale of
+// the activations' biased exponents, and low the PE's LowBSig.
 type accumulator struct {
 	man int64
 	exp int
+	low int8
 }
 
-// add adds Σ man·2^exp·2^shift over the four lanes.
-func (a *accumulator) add(m Mode, man, exp *[Lanes]int, shift uint) {
+// add adds Σ man·2^exp·2^bsig over the four lanes.
+func (a *accumulator) add(m Mode, man, exp *[Lanes]int, bsig, low int8) {
+	a.low = low
 	top := max(exp[0], exp[1], exp[2], exp[3])
 	var sum int64
 	for i, v := range man {
 		sum += align(m, int64(v)<<guardBits, uint(top-exp[i]))
 	}
-	sum <<= shift
+	sum <<= bsig - low
 	if m == Paper {
 		a.addRounded(sum, top)
 	} else {
@@ -73,7 +75,7 @@ func floorShift(v int64, n, width int) int64 {
 
 // addRounded adds exactly, then rounds once to accBits.
 func (a *accumulator) addRounded(sum int64, exp int) {
-	hi, lo := *a, accumulator{sum, exp}
+	hi, lo := *a, accumulator{man: sum, exp: exp}
 	switch {
 	case sum == 0:
 		return
@@ -94,7 +96,7 @@ func (a *accumulator) addRounded(sum int64, exp int) {
 	k := max(bits.Len64(magnitude(v))-accBits, 0)
 	a.man, a.exp = roundShift(v, uint(k)), lo.exp+k
 	if v == 0 {
-		*a = accumulator{}
+		a.exp = 0
 	}
 }
 

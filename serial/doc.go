@@ -30,19 +30,21 @@
 //
 //	activations                          Paper              Truncate
 //	                                 typical  worst     typical  worst     bias
-//	normal                           1.9e-5   1.1e-4    2.5e-4   9.7e-4   -2.2e-4
-//	normal, 1 in 64 ×100             6.2e-5   3.0e-4    7.9e-4   4.4e-3   -6.1e-4
-//	any finite half                  4.0e-5   1.9e-4    6.0e-4   2.6e-3   -5.1e-4
-//	one lane of four 2^12 × larger   2.9e-5   1.6e-4    4.6e-4   1.6e-3   -4.0e-4
-//	falling by 2^16 over the group   4.3e-5   4.0e-4    8.2e-4   3.0e-3   -6.9e-4
-//	halves that cancel               9.9e-6   4.9e-5    1.6e-4   6.2e-4   -1.3e-4
-//	a language model's, groups of 64 2.9e-5   1.7e-4    2.5e-4   9.1e-4   -2.1e-4
+//	normal                           1.9e-5   1.1e-4    2.5e-4   7.8e-4   -2.1e-4
+//	normal, 1 in 64 ×100             6.4e-5   3.0e-4    8.2e-4   4.4e-3   -6.3e-4
+//	any finite half                  3.8e-5   1.6e-4    6.0e-4   2.6e-3   -5.1e-4
+//	one lane of four 2^12 × larger   2.9e-5   1.3e-4    4.6e-4   1.2e-3   -4.0e-4
+//	falling by 2^16 over the group   4.8e-5   4.0e-4    8.3e-4   2.9e-3   -6.9e-4
+//	halves that cancel               9.8e-6   4.9e-5    1.7e-4   6.2e-4   -1.3e-4
+//	a language model's, groups of 64 2.8e-5   1.6e-4    2.4e-4   8.5e-4   -2.0e-4
+//	searched for, groups of 32                2.5e-4             6.3e-2
 //
 // Cutting off instead of rounding thus costs more than three bits, and mostly
 // goes one way: downwards, as the accumulator is two's complement. Where a
 // sum cancels, the loss relative to the result has no bound. What can be lost at
-// most follows from the widths; the tests derive it, and search for activations
-// that come near to it.
+// most follows from the widths; the tests derive it, and search for groups that
+// come near to it, one weight changed at a time: such as have large activations
+// against zero terms, which decide the exponent and add nothing.
 //
 // # The accelerator model
 //

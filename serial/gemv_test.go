@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
@@ -193,27 +194,41 @@ func TestGEMVErrors(t *testing.T) {
 
 func second(_ Stats, err error) error { return err }
 
+const benchSize = 4096
+
+// benchMatrix is square, with rows that repeat after 64.
+func benchMatrix(b *testing.B, typ datatype.Type) *quant.Matrix {
+	r := rand.New(rand.NewPCG(15, 1))
+	w := make([]float32, benchSize*64)
+	for i := range w {
+		w[i] = float32(r.NormFloat64())
+	}
+	m, err := quant.Group(slices.Repeat(w, benchSize/64), benchSize, quant.Config{Type: typ})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return m
+}
+
 func BenchmarkGEMV(b *testing.B) {
 	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.BitMoD3, datatype.Int6, datatype.Int8} {
 		b.Run(typ.String(), func(b *testing.B) {
-			r := rand.New(rand.NewPCG(15, 1))
-			const n = 4096
-			w := make([]float32, n*64)
-			for i := range w {
-				w[i] = float32(r.NormFloat64())
-			}
-			var all []float32
-			for range n / 64 {
-				all = append(all, w...)
-			}
-			m, err := quant.Group(all, n, quant.Config{Type: typ})
-			if err != nil {
-				b.Fatal(err)
-			}
-			dst, x := make([]int64, n*n/128), randomInt8(r, n)
-			b.SetBytes(n * n)
+			m := benchMatrix(b, typ)
+			dst, x := make([]int64, benchSize*benchSize/128), randomInt8(rand.New(rand.NewPCG(16, 1)), benchSize)
 			for b.Loop() {
 				if _, err := GEMV(dst, m, x, 128); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(typ.String()+"/float16", func(b *testing.B) {
+			m := benchMatrix(b, typ)
+			dst, x := make([]float64, benchSize), make([]float16.Float16, benchSize)
+			for i := range x {
+				x[i] = half(float64(i%100) / 16)
+			}
+			for b.Loop() {
+				if _, err := GEMVFloat16(dst, m, x, Exact); err != nil {
 					b.Fatal(err)
 				}
 			}

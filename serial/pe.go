@@ -64,11 +64,12 @@ const (
 // signs (7 = 8 − 1), so that term by term there is no telling infinity from NaN.
 // A sum of nothing, or of zeros, is +0.
 type PE struct {
-	// Mode is the arithmetic. It may change when the accumulator is empty.
+	// Mode is the arithmetic.
 	Mode Mode
-	// LowBSig is the least BSig among the terms to come, of which a step's BSig
-	// is the distance that its sum is shifted left: 0 for integers, −1 for FP3
-	// and FP4. Group and GroupInt8 set it.
+	// LowBSig is the least BSig among the terms to come: 0 for integers, −1 for
+	// FP3 and FP4. A step's sum is shifted left by the distance of its BSig from
+	// it. Group and GroupInt8 set it. Like Mode, it is to be changed only while
+	// the accumulator is empty.
 	LowBSig int8
 
 	fix    fixed // Exact, and INT8 products in any mode
@@ -98,7 +99,7 @@ func (p *PE) total() fixed {
 	if p.acc.man == 0 {
 		return p.fix
 	}
-	return p.fix.add(shifted(p.acc.man, p.acc.exp+accumulatorPoint+int(p.LowBSig)+fixedPoint))
+	return p.fix.add(shifted(p.acc.man, p.acc.exp+accumulatorPoint+int(p.acc.low)+fixedPoint))
 }
 
 // Cycles returns the number of steps since Reset.
@@ -186,7 +187,7 @@ func (p *PE) step(w *[Lanes]Term, x *[Lanes]float16.Float16) {
 		p.fix = p.fix.addInt(sum)
 		return
 	}
-	p.acc.add(p.Mode, &man, &exp, uint(bsig-p.LowBSig))
+	p.acc.add(p.Mode, &man, &exp, bsig, p.LowBSig)
 }
 
 // Group computes the dot product of a whole group from an empty accumulator:

@@ -290,7 +290,7 @@ func TestRoundingModes(t *testing.T) {
 			for trial := range 6 {
 				p := PE{Mode: mode, LowBSig: tab.LowBSig()}
 				ref := reference{mode: mode, low: int(tab.LowBSig()), acc: new(big.Rat)}
-				for s := range 40 {
+				for s := range 30 {
 					var w [Lanes]Term
 					codes, x := randomCodes(r, Lanes, tab), finiteHalves(r, Lanes)
 					for j := range w {
