@@ -234,37 +234,32 @@ func TestAttentionProducts(t *testing.T) {
 	}
 }
 
-// Refetching, by hand: whichever operand costs less is fetched again.
+// Refetching, by hand: only where both operands exceed their buffers, the one
+// that costs less.
 func TestRefetch(t *testing.T) {
-	s := DefaultSystem()
-	s.WeightBuffer, s.InputBuffer = 100, 50
-	d := FP16()
 	for _, c := range []struct {
-		out, in, rows   int
-		weights, inputs int64
+		weightBuffer, inputBuffer int
+		out, in, rows             int // 2·out·in and 2·in·rows bytes
+		weights, inputs           int64
 	}{
-		{10, 5, 5, 1, 1},   // 100 bytes of weights fit
-		{11, 5, 5, 1, 1},   // 110 do not, but 50 bytes of inputs do
-		{11, 5, 6, 2, 1},   // 110·2 + 60 = 280 < 60·2 + 110 = 230? no: see below
-		{100, 5, 6, 2, 1},  // 1000·2 + 60 against 60·10 + 1000
-		{100, 5, 60, 1, 2}, // 1000·12 + 600 against 600·10 + 1000
+		{100, 50, 10, 5, 50, 1, 1},   // 100 bytes of weights fit
+		{100, 50, 11, 5, 5, 1, 1},    // 110 do not, but 50 bytes of inputs do
+		{100, 50, 11, 5, 6, 1, 2},    // 2·110 + 60 against 110 + 2·60
+		{100, 50, 100, 5, 6, 1, 10},  // 2·1000 + 60 against 1000 + 10·60
+		{50, 100, 6, 5, 11, 2, 1},    // 2·60 + 110 against 60 + 2·110
+		{50, 100, 6, 5, 100, 10, 1},  // 10·60 + 1000 against 60 + 2·1000
+		{50, 100, 60, 5, 11, 2, 1},   // 2·600 + 110 against 600 + 12·110
+		{50, 100, 60, 5, 100, 10, 1}, // 10·600 + 1000 against 600 + 12·1000
 	} {
+		s, d := DefaultSystem(), FP16()
+		s.WeightBuffer, s.InputBuffer = c.weightBuffer, c.inputBuffer
 		l, w := d.layer(product{out: c.out, in: c.in, inputs: c.in, rows: c.rows}, d.Prefill, s)
-		wb, ib := int64(c.out*c.in*2), int64(c.rows*c.in*2)
-		fw, fi := int64(1), int64(1)
-		if wb > 100 && ib > 50 {
-			again, inputs := (ib+49)/50, (wb+99)/100
-			if again*wb+ib < inputs*ib+wb {
-				fw = again
-			} else {
-				fi = inputs
-			}
+		if l.WeightFetches != c.weights || l.InputFetches != c.inputs {
+			t.Errorf("%+v: fetched %d and %d times", c, l.WeightFetches, l.InputFetches)
 		}
-		if l.WeightFetches != fw || l.InputFetches != fi {
-			t.Errorf("%d×%d for %d: fetched %d and %d times, want %d and %d", c.out, c.in, c.rows, l.WeightFetches, l.InputFetches, fw, fi)
-		}
-		if want := wb*fw + ib*fi + int64(c.out*c.rows*2); l.Traffic() != want || w.traffic != float64(want) || l.DRAM != want*8/256 {
-			t.Errorf("%d×%d for %d: %d bytes in %d cycles, want %d", c.out, c.in, c.rows, l.Traffic(), l.DRAM, want)
+		want := 2 * (int64(c.out*c.in)*c.weights + int64(c.rows*c.in)*c.inputs + int64(c.out*c.rows))
+		if l.Traffic() != want || w.traffic != float64(want) || l.DRAM != want*8/256 {
+			t.Errorf("%+v: %d bytes in %d cycles, want %d", c, l.Traffic(), l.DRAM, want)
 		}
 	}
 }

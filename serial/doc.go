@@ -46,6 +46,16 @@
 // come near to it, one weight changed at a time: such as have large activations
 // against zero terms, which decide the exponent and add nothing.
 //
+// # Bidirectional bit sparsity
+//
+// Of the bits of trained INT8 weights (a speech model, DTLN) 50.5 % are zeros;
+// 64.6 % can be skipped in columns of 8 weights, and 58.1 % in columns of 32,
+// where half is guaranteed. [BBSConservative] and [BBSModerate] make them 1.29×
+// and 1.63× smaller in bit columns (the paper has 1.29× and 1.66×, which is
+// exactly what comes out where 10 % and 20 % of the channels are multiples of
+// 32), and 1.24× and 1.57× with the metadata, which the paper's figures leave
+// out.
+//
 // # The accelerator model
 //
 // [Simulate] has the rules of the paper's simulator, and gives its cycle counts,
