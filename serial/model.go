@@ -47,12 +47,6 @@ func FindModel(name string) (Model, error) {
 	return Model{}, &ConfigError{"model", name, "one of " + strings.Join(names, ", ")}
 }
 
-// gated lists the model_type values that ParseModel knows.
-var gated = map[string]bool{
-	"llama": true, "mistral": true, "qwen2": true,
-	"opt": false, "phi": false,
-}
-
 // ParseModel reads a Hugging Face config.json, of a model of type llama,
 // mistral, qwen2, opt or phi, whose heads are hidden_size/num_attention_heads
 // wide. Of another type the feed-forward layers are not known from the file:
@@ -75,8 +69,12 @@ func ParseModel(config []byte) (Model, error) {
 	if err := json.Unmarshal(config, &c); err != nil {
 		return Model{}, fmt.Errorf("serial: model config: %w: %w", ErrConfig, err)
 	}
-	g, known := gated[c.Type]
-	if !known {
+	var gated bool
+	switch c.Type {
+	case "llama", "mistral", "qwen2":
+		gated = true
+	case "opt", "phi":
+	default:
 		return Model{}, &ConfigError{"model_type", fmt.Sprintf("%q", c.Type), "llama, mistral, qwen2, opt or phi"}
 	}
 	if c.Embedding != 0 && c.Embedding != c.Hidden {
@@ -84,7 +82,7 @@ func ParseModel(config []byte) (Model, error) {
 	}
 	m := Model{
 		Name: c.Name, Source: "config.json", Blocks: c.Blocks, Hidden: c.Hidden, Intermediate: c.Intermediate,
-		Heads: c.Heads, KVHeads: c.KVHeads, Vocabulary: c.Vocabulary, Gated: g,
+		Heads: c.Heads, KVHeads: c.KVHeads, Vocabulary: c.Vocabulary, Gated: gated,
 	}
 	if m.Name == "" {
 		m.Name = c.Type

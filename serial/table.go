@@ -8,8 +8,9 @@ import (
 
 // A Table holds the terms of every code of one codebook; [NewTable] makes it. The
 // zero Table has no codes. Make a Table once for many groups: it is immutable
-// and safe for concurrent use, and takes 2 KiB a step. It also takes the types whose unit is
-// not a power of two (apot4): their terms sum to value/[Table.Scale].
+// and safe for concurrent use, and takes 2 KiB a step. It also takes the types
+// whose unit is not a power of two (apot4): their terms sum to
+// value/[Table.Scale].
 type Table struct {
 	name  string
 	terms []Term // steps for each code
