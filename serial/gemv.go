@@ -122,7 +122,7 @@ func GEMVFloat16(dst []float64, m *quant.Matrix, x []float16.Float16, mode Mode)
 				scale *= float64(t.Scale())
 			}
 		}
-		dst[row] = total.float()*scale + nan
+		dst[row] = float64(total.float()*scale) + nan
 	}
 	return r.stats(), nil
 }

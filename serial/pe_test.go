@@ -285,12 +285,16 @@ func multiple(v, place *big.Rat, mode Mode) *big.Rat {
 // for, whatever the activations.
 func TestRoundingModes(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 1))
+	steps := 30
+	if testing.Short() {
+		steps = 10
+	}
 	for _, mode := range []Mode{Paper, Truncate} {
 		for _, tab := range tables(t) {
 			for trial := range 6 {
 				p := PE{Mode: mode, LowBSig: tab.LowBSig()}
 				ref := reference{mode: mode, low: int(tab.LowBSig()), acc: new(big.Rat)}
-				for s := range 30 {
+				for s := range steps {
 					var w [Lanes]Term
 					codes, x := randomCodes(r, Lanes, tab), finiteHalves(r, Lanes)
 					for j := range w {

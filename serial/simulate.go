@@ -22,7 +22,10 @@ func (e Energy) OnChip() float64 { return e.PE + e.SRAMRead + e.SRAMWrite }
 func (e Energy) Total() float64 { return e.OnChip() + e.DRAM }
 
 func (e Energy) plus(f Energy, times float64) Energy {
-	return Energy{e.PE + times*f.PE, e.SRAMRead + times*f.SRAMRead, e.SRAMWrite + times*f.SRAMWrite, e.DRAM + times*f.DRAM}
+	return Energy{
+		e.PE + float64(times*f.PE), e.SRAMRead + float64(times*f.SRAMRead),
+		e.SRAMWrite + float64(times*f.SRAMWrite), e.DRAM + float64(times*f.DRAM),
+	}
 }
 
 // A LayerReport is one kind of layer. Everything but Count is for one of them.
@@ -91,8 +94,10 @@ func Simulate(d Design, m Model, t Task, s System) (*Report, error) {
 		// What is fetched is written to the buffers 64 bits at a time, and so is
 		// the output. Attention's operands count at the weights' precision here,
 		// as in the reference.
-		r.Energy.SRAMWrite += n * (math.Ceil(float64(p.in)*a.WeightBits/64)*float64(p.out)*work.weightFetches*weightSRAM.Write64 +
-			(math.Ceil(float64(p.inputs)*act/64)*work.inputFetches+math.Ceil(float64(p.out)*act/64))*float64(p.rows)*inputSRAM.Write64)
+		weightWrites := math.Ceil(float64(p.in)*a.WeightBits/64) * float64(p.out) * work.weightFetches
+		inputWrites := (math.Ceil(float64(p.inputs)*act/64)*work.inputFetches + math.Ceil(float64(p.out)*act/64)) * float64(p.rows)
+		r.Energy.SRAMWrite += float64(n * weightWrites * weightSRAM.Write64)
+		r.Energy.SRAMWrite += float64(n * inputWrites * inputSRAM.Write64)
 		r.Layers = append(r.Layers, l)
 	}
 	// Up to here the integers in float64 have been exact.

@@ -171,7 +171,10 @@ var studyActivations = []struct {
 // bound, and no more than typical figures that a change would have to be
 // explained by.
 func TestErrorStudy(t *testing.T) {
-	const groups = 100 // of each type
+	groups := 100 // of each type
+	if testing.Short() {
+		groups = 10
+	}
 	for _, a := range studyActivations {
 		var typical [3]float64
 		for _, mode := range []Mode{Paper, Truncate} {
@@ -205,6 +208,9 @@ func TestErrorStudy(t *testing.T) {
 // A search for activations and codes that lose most, one weight changed at a
 // time, comes near to the bounds and not beyond.
 func TestErrorSearch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long search")
+	}
 	r := rand.New(rand.NewPCG(32, 1))
 	for _, mode := range []Mode{Paper, Truncate} {
 		for _, typ := range studyTypes {
@@ -278,6 +284,9 @@ func TestErrorStudyReal(t *testing.T) {
 					t.Fatal(err)
 				}
 				tab := mustTable(t, m.Codebook(row, 0))
+				if testing.Short() && row%8 != 0 {
+					continue
+				}
 				for _, x := range tokens[row%8:] {
 					d.add(t, mode, tab, codes, x)
 				}

@@ -103,7 +103,7 @@ func (s System) sram(width float64) SRAMCost {
 	}
 	a, b := s.SRAM[i-1], s.SRAM[i]
 	f := (width - a.Bits) / (b.Bits - a.Bits)
-	return SRAMCost{width, a.Read + f*(b.Read-a.Read), a.Write64 + f*(b.Write64-a.Write64)}
+	return SRAMCost{width, a.Read + float64(f*(b.Read-a.Read)), a.Write64 + float64(f*(b.Write64-a.Write64))}
 }
 
 func (s System) check() error {
