@@ -9,8 +9,9 @@
 //	accelerator -model ~/Llama-3.2-1B/config.json -design bitmod_lossy -context 4096
 //	accelerator -model llama-3-8b -bits 4.08 -bandwidth 64 -rows 64 -cols 32
 //
-// Plots of the same figures are made in examples/accelerator/svg, a module of its
-// own for the sake of its dependencies.
+// Plots of the same figures, accelerator -svg DIRECTORY, are drawn by
+// examples/accelerator/svg, a module of its own for the sake of its dependencies,
+// which this program runs.
 package main
 
 import (
@@ -20,6 +21,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,15 +44,42 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "accelerator:", err)
 		return 2
 	}
-	if err := o.print(stdout); err != nil {
+	if o.svg != "" {
+		err = draw(o.svg, stdout, stderr)
+	} else {
+		err = o.print(stdout)
+	}
+	if err != nil {
 		fmt.Fprintln(stderr, "accelerator:", err)
 		return 1
 	}
 	return 0
 }
 
+// plots is the module that draws, from the root of the repository.
+const plots = "examples/accelerator/svg"
+
+// draw runs that module with the go command, which may have to download its
+// dependencies.
+func draw(dir string, stdout, stderr io.Writer) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(plots, "go.mod")); err != nil {
+		return fmt.Errorf("-svg works in the root folder of the repository: %w", err)
+	}
+	c := exec.Command("go", "run", "-C", plots, ".", "-svg", dir)
+	c.Stdout, c.Stderr = stdout, stderr
+	if err := c.Run(); err != nil {
+		return fmt.Errorf("drawing: %w", err)
+	}
+	return nil
+}
+
 type options struct {
 	json    bool
+	svg     string
 	models  []serial.Model // of the tables
 	model   serial.Model   // of the layers
 	design  string
@@ -74,7 +103,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	fs.IntVar(&o.context, "context", 256, "`tokens` of context in the layers")
 	bandwidth := fs.Float64("bandwidth", 32, "DRAM `GB/s`, in all tables")
 	fs.BoolVar(&o.system.PerHeadAttention, "per-head", false, "count attention head by head, not as the paper's simulator does")
-	svg := fs.Bool("svg", false, "say how to make the plots")
+	fs.StringVar(&o.svg, "svg", "", "draw speedup.svg, energy.svg and roofline.svg in `directory`, and nothing else; only from a checkout of the repository, with the go command")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintln(stderr, "usage: accelerator [flags]\n\nCompares the accelerators of the BitMoD paper.")
@@ -82,9 +111,6 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 			fs.PrintDefaults()
 		}
 		return nil, err
-	}
-	if *svg {
-		return nil, errors.New("the plots need a library that this program does without: run\n\tgo run -C examples/accelerator/svg . -svg DIRECTORY")
 	}
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))

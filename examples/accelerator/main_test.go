@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-func exec(args ...string) (status int, stdout, stderr string) {
+func command(args ...string) (status int, stdout, stderr string) {
 	var out, err bytes.Buffer
 	status = run(args, &out, &err)
 	return status, out.String(), err.String()
 }
 
 func TestJSON(t *testing.T) {
-	status, out, stderr := exec("-json")
+	status, out, stderr := command("-json")
 	if status != 0 || stderr != "" {
 		t.Fatal(status, stderr)
 	}
@@ -84,7 +84,7 @@ func TestTables(t *testing.T) {
 		{[]string{"-bandwidth", "1000"}, []string{"compute"}, "paper:"},
 		{[]string{"-per-head"}, []string{"compute"}, "paper:"},
 	} {
-		status, out, stderr := exec(c.args...)
+		status, out, stderr := command(c.args...)
 		if status != 0 || stderr != "" {
 			t.Fatalf("%v: %d, %s", c.args, status, stderr)
 		}
@@ -100,7 +100,7 @@ func TestTables(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	if status, out, stderr := exec("-h"); status != 0 || out != "" || !strings.Contains(stderr, "-bandwidth") {
+	if status, out, stderr := command("-h"); status != 0 || out != "" || !strings.Contains(stderr, "-bandwidth") {
 		t.Errorf("-h: %d, %q, %q", status, out, stderr)
 	}
 	for _, c := range []struct {
@@ -113,13 +113,13 @@ func TestUsage(t *testing.T) {
 		{"-model gpt-5", 2, "llama-2-13b"},
 		{"-model missing/config.json", 2, "missing/config.json"},
 		{"-design tpu", 2, "tpu"},
-		{"-svg", 2, "examples/accelerator/svg"},
+		{"-svg plots", 1, "examples/accelerator/svg"}, // not from this folder
 		{"-bandwidth 0", 1, "DRAMBits"},
 		{"-tokens -1", 1, "Tokens"},
 		{"-rows -1", 1, "Rows"},
 		{"-bits 99", 1, "WeightBits"},
 	} {
-		status, _, stderr := exec(strings.Fields(c.args)...)
+		status, _, stderr := command(strings.Fields(c.args)...)
 		if status != c.status || !strings.Contains(stderr, c.want) || !strings.HasPrefix(stderr, "accelerator: ") {
 			t.Errorf("%s: %d, %q, want %d with %q", c.args, status, stderr, c.status, c.want)
 		}

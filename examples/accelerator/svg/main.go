@@ -38,6 +38,9 @@ func main() {
 }
 
 func write(dir, model string) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
 	e, err := serial.Evaluate(serial.Models(), serial.DefaultSystem())
 	if err != nil {
 		return err
