@@ -45,6 +45,6 @@ func FuzzSelect(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		check(t, s, w, tensorScale)
+		compare(t, s, w, tensorScale)
 	})
 }

@@ -6,18 +6,20 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
-// Reference quantizes a group as [Selector.Select] does, by the obvious loops
-// over candidates, weights and codebook values. It is the definition that
-// Select is tested against, and slow. Weights must be finite, and codes at least
-// as long as w.
-func Reference(t datatype.Type, codes []uint8, w []float64, tensorScale float32) Choice {
+// Reference quantizes a group as [Selector.Select] does, errors included, by the
+// obvious loops over candidates, weights and codebook values. It is the
+// definition that Select is tested against, and slow.
+func Reference(t datatype.Type, codes []uint8, w []float64, tensorScale float32) (Choice, error) {
+	if !t.Valid() {
+		return Choice{}, unknown(t)
+	}
+	amax, err := check(codes, w)
+	if err != nil {
+		return Choice{}, err
+	}
 	cbs := t.Codebooks()
 	if t.Asymmetric() {
-		return referenceAsymmetric(t, cbs, codes, w)
-	}
-	var amax float64
-	for _, x := range w {
-		amax = max(amax, math.Abs(x))
+		return referenceAsymmetric(cbs, codes, w), nil
 	}
 	var best Choice
 	bestError := math.Inf(1)
@@ -36,10 +38,10 @@ func Reference(t datatype.Type, codes []uint8, w []float64, tensorScale float32)
 			copy(codes, trial)
 		}
 	}
-	return best
+	return best, nil
 }
 
-func referenceAsymmetric(t datatype.Type, cbs []datatype.Codebook, codes []uint8, w []float64) Choice {
+func referenceAsymmetric(cbs []datatype.Codebook, codes []uint8, w []float64) Choice {
 	var lo, hi float64
 	for _, x := range w {
 		lo, hi = min(lo, x), max(hi, x)

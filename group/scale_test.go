@@ -79,17 +79,24 @@ func TestSelectErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, x := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), 1e39, -1e39} {
-		_, err := s.Select(make([]uint8, 3), []float64{1, 2, x}, 1)
-		var we *WeightError
-		if !errors.Is(err, ErrNotFinite) || !errors.As(err, &we) || we.Index != 2 {
-			t.Errorf("weight %v: %v", x, err)
+		_, err1 := s.Select(make([]uint8, 3), []float64{1, 2, x}, 1)
+		_, err2 := Reference(datatype.BitMoD4, make([]uint8, 3), []float64{1, 2, x}, 1)
+		for _, err := range []error{err1, err2} {
+			var we *WeightError
+			if !errors.Is(err, ErrNotFinite) || !errors.As(err, &we) || we.Index != 2 {
+				t.Errorf("weight %v: %v", x, err)
+			}
 		}
 	}
-	if _, err := s.Select(make([]uint8, 2), make([]float64, 3), 1); !errors.Is(err, ErrShape) {
-		t.Errorf("short codes: %v", err)
+	_, err1 := s.Select(make([]uint8, 2), make([]float64, 3), 1)
+	_, err2 := Reference(datatype.BitMoD4, make([]uint8, 2), make([]float64, 3), 1)
+	if !errors.Is(err1, ErrShape) || !errors.Is(err2, ErrShape) {
+		t.Errorf("short codes: %v, %v", err1, err2)
 	}
-	if _, err := NewSelector(99); !errors.Is(err, datatype.ErrUnknown) {
-		t.Errorf("type 99: %v", err)
+	_, err1 = NewSelector(99)
+	_, err2 = Reference(99, nil, nil, 1)
+	if !errors.Is(err1, datatype.ErrUnknown) || !errors.Is(err2, datatype.ErrUnknown) {
+		t.Errorf("type 99: %v, %v", err1, err2)
 	}
 	if c, err := s.Select(nil, nil, 1); err != nil || c != (Choice{}) {
 		t.Errorf("no weights: %+v, %v", c, err)

@@ -43,14 +43,17 @@ var sources = []struct {
 	}},
 }
 
-func check(t *testing.T, s *Selector, w []float64, tensorScale float32) {
+func compare(t *testing.T, s *Selector, w []float64, tensorScale float32) {
 	t.Helper()
 	got, want := make([]uint8, len(w)), make([]uint8, len(w))
 	c, err := s.Select(got, w, tensorScale)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := Reference(s.typ, want, w, tensorScale)
+	d, err := Reference(s.typ, want, w, tensorScale)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if c != d || !slices.Equal(got, want) {
 		t.Fatalf("%v of %v (tensor scale %g)\ngot  %+v %v\nwant %+v %v", s.typ, w, tensorScale, c, got, d, want)
 	}
@@ -79,8 +82,8 @@ func TestSelectEqualsReference(t *testing.T) {
 						}
 						amax = max(amax, math.Abs(w[i]))
 					}
-					check(t, s, w, TensorScale(typ, amax*(1+10*r.Float64())))
-					check(t, s, w, TensorScale(typ, amax))
+					compare(t, s, w, TensorScale(typ, amax*(1+10*r.Float64())))
+					compare(t, s, w, TensorScale(typ, amax))
 				}
 			})
 		}
@@ -113,9 +116,9 @@ func TestSelectAtThresholds(t *testing.T) {
 				for i := range v {
 					v[i] *= scale
 				}
-				check(t, s, v, TensorScale(typ, float64(cb.MaxAbs())*scale))
+				compare(t, s, v, TensorScale(typ, float64(cb.MaxAbs())*scale))
 				v[2] = -v[2]
-				check(t, s, v, TensorScale(typ, float64(cb.MaxAbs())*scale))
+				compare(t, s, v, TensorScale(typ, float64(cb.MaxAbs())*scale))
 			}
 		}
 	}
@@ -136,13 +139,17 @@ func BenchmarkSelect(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				s.Select(codes, w, 1e-3)
+				if _, err := s.Select(codes, w, 1e-3); err != nil {
+					b.Fatal(err)
+				}
 			}
 			report(b, len(w))
 		})
 		b.Run(fmt.Sprintf("type=%v/impl=reference", typ), func(b *testing.B) {
 			for b.Loop() {
-				Reference(typ, codes, w, 1e-3)
+				if _, err := Reference(typ, codes, w, 1e-3); err != nil {
+					b.Fatal(err)
+				}
 			}
 			report(b, len(w))
 		})

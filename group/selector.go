@@ -55,7 +55,7 @@ type trial struct{ class, member int }
 // error wraps [datatype.ErrUnknown] and is for a t that is not valid.
 func NewSelector(t datatype.Type) (*Selector, error) {
 	if !t.Valid() {
-		return nil, fmt.Errorf("group: %w: %v", datatype.ErrUnknown, t)
+		return nil, unknown(t)
 	}
 	s := &Selector{typ: t}
 	cbs := t.Codebooks()
@@ -74,20 +74,11 @@ func NewSelector(t datatype.Type) (*Selector, error) {
 // The error is a *[WeightError] for a weight that is not finite or beyond
 // float32, and matches [ErrShape] if codes is shorter than w.
 func (s *Selector) Select(codes []uint8, w []float64, tensorScale float32) (Choice, error) {
-	if len(codes) < len(w) {
-		return Choice{}, fmt.Errorf("group: %w: len(codes) is %d, want at least %d (weights)", ErrShape, len(codes), len(w))
+	amax, err := check(codes, w)
+	if err != nil {
+		return Choice{}, err
 	}
 	codes = codes[:len(w)]
-	var amax float64
-	for i, x := range w {
-		a := math.Abs(x)
-		if !(a <= math.MaxFloat32) {
-			return Choice{}, &WeightError{Index: i, Value: x}
-		}
-		if a > amax {
-			amax = a
-		}
-	}
 	if s.top > 0 {
 		return s.selectInteger(codes, w, amax), nil
 	}
@@ -112,6 +103,28 @@ func (s *Selector) Select(codes []uint8, w []float64, tensorScale float32) (Choi
 		codes[i] = table[z]
 	}
 	return choice, nil
+}
+
+// check returns the largest magnitude in w, or what is wrong with the arguments
+// of Select.
+func check(codes []uint8, w []float64) (amax float64, err error) {
+	if len(codes) < len(w) {
+		return 0, fmt.Errorf("group: %w: len(codes) is %d, want at least %d (weights)", ErrShape, len(codes), len(w))
+	}
+	for i, x := range w {
+		a := math.Abs(x)
+		if !(a <= math.MaxFloat32) {
+			return 0, &WeightError{Index: i, Value: x}
+		}
+		if a > amax {
+			amax = a
+		}
+	}
+	return amax, nil
+}
+
+func unknown(t datatype.Type) error {
+	return fmt.Errorf("group: %w: %v", datatype.ErrUnknown, t)
 }
 
 // selectInteger is Select for types whose values are code − zero-point.

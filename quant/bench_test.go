@@ -25,7 +25,9 @@ func BenchmarkGroup(b *testing.B) {
 					for i := range wide {
 						wide[i] = float64(w[lo+i])
 					}
-					group.Reference(typ, codes, wide, 1)
+					if _, err := group.Reference(typ, codes, wide, 1); err != nil {
+						b.Fatal(err)
+					}
 				}
 			}
 			weightsPerSecond(b, definitionRows*cols)

@@ -33,7 +33,10 @@ func expect(w []float64, cols int, typ datatype.Type, groupSize int) []float32 {
 		codes := make([]uint8, cols)
 		for lo := 0; lo < cols; lo += groupSize {
 			hi := min(lo+groupSize, cols)
-			c := group.Reference(typ, codes[lo:hi], w[row+lo:row+hi], tensor)
+			c, err := group.Reference(typ, codes[lo:hi], w[row+lo:row+hi], tensor)
+			if err != nil {
+				panic(err)
+			}
 			choices = append(choices, c)
 			deltas = append(deltas, c.Delta)
 		}
