@@ -31,15 +31,15 @@ func candidateScale(t datatype.Type, amax, cbMax float64, tensorScale float32) C
 // RowScales rounds the scales of a row's groups to 8 bits against one step,
 // step = float32(max Δ / 255) and scales[i] = Δ/step rounded half to even, at
 // most 255, so that a group's scale is scales[i]·step. If the step underflows
-// to 0, all scales are 0. scales must be as long as deltas, which are
-// non-negative and finite. It does not allocate.
+// to 0, all scales are 0. deltas are non-negative and finite; no more scales are
+// set than there is room for. It does not allocate.
 func RowScales(scales []uint8, deltas []float64) (step float32) {
 	var top float64
 	for _, d := range deltas {
 		top = max(top, d)
 	}
 	step = float32(top / 255)
-	for i, d := range deltas {
+	for i, d := range deltas[:min(len(deltas), len(scales))] {
 		scales[i] = 0
 		if step > 0 {
 			scales[i] = uint8(min(math.RoundToEven(d/float64(step)), 255))
