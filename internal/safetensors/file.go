@@ -156,10 +156,6 @@ func (f *File) ReadRows64(dst []float64, t Tensor, lo, hi int) error {
 }
 
 func readRows[T float32 | float64](f *File, dst []T, t Tensor, lo, hi int) error {
-	format, ok := t.DType.format()
-	if !ok {
-		return f.errorf(t, "%s is not F64, F32, F16 or BF16", t.DType)
-	}
 	if lo < 0 || hi < lo || hi > t.Rows() {
 		return f.errorf(t, "rows %d to %d of %d", lo, hi, t.Rows())
 	}
@@ -167,10 +163,28 @@ func readRows[T float32 | float64](f *File, dst []T, t Tensor, lo, hi int) error
 	if len(dst) != (hi-lo)*cols {
 		return f.errorf(t, "len(dst) is %d, want %d (%d rows of %d)", len(dst), (hi-lo)*cols, hi-lo, cols)
 	}
+	return read(f, dst, t, int64(lo)*int64(cols))
+}
+
+// Read is [File.ReadRows] for len(dst) elements from element first on, row by
+// row.
+func (f *File) Read(dst []float32, t Tensor, first int64) error { return read(f, dst, t, first) }
+
+// Read64 is [File.Read] to float64, always exact.
+func (f *File) Read64(dst []float64, t Tensor, first int64) error { return read(f, dst, t, first) }
+
+func read[T float32 | float64](f *File, dst []T, t Tensor, first int64) error {
+	format, ok := t.DType.format()
+	if !ok {
+		return f.errorf(t, "%s is not F64, F32, F16 or BF16", t.DType)
+	}
+	if n := t.Elements(); first < 0 || first > n || int64(len(dst)) > n-first {
+		return f.errorf(t, "%d elements from %d of %d", len(dst), first, n)
+	}
 	buf := f.buffers.Get().(*[bufferSize]byte)
 	defer f.buffers.Put(buf)
 	size := format.Size()
-	off := t.Begin + int64(lo)*int64(cols)*int64(size)
+	off := t.Begin + first*int64(size)
 	for len(dst) > 0 {
 		n := min(len(dst), bufferSize/size)
 		b := buf[:n*size]
