@@ -58,3 +58,11 @@ func Decode[T float32 | float64](dst []T, src []byte, f Format) {
 		panic(fmt.Sprintf("rawfloat: unknown format %d", f))
 	}
 }
+
+// AppendF32 appends the F32 bytes of vs to b.
+func AppendF32(b []byte, vs []float32) []byte {
+	for _, v := range vs {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return b
+}

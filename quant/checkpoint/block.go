@@ -1,0 +1,142 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// A span is some rows of a tensor to be quantized.
+type span struct {
+	it     *Item
+	lo, hi int
+	amax   float64 // of the whole tensor, for NV types
+}
+
+// A block is a quantized span.
+type block struct {
+	m     *quant.Matrix
+	first int // the first row of m that belongs to the span
+	stats Stats
+}
+
+// spans yields the blocks of rows of a tensor. Transposed ones are larger,
+// because every column is a read of its own.
+func spans(it *Item, amax float64, yield func(span) bool) bool {
+	rows, step := it.To.Rows(), blockRows(it.To.Cols())
+	if it.To.Transposed {
+		step *= 4
+	}
+	for lo := 0; lo < rows; lo += step {
+		if !yield(span{it, lo, min(lo+step, rows), amax}) {
+			return false
+		}
+	}
+	return true
+}
+
+// needsMax reports whether blocks of a type need the largest magnitude of their
+// tensor.
+func needsMax(t datatype.Type) bool { return t.Scale() == datatype.E4M3 }
+
+// A quantizer quantizes one span at a time.
+type quantizer struct {
+	source  *Checkpoint
+	measure bool
+	buf32   []float32
+	buf64   []float64
+	row     []float32
+}
+
+func (q *quantizer) quantize(s span) (block, error) {
+	d := q.source.dataOf(s.it.From)
+	var b block
+	var err error
+	if s.it.From.DType == "F64" {
+		b, err = quantizeSpan(q, &q.buf64, d, s)
+	} else {
+		b, err = quantizeSpan(q, &q.buf32, d, s)
+	}
+	return b, tensorError(s.it.From.Name, err)
+}
+
+func quantizeSpan[T float32 | float64](q *quantizer, buf *[]T, d data, s span) (block, error) {
+	to := s.it.To
+	rows, cols := to.Rows(), to.Cols()
+	b := block{}
+	if needsMax(to.Type) {
+		// A row in front with the tensor's largest magnitude gives the block the
+		// tensor's scale.
+		b.first = 1
+	}
+	w := grow(buf, (b.first+s.hi-s.lo)*cols)
+	clear(w[:b.first*cols])
+	if b.first > 0 {
+		w[0] = T(s.amax)
+	}
+	own := w[b.first*cols:]
+	if err := readRows(d, own, rows, cols, s.lo, s.hi, to.Transposed); err != nil {
+		return b, err
+	}
+	var err error
+	b.m, err = quant.Group(w, cols, quant.Config{Type: to.Type, GroupSize: to.GroupSize, Workers: 1})
+	if err != nil {
+		if bad, ok := errors.AsType[*quant.WeightError](err); ok {
+			err = &quant.WeightError{Row: max(bad.Row-b.first, 0) + s.lo, Col: bad.Col, Value: bad.Value}
+		}
+		return b, err
+	}
+	b.stats = count(b.m, b.first)
+	if q.measure {
+		err = measure(&b.stats, own, b.m, b.first, grow(&q.row, cols))
+	}
+	return b, err
+}
+
+// grow returns the first n elements of a buffer, which it replaces if it is too
+// short.
+func grow[T any](buf *[]T, n int) []T {
+	if len(*buf) < n {
+		*buf = make([]T, n)
+	}
+	return (*buf)[:n]
+}
+
+// maxAbs returns the largest magnitude in a tensor.
+func maxAbs(ctx context.Context, c *Checkpoint, it *Item, workers int) (float64, error) {
+	var amax float64
+	d := c.dataOf(it.From)
+	whole := *it
+	whole.To = it.From // in the order of the file
+	err := ordered(ctx, workers,
+		func(_ context.Context, yield func(span) bool) error {
+			spans(&whole, 0, yield)
+			return nil
+		},
+		func() func(context.Context, span) (float64, error) {
+			var buf []float64
+			cols := it.From.Cols()
+			return func(_ context.Context, s span) (float64, error) {
+				w := grow(&buf, (s.hi-s.lo)*cols)
+				if err := d.Read64(w, int64(s.lo)*int64(cols)); err != nil {
+					return 0, err
+				}
+				var m float64
+				for i, x := range w {
+					if !(math.Abs(x) <= math.MaxFloat32) {
+						return 0, &quant.WeightError{Row: s.lo + i/cols, Col: i % cols, Value: x}
+					}
+					m = max(m, math.Abs(x))
+				}
+				return m, nil
+			}
+		},
+		func(_ span, m float64) error {
+			amax = max(amax, m)
+			return nil
+		})
+	return amax, tensorError(it.From.Name, err)
+}

@@ -1,0 +1,69 @@
+package checkpoint
+
+import (
+	"io"
+
+	"github.com/bitmod-go/bitmod/internal/gguf"
+	"github.com/bitmod-go/bitmod/internal/safetensors"
+)
+
+// data is where the elements of a tensor are.
+type data interface {
+	// Read and Read64 read elements from first on, row by row.
+	Read(dst []float32, first int64) error
+	Read64(dst []float64, first int64) error
+}
+
+// raw is data that can be copied as it is.
+type raw interface {
+	Bytes() *io.SectionReader
+}
+
+// plain is a tensor of a safetensors file.
+type plain struct {
+	f *safetensors.File
+	t safetensors.Tensor
+}
+
+func (p plain) Read(dst []float32, first int64) error   { return p.f.Read(dst, p.t, first) }
+func (p plain) Read64(dst []float64, first int64) error { return p.f.Read64(dst, p.t, first) }
+func (p plain) Bytes() *io.SectionReader                { return p.f.Section(p.t) }
+
+// ggml is a tensor of a GGUF file.
+type ggml struct {
+	f *gguf.File
+	t gguf.Tensor
+}
+
+func (p ggml) Read(dst []float32, first int64) error   { return p.f.Read(dst, p.t, first) }
+func (p ggml) Read64(dst []float64, first int64) error { return p.f.Read64(dst, p.t, first) }
+func (p ggml) Bytes() *io.SectionReader                { return p.f.Section(p.t) }
+
+// read reads through whichever method fits T.
+func read[T float32 | float64](d data, dst []T, first int64) error {
+	switch dst := any(dst).(type) {
+	case []float32:
+		return d.Read(dst, first)
+	case []float64:
+		return d.Read64(dst, first)
+	}
+	panic("unreachable: T is one of the two")
+}
+
+// readRows reads rows lo to hi−1 of a matrix of the given columns, or of the
+// transpose of the matrix that is stored, which has rows columns.
+func readRows[T float32 | float64](d data, dst []T, rows, cols, lo, hi int, transposed bool) error {
+	if !transposed {
+		return read(d, dst, int64(lo)*int64(cols))
+	}
+	strip := make([]T, hi-lo)
+	for col := range cols {
+		if err := read(d, strip, int64(col)*int64(rows)+int64(lo)); err != nil {
+			return err
+		}
+		for i, x := range strip {
+			dst[i*cols+col] = x
+		}
+	}
+	return nil
+}

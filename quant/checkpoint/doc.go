@@ -1,0 +1,31 @@
+// Package checkpoint opens, makes and verifies whole quantized checkpoints.
+//
+//	c, err := checkpoint.Open("model-bitmod4")                        // a file, a directory or an index
+//	defer c.Close()
+//	m, err := c.Matrix("model.layers.0.mlp.down_proj.weight")         // a *quant.Matrix
+//	err = c.ReadRows(norm, "model.layers.0.input_layernorm.weight", 0, 1) // a float tensor
+//
+// A quantized checkpoint is made of ordinary safetensors files, sharded or not,
+// that any safetensors reader opens. FORMAT.md beside this package specifies
+// them. Each quantized tensor NAME is stored as four:
+//
+//	NAME.codes       U8  [rows, bytes]   the packed codes
+//	NAME.scales      U8  [rows, groups]  the 8-bit scales
+//	NAME.row_scales  F32 [rows]          the scale that those of a row are multiplied by
+//	NAME.special     U8  [rows, bytes]   which codebook, so which special value, a group has
+//
+// and all others are stored as they were. [Open] also reads checkpoints that are
+// not quantized, from safetensors or GGUF files, so that one set of calls serves
+// both sides of a comparison.
+//
+// # Making one
+//
+// [NewPlan] decides about every tensor of a source, with the reason; nothing is
+// read but headers and samples. [Plan.Run] quantizes and writes, a block of rows
+// at a time, so that memory does not depend on the size of the checkpoint or its
+// tensors. Files appear whole or not at all, and a second run goes on after
+// those that are finished. Several machines can each run a part of a plan on
+// shared storage; [Merge] then writes the index. [Verify] checks the result.
+//
+// [Save] writes matrices that are in memory.
+package checkpoint

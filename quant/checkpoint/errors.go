@@ -1,0 +1,57 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/bitmod-go/bitmod/internal/badfile"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// Errors of this package match one of these, or [quant.ErrFormat],
+// [quant.ErrShape] or [quant.ErrNotFinite], or those of package os, with
+// [errors.Is].
+var (
+	// ErrNoTensor is for a name that a checkpoint does not have.
+	ErrNoTensor = errors.New("no such tensor")
+	// ErrChecksum is for data that is not what was written. It comes with
+	// quant.ErrFormat.
+	ErrChecksum = errors.New("checksum does not match")
+	// ErrSkipped is for tensors that should be quantized but can't be, in a
+	// strict plan.
+	ErrSkipped = errors.New("tensors are skipped")
+	// ErrUnsupported is for tensors whose type can't be read.
+	ErrUnsupported = errors.New("type is not supported")
+	// ErrExists is for output that is there already and was made with other
+	// settings or of other weights.
+	ErrExists = errors.New("it exists")
+	// ErrIncomplete is for shards that are missing.
+	ErrIncomplete = errors.New("shards are missing")
+)
+
+// A TensorError is an error about one tensor.
+type TensorError struct {
+	Tensor string
+	Err    error
+}
+
+func (e *TensorError) Error() string {
+	return fmt.Sprintf("checkpoint: tensor %s: %v", badfile.Quote(e.Tensor), e.Err)
+}
+
+// Unwrap returns e.Err.
+func (e *TensorError) Unwrap() error { return e.Err }
+
+func tensorError(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*TensorError](err); ok {
+		return err
+	}
+	return &TensorError{Tensor: name, Err: err}
+}
+
+func badTensor(name, format string, args ...any) error {
+	return &TensorError{Tensor: name, Err: fmt.Errorf("%w: %s", quant.ErrFormat, fmt.Sprintf(format, args...))}
+}

@@ -1,0 +1,180 @@
+package checkpoint
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/rawfloat"
+	"github.com/bitmod-go/bitmod/internal/safetensors"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// packed is a quantized tensor of a file.
+type packed struct {
+	f                                 *safetensors.File
+	codes, scales, rowScales, special safetensors.Tensor
+	typ                               datatype.Type
+	groupSize, rows, cols             int
+}
+
+func (p *packed) parts() []safetensors.Tensor {
+	return []safetensors.Tensor{p.codes, p.scales, p.rowScales, p.special}
+}
+
+// matrix reads rows lo to hi−1.
+func (p *packed) matrix(lo, hi int) (*quant.Matrix, error) {
+	rowBytes := func(t safetensors.Tensor) ([]byte, error) {
+		b := make([]byte, (hi-lo)*t.Cols())
+		return b, readSection(p.f.Section(t), b, int64(lo)*int64(t.Cols()))
+	}
+	var s quant.Storage
+	var err error
+	if s.Codes, err = rowBytes(p.codes); err != nil {
+		return nil, err
+	}
+	if s.Scales, err = rowBytes(p.scales); err != nil {
+		return nil, err
+	}
+	if s.Selectors, err = rowBytes(p.special); err != nil {
+		return nil, err
+	}
+	s.RowScales = make([]float32, hi-lo)
+	if err := p.f.Read(s.RowScales, p.rowScales, int64(lo)); err != nil {
+		return nil, err
+	}
+	if s.RowScales, err = foldRowScales(p.typ, s.RowScales); err != nil {
+		return nil, err
+	}
+	return quant.New(p.typ, p.groupSize, hi-lo, p.cols, s)
+}
+
+func readSection(r *io.SectionReader, b []byte, off int64) error {
+	if n, err := r.ReadAt(b, off); n < len(b) {
+		if err == nil || err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return fmt.Errorf("reading: %w", err)
+	}
+	return nil
+}
+
+// foldRowScales turns the row scales of the file, which always has one a row,
+// into those of a Matrix, which has one for the tensor (NV types), or none (MX
+// types, where the file has ones).
+func foldRowScales(t datatype.Type, scales []float32) ([]float32, error) {
+	want := float32(1)
+	switch t.Scale() {
+	case datatype.RowStep:
+		return scales, nil
+	case datatype.E4M3:
+		want = scales[0]
+	}
+	for row, s := range scales {
+		if s != want {
+			return nil, fmt.Errorf("%w: row_scales: row %d has %v, but all rows of %v have %v", quant.ErrFormat, row, s, t, want)
+		}
+	}
+	if t.Scale() == datatype.E4M3 {
+		return scales[:1], nil
+	}
+	return scales[:0], nil
+}
+
+// unfoldRowScales is the inverse of foldRowScales, for rows rows.
+func unfoldRowScales(m *quant.Matrix) []float32 {
+	scales := make([]float32, m.Rows())
+	for row := range scales {
+		scales[row] = m.RowScale(row)
+	}
+	return scales
+}
+
+func (p *packed) Read(dst []float32, first int64) error   { return readPacked(p, dst, first) }
+func (p *packed) Read64(dst []float64, first int64) error { return readPacked(p, dst, first) }
+
+// readPacked dequantizes a block of rows at a time.
+func readPacked[T float32 | float64](p *packed, dst []T, first int64) error {
+	row, skip := int(first/int64(p.cols)), int(first%int64(p.cols))
+	buf := make([]float32, p.cols)
+	for len(dst) > 0 {
+		need := (skip + len(dst) + p.cols - 1) / p.cols
+		m, err := p.matrix(row, row+min(need, blockRows(p.cols)))
+		if err != nil {
+			return err
+		}
+		for r := range m.Rows() {
+			if err := m.DequantizeRow(buf, r); err != nil {
+				return err
+			}
+			n := min(len(dst), len(buf)-skip)
+			for i, x := range buf[skip : skip+n] {
+				dst[i] = T(x)
+			}
+			dst, skip = dst[n:], 0
+		}
+		row += m.Rows()
+	}
+	return nil
+}
+
+// Matrix reads a quantized tensor into memory. A shape of more than two
+// dimensions becomes the matrix of its last. The error matches [ErrNoTensor],
+// [quant.ErrShape] if the tensor is not quantized, or [quant.ErrFormat]; it does
+// not depend on checksums, which [Verify] checks.
+func (c *Checkpoint) Matrix(name string) (*quant.Matrix, error) {
+	t, ok := c.Tensor(name)
+	if !ok {
+		return nil, &TensorError{name, ErrNoTensor}
+	}
+	return c.MatrixRows(name, 0, t.Rows())
+}
+
+// MatrixRows is [Checkpoint.Matrix] for rows lo to hi−1, lo < hi, reading no
+// others: for engines that split a layer, and for tensors larger than memory.
+func (c *Checkpoint) MatrixRows(name string, lo, hi int) (*quant.Matrix, error) {
+	i, ok := c.byName[name]
+	if !ok {
+		return nil, &TensorError{name, ErrNoTensor}
+	}
+	p, ok := c.data[i].(*packed)
+	if !ok {
+		return nil, &TensorError{name, fmt.Errorf("%w: it is not quantized, but %s", quant.ErrShape, c.tensors[i].DType)}
+	}
+	if lo < 0 || hi <= lo || hi > p.rows {
+		return nil, &TensorError{name, fmt.Errorf("%w: rows %d to %d of %d", quant.ErrShape, lo, hi, p.rows)}
+	}
+	m, err := p.matrix(lo, hi)
+	return m, tensorError(name, err)
+}
+
+// ReadRows reads rows lo to hi−1 of a tensor into dst, which must have
+// (hi − lo)·Cols elements: floats converted to float32 (exactly, but for F64),
+// quantized ones dequantized. Memory is bounded by a block of rows. The error
+// matches [ErrNoTensor], [ErrUnsupported] if the elements are not floats, or
+// [quant.ErrShape].
+func (c *Checkpoint) ReadRows(dst []float32, name string, lo, hi int) error {
+	i, ok := c.byName[name]
+	if !ok {
+		return &TensorError{name, ErrNoTensor}
+	}
+	t := c.tensors[i]
+	switch {
+	case !t.Float:
+		return &TensorError{name, fmt.Errorf("%s %w", t.DType, ErrUnsupported)}
+	case lo < 0 || hi < lo || hi > t.Rows():
+		return &TensorError{name, fmt.Errorf("%w: rows %d to %d of %d", quant.ErrShape, lo, hi, t.Rows())}
+	case len(dst) != (hi-lo)*t.Cols():
+		return &TensorError{name, fmt.Errorf("%w: len(dst) is %d, want %d", quant.ErrShape, len(dst), (hi-lo)*t.Cols())}
+	}
+	return tensorError(name, c.data[i].Read(dst, int64(lo)*int64(t.Cols())))
+}
+
+const blockWeights = 1 << 18 // quantized or dequantized at a time
+
+func blockRows(cols int) int { return max(1, blockWeights/max(cols, 1)) }
+
+// leBytes returns the bytes of floats as the file has them.
+func leBytes(vs []float32) []byte {
+	return rawfloat.AppendF32(make([]byte, 0, 4*len(vs)), vs)
+}

@@ -1,0 +1,248 @@
+package checkpoint
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// Options say what a plan does. The zero value quantizes the linear layers as
+// quant.Config's zero value does.
+type Options struct {
+	// Config has the default type and group size, and the number of workers.
+	quant.Config
+	// Rules say which tensors are quantized, and to what.
+	Rules
+	// Strict makes it an error that a tensor is skipped.
+	Strict bool
+	// ShardSize is the number of bytes of the source that go into one file, 0
+	// for 2 GiB. A finished file is what a second run need not do again.
+	ShardSize int64
+	// Parts is the number of machines that the work is divided among, 0 for 1.
+	// All must agree about it, as about all else here but Workers.
+	Parts int
+	// Tool names the program, for the metadata of the result.
+	Tool string
+}
+
+// A Plan is what will be done with a checkpoint: the same for everyone who plans
+// for the same source with the same options. It needs the source to stay open.
+type Plan struct {
+	source   *Checkpoint
+	options  Options
+	items    []Item
+	parts    []int // of each shard
+	settings string
+	id       string // of the plan and the source, in hex
+}
+
+// NewPlan decides about every tensor of source. Besides the names and shapes it
+// reads three samples of 4 KiB of every tensor, from which it knows a result of
+// the same weights again.
+//
+// The error matches [quant.ErrShape] for a group size that can't be,
+// [datatype.ErrUnknown], [ErrUnsupported] for tensors that can neither be
+// quantized nor copied, all of which it lists, and [ErrSkipped] likewise for
+// those that are skipped, if options are strict.
+func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
+	o := options
+	if !o.Type.Valid() {
+		return nil, fmt.Errorf("checkpoint: %w: %v", datatype.ErrUnknown, o.Type)
+	}
+	if o.GroupSize == 0 {
+		o.GroupSize = o.Type.GroupSize()
+	}
+	for _, g := range append([]int{o.GroupSize}, groupSizes(o.Types)...) {
+		if g < 8 {
+			return nil, fmt.Errorf("checkpoint: %w: a group size of %d, want 0 or at least 8", quant.ErrShape, g)
+		}
+	}
+	if o.Workers < 0 || o.ShardSize < 0 || o.Parts < 0 {
+		return nil, fmt.Errorf("checkpoint: %w: Workers, ShardSize or Parts below 0", quant.ErrShape)
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.ShardSize == 0 {
+		o.ShardSize = 2 << 30
+	}
+	o.Parts = max(o.Parts, 1)
+	p := &Plan{source: source, options: o}
+	for _, t := range source.tensors {
+		p.items = append(p.items, o.Rules.decide(t, o.Type, o.GroupSize))
+	}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	p.divide()
+	p.settings = o.settings()
+	var err error
+	p.id, err = p.fingerprint()
+	return p, err
+}
+
+func groupSizes(rules []TypeRule) []int {
+	var gs []int
+	for _, r := range rules {
+		if r.GroupSize != 0 {
+			gs = append(gs, r.GroupSize)
+		}
+	}
+	return gs
+}
+
+// settings encodes what was asked for.
+func (o Options) settings() string {
+	strs := func(ps []Pattern) (ss []string) {
+		for _, p := range ps {
+			ss = append(ss, p.String())
+		}
+		return ss
+	}
+	var types []string
+	for _, r := range o.Types {
+		s := fmt.Sprintf("%v=%v", r.Pattern, r.Type)
+		if r.GroupSize != 0 {
+			s += fmt.Sprintf(":%d", r.GroupSize)
+		}
+		types = append(types, s)
+	}
+	return jsonString(struct {
+		Tool       string   `json:"tool,omitempty"`
+		Type       string   `json:"type"`
+		GroupSize  int      `json:"group_size"`
+		Include    []string `json:"include,omitempty"`
+		Exclude    []string `json:"exclude,omitempty"`
+		Types      []string `json:"tensor_type,omitempty"`
+		Transposed []string `json:"transposed,omitempty"`
+		ShardSize  int64    `json:"shard_size"`
+		Parts      int      `json:"parts"`
+	}{o.Tool, o.Type.String(), o.GroupSize, strs(o.Include), strs(o.Exclude), types, strs(o.Transposed), o.ShardSize, o.Parts})
+}
+
+// check looks for what can't be done, and in a strict plan for what isn't, and
+// settles how the rest is stored.
+func (p *Plan) check() error {
+	var errs []error
+	for i := range p.items {
+		it := &p.items[i]
+		if !it.quantize() {
+			dtype, err := copyDType(it.From, p.source.dataOf(it.From))
+			if err != nil {
+				errs = append(errs, tensorError(it.From.Name, err))
+			} else if string(dtype) != it.From.DType {
+				it.To.DType = string(dtype)
+				it.To.Bytes = it.To.Elements() * int64(dtype.Bits()/8)
+			}
+		}
+		if it.Skipped && p.options.Strict {
+			errs = append(errs, tensorError(it.From.Name, fmt.Errorf("%w: %s", ErrSkipped, it.Reason)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// divide cuts the tensors, in their order, into as many parts of about the same
+// number of bytes as there are machines, and the parts into files.
+func (p *Plan) divide() {
+	var total, done, inShard int64
+	for _, it := range p.items {
+		total += it.From.Bytes
+	}
+	part := -1
+	for i := range p.items {
+		it := &p.items[i]
+		middle := float64(done) + float64(it.From.Bytes)/2
+		at := 0
+		if total > 0 {
+			at = min(int(middle/float64(total)*float64(p.options.Parts)), p.options.Parts-1)
+		}
+		if at != part || inShard > 0 && inShard+it.From.Bytes > p.options.ShardSize {
+			part, inShard = at, 0
+			p.parts = append(p.parts, part)
+		}
+		it.Shard = len(p.parts) - 1
+		inShard += it.From.Bytes
+		done += it.From.Bytes
+	}
+}
+
+// fingerprint hashes the decisions and samples of the data.
+func (p *Plan) fingerprint() (string, error) {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%s\n%d\n", version, p.settings, len(p.parts))
+	for _, it := range p.items {
+		fmt.Fprintf(h, "%q %s %v %s %v %d %v %d\n", it.From.Name, it.From.DType, it.From.Shape, it.To.DType, it.To.Shape, it.To.GroupSize, it.To.Transposed, it.Shard)
+		if err := sample(h, p.source.dataOf(it.From)); err != nil {
+			return "", tensorError(it.From.Name, err)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// sample hashes the start, the middle and the end of a tensor.
+func sample(h hash.Hash, d data) error {
+	r, ok := d.(raw)
+	if !ok {
+		return nil
+	}
+	const n = 4096
+	s := r.Bytes()
+	buf := make([]byte, n)
+	for _, off := range []int64{0, s.Size()/2 - n/2, s.Size() - n} {
+		off = min(max(off, 0), s.Size())
+		b := buf[:min(n, s.Size()-off)]
+		if err := readSection(s, b, off); err != nil {
+			return err
+		}
+		h.Write(b)
+	}
+	return nil
+}
+
+// Items returns a new slice of what is done with each tensor, in the order of
+// the source.
+func (p *Plan) Items() []Item { return slices.Clone(p.items) }
+
+// Shards returns the number of files that the plan writes.
+func (p *Plan) Shards() int { return len(p.parts) }
+
+const allParts = -1
+
+// PartBytes returns how many bytes of the source a part of the plan has; all, if
+// part is −1.
+func (p *Plan) PartBytes(part int) int64 {
+	var n int64
+	for _, it := range p.items {
+		if part == allParts || p.parts[it.Shard] == part {
+			n += it.From.Bytes
+		}
+	}
+	return n
+}
+
+// Settings returns the options as the JSON of the metadata.
+func (p *Plan) Settings() string { return p.settings }
+
+// file returns the path of a shard of the result at dst, which is a file if its
+// name says so.
+func (p *Plan) file(dst string, shard int) string {
+	switch {
+	case isFile(dst):
+		return dst
+	case len(p.parts) == 1:
+		return filepath.Join(dst, "model.safetensors")
+	}
+	return filepath.Join(dst, fmt.Sprintf("model-%05d-of-%05d.safetensors", shard+1, len(p.parts)))
+}
+
+func isFile(dst string) bool { return strings.HasSuffix(dst, ".safetensors") }

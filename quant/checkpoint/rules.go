@@ -1,0 +1,118 @@
+package checkpoint
+
+import (
+	"fmt"
+
+	"github.com/bitmod-go/bitmod/datatype"
+)
+
+// Rules say which tensors are quantized, and how. The zero Rules take the
+// weights of linear layers: names that are not those of norms, embeddings,
+// output heads or biases, of two dimensions.
+type Rules struct {
+	// Include replaces that default: tensors that any of them matches, of two or
+	// more dimensions. The pattern "linear" among them adds the default.
+	Include []Pattern
+	// Exclude leaves out tensors that any of them matches, whatever else does.
+	Exclude []Pattern
+	// Types are other types for some tensors, which are then included; the last
+	// that matches counts.
+	Types []TypeRule
+	// Transposed tensors are [in, out], and are quantized as [out, in], as rows
+	// must be output channels: the Conv1D weights of GPT-2.
+	Transposed []Pattern
+}
+
+// A TypeRule gives a type to the tensors that a pattern matches.
+type TypeRule struct {
+	Pattern   Pattern
+	Type      datatype.Type
+	GroupSize int // 0: the plan's if its type has the same by default, else the type's own
+}
+
+// An Item is what a plan does with one tensor.
+type Item struct {
+	// From is the tensor of the source, and To that of the result, which is
+	// quantized or as it was.
+	From, To Tensor
+	// Reason says why a tensor is not quantized.
+	Reason string
+	// Skipped reports that it was meant to be quantized, but can't be.
+	Skipped bool
+	// Shard is the index of the file that it goes to.
+	Shard int
+}
+
+// quantize reports whether the plan quantizes the tensor.
+func (it *Item) quantize() bool { return it.To.Quantized && !it.From.Quantized }
+
+// BitsPerWeight returns the bits that an element takes in the result, 0 for an
+// empty tensor.
+func (it *Item) BitsPerWeight() float64 {
+	if n := it.To.Elements(); n > 0 {
+		return 8 * float64(it.To.Bytes) / float64(n)
+	}
+	return 0
+}
+
+// decide returns what the rules do with t. typ and groupSize are the default.
+func (r Rules) decide(t Tensor, typ datatype.Type, groupSize int) Item {
+	it := Item{From: t, To: t}
+	q := quantized{Type: typ, GroupSize: groupSize, Shape: t.Shape, Original: t.DType}
+	byType := false
+	for _, rule := range r.Types {
+		if rule.Pattern.Match(t.Name) {
+			byType = true
+			q.Type, q.GroupSize = rule.Type, rule.groupSize(typ, groupSize)
+		}
+	}
+	included := byType || matchAny(r.Include, t.Name)
+	keep := func(skipped bool, format string, args ...any) Item {
+		it.Reason, it.Skipped = fmt.Sprintf(format, args...), skipped
+		return it
+	}
+	rank := len(t.Shape)
+	switch {
+	case t.Quantized:
+		return keep(false, "it is %s already", t.DType)
+	case matchAny(r.Exclude, t.Name):
+		return keep(false, "excluded")
+	case !included && len(r.Include) > 0:
+		return keep(false, "not included")
+	case !included && notLinear(t.Name) != "":
+		return keep(false, "%s", notLinear(t.Name))
+	case rank < 2:
+		return keep(byType, "%d dimensions", rank)
+	case t.Elements() == 0:
+		return keep(byType, "it is empty")
+	case !t.Float:
+		return keep(true, "%s is not a type of floats that can be read", t.DType)
+	case rank > 2 && !included:
+		return keep(true, "%d dimensions; include it by name to quantize the rows of the last", rank)
+	}
+	if matchAny(r.Transposed, t.Name) {
+		if rank != 2 {
+			return keep(true, "%d dimensions, which can't be transposed", rank)
+		}
+		q.Transposed = true
+		q.Shape = []int{t.Shape[1], t.Shape[0]}
+	}
+	to, err := q.tensor(t.Name)
+	if err != nil {
+		return keep(true, "%v", err)
+	}
+	it.To = to
+	return it
+}
+
+// groupSize returns the group size of the rule in a plan with the given type and
+// group size.
+func (r TypeRule) groupSize(typ datatype.Type, groupSize int) int {
+	switch {
+	case r.GroupSize != 0:
+		return r.GroupSize
+	case r.Type.GroupSize() == typ.GroupSize():
+		return groupSize
+	}
+	return r.Type.GroupSize()
+}

@@ -1,0 +1,123 @@
+package checkpoint
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// Stats are what is known of a quantized tensor.
+type Stats struct {
+	// Choices is the number of groups that use each codebook, indexed as
+	// Type.Codebooks: for BitMoD types, the special values.
+	Choices []int64
+	// Weights is the number of weights that were compared with the originals,
+	// and the following are what that found; 0 if they were not compared.
+	Weights  int64
+	Noise    float64 // Σ (w − ŵ)²
+	Power    float64 // Σ w²
+	MaxError float64 // the largest |w − ŵ|
+	// Histogram is of the weights, in standard deviations of their row.
+	Histogram Histogram
+}
+
+// NMSE returns Noise/Power, 0 if there is no error.
+func (s Stats) NMSE() float64 {
+	if s.Noise == 0 {
+		return 0
+	}
+	return s.Noise / s.Power
+}
+
+// SQNR returns the signal-to-quantization-noise ratio in dB, +Inf if there is no
+// error.
+func (s Stats) SQNR() float64 { return -10 * math.Log10(s.NMSE()) }
+
+// Add adds what is known of another tensor, or of other rows of the same.
+// Choices of different length, so of different types, are dropped.
+func (s *Stats) Add(o Stats) {
+	switch {
+	case s.Choices == nil:
+		s.Choices = append([]int64(nil), o.Choices...)
+	case len(s.Choices) == len(o.Choices):
+		for i, n := range o.Choices {
+			s.Choices[i] += n
+		}
+	default:
+		s.Choices = nil
+	}
+	s.Weights += o.Weights
+	s.Noise += o.Noise
+	s.Power += o.Power
+	s.MaxError = max(s.MaxError, o.MaxError)
+	for i, n := range o.Histogram {
+		s.Histogram[i] += n
+	}
+}
+
+// A Histogram counts weights w by w/σ, where σ is the root mean square of the
+// weight's row: bin i has those from [Histogram.Edge](i) up to, not including,
+// Edge(i+1), the first bin also those below, and the last those above.
+type Histogram [96]int64
+
+const histogramEnd = 6 // σ
+
+// Edge returns the lower edge of bin i, from −6 up.
+func (h *Histogram) Edge(i int) float64 {
+	return histogramEnd * (2*float64(i)/float64(len(h)) - 1)
+}
+
+func (h *Histogram) add(ratio float64) {
+	i := math.Floor((ratio/histogramEnd + 1) * float64(len(h)) / 2)
+	h[int(min(max(i, 0), float64(len(h)-1)))]++
+}
+
+// count counts codebooks of the rows of m from first on.
+func count(m *quant.Matrix, first int) Stats {
+	s := Stats{Choices: make([]int64, m.Type().NumCodebooks())}
+	if len(s.Choices) == 1 {
+		s.Choices[0] = int64(m.Rows()-first) * int64(m.Groups())
+		return s
+	}
+	for row := first; row < m.Rows(); row++ {
+		for g := range m.Groups() {
+			s.Choices[m.Selector(row, g)]++
+		}
+	}
+	return s
+}
+
+// measure compares rows of weights with those of m from first on; buf is for one
+// row.
+func measure[T float32 | float64](s *Stats, w []T, m *quant.Matrix, first int, buf []float32) error {
+	cols := m.Cols()
+	for row := 0; row*cols < len(w); row++ {
+		if err := m.DequantizeRow(buf, first+row); err != nil {
+			return err
+		}
+		var noise, power float64
+		own := w[row*cols : (row+1)*cols]
+		for i, x := range own {
+			x := float64(x)
+			if !(math.Abs(x) <= math.MaxFloat32) {
+				return fmt.Errorf("%w: the original has %v at row %d of a block, column %d", quant.ErrNotFinite, x, row, i)
+			}
+			e := x - float64(buf[i])
+			noise += float64(e * e)
+			power += float64(x * x)
+			s.MaxError = max(s.MaxError, math.Abs(e))
+		}
+		if sigma := math.Sqrt(power / float64(cols)); sigma > 0 {
+			for _, x := range own {
+				s.Histogram.add(float64(x) / sigma)
+			}
+		} else {
+			s.Histogram[len(s.Histogram)/2] += int64(cols)
+		}
+		s.Noise += noise
+		s.Power += power
+		s.Weights += int64(cols)
+	}
+	return nil
+}

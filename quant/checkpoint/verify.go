@@ -1,0 +1,263 @@
+package checkpoint
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"runtime"
+	"slices"
+
+	"github.com/bitmod-go/bitmod/internal/safetensors"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// A Verification is what [Verify] finds of one tensor.
+type Verification struct {
+	Tensor
+	// Stats has the choices of a quantized tensor and, with the original at hand,
+	// its error.
+	Stats Stats
+}
+
+// Verify checks a quantized checkpoint: the checksums of all data, that every
+// code, selector and scale stands for something, and, if original is not nil,
+// that both have the same tensors, quantized ones in the right shape, others
+// with the same elements. It goes on after a tensor that is wrong: the error
+// joins all that is ([ErrChecksum], [quant.ErrFormat], [quant.ErrShape],
+// [ErrNoTensor], each with the tensor), and the result has those tensors that
+// are right. Memory is bounded as in [Plan.Run]; progress may be nil; it
+// counts the bytes of c twice.
+func Verify(ctx context.Context, c, original *Checkpoint, progress func(Progress)) ([]Verification, error) {
+	total := int64(0)
+	for _, t := range c.tensors {
+		total += t.Bytes
+	}
+	const passes = 2
+	done := int64(0)
+	advance := func(name string, n int64) {
+		done += n
+		if progress != nil {
+			progress(Progress{name, done, passes * total})
+		}
+	}
+	errs := []error{c.checkSums(ctx, advance)}
+	var found []Verification
+	for _, t := range c.tensors {
+		v := Verification{Tensor: t}
+		var err error
+		switch {
+		case ctx.Err() != nil:
+			return found, context.Cause(ctx)
+		case t.Quantized:
+			v.Stats, err = compare(ctx, c, original, t, runtime.GOMAXPROCS(0))
+		case original != nil:
+			err = sameElements(c, original, t)
+		}
+		advance(t.Name, t.Bytes)
+		if err != nil {
+			errs = append(errs, tensorError(t.Name, err))
+			continue
+		}
+		found = append(found, v)
+	}
+	if original != nil {
+		for _, t := range original.tensors {
+			if _, ok := c.byName[t.Name]; !ok {
+				errs = append(errs, tensorError(t.Name, fmt.Errorf("it is in the original: %w", ErrNoTensor)))
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		return found, context.Cause(ctx)
+	}
+	return found, errors.Join(errs...)
+}
+
+// checkSums compares all data with the checksums of the headers. It returns all
+// that is wrong.
+func (c *Checkpoint) checkSums(ctx context.Context, advance func(name string, n int64)) error {
+	var errs []error
+	for i, set := range c.storedFiles() {
+		h := c.headers[i]
+		if h.sha256 == nil {
+			errs = append(errs, fmt.Errorf("checkpoint: %s: %w: it has no checksums, so it is not a quantized checkpoint", set.Path(), quant.ErrFormat))
+			continue
+		}
+		sums := maps.Clone(h.sha256)
+		for _, t := range set.Tensors() {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err := checkSum(ctx, set, t, sums[t.Name]); err != nil {
+				errs = append(errs, tensorError(t.Name, err))
+			}
+			delete(sums, t.Name)
+			if advance != nil {
+				advance(t.Name, t.Bytes())
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(sums)) {
+			errs = append(errs, badTensor(name, "there is a checksum of it, but no data"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func checkSum(ctx context.Context, f *safetensors.File, t safetensors.Tensor, want string) error {
+	if want == "" {
+		return fmt.Errorf("%w: %w: there is none", quant.ErrFormat, ErrChecksum)
+	}
+	h := sha256.New()
+	n, err := io.CopyBuffer(h, contextReader{ctx, f.Section(t)}, make([]byte, 256<<10))
+	if err == nil && n < t.Bytes() {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return fmt.Errorf("reading: %w", err)
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); got != want {
+		return fmt.Errorf("%w: %w: the data is damaged (SHA-256 %.16s…, want %.16q…)", quant.ErrFormat, ErrChecksum, got, want)
+	}
+	return nil
+}
+
+// A contextReader fails once ctx is done.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if c.ctx.Err() != nil {
+		return 0, context.Cause(c.ctx)
+	}
+	return c.r.Read(p)
+}
+
+// storedFiles returns the safetensors files, in the order of c.headers.
+func (c *Checkpoint) storedFiles() []*safetensors.File {
+	var fs []*safetensors.File
+	for _, set := range c.closers {
+		if set, ok := set.(*safetensors.Set); ok {
+			fs = append(fs, set.Files()...)
+		}
+	}
+	return fs
+}
+
+// compare validates a quantized tensor of c and, if original is not nil,
+// measures its error.
+func compare(ctx context.Context, c, original *Checkpoint, t Tensor, workers int) (Stats, error) {
+	p := c.dataOf(t).(*packed)
+	it := &Item{From: t, To: t}
+	var d data
+	if original != nil {
+		o, ok := original.Tensor(t.Name)
+		if !ok {
+			return Stats{}, fmt.Errorf("the original: %w", ErrNoTensor)
+		}
+		want := slices.Clone(o.Shape)
+		if t.Transposed {
+			slices.Reverse(want)
+		}
+		if !slices.Equal(want, t.Shape) || !o.Float {
+			return Stats{}, fmt.Errorf("%w: %v of %s, but the original is %v of %s", quant.ErrShape, t.Shape, t.Original, o.Shape, o.DType)
+		}
+		it.From = o
+		d = original.dataOf(o)
+	}
+	var total Stats
+	err := ordered(ctx, workers,
+		func(_ context.Context, yield func(span) bool) error {
+			spans(it, 0, yield)
+			return nil
+		},
+		func() func(context.Context, span) (Stats, error) {
+			var w32, row []float32
+			var w64 []float64
+			return func(_ context.Context, s span) (Stats, error) {
+				m, err := p.matrix(s.lo, s.hi)
+				if err != nil {
+					return Stats{}, err
+				}
+				st := count(m, 0)
+				switch {
+				case d == nil:
+				case it.From.DType == "F64":
+					err = compareSpan(&st, d, &w64, grow(&row, p.cols), m, s)
+				default:
+					err = compareSpan(&st, d, &w32, grow(&row, p.cols), m, s)
+				}
+				return st, err
+			}
+		},
+		func(_ span, s Stats) error {
+			total.Add(s)
+			return nil
+		})
+	return total, tensorError(t.Name, err)
+}
+
+func compareSpan[T float32 | float64](st *Stats, d data, buf *[]T, row []float32, m *quant.Matrix, s span) error {
+	t := s.it.To
+	w := grow(buf, (s.hi-s.lo)*t.Cols())
+	if err := readRows(d, w, t.Rows(), t.Cols(), s.lo, s.hi, t.Transposed); err != nil {
+		return err
+	}
+	return measure(st, w, m, 0, row)
+}
+
+// sameElements compares a tensor that is not quantized with the original.
+func sameElements(c, original *Checkpoint, t Tensor) error {
+	o, ok := original.Tensor(t.Name)
+	if !ok {
+		return fmt.Errorf("the original: %w", ErrNoTensor)
+	}
+	if !slices.Equal(o.Shape, t.Shape) {
+		return fmt.Errorf("%w: %v, but the original is %v", quant.ErrShape, t.Shape, o.Shape)
+	}
+	a, ok1 := c.dataOf(t).(raw)
+	b, ok2 := original.dataOf(o).(raw)
+	if ok1 && ok2 && t.DType == o.DType {
+		return sameBytes(a.Bytes(), b.Bytes())
+	}
+	if !t.Float || !o.Float {
+		return fmt.Errorf("%w: %s, but the original is %s", quant.ErrFormat, t.DType, o.DType)
+	}
+	x, y := make([]float64, blockWeights/8), make([]float64, blockWeights/8)
+	for first := int64(0); first < t.Elements(); {
+		n := min(int64(len(x)), t.Elements()-first)
+		if err := errors.Join(c.dataOf(t).Read64(x[:n], first), original.dataOf(o).Read64(y[:n], first)); err != nil {
+			return err
+		}
+		for i, v := range x[:n] {
+			if v != y[i] && !(v != v && y[i] != y[i]) {
+				return fmt.Errorf("%w: element %d is %v, but %v in the original", quant.ErrFormat, first+int64(i), v, y[i])
+			}
+		}
+		first += n
+	}
+	return nil
+}
+
+func sameBytes(a, b io.Reader) error {
+	x, y := make([]byte, 256<<10), make([]byte, 256<<10)
+	for at := int64(0); ; {
+		n, err1 := io.ReadFull(a, x)
+		m, err2 := io.ReadFull(b, y)
+		if n != m || string(x[:n]) != string(y[:m]) {
+			return fmt.Errorf("%w: bytes differ from the original's after byte %d", quant.ErrFormat, at)
+		}
+		at += int64(n)
+		if err1 == io.EOF || err1 == io.ErrUnexpectedEOF {
+			return nil
+		}
+		if err := errors.Join(err1, err2); err != nil {
+			return fmt.Errorf("reading: %w", err)
+		}
+	}
+}
