@@ -177,3 +177,23 @@ func patterns(t testing.TB, ss ...string) []Pattern {
 	}
 	return ps
 }
+
+// copyDamaged copies the files of a checkpoint and changes a bit at the end of
+// one.
+func copyDamaged(t testing.TB, from, to string) {
+	t.Helper()
+	flipped := false
+	for _, n := range names(t, from) {
+		b, err := os.ReadFile(filepath.Join(from, n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !flipped && filepath.Ext(n) == ".safetensors" {
+			b[len(b)-1] ^= 0x10
+			flipped = true
+		}
+		if err := os.WriteFile(filepath.Join(to, n), b, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
