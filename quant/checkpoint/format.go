@@ -100,8 +100,7 @@ func parseHeader(f *safetensors.File) (header, error) {
 	}
 	h := header{settings: m[keySettings], plan: m[keyPlan], shard: m[keyShard]}
 	for key, v := range map[string]any{keyTensors: &h.tensors, keySHA256: &h.sha256} {
-		d := json.NewDecoder(strings.NewReader(m[key]))
-		if err := d.Decode(v); err != nil || d.More() {
+		if err := json.Unmarshal([]byte(m[key]), v); err != nil {
 			return header{}, fmt.Errorf("checkpoint: %w: the metadata %s: %v", quant.ErrFormat, key, err)
 		}
 	}

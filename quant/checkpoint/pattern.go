@@ -69,7 +69,7 @@ func matchAny(ps []Pattern, name string) bool {
 // not a linear layer.
 var (
 	normName  = regexp.MustCompile(`(?i)norm|^ln(_|$)`)
-	embedName = regexp.MustCompile(`(?i)emb[de]|^wte$|^wpe$|^shared$`)
+	embedName = regexp.MustCompile(`(?i)emb(ed|d|$)|^wte$|^wpe$|^shared$`)
 	headName  = regexp.MustCompile(`(?i)^lm_head$`)
 	biasName  = regexp.MustCompile(`(?i)^bias(es)?$`)
 )

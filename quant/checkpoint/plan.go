@@ -55,16 +55,16 @@ type Plan struct {
 // those that are skipped, if options are strict.
 func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 	o := options
-	if !o.Type.Valid() {
-		return nil, fmt.Errorf("checkpoint: %w: %v", datatype.ErrUnknown, o.Type)
+	for _, r := range append([]TypeRule{{Type: o.Type, GroupSize: o.GroupSize}}, o.Types...) {
+		if !r.Type.Valid() {
+			return nil, fmt.Errorf("checkpoint: %w: %v", datatype.ErrUnknown, r.Type)
+		}
+		if r.GroupSize != 0 && r.GroupSize < 8 {
+			return nil, fmt.Errorf("checkpoint: %w: a group size of %d, want 0 or at least 8", quant.ErrShape, r.GroupSize)
+		}
 	}
 	if o.GroupSize == 0 {
 		o.GroupSize = o.Type.GroupSize()
-	}
-	for _, g := range append([]int{o.GroupSize}, groupSizes(o.Types)...) {
-		if g < 8 {
-			return nil, fmt.Errorf("checkpoint: %w: a group size of %d, want 0 or at least 8", quant.ErrShape, g)
-		}
 	}
 	if o.Workers < 0 || o.ShardSize < 0 || o.Parts < 0 {
 		return nil, fmt.Errorf("checkpoint: %w: Workers, ShardSize or Parts below 0", quant.ErrShape)
@@ -88,16 +88,6 @@ func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 	var err error
 	p.id, err = p.fingerprint()
 	return p, err
-}
-
-func groupSizes(rules []TypeRule) []int {
-	var gs []int
-	for _, r := range rules {
-		if r.GroupSize != 0 {
-			gs = append(gs, r.GroupSize)
-		}
-	}
-	return gs
 }
 
 // settings encodes what was asked for.

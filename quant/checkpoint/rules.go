@@ -82,17 +82,17 @@ func (r Rules) decide(t Tensor, typ datatype.Type, groupSize int) Item {
 	case !included && notLinear(t.Name) != "":
 		return keep(false, "%s", notLinear(t.Name))
 	case rank < 2:
-		return keep(byType, "%d dimensions", rank)
+		return keep(byType, "%s", dimensions(rank))
 	case t.Elements() == 0:
 		return keep(byType, "it is empty")
 	case !t.Float:
 		return keep(true, "%s is not a type of floats that can be read", t.DType)
 	case rank > 2 && !included:
-		return keep(true, "%d dimensions; include it by name to quantize the rows of the last", rank)
+		return keep(true, "%s; include it by name to quantize the rows of the last", dimensions(rank))
 	}
 	if matchAny(r.Transposed, t.Name) {
 		if rank != 2 {
-			return keep(true, "%d dimensions, which can't be transposed", rank)
+			return keep(true, "%s, which can't be transposed", dimensions(rank))
 		}
 		q.Transposed = true
 		q.Shape = []int{t.Shape[1], t.Shape[0]}
@@ -115,4 +115,11 @@ func (r TypeRule) groupSize(typ datatype.Type, groupSize int) int {
 		return groupSize
 	}
 	return r.Type.GroupSize()
+}
+
+func dimensions(n int) string {
+	if n == 1 {
+		return "1 dimension"
+	}
+	return fmt.Sprintf("%d dimensions", n)
 }
