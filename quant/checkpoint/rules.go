@@ -82,9 +82,9 @@ func (r Rules) decide(t Tensor, typ datatype.Type, groupSize int) Item {
 	case !included && notLinear(t.Name) != "":
 		return keep(false, "%s", notLinear(t.Name))
 	case rank < 2:
-		return keep(byType, "%s", dimensions(rank))
+		return keep(false, "%s", dimensions(rank))
 	case t.Elements() == 0:
-		return keep(byType, "it is empty")
+		return keep(false, "it is empty")
 	case !t.Float:
 		return keep(true, "%s is not a type of floats that can be read", t.DType)
 	case rank > 2 && !included:

@@ -146,7 +146,6 @@ func TestRules(t *testing.T) {
 			Types: []TypeRule{rule("*", datatype.Int4, 0), rule("up", datatype.MXFP4, 0), rule("down", datatype.NVFP4, 48), rule("ids", datatype.Int8, 0)},
 		}}, map[string]string{
 			"up.weight": "mxfp4!!", "down.weight": "nvfp4!!!", "conv.weight": "int4!!!!", "embed.weight": "int4!!!!", "emb.weight": "int4!!!!",
-			"scale": "skipped: 1 dimension", "none": "skipped: it is empty",
 		}},
 		{"transposed", Options{Rules: Rules{Transposed: patterns(t, "*"), Include: patterns(t, "*")}}, map[string]string{
 			"up.weight": "bitmod4 transposed", "down.weight": "bitmod4 transposed", "embed.weight": "bitmod4 transposed", "emb.weight": "bitmod4 transposed",

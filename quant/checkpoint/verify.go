@@ -261,3 +261,17 @@ func sameBytes(a, b io.Reader) error {
 		}
 	}
 }
+
+// Stats counts the codebooks that the groups of a quantized tensor use, which
+// reads and validates it, but not its checksums. The error matches
+// [ErrNoTensor], [quant.ErrShape] if it is not quantized, or [quant.ErrFormat].
+func (c *Checkpoint) Stats(ctx context.Context, name string) (Stats, error) {
+	t, ok := c.Tensor(name)
+	switch {
+	case !ok:
+		return Stats{}, &TensorError{name, ErrNoTensor}
+	case !t.Quantized:
+		return Stats{}, &TensorError{name, fmt.Errorf("%w: it is not quantized, but %s", quant.ErrShape, t.DType)}
+	}
+	return compare(ctx, c, nil, t, runtime.GOMAXPROCS(0))
+}
