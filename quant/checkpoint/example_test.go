@@ -1,0 +1,106 @@
+package checkpoint_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
+)
+
+// temporary makes a checkpoint with a linear layer and a norm.
+func temporary() (dir string) {
+	dir, err := os.MkdirTemp("", "checkpoint")
+	if err != nil {
+		log.Fatal(err)
+	}
+	w := make([]float32, 64*256)
+	for i := range w {
+		w[i] = float32(i*i%251-125) / 250
+	}
+	err = checkpoint.Save(filepath.Join(dir, "model.safetensors"), []checkpoint.Entry{
+		{Name: "layers.0.up_proj.weight", Floats: w, Shape: []int{64, 256}},
+		{Name: "layers.0.norm.weight", Floats: w[:256], Shape: []int{256}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return dir
+}
+
+func Example() {
+	dir := temporary()
+	defer os.RemoveAll(dir)
+
+	// Make a quantized checkpoint …
+	source, err := checkpoint.Open(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer source.Close()
+	plan, err := checkpoint.NewPlan(source, checkpoint.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, it := range plan.Items() {
+		fmt.Printf("%s: %s to %s %s\n", it.From.Name, it.From.DType, it.To.DType, it.Reason)
+	}
+	result := filepath.Join(dir, "quantized")
+	if _, err := plan.Run(context.Background(), result, checkpoint.RunOptions{}); err != nil {
+		log.Fatal(err)
+	}
+
+	// … and use it.
+	c, err := checkpoint.Open(result)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	m, err := c.Matrix("layers.0.up_proj.weight")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m)
+	// Output:
+	// layers.0.up_proj.weight: F32 to bitmod4
+	// layers.0.norm.weight: F32 to F32 a norm
+	// 64×256 bitmod4, group 128, 4.250 bits/weight
+}
+
+func ExampleVerify() {
+	dir := temporary()
+	defer os.RemoveAll(dir)
+	source, err := checkpoint.Open(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer source.Close()
+	plan, err := checkpoint.NewPlan(source, checkpoint.Options{Config: quant.Config{GroupSize: 64}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	path := filepath.Join(dir, "q.safetensors")
+	if _, err := plan.Run(context.Background(), path, checkpoint.RunOptions{}); err != nil {
+		log.Fatal(err)
+	}
+
+	c, err := checkpoint.Open(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	tensors, err := checkpoint.Verify(context.Background(), c, source, nil)
+	if err != nil {
+		log.Fatal(err) // lists every tensor that is wrong
+	}
+	for _, t := range tensors {
+		if t.Quantized {
+			fmt.Printf("%s: %.0f dB\n", t.Name, t.Stats.SQNR())
+		}
+	}
+	// Output:
+	// layers.0.up_proj.weight: 21 dB
+}
