@@ -2,130 +2,129 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
-	"math"
-	"strconv"
 	"time"
 
-	"github.com/bitmod-go/bitmod/internal/atomicfile"
-	"github.com/bitmod-go/bitmod/internal/safetensors"
-	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// convert writes opt.out: for each linear layer NAME of opt.in the parts of its
-// matrix as NAME.codes, NAME.scales, NAME.special and NAME.row_scales, laid out
-// as package quant's documentation draws them, and every other tensor as it is.
-// A shape goes to the metadata, as "ROWS COLUMNS".
-func convert(ctx context.Context, stdout io.Writer, opt options) (err error) {
-	in, err := safetensors.Open(opt.in)
+// quantize is the command without a name.
+func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := parse(args, stderr)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	if o.in == "" {
+		return compare(ctx, stdout, o)
+	}
+	source, err := checkpoint.Open(o.in)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	plan, err := checkpoint.NewPlan(source, checkpoint.Options{
+		Config: o.config, Rules: o.rules, Strict: o.strict,
+		ShardSize: o.shardSize, Parts: o.parts, Tool: "bitmod quantize",
+	})
+	if err != nil {
+		return err
+	}
+	listKept(stdout, plan.Items())
+	if quantized(plan.Items()) == 0 {
+		return fmt.Errorf("%s: no tensor is to be quantized", o.in)
+	}
+	if o.dryRun && !o.measure {
+		return preview(stdout, itemsOnly(plan.Items()), false)
+	}
 
 	start := time.Now()
-	metadata := map[string]string{"format": "bitmod 1", "type": opt.config.Type.String()}
-	matrices := map[string]*quant.Matrix{}
-	var tensors []safetensors.Tensor
-	var before, after int64
-	for _, t := range in.Tensors() {
-		if !linear(t) {
-			tensors = append(tensors, t)
-			fmt.Fprintf(stdout, "%s: copied, %s %v\n", t.Name, t.DType, t.Shape)
-			continue
-		}
-		l, err := load(in, t)
-		if err != nil {
-			return err
-		}
-		m, err := quant.GroupContext(ctx, l.w, l.cols, opt.config)
-		if err != nil {
-			return fmt.Errorf("%s: %w", t.Name, err)
-		}
-		rep, err := quant.Measure(l.w, m, nil)
-		if err != nil {
-			return fmt.Errorf("%s: %w", t.Name, err)
-		}
-		fmt.Fprintf(stdout, "%s: %v, SQNR %.2f dB\n", t.Name, m, rep.SQNR())
-		matrices[t.Name] = m
-		metadata["group_size"] = strconv.Itoa(m.GroupSize())
-		metadata[t.Name] = fmt.Sprintf("%d %d", m.Rows(), m.Cols())
-		for _, p := range parts(m) {
-			tensors = append(tensors, safetensors.Tensor{Name: t.Name + p.suffix, DType: p.dtype, Shape: p.shape})
-		}
-		before += t.End - t.Begin
-		after += int64(m.Bytes())
+	bar := newProgress(stderr)
+	var r *checkpoint.Result
+	if o.dryRun {
+		r, err = plan.Measure(ctx, bar.update)
+	} else {
+		r, err = plan.Run(ctx, o.out, checkpoint.RunOptions{Part: o.part, Overwrite: o.overwrite, Measure: o.measure, Progress: bar.update})
 	}
-	if len(matrices) == 0 {
-		return fmt.Errorf("%s has no linear layer: no float matrix called ….weight that is not an embedding or lm_head", opt.in)
-	}
-
-	out, err := atomicfile.Create(opt.out)
+	bar.end()
 	if err != nil {
 		return err
 	}
-	if err := write(out, in, tensors, matrices, metadata); err != nil {
-		out.Abort()
+	if err := preview(stdout, r.Items, o.measure); err != nil {
 		return err
 	}
-	if err := out.Commit(); err != nil {
-		return err
+	for _, path := range r.Resumed {
+		fmt.Fprintf(stdout, "%s was finished already\n", path)
 	}
-	fmt.Fprintf(stdout, "%s: %d matrices, %d bytes became %d, in %.2f s\n", opt.out, len(matrices), before, after, time.Since(start).Seconds())
+	for _, path := range r.Written {
+		fmt.Fprintf(stdout, "%s is written\n", path)
+	}
+	if r.Index != "" {
+		fmt.Fprintf(stdout, "%s is written\n", r.Index)
+	}
+	if !o.dryRun && o.part == 0 {
+		if err := copyOthers(stdout, o.in, o.out); err != nil {
+			return err
+		}
+	}
+	if o.parts > 1 && !o.dryRun {
+		fmt.Fprintf(stdout, "this was part %d of %d; when all are done: quantize merge %s\n", o.part, o.parts, o.out)
+	}
+	if o.report != "" {
+		if err := writeReport(o.report, newReport(o.in, plan, r, time.Since(start))); err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "%s is written\n", o.report)
+	}
 	return nil
 }
 
-func write(out io.WriterAt, in *safetensors.File, tensors []safetensors.Tensor, matrices map[string]*quant.Matrix, metadata map[string]string) error {
-	w, err := safetensors.NewWriter(out, tensors, metadata)
+// listKept prints which tensors are not quantized, and why.
+func listKept(w io.Writer, items []checkpoint.Item) {
+	for _, it := range items {
+		switch {
+		case it.Skipped:
+			fmt.Fprintf(w, "SKIPPED %s (%s %v): %s\n", it.From.Name, it.From.DType, it.From.Shape, it.Reason)
+		case !it.To.Quantized:
+			fmt.Fprintf(w, "kept %s (%s %v): %s\n", it.From.Name, it.From.DType, it.From.Shape, it.Reason)
+		}
+	}
+}
+
+func quantized(items []checkpoint.Item) int {
+	n := 0
+	for _, it := range items {
+		if it.To.Quantized {
+			n++
+		}
+	}
+	return n
+}
+
+func itemsOnly(items []checkpoint.Item) []checkpoint.ItemResult {
+	var rs []checkpoint.ItemResult
+	for _, it := range items {
+		rs = append(rs, checkpoint.ItemResult{Item: it})
+	}
+	return rs
+}
+
+// merge is the command of that name.
+func merge(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	paths, err := parseFlags(newFlags(stderr), args, 1, "the directory")
 	if err != nil {
 		return err
 	}
-	for name, m := range matrices {
-		for _, p := range parts(m) {
-			if err := w.WriteAt(name+p.suffix, p.data, 0); err != nil {
-				return err
-			}
-		}
+	bar := newProgress(stderr)
+	path, err := checkpoint.Merge(ctx, paths[0], bar.update)
+	bar.end()
+	if errors.Is(err, checkpoint.ErrIncomplete) {
+		return fmt.Errorf("%w: run their parts (again)", err)
 	}
-	buf := make([]byte, 1<<20)
-	for _, t := range in.Tensors() {
-		if matrices[t.Name] != nil {
-			continue
-		}
-		r := in.Section(t)
-		for off := int64(0); off < r.Size(); {
-			n, err := io.ReadFull(r, buf[:min(int64(len(buf)), r.Size()-off)])
-			if err != nil {
-				return fmt.Errorf("reading %s: %w", t.Name, err)
-			}
-			if err := w.WriteAt(t.Name, buf[:n], off); err != nil {
-				return err
-			}
-			off += int64(n)
-		}
+	if err != nil {
+		return err
 	}
-	return w.Finish(metadata)
-}
-
-type part struct {
-	suffix string
-	dtype  safetensors.DType
-	shape  []int
-	data   []byte
-}
-
-func parts(m *quant.Matrix) []part {
-	s := m.Storage()
-	steps := make([]byte, 0, 4*len(s.RowScales))
-	for _, x := range s.RowScales {
-		steps = binary.LittleEndian.AppendUint32(steps, math.Float32bits(x))
-	}
-	return []part{
-		{".codes", safetensors.U8, []int{m.Rows(), len(s.Codes) / m.Rows()}, s.Codes},
-		{".scales", safetensors.U8, []int{m.Rows(), m.Groups()}, s.Scales},
-		{".special", safetensors.U8, []int{m.Rows(), len(s.Selectors) / m.Rows()}, s.Selectors},
-		{".row_scales", safetensors.F32, []int{len(s.RowScales)}, steps},
-	}
+	fmt.Fprintf(stdout, "%s: all shards are there and whole\n", path)
+	return nil
 }

@@ -1,32 +1,18 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"io"
-	"math"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/bitmod-go/bitmod/internal/safetensors"
-	"github.com/bitmod-go/bitmod/internal/tinylm"
-	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-func command(t *testing.T, want int, args ...string) (stdout, stderr string) {
-	t.Helper()
-	var out, errs bytes.Buffer
-	if code := run(context.Background(), args, &out, &errs); code != want {
-		t.Fatalf("quantize %v: exit code %d, want %d\n%s%s", args, code, want, &out, &errs)
-	}
-	return out.String(), errs.String()
-}
-
 func TestTable(t *testing.T) {
-	out, _ := command(t, 0, "-types", "all")
+	out := must(t, "-types", "all")
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if len(lines) != 3+len(datatype.Types()) {
 		t.Errorf("%d lines for %d types:\n%s", len(lines), len(datatype.Types()), out)
@@ -37,140 +23,157 @@ func TestTable(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	for want, args := range map[string][]string{
-		"usage:":                      {"-h"},
-		"-in and -out go together":    {"-in", "x"},
-		`unknown data type "int99"`:   {"-types", "int4,int99"},
-		`unexpected argument "x"`:     {"x"},
-		"flag provided but not defin": {"-what"},
-	} {
-		code := 2
-		if args[0] == "-h" {
-			code = 0
-		}
-		if _, errs := command(t, code, args...); !strings.Contains(errs, want) {
-			t.Errorf("quantize %v says %q, want %q in it", args, errs, want)
-		}
-	}
-	for want, args := range map[string][]string{
-		"no such file": {"-in", "nowhere.safetensors", "-out", filepath.Join(t.TempDir(), "x")},
-		"group size":   nil,
-	} {
-		if args == nil {
-			want, args = "GroupSize is 3", []string{"-group", "3"}
-		}
-		if _, errs := command(t, 1, args...); !strings.Contains(errs, want) {
-			t.Errorf("quantize %v says %q, want %q in it", args, errs, want)
-		}
-	}
-}
-
-// TestConvert quantizes the embedded model as a file, and reads the result back.
-func TestConvert(t *testing.T) {
 	dir := t.TempDir()
-	src, err := tinylm.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, out := filepath.Join(dir, "in.safetensors"), filepath.Join(dir, "out.safetensors")
-	copyModel(t, src, in)
-	for _, typ := range []datatype.Type{datatype.BitMoD3, datatype.MXFP4} {
-		command(t, 0, "-in", in, "-out", out, "-type", typ.String())
-		f, err := safetensors.Open(out)
-		if err != nil {
-			t.Fatal(err)
+	for _, c := range []struct {
+		code int
+		want string // on standard error
+		args []string
+	}{
+		{0, "usage:", []string{"-h"}},
+		{0, "usage:", []string{"verify", "-h"}},
+		{2, "-out (or -dry-run) is missing", []string{"-in", "x"}},
+		{2, "-in is missing", []string{"-out", "x"}},
+		{2, `unknown data type "int99"`, []string{"-types", "int4,int99"}},
+		{2, `unknown data type "int99"`, []string{"-in", "x", "-out", "y", "-type", "int99"}},
+		{2, `unexpected argument "x"`, []string{"x"}},
+		{2, "not defined", []string{"-what"}},
+		{2, "the checkpoint is missing", []string{"verify"}},
+		{2, `unexpected argument "b"`, []string{"inspect", "a", "b"}},
+		{2, "PATTERN=TYPE", []string{"-tensor-type", "x"}},
+		{2, "no group size", []string{"-tensor-type", "x=int4:0"}},
+		{2, "no size", []string{"-shard-size", "5X"}},
+		{2, "0 ≤ i < n", []string{"-shard", "3/3"}},
+		{2, "error parsing regexp", []string{"-include", "re:("}},
+		{2, "is one file", []string{"-in", "x", "-out", "y.safetensors", "-shard", "0/2"}},
+		{1, "no such file", []string{"-in", "nowhere", "-out", dir}},
+		{1, "no such file", []string{"verify", "nowhere"}},
+		{1, "there are none", []string{"merge", dir}},
+		{1, "is 3", []string{"-group", "3"}},
+	} {
+		code, _, errs := do(c.args...)
+		if code != c.code || !strings.Contains(errs, c.want) {
+			t.Errorf("quantize %v: exit code %d, %q; want %d, %q", c.args, code, errs, c.code, c.want)
 		}
-		for _, tensor := range src.Tensors() {
-			if !linear(tensor) {
-				got, ok := f.Tensor(tensor.Name)
-				if !ok || !bytes.Equal(content(t, f, got), content(t, src, tensor)) {
-					t.Errorf("%s was not copied", tensor.Name)
-				}
-				continue
-			}
-			l, err := load(src, tensor)
-			if err != nil {
-				t.Fatal(err)
-			}
-			m, err := quant.Group(l.w, l.cols, quant.Config{Type: typ})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, p := range parts(m) {
-				got, ok := f.Tensor(tensor.Name + p.suffix)
-				if !ok || !bytes.Equal(content(t, f, got), p.data) {
-					t.Errorf("%s%s is not the matrix's", tensor.Name, p.suffix)
-				}
-			}
-		}
-		f.Close()
-	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 2 {
-		t.Errorf("files left: %v", left)
 	}
 }
 
-// TestConvertBadWeights checks that a file with a NaN is refused by name and
-// place, and that nothing is written.
-func TestConvertBadWeights(t *testing.T) {
-	dir := t.TempDir()
-	in, out := filepath.Join(dir, "in.safetensors"), filepath.Join(dir, "out.safetensors")
-	file, err := os.Create(in)
-	if err != nil {
-		t.Fatal(err)
+func TestParseSize(t *testing.T) {
+	for s, want := range map[string]int64{"1": 1, "7K": 7 << 10, "500M": 500 << 20, "2G": 2 << 30, "1T": 1 << 40} {
+		if got, err := parseSize(s); err != nil || got != want {
+			t.Errorf("%s: %d, %v", s, got, err)
+		}
 	}
-	w, err := safetensors.NewWriter(file, []safetensors.Tensor{{Name: "a.weight", DType: safetensors.F32, Shape: []int{2, 16}}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data := make([]byte, 4*32)
-	bits := math.Float32bits(float32(math.NaN()))
-	copy(data[4*20:], []byte{byte(bits), byte(bits >> 8), byte(bits >> 16), byte(bits >> 24)})
-	if err := w.WriteAt("a.weight", data, 0); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Finish(nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := file.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, errs := command(t, 1, "-in", in, "-out", out); !strings.Contains(errs, "a.weight: quant: weight at row 1, column 4 is NaN") {
-		t.Error(errs)
-	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 1 {
-		t.Errorf("files left: %v", left)
+	for _, s := range []string{"", "0", "-1", "K", "1KK", "1.5G", "9999999999999T", "1g"} {
+		if n, err := parseSize(s); err == nil {
+			t.Errorf("%q: %d", s, n)
+		}
 	}
 }
 
-func copyModel(t *testing.T, src *safetensors.File, path string) {
+// TestWhole goes from a model directory to a verified checkpoint and back.
+func TestWhole(t *testing.T) {
+	src := source(t)
+	dst := filepath.Join(t.TempDir(), "out")
+	page := filepath.Join(t.TempDir(), "report.html")
+	flags := []string{"-in", src, "-shard-size", "1M",
+		"-tensor-type", "mlp.down_proj=bitmod3", "-tensor-type", "layers.0=int6:64", "-exclude", "layers.11.self_attn", "-report", page}
+
+	out := must(t, append(flags, "-dry-run")...)
+	for _, want := range []string{
+		"kept model.embed_tokens.weight (BF16 [256 128]): an embedding",
+		"kept model.layers.11.self_attn.q_proj.weight (BF16 [128 128]): excluded",
+		"SQNR", "0 of them skipped",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("preview lacks %q:\n%s", want, out)
+		}
+	}
+	if _, err := os.Stat(dst); err == nil {
+		t.Error("-dry-run has written")
+	}
+	out = must(t, append(flags, "-out", dst)...)
+	if !strings.Contains(out, "model.safetensors.index.json is written") || !strings.Contains(out, "config.json is copied") {
+		t.Errorf("output\n%s", out)
+	}
+	if out = must(t, append(flags, "-out", dst)...); strings.Count(out, "was finished already") < 3 {
+		t.Errorf("second run\n%s", out)
+	}
+	checkPage(t, page)
+	if out = must(t, "verify", dst, "-original", src); !strings.Contains(out, "kept tensors equal") {
+		t.Errorf("verify\n%s", out)
+	}
+	must(t, "merge", dst)
+	must(t, "verify", dst)
+
+	c, err := checkpoint.Open(dst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for name, want := range map[string]string{
+		"model.layers.1.mlp.down_proj.weight":    "128×344 bitmod3, group 128",
+		"model.layers.0.mlp.down_proj.weight":    "128×344 int6, group 64",
+		"model.layers.3.self_attn.q_proj.weight": "128×128 bitmod4, group 128",
+	} {
+		if m, err := c.Matrix(name); err != nil || !strings.HasPrefix(m.String(), want) {
+			t.Errorf("%s: %v, %v; want %s", name, m, err, want)
+		}
+	}
+
+	out = must(t, "inspect", dst)
+	for _, want := range []string{"bitmod.settings:", "+5: ", "model.layers.0.mlp.down_proj.weight"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("inspect lacks %q:\n%s", want, out)
+		}
+	}
+	var s summary
+	if err := json.Unmarshal([]byte(must(t, "inspect", "-json", dst)), &s); err != nil || len(s.Tensors) != len(c.Tensors()) || s.Tensors[0].Shape == nil {
+		t.Errorf("inspect -json: %v, %d tensors", err, len(s.Tensors))
+	}
+	must(t, "inspect", src)
+}
+
+// checkPage checks that a report stands by itself and has its parts.
+func checkPage(t *testing.T, path string) {
 	t.Helper()
-	file, err := os.Create(path)
+	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := safetensors.NewWriter(file, src.Tensors(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tensor := range src.Tensors() {
-		if err := w.WriteAt(tensor.Name, content(t, src, tensor), 0); err != nil {
-			t.Fatal(err)
+	page := string(b)
+	for _, want := range []string{"Special values chosen, bitmod4", "Special values chosen, bitmod3", "<svg", "Kept as they were", "self_attn.o_proj", "excluded"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the report lacks %q", want)
 		}
 	}
-	if err := w.Finish(nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := file.Close(); err != nil {
-		t.Fatal(err)
+	for _, not := range []string{"http:", "https:", "src=", "NaN", "Inf", "<script", "ZgotmplZ"} {
+		if strings.Contains(page, not) {
+			t.Errorf("the report has %q", not)
+		}
 	}
 }
 
-func content(t *testing.T, f *safetensors.File, tensor safetensors.Tensor) []byte {
-	t.Helper()
-	b, err := io.ReadAll(f.Section(tensor))
-	if err != nil {
-		t.Fatal(err)
+func TestSkippedAndStrict(t *testing.T) {
+	src := filepath.Join(t.TempDir(), "m.safetensors")
+	generate(t, src, []weight{{"up.weight", "BF16", []int{8, 64}}, {"conv.weight", "BF16", []int{2, 3, 64}}})
+	dst := filepath.Join(t.TempDir(), "q.safetensors")
+	if out := must(t, "-in", src, "-out", dst); !strings.Contains(out, "SKIPPED conv.weight") || !strings.Contains(out, "1 of them skipped") {
+		t.Errorf("output\n%s", out)
 	}
-	return b
+	if code, _, errs := do("-in", src, "-out", dst+".safetensors", "-strict"); code != 1 || !strings.Contains(errs, "conv.weight") {
+		t.Errorf("-strict: exit code %d, %s", code, errs)
+	}
+	if code, _, errs := do("-in", src, "-out", dst, "-type", "int4"); code != 1 || !strings.Contains(errs, "other settings") {
+		t.Errorf("other settings: exit code %d, %s", code, errs)
+	}
+	must(t, "-in", src, "-out", dst, "-type", "int4", "-overwrite")
+	if code, _, errs := do("-in", src, "-out", dst+".safetensors", "-exclude", "*"); code != 1 || !strings.Contains(errs, "no tensor") {
+		t.Errorf("nothing to do: exit code %d, %s", code, errs)
+	}
+	b, _ := os.ReadFile(dst)
+	b[len(b)-1] ^= 1
+	os.WriteFile(dst, b, 0o666)
+	if code, _, errs := do("verify", dst); code != 1 || !strings.Contains(errs, "damaged") || !strings.Contains(errs, "tensor") {
+		t.Errorf("damaged: exit code %d, %s", code, errs)
+	}
 }

@@ -46,7 +46,11 @@ func Example() {
 		log.Fatal(err)
 	}
 	for _, it := range plan.Items() {
-		fmt.Printf("%s: %s to %s %s\n", it.From.Name, it.From.DType, it.To.DType, it.Reason)
+		if it.To.Quantized {
+			fmt.Printf("%s: %s to %s\n", it.From.Name, it.From.DType, it.To.DType)
+		} else {
+			fmt.Printf("%s: kept, %s\n", it.From.Name, it.Reason)
+		}
 	}
 	result := filepath.Join(dir, "quantized")
 	if _, err := plan.Run(context.Background(), result, checkpoint.RunOptions{}); err != nil {
@@ -66,8 +70,8 @@ func Example() {
 	fmt.Println(m)
 	// Output:
 	// layers.0.up_proj.weight: F32 to bitmod4
-	// layers.0.norm.weight: F32 to F32 a norm
-	// 64×256 bitmod4, group 128, 4.250 bits/weight
+	// layers.0.norm.weight: kept, a norm
+	// 64×256 bitmod4, group 128, 4.219 bits/weight
 }
 
 func ExampleVerify() {

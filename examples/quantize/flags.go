@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
+)
+
+// options are those of the command without a name.
+type options struct {
+	in, out   string
+	types     []datatype.Type // to compare, without in
+	config    quant.Config
+	rules     checkpoint.Rules
+	strict    bool
+	dryRun    bool
+	measure   bool
+	overwrite bool
+	report    string
+	shardSize int64
+	part      int
+	parts     int
+}
+
+func parse(args []string, stderr io.Writer) (options, error) {
+	o := options{parts: 1}
+	fs := newFlags(stderr)
+	fs.StringVar(&o.in, "in", "", "`checkpoint` to quantize")
+	fs.StringVar(&o.out, "out", "", "`file` or directory to write")
+	types := fs.String("types", defaultTypes, "types to compare without -in, a `list` with commas, or all")
+	fs.TextVar(&o.config.Type, "type", datatype.BitMoD4, "data `type`")
+	fs.IntVar(&o.config.GroupSize, "group", 0, "`columns` that share a scale; 0 is the type's own, 128 for most")
+	fs.IntVar(&o.config.Workers, "workers", 0, "goroutines; 0 is one per processor")
+	fs.Func("include", "quantize tensors that match the `pattern` instead of the default; may be repeated", patternFlag(&o.rules.Include))
+	fs.Func("exclude", "do not quantize tensors that match the `pattern`; may be repeated", patternFlag(&o.rules.Exclude))
+	fs.Func("transposed", "tensors that match the `pattern` are [in, out], as in GPT-2; may be repeated", patternFlag(&o.rules.Transposed))
+	fs.Func("tensor-type", "another type for some tensors, as `pattern=type` or pattern=type:group; the last that matches counts", o.typeFlag)
+	fs.BoolVar(&o.strict, "strict", false, "fail if a tensor that should be quantized can't be")
+	fs.BoolVar(&o.dryRun, "dry-run", false, "write nothing: show what would be done")
+	fs.BoolVar(&o.measure, "measure", false, "compare every weight with the original")
+	fs.BoolVar(&o.overwrite, "overwrite", false, "replace files that were made with other settings")
+	fs.StringVar(&o.report, "report", "", "write a report of the errors as an HTML `file`; implies -measure")
+	fs.Func("shard-size", "`bytes` of the source for one file of the result, such as 500M; 2G by default", func(s string) (err error) {
+		o.shardSize, err = parseSize(s)
+		return err
+	})
+	fs.Func("shard", "do only part `i/n` of the work, i from 0; n processes, then merge", func(s string) (err error) {
+		o.part, o.parts, err = parsePart(s)
+		return err
+	})
+	if _, err := parseFlags(fs, args, 0, ""); err != nil {
+		return o, err
+	}
+	o.measure = o.measure || o.report != ""
+	if err := o.check(); err != nil {
+		return o, err
+	}
+	var err error
+	o.types, err = parseTypes(*types)
+	return o, err
+}
+
+func (o *options) check() error {
+	isFile := strings.HasSuffix(o.out, ".safetensors")
+	switch {
+	case o.in == "" && (o.out != "" || o.dryRun):
+		return fmt.Errorf("-in is missing; %w", errUsage)
+	case o.in != "" && o.out == "" && !o.dryRun:
+		return fmt.Errorf("-out (or -dry-run) is missing; %w", errUsage)
+	case isFile && (o.parts > 1 || o.shardSize > 0):
+		return fmt.Errorf("%s is one file: -shard and -shard-size need a directory; %w", o.out, errUsage)
+	}
+	if isFile {
+		o.shardSize = math.MaxInt64
+	}
+	return nil
+}
+
+func patternFlag(ps *[]checkpoint.Pattern) func(string) error {
+	return func(s string) error {
+		p, err := checkpoint.ParsePattern(s)
+		*ps = append(*ps, p)
+		return err
+	}
+}
+
+func (o *options) typeFlag(s string) error {
+	i := strings.LastIndexByte(s, '=')
+	if i < 0 {
+		return fmt.Errorf("want PATTERN=TYPE")
+	}
+	var r checkpoint.TypeRule
+	var err error
+	if r.Pattern, err = checkpoint.ParsePattern(s[:i]); err != nil {
+		return err
+	}
+	name, group, ok := strings.Cut(s[i+1:], ":")
+	if r.Type, err = datatype.Parse(name); err != nil {
+		return err
+	}
+	if ok {
+		if r.GroupSize, err = strconv.Atoi(group); err != nil || r.GroupSize < 1 {
+			return fmt.Errorf("%q is no group size", group)
+		}
+	}
+	o.rules.Types = append(o.rules.Types, r)
+	return nil
+}
+
+func parseTypes(list string) ([]datatype.Type, error) {
+	if list == "all" {
+		return datatype.Types(), nil
+	}
+	var types []datatype.Type
+	for name := range strings.SplitSeq(list, ",") {
+		t, err := datatype.Parse(strings.TrimSpace(name))
+		if err != nil {
+			return nil, fmt.Errorf("%w; %w", err, errUsage)
+		}
+		types = append(types, t)
+	}
+	return types, nil
+}
+
+// parseSize reads a number of bytes with an optional K, M, G or T, of 1024 each.
+func parseSize(s string) (int64, error) {
+	digits := strings.TrimRight(s, "KMGT")
+	shift := 0
+	if unit := s[len(digits):]; unit != "" {
+		shift = 10 * (1 + strings.Index("KMGT", unit))
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || shift > 40 || len(s)-len(digits) > 1 || n < 1 || n > math.MaxInt64>>shift {
+		return 0, fmt.Errorf("%q is no size", s)
+	}
+	return n << shift, nil
+}
+
+func parsePart(s string) (part, parts int, err error) {
+	i, n, ok := strings.Cut(s, "/")
+	part, err1 := strconv.Atoi(i)
+	parts, err2 := strconv.Atoi(n)
+	if !ok || err1 != nil || err2 != nil || part < 0 || part >= parts {
+		return 0, 0, fmt.Errorf("want i/n with 0 ≤ i < n")
+	}
+	return part, parts, nil
+}

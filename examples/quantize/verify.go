@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
+)
+
+// verify is the command of that name.
+func verify(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	fs := newFlags(stderr)
+	from := fs.String("original", "", "`checkpoint` that it was made of, to compare with")
+	paths, err := parseFlags(fs, args, 1, "the checkpoint")
+	if err != nil {
+		return err
+	}
+	c, err := checkpoint.Open(paths[0])
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	var original *checkpoint.Checkpoint
+	if *from != "" {
+		if original, err = checkpoint.Open(*from); err != nil {
+			return err
+		}
+		defer original.Close()
+	}
+	bar := newProgress(stderr)
+	found, bad := checkpoint.Verify(ctx, c, original, bar.update)
+	bar.end()
+	if ctx.Err() != nil {
+		return bad
+	}
+	var sum checkpoint.Stats
+	if original != nil {
+		tab := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(tab, "tensor\tshape\ttype\tSQNR dB\tmax error")
+		for _, v := range found {
+			if v.Quantized {
+				fmt.Fprintf(tab, "%s\t%v\t%s\t%.2f\t%.3g\n", v.Name, v.Shape, v.DType, v.Stats.SQNR(), v.Stats.MaxError)
+				sum.Add(v.Stats)
+			}
+		}
+		if err := tab.Flush(); err != nil {
+			return err
+		}
+	}
+	if bad != nil {
+		return fmt.Errorf("%s is not as it should be:\n%w", paths[0], bad)
+	}
+	fmt.Fprintf(stdout, "%s: %d tensors, all checksums, codes and scales are right", paths[0], len(found))
+	if original != nil {
+		fmt.Fprintf(stdout, "; SQNR %.2f dB, kept tensors equal the original's", sum.SQNR())
+	}
+	fmt.Fprintln(stdout)
+	return nil
+}
