@@ -3,7 +3,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,18 +38,22 @@ func TestLargeCheckpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	inMemory := memoryRate(t, src)
+	wallBefore, cpuBefore := memoryRate(t, src)
 	begin := time.Now()
 	cmd, out := start(t, "-in", src, "-out", dst)
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	rate := float64(st.Size()) / time.Since(begin).Seconds()
-	inMemory = (inMemory + memoryRate(t, src)) / 2 // before and after, on a busy machine
+	cpu := float64(st.Size()) / (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
 	peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+	// Before and after, as the machine may be busy.
+	wallAfter, cpuAfter := memoryRate(t, src)
+	inMemory, inMemoryCPU := (wallBefore+wallAfter)/2, (cpuBefore+cpuAfter)/2
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	t.Logf("%s", strings.Join(lines[max(0, len(lines)-6):], "\n"))
 	t.Logf("%s: %s/s, in memory %s/s: %.0f%%; peak memory %s", size(st.Size()), size(int64(rate)), size(int64(inMemory)), 100*rate/inMemory, size(peak))
+	t.Logf("a second of processor time: %s, in memory %s: %.0f%%", size(int64(cpu)), size(int64(inMemoryCPU)), 100*cpu/inMemoryCPU)
 	if peak > 300e6 {
 		t.Errorf("peak memory is %s, want at most 300 MB", size(peak))
 	}
@@ -59,9 +62,9 @@ func TestLargeCheckpoint(t *testing.T) {
 	}
 }
 
-// memoryRate returns the bytes of bfloat16 a second that quant.Group takes when
-// the weights are in memory already, as float32.
-func memoryRate(t *testing.T, src string) float64 {
+// memoryRate returns the bytes of bfloat16 a second, and a second of processor
+// time, that quant.Group takes when the weights are in memory already, as float32.
+func memoryRate(t *testing.T, src string) (wall, cpu float64) {
 	c, err := checkpoint.Open(src)
 	if err != nil {
 		t.Fatal(err)
@@ -73,14 +76,22 @@ func memoryRate(t *testing.T, src string) float64 {
 	if err := c.ReadRows(w, name, 0, x.Rows()); err != nil {
 		t.Fatal(err)
 	}
-	begin, n := time.Now(), 0
+	begin, used, n := time.Now(), cpuTime(t), 0
 	for time.Since(begin) < 4*time.Second {
 		if _, err := quant.Group(w, x.Cols(), quant.Config{}); err != nil {
 			t.Fatal(err)
 		}
 		n++
 	}
-	rate := float64(n) * float64(x.Bytes) / time.Since(begin).Seconds()
-	fmt.Printf("in memory: %s/s\n", size(int64(rate)))
-	return rate
+	bytes := float64(n) * float64(x.Bytes)
+	return bytes / time.Since(begin).Seconds(), bytes / (cpuTime(t) - used).Seconds()
+}
+
+// cpuTime returns the processor time of this process.
+func cpuTime(t *testing.T) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,7 +25,11 @@ func tensorSums(t *testing.T, path string) string {
 		if err := c.ReadRows(vs, x.Name, 0, x.Rows()); err != nil {
 			t.Fatal(err)
 		}
-		lines = append(lines, fmt.Sprintf("%s %x", x.Name, sha256.Sum256(fmt.Append(nil, vs))))
+		b, err := binary.Append(nil, binary.LittleEndian, vs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, fmt.Sprintf("%s %x", x.Name, sha256.Sum256(b)))
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")

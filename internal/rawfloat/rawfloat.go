@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-
-	"github.com/x448/float16"
 )
 
 // A Format is how one number is stored.
@@ -48,15 +46,35 @@ func Decode[T float32 | float64](dst []T, src []byte, f Format) {
 		}
 	case F16:
 		for i := range dst {
-			dst[i] = T(float16.Frombits(le.Uint16(src[2*i:])).Float32())
+			dst[i] = T(half(le.Uint16(src[2*i:])))
 		}
 	case BF16:
+		// Four to a load: this is what most checkpoints are made of.
+		for len(dst) >= 4 && len(src) >= 8 {
+			x := le.Uint64(src)
+			dst[0] = T(math.Float32frombits(uint32(x) << 16))
+			dst[1] = T(math.Float32frombits(uint32(x) &^ 0xffff))
+			dst[2] = T(math.Float32frombits(uint32(x>>32) << 16))
+			dst[3] = T(math.Float32frombits(uint32(x>>32) &^ 0xffff))
+			dst, src = dst[4:], src[8:]
+		}
 		for i := range dst {
 			dst[i] = T(math.Float32frombits(uint32(le.Uint16(src[2*i:])) << 16))
 		}
 	default:
 		panic(fmt.Sprintf("rawfloat: unknown format %d", f))
 	}
+}
+
+// half converts a 16-bit float. Its exponent and mantissa, moved to where a
+// float32 has them, are 2^112 times too small, subnormal or not.
+func half(h uint16) float32 {
+	u := uint32(h&0x7fff) << 13
+	f := math.Float32bits(math.Float32frombits(u) * 0x1p112)
+	if h&0x7c00 == 0x7c00 { // infinite or NaN
+		f = u | 0x7f800000
+	}
+	return math.Float32frombits(f | uint32(h&0x8000)<<16)
 }
 
 // AppendF32 appends the F32 bytes of vs to b.

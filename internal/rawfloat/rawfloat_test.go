@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// half is the value of a 16-bit float with the given mantissa bits, from its
+// value is the value of a 16-bit float with the given mantissa bits, from its
 // definition. The exponent of all ones is the caller's to avoid.
-func half(bits uint16, mantissa, bias int) float64 {
+func value(bits uint16, mantissa, bias int) float64 {
 	m := int64(bits) & (1<<mantissa - 1)
 	e := int(bits&0x7fff) >> mantissa
 	if e == 0 {
@@ -45,7 +45,7 @@ func TestDecodeEvery16BitFloat(t *testing.T) {
 				}
 				continue
 			}
-			want := half(uint16(b), f.mantissa, f.bias)
+			want := value(uint16(b), f.mantissa, f.bias)
 			if math.Float64bits(got64[0]) != math.Float64bits(want) || math.Float64bits(float64(got32[0])) != math.Float64bits(want) {
 				t.Fatalf("format %d, bits %#04x: got %v and %v, want %v", f.format, b, got32[0], got64[0], want)
 			}
@@ -83,5 +83,43 @@ func TestDecodeWide(t *testing.T) {
 		if got64[i] != float64(float32(v)) {
 			t.Errorf("F32 as float64: got %v, want %v", got64[i], float32(v))
 		}
+	}
+}
+
+// TestDecodeLengths decodes short and ragged runs, in which the fast paths end.
+func TestDecodeLengths(t *testing.T) {
+	for _, f := range []Format{F32, F64, F16, BF16} {
+		src := make([]byte, 8*40)
+		for i := range src {
+			src[i] = byte(i * 37 & 0x3f) // no NaN
+		}
+		for n := range 40 {
+			got, one := make([]float32, n+1), make([]float32, 1)
+			got[n] = 7
+			Decode(got[:n], src, f)
+			for i := range n {
+				if Decode(one, src[i*f.Size():], f); got[i] != one[0] {
+					t.Fatalf("format %d, element %d of %d: %v, want %v", f, i, n, got[i], one[0])
+				}
+			}
+			if got[n] != 7 {
+				t.Fatalf("format %d: wrote beyond %d elements", f, n)
+			}
+		}
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	src, dst := make([]byte, 8<<12), make([]float32, 1<<12)
+	for _, f := range []struct {
+		name string
+		Format
+	}{{"F64", F64}, {"F32", F32}, {"F16", F16}, {"BF16", BF16}} {
+		b.Run("format="+f.name, func(b *testing.B) {
+			b.SetBytes(int64(len(dst) * f.Size()))
+			for b.Loop() {
+				Decode(dst, src, f.Format)
+			}
+		})
 	}
 }
