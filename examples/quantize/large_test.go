@@ -46,7 +46,7 @@ func TestLargeCheckpoint(t *testing.T) {
 	}
 	rate := float64(st.Size()) / time.Since(begin).Seconds()
 	cpu := float64(st.Size()) / (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
-	peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+	peak := int64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) << 10
 	// Before and after, as the machine may be busy.
 	wallAfter, cpuAfter := memoryRate(t, src)
 	inMemory, inMemoryCPU := (wallBefore+wallAfter)/2, (cpuBefore+cpuAfter)/2

@@ -86,7 +86,7 @@ func (p *Plan) Run(ctx context.Context, dst string, o RunOptions) (*Result, erro
 	if o.create == nil {
 		o.create = atomicfile.Create
 	}
-	r := &runner{plan: p, o: o, dst: dst}
+	r := &runner{plan: p, o: o, dst: dst, total: p.PartBytes(o.Part)}
 	finished, err := r.resume(ctx)
 	if err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func (p *Plan) Run(ctx context.Context, dst string, o RunOptions) (*Result, erro
 // Measure does what [Plan.Run] does with the options' Measure, but writes
 // nothing.
 func (p *Plan) Measure(ctx context.Context, progress func(Progress)) (*Result, error) {
-	r := &runner{plan: p, o: RunOptions{Measure: true, Progress: progress}, dry: true}
+	r := &runner{plan: p, o: RunOptions{Measure: true, Progress: progress}, dry: true, total: p.PartBytes(allParts)}
 	for part := range p.options.Parts {
 		r.o.Part = part
 		if err := r.run(ctx, nil); err != nil {
@@ -130,7 +130,8 @@ type runner struct {
 
 	open    *shard     // being written
 	pending chan error // of the commit of the one before; nil if there is none
-	done    int64
+	done    int64      // bytes of the source, of total
+	total   int64
 }
 
 // A step is what goes through the pipeline: a span to quantize, a tensor to
@@ -253,11 +254,7 @@ func (r *runner) progress(tensor string, bytes int64) {
 	if r.o.Progress == nil {
 		return
 	}
-	total := r.plan.PartBytes(r.o.Part)
-	if r.dry {
-		total = r.plan.PartBytes(allParts)
-	}
-	r.o.Progress(Progress{Tensor: tensor, Done: r.done, Total: total})
+	r.o.Progress(Progress{Tensor: tensor, Done: r.done, Total: r.total})
 }
 
 // begin starts a file.

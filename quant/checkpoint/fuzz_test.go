@@ -1,0 +1,82 @@
+package checkpoint
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/internal/safetensors"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// memory is an io.WriterAt.
+type memory struct{ b []byte }
+
+func (m *memory) WriteAt(p []byte, off int64) (int, error) {
+	if n := int(off) + len(p); n > len(m.b) {
+		m.b = append(m.b, make([]byte, n-len(m.b))...)
+	}
+	return copy(m.b[off:], p), nil
+}
+
+// FuzzMetadata opens a file whose metadata and data are anything: a matrix that
+// is accepted can be dequantized.
+func FuzzMetadata(f *testing.F) {
+	f.Add(`{"w":{"type":"bitmod4","group_size":128,"shape":[2,8]}}`, []byte{1, 2, 3, 4}, uint8(4), uint8(1), uint8(1))
+	f.Add(`{"w":{"type":"nvfp4","group_size":16,"shape":[1,2,8]}}`, []byte{1, 2, 3, 4}, uint8(4), uint8(1), uint8(0))
+	f.Add(`{"w":{"type":"int3_asym","group_size":8,"shape":[2,4611686018427387904]}}`, []byte{}, uint8(3), uint8(1), uint8(1))
+	f.Fuzz(func(t *testing.T, tensors string, data []byte, codes, scales, special uint8) {
+		ts := []safetensors.Tensor{
+			{Name: "w.codes", DType: "U8", Shape: []int{2, int(codes)}},
+			{Name: "w.scales", DType: "U8", Shape: []int{2, int(scales)}},
+			{Name: "w.row_scales", DType: "F32", Shape: []int{2}},
+			{Name: "w.special", DType: "U8", Shape: []int{2, int(special)}},
+		}
+		meta := map[string]string{keyVersion: "1", keyTensors: tensors, keySHA256: "{}"}
+		var m memory
+		w, err := safetensors.NewWriter(&m, ts, meta)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range ts {
+			b := make([]byte, x.Elements()*int64(x.DType.Bits()/8))
+			data = data[copy(b, data):]
+			w.WriteAt(x.Name, b, 0)
+		}
+		if err := w.Finish(meta); err != nil {
+			t.Skip(err)
+		}
+		file, err := safetensors.New(bytes.NewReader(m.b), int64(len(m.b)))
+		if err != nil {
+			t.Skip(err) // a string that is not UTF-8
+		}
+		c := &Checkpoint{byName: make(map[string]int), metadata: make(map[string]string)}
+		if err := c.addFile(file); err != nil {
+			if !errors.Is(err, quant.ErrFormat) {
+				t.Fatalf("not ErrFormat: %v", err)
+			}
+			return
+		}
+		for _, x := range c.Tensors() {
+			if !x.Quantized {
+				continue
+			}
+			matrix, err := c.Matrix(x.Name)
+			if err != nil {
+				if !errors.Is(err, quant.ErrFormat) {
+					t.Fatalf("not ErrFormat: %v", err)
+				}
+				continue
+			}
+			a, b := make([]float32, x.Elements()), make([]float32, x.Elements())
+			if err := errors.Join(matrix.Dequantize(a), c.ReadRows(b, x.Name, 0, x.Rows())); err != nil {
+				t.Fatal(err)
+			}
+			for i := range a {
+				if a[i] != b[i] {
+					t.Fatalf("element %d is %v and %v", i, a[i], b[i])
+				}
+			}
+		}
+	})
+}
