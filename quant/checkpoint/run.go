@@ -50,7 +50,8 @@ type Result struct {
 // An ItemResult is an Item with what is known of it afterwards.
 type ItemResult struct {
 	Item
-	// Stats has only zeros for tensors that are not quantized.
+	// Stats has only zeros for tensors that are not quantized, and without
+	// Measure for those of resumed files.
 	Stats Stats
 }
 
@@ -94,10 +95,8 @@ func (p *Plan) Run(ctx context.Context, dst string, o RunOptions) (*Result, erro
 	if err := r.run(ctx, finished); err != nil {
 		return nil, err
 	}
-	if o.Measure {
-		if err := r.measureResumed(ctx, finished); err != nil {
-			return nil, err
-		}
+	if err := r.addResumed(ctx, finished); err != nil {
+		return nil, err
 	}
 	if len(p.parts) > 1 && p.options.Parts == 1 {
 		if r.result.Index, err = writeIndex(o.create, dst, append(r.result.Resumed, r.result.Written...)); err != nil {
@@ -367,8 +366,9 @@ func (p *Plan) finished(ctx context.Context, path string, shard int, overwrite b
 	return false, fmt.Errorf("checkpoint: %s: %w: %v", path, ErrExists, err)
 }
 
-// measureResumed compares the tensors of files that were finished before.
-func (r *runner) measureResumed(ctx context.Context, finished map[int]bool) error {
+// addResumed adds the tensors of files that were finished before to the result,
+// and measures them if that was asked for.
+func (r *runner) addResumed(ctx context.Context, finished map[int]bool) error {
 	if len(finished) == 0 {
 		return nil
 	}
@@ -386,7 +386,7 @@ func (r *runner) measureResumed(ctx context.Context, finished map[int]bool) erro
 		case !finished[it.Shard]:
 			all = append(all, written[0])
 			written = written[1:]
-		case !it.quantize():
+		case !it.quantize() || !r.o.Measure:
 			all = append(all, ItemResult{Item: it})
 		default:
 			path := r.plan.file(r.dst, it.Shard)

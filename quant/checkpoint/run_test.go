@@ -175,6 +175,10 @@ func TestShardsAndResume(t *testing.T) {
 		t.Error("the second run differs from the first")
 	}
 
+	if r := run(t, plan(t, c, o), dst, RunOptions{}); len(r.Items) != len(p.Items()) || len(r.Resumed) != p.Shards() {
+		t.Errorf("third run: %d items, %d resumed", len(r.Items), len(r.Resumed))
+	}
+
 	// Other settings, and other weights of the same names, are not mixed in.
 	other := o
 	other.Type = datatype.BitMoD3
