@@ -46,6 +46,9 @@ func waitFor(t *testing.T, pattern string) {
 // big generates a model that takes long enough to be interrupted.
 func big(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("takes long with the race detector")
+	}
 	src := filepath.Join(t.TempDir(), "model.safetensors")
 	generate(t, src, transformer(4, 512, 1536))
 	return src

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -18,7 +19,7 @@ import (
 // A faultyDisk makes files that fail once it has taken some bytes, or when they
 // are committed.
 type faultyDisk struct {
-	room      int64
+	room      atomic.Int64 // one file is committed while the next is written
 	err       error
 	commitErr error
 	short     bool // a write fails after part of it
@@ -35,7 +36,7 @@ func (d *faultyDisk) create(path string) (atomicfile.File, error) {
 }
 
 func (f *faultyFile) WriteAt(p []byte, off int64) (int, error) {
-	if f.d.room -= int64(len(p)); f.d.room < 0 {
+	if f.d.room.Add(-int64(len(p))) < 0 {
 		n := 0
 		if f.d.short {
 			n, _ = f.File.WriteAt(p[:len(p)/2], off)
@@ -46,7 +47,7 @@ func (f *faultyFile) WriteAt(p []byte, off int64) (int, error) {
 }
 
 func (f *faultyFile) Write(p []byte) (int, error) {
-	if f.d.room -= int64(len(p)); f.d.room < 0 {
+	if f.d.room.Add(-int64(len(p))) < 0 {
 		return 0, f.d.err
 	}
 	return f.File.Write(p)
@@ -97,7 +98,8 @@ func TestWriteFaults(t *testing.T) {
 	left := 0
 	for room := int64(0); ; room += 1 + r.Int64N(8000) {
 		dst := t.TempDir()
-		disk := &faultyDisk{room: room, err: syscall.ENOSPC, short: r.IntN(2) == 0}
+		disk := &faultyDisk{err: syscall.ENOSPC, short: r.IntN(2) == 0}
+		disk.room.Store(room)
 		_, err := p.Run(context.Background(), dst, RunOptions{create: disk.create})
 		if err == nil {
 			break
@@ -121,7 +123,8 @@ func TestCommitFaults(t *testing.T) {
 	p := plan(t, openSource(t, model(9)...), Options{ShardSize: 25_000})
 	for _, fault := range []error{syscall.EIO, syscall.EDQUOT, os.ErrPermission} {
 		dst := t.TempDir()
-		disk := &faultyDisk{room: 1 << 40, commitErr: fault}
+		disk := &faultyDisk{commitErr: fault}
+		disk.room.Store(1 << 40)
 		if _, err := p.Run(context.Background(), dst, RunOptions{create: disk.create}); !errors.Is(err, fault) {
 			t.Errorf("got %v, want %v", err, fault)
 		}
