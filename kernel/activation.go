@@ -1,0 +1,181 @@
+package kernel
+
+import (
+	"math"
+
+	"github.com/x448/float16"
+)
+
+// An Activation is a vector to multiply matrices by, prepared once for any
+// number of them, of any type and group size. The zero value is ready for one
+// of the Load methods; each replaces what was loaded before and reuses its
+// memory, so that it allocates only when the vector is longer than any before.
+//
+// A loaded Activation is only read, and may be shared by any number of
+// goroutines; Load must not run at the same time as anything else. A copy
+// shares memory with the original.
+type Activation struct {
+	n     int  // columns; 0 until something is loaded
+	exact bool // LoadFloat: x is what was loaded, and nothing else is set
+
+	// All are padded with zeros to a multiple of step columns.
+	q      []int8    // the integers
+	d      []float32 // by block: the scale
+	corr   []int32   // by block: offset · Σ q
+	corr16 []int16   // by 16 columns: offset · Σ q
+	x      []float32 // what the float path multiplies: as loaded, or q·d
+
+	tables planeTables // of the portable path, if this is what runs
+}
+
+const (
+	// block is the number of columns that share an activation scale.
+	block = 128
+	// step is the number of columns to which an Activation is padded: four
+	// blocks, a chunk of 3-bit codes.
+	step = 512
+	// lanes is the number of float32 sums of a row in integer mode.
+	lanes = 4
+	// floatLanes is the same in float mode.
+	floatLanes = 16
+	// offset is what vector code adds to the integers of types of at most 4
+	// bits, none of which is beyond ±16, so that they are unsigned.
+	offset = 16
+
+	// minAmax is the least amax of a block that does not count as zero: below
+	// it 127/amax could be infinite.
+	minAmax = 0x1p-120
+)
+
+// Len returns the number of activations that are loaded, 0 if none are.
+func (a *Activation) Len() int { return a.n }
+
+// Load prepares x as 8-bit integers with a scale per block of 128, the fast mode;
+// the package documentation gives the rounding. It is an error, and leaves
+// nothing loaded, if x is empty (ErrShape) or has a NaN or an infinity
+// (ErrNotFinite).
+func (a *Activation) Load(x []float32) error { return a.load(x, best) }
+
+func (a *Activation) load(x []float32, impl implementation) error {
+	if err := a.start(len(x)); err != nil {
+		return err
+	}
+	a.growIntegers(len(x))
+	whole := len(x) / block * block
+	done := loadBlocks(a, x[:whole], impl)
+	for lo := done; lo < len(x); lo += block {
+		if i := loadBlock(a, x[lo:min(lo+block, len(x))], lo/block); i >= 0 {
+			return &ActivationError{Index: lo + i, Value: x[lo+i]}
+		}
+	}
+	a.pad(len(x))
+	a.n, a.exact = len(x), false
+	a.tables.fill(a, impl)
+	return nil
+}
+
+// loadBlock loads block b, all of x. If x has a NaN or an infinity, it returns
+// the index of the first.
+func loadBlock(a *Activation, x []float32, b int) int {
+	var amax float32
+	for i, v := range x {
+		if v-v != 0 {
+			return i
+		}
+		amax = max(amax, v, -v)
+	}
+	q, f := a.q[b*block:], a.x[b*block:]
+	if amax < minAmax {
+		a.d[b], a.corr[b] = 0, 0
+		clear(q[:len(x)])
+		clear(f[:len(x)])
+		clear(a.corr16[b*8 : b*8+8])
+		return -1
+	}
+	d, r := amax/127, 127/amax
+	a.d[b] = d
+	var sum int32
+	var sum16 [8]int16
+	for i, v := range x {
+		n := math.RoundToEven(float64(float32(v * r)))
+		q[i], f[i] = int8(n), float32(float32(n)*d)
+		sum16[i/16] += offset * int16(n)
+		sum += offset * int32(n)
+	}
+	a.corr[b] = sum
+	copy(a.corr16[b*8:], sum16[:])
+	return -1
+}
+
+// LoadFloat keeps x as it is, in float32: the exact mode. It is an error, and
+// leaves nothing loaded, if x is empty (ErrShape) or has a NaN or an infinity
+// (ErrNotFinite).
+func (a *Activation) LoadFloat(x []float32) error {
+	if err := a.start(len(x)); err != nil {
+		return err
+	}
+	a.x = grow(a.x, len(x))
+	copy(a.x, x)
+	return a.finishFloat(len(x))
+}
+
+// LoadFloat16 is [Activation.LoadFloat] for half-precision floats, which become
+// float32 without rounding.
+func (a *Activation) LoadFloat16(x []float16.Float16) error {
+	if err := a.start(len(x)); err != nil {
+		return err
+	}
+	a.x = grow(a.x, len(x))
+	for i, h := range x {
+		a.x[i] = h.Float32()
+	}
+	return a.finishFloat(len(x))
+}
+
+func (a *Activation) finishFloat(n int) error {
+	for i, v := range a.x[:n] {
+		if v-v != 0 {
+			return &ActivationError{Index: i, Value: v}
+		}
+	}
+	clear(a.x[n:])
+	a.n, a.exact = n, true
+	return nil
+}
+
+func (a *Activation) start(n int) error {
+	a.n = 0
+	if n == 0 {
+		return shapeError("len(x)", 0, "at least 1")
+	}
+	return nil
+}
+
+func (a *Activation) growIntegers(n int) {
+	a.x = grow(a.x, n)
+	padded := len(a.x)
+	a.q = resize(a.q, padded)
+	a.d = resize(a.d, padded/block)
+	a.corr = resize(a.corr, padded/block)
+	a.corr16 = resize(a.corr16, padded/16)
+}
+
+// pad clears what is behind the last of n columns.
+func (a *Activation) pad(n int) {
+	clear(a.x[n:])
+	clear(a.q[n:])
+	b := (n-1)/block + 1
+	clear(a.d[b:])
+	clear(a.corr[b:])
+	clear(a.corr16[b*8:])
+}
+
+// grow returns s with the length n rounded up to whole steps.
+func grow(s []float32, n int) []float32 { return resize(s, (n+step-1)/step*step) }
+
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}

@@ -1,0 +1,264 @@
+package kernel
+
+import (
+	"math"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/pack"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// forImplementations runs a test for every implementation of this machine.
+func forImplementations(t *testing.T, f func(t *testing.T, impl implementation)) {
+	for _, impl := range implementations() {
+		t.Run(impl.String(), func(t *testing.T) { f(t, impl) })
+	}
+}
+
+// groupSizes are those of which every multiple and remainder has its own path.
+var groupSizes = []int{8, 16, 24, 32, 48, 64, 100, 128, 256, 384, 1 << 20}
+
+// TestConformance compares all implementations with Reference, bit by bit.
+func TestConformance(t *testing.T) {
+	shapes := []struct{ rows, cols int }{
+		{1, 1}, {3, 7}, {2, 16}, {1, 31}, {2, 64}, {3, 100}, {2, 127}, {9, 128}, {2, 129}, {1, 200},
+		{3, 256}, {2, 384}, {2, 500}, {5, 512}, {2, 513}, {1, 640}, {2, 896}, {2, 1000}, {17, 1024}, {1, 1100},
+		{1, 1536 + 384}, {2, 2048 + 256},
+	}
+	if testing.Short() {
+		shapes = shapes[len(shapes)-5:]
+	}
+	forImplementations(t, func(t *testing.T, impl implementation) {
+		for _, typ := range datatype.Types() {
+			t.Run(typ.String(), func(t *testing.T) {
+				t.Parallel()
+				r := rand.New(rand.NewPCG(1, uint64(typ)))
+				var mem guards
+				for _, groupSize := range groupSizes {
+					for _, s := range shapes {
+						m := randomMatrix(&mem, r, typ, groupSize, s.rows, s.cols)
+						for _, extreme := range []bool{false, true} {
+							compare(t, m, activations(r, s.cols, extreme), impl)
+						}
+						mem.free()
+					}
+				}
+			})
+		}
+	})
+}
+
+// compare multiplies m by x in both modes, with canaries around dst and dst and
+// x at odd addresses, and fails the test unless the result is that of Reference.
+func compare(t *testing.T, m *quant.Matrix, x []float32, impl implementation) {
+	t.Helper()
+	shifted := append(make([]float32, 1, len(x)+1), x...)[1:]
+	for _, mode := range []string{"integer", "float"} {
+		var a Activation
+		// A longer vector first leaves rubbish in the memory that is reused.
+		old := make([]float32, len(x)+700)
+		for i := range old {
+			old[i] = float32(math.Sin(float64(i))) * 1e20
+		}
+		load := func(x []float32) error { return a.load(x, impl) }
+		if mode == "float" {
+			load = a.LoadFloat
+		}
+		if err := a.load(old, impl); err != nil {
+			t.Fatal(err)
+		}
+		if err := load(shifted); err != nil {
+			t.Fatal(err)
+		}
+		want := make([]float32, m.Rows())
+		if err := Reference(want, m, &a); err != nil {
+			t.Fatal(err)
+		}
+		const canary = 123.5
+		const margin = 17
+		buf := slices.Repeat([]float32{canary}, m.Rows()+2*margin)
+		dst := buf[margin : margin+m.Rows()]
+		p := newPlan(m)
+		p.multiply(dst, &a, 0, m.Rows(), impl)
+		for i, v := range buf {
+			if inside := i >= margin && i < margin+m.Rows(); !inside && v != canary {
+				t.Fatalf("%v, %s mode: element %d of dst was written to", m, mode, i-margin)
+			}
+		}
+		for i := range want {
+			if !sameBits(dst[i], want[i]) {
+				t.Fatalf("%v, %s mode, row %d: %v (%#08x), want %v (%#08x)", m, mode, i,
+					dst[i], math.Float32bits(dst[i]), want[i], math.Float32bits(want[i]))
+			}
+		}
+		// Any division into ranges of rows.
+		got := slices.Repeat([]float32{canary}, m.Rows())
+		for lo := 0; lo < m.Rows(); {
+			hi := min(m.Rows(), lo+1+lo%3)
+			p.multiply(got, &a, lo, hi, impl)
+			if hi < m.Rows() && got[hi] != canary {
+				t.Fatalf("%v, %s mode: rows %d to %d wrote to the next", m, mode, lo, hi-1)
+			}
+			lo = hi
+		}
+		for i := range want {
+			if !sameBits(got[i], want[i]) {
+				t.Fatalf("%v, %s mode, row %d in ranges: %v, want %v", m, mode, i, got[i], want[i])
+			}
+		}
+	}
+}
+
+// sameBits takes all NaNs, of which there are different ones on different
+// architectures, for equal.
+func sameBits(a, b float32) bool {
+	return math.Float32bits(a) == math.Float32bits(b) || a != a && b != b
+}
+
+// randomMatrix has random codes, selectors and scales, every one of them valid,
+// in guarded memory.
+func randomMatrix(mem *guards, r *rand.Rand, typ datatype.Type, groupSize, rows, cols int) *quant.Matrix {
+	groups := (cols-1)/groupSize + 1
+	bits, sb := typ.Bits(), typ.SelectorBits()
+	rowBytes, selBytes := pack.RowBytes(cols, bits), (groups*sb+7)/8
+	s := quant.Storage{
+		Scales:    mem.bytes(rows * groups),
+		Selectors: mem.bytes(rows * selBytes),
+		Codes:     mem.bytes(rows * rowBytes),
+	}
+	cbs := typ.Codebooks()
+	codes := make([]uint8, cols)
+	for row := range rows {
+		for g := range groups {
+			sel := r.IntN(len(cbs))
+			k := uint8(r.IntN(256))
+			if r.IntN(4) == 0 {
+				k = 255
+			}
+			switch typ.Scale() {
+			case datatype.E4M3:
+				k = uint8(r.IntN(0x7f))
+			case datatype.E8M0:
+				k = uint8(100 + r.IntN(50))
+				if r.IntN(10) == 0 {
+					k = uint8(r.IntN(3)) // 2^−127 is subnormal
+				}
+			}
+			s.Scales[row*groups+g] = k
+			if sb > 0 {
+				s.Selectors[row*selBytes+g*sb/8] |= uint8(sel << (g * sb % 8))
+			}
+			largest := uint8(0)
+			for c := range cbs[sel].Len() {
+				if math.Abs(float64(cbs[sel].Value(uint8(c)))) == float64(cbs[sel].MaxAbs()) {
+					largest = uint8(c)
+				}
+			}
+			same := r.IntN(3) == 0
+			for c := g * groupSize; c < min(cols, (g+1)*groupSize); c++ {
+				codes[c] = uint8(r.IntN(cbs[sel].Len()))
+				if same {
+					codes[c] = largest
+				}
+			}
+		}
+		pack.Row(s.Codes[row*rowBytes:(row+1)*rowBytes], codes, bits)
+	}
+	switch typ.Scale() {
+	case datatype.RowStep:
+		s.RowScales = make([]float32, rows)
+	case datatype.E4M3:
+		s.RowScales = make([]float32, 1)
+	}
+	for i := range s.RowScales {
+		s.RowScales[i] = float32(0.001 + r.Float64())
+	}
+	m, err := quant.New(typ, groupSize, rows, cols, s)
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+// activations returns normal ones with outliers or, if extreme, all at the ends
+// of their range, as products are largest with.
+func activations(r *rand.Rand, n int, extreme bool) []float32 {
+	x := make([]float32, n)
+	sign := float32(1)
+	for i := range x {
+		if i%block == 0 && r.IntN(2) == 0 {
+			sign = -sign
+		}
+		switch {
+		case extreme:
+			x[i] = sign * 3e5
+			if i%7 == 0 && n%2 == 0 {
+				x[i] = -x[i]
+			}
+		case r.IntN(100) == 0:
+			x[i] = 50 * float32(r.NormFloat64())
+		default:
+			x[i] = float32(r.NormFloat64())
+		}
+	}
+	if !extreme && n > 2*block && r.IntN(2) == 0 {
+		clear(x[block : 2*block])
+	}
+	return x
+}
+
+// TestImplementations fails, in CI, if an implementation for which the CPU has
+// all it takes is not among those that the other tests run over.
+func TestImplementations(t *testing.T) {
+	have := implementations()
+	t.Logf("%v, of which %v is used", have, best)
+	if have[0] != portable || have[len(have)-1] != best {
+		t.Errorf("implementations() = %v, best is %v", have, best)
+	}
+	if os.Getenv("CI") != "true" || !assembly {
+		return
+	}
+	// What the CPU has, from the system rather than from the package that
+	// implementations asks.
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, want := range wanted[runtime.GOARCH] {
+		if hasFeatures(string(info), want.features) && !slices.Contains(have, want.impl) {
+			t.Errorf("the CPU has %s, but %v was not run", want.features, want.impl)
+		}
+	}
+}
+
+// wanted lists, by architecture, every implementation there is and the names
+// that Linux has for the CPU features that it takes.
+var wanted = map[string][]struct {
+	impl     implementation
+	features string
+}{
+	"amd64": {{avx2, "avx2"}},
+}
+
+func hasFeatures(cpuinfo, features string) bool {
+	for line := range strings.Lines(cpuinfo) {
+		name, list, _ := strings.Cut(line, ":")
+		if name = strings.TrimSpace(name); name != "flags" && name != "Features" {
+			continue
+		}
+		have := strings.Fields(list)
+		for _, f := range strings.Fields(features) {
+			if !slices.Contains(have, f) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}

@@ -1,0 +1,62 @@
+// Package kernel multiplies a [quant.Matrix] by vectors, straight from its packed
+// form: GEMV for one token, GEMM for many.
+//
+//	var a kernel.Activation
+//	err := a.Load(x)             // once for x
+//	err = kernel.GEMV(q, wq, &a) // for every matrix that multiplies x
+//	err = kernel.GEMV(k, wk, &a)
+//
+// The inner loops are assembly where the CPU has what they want, and portable Go
+// otherwise, or with the build tag purego ([Implementation] says which). The
+// result is the same to the last bit for all of them, for any number of threads
+// and any division into rows: it is defined as follows.
+//
+// # Integer mode
+//
+// [Activation.Load] cuts x into blocks of 128 consecutive columns, the first of
+// which starts at column 0, whatever the group size of the matrix is. A block
+// with the largest magnitude amax has the scale d and the integers q, with
+// float32(…) marking every rounding:
+//
+//	d = float32(amax / 127)
+//	q = round half to even(float32(x · float32(127 / amax)))
+//
+// and d = q = 0 if amax is below 2^−120. A code of the matrix stands for an
+// integer n, too, the multiple of [datatype.Type.Unit] that its value is, and so
+// does the scale k of its group, 0…255. The sum of a block
+//
+//	I = Σ k · Σ n·q    over the groups that have columns in the block
+//	                   the inner sum over these columns
+//
+// is below 2^31 for every type and is exact. Blocks b = 0, 1, 2, … are added in
+// four lanes, and these in a tree:
+//
+//	acc[b mod 4] += float32(float32(I) · d)
+//	sum = float32(acc[0] + acc[2]) + float32(acc[1] + acc[3])
+//	dst = float32(sum · float32(s · unit))
+//
+// where s is the scale of the row ([quant.Matrix.RowScale]). For types whose
+// scales are not integers, MX and NV, float32(I) is instead the sum of
+// float32(float32(Σ n·q) · k) over the groups from left to right, rounded at each
+// step.
+//
+// # Float mode
+//
+// After [Activation.LoadFloat] a row has 16 lanes: lane l of a group is the sum of
+// float32(n · x) over the columns c of the group with c mod 16 = l, from left to
+// right, rounded at each step. Then for groups from left to right
+//
+//	acc[l] += float32(lane[l] · k)
+//
+// and the 16 are added in a tree: acc[l] + acc[l+8] for l below 8, then l+4, l+2
+// and l+1. dst is the sum times float32(s · unit), rounded.
+//
+// nf3, nf4, sf3 and sf4 have no unit. For them n is the value itself and the unit
+// 1, and they take float mode also after Load, with float32(q · d) for x.
+//
+// No product is fused with a sum. A NaN, which only sums beyond the range of
+// float32 give, may be any NaN.
+//
+// [Reference] is all this with one term of the bit-serial representation, and one
+// bit of a scale, at a time.
+package kernel

@@ -1,0 +1,34 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// Errors of this package match one of these with [errors.Is]. Those that match
+// ErrShape are a [*quant.ShapeError] for [errors.As], and those that match
+// ErrNotFinite an [*ActivationError].
+var (
+	ErrShape     = quant.ErrShape
+	ErrNotFinite = quant.ErrNotFinite
+	ErrClosed    = errors.New("kernel: pool is closed")
+)
+
+// An ActivationError is the error for an activation that is NaN or infinite.
+type ActivationError struct {
+	Index int
+	Value float32
+}
+
+func (e *ActivationError) Error() string {
+	return fmt.Sprintf("kernel: activation %d is %v", e.Index, e.Value)
+}
+
+// Unwrap returns ErrNotFinite.
+func (e *ActivationError) Unwrap() error { return ErrNotFinite }
+
+func shapeError(what string, got int, format string, args ...any) error {
+	return &quant.ShapeError{Package: "kernel", What: what, Got: got, Want: fmt.Sprintf(format, args...)}
+}

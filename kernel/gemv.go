@@ -1,0 +1,75 @@
+package kernel
+
+import "github.com/bitmod-go/bitmod/quant"
+
+// GEMV writes m·a to dst, which must be m.Rows() long. It runs on the caller's
+// goroutine and does not allocate; a [Pool] shares the work among several. It is
+// an error that matches ErrShape if dst or a has the wrong length, or nothing is
+// loaded into a; dst is then not written to. dst must not be memory of m or a.
+func GEMV(dst []float32, m *quant.Matrix, a *Activation) error {
+	if err := check(len(dst), m, a); err != nil {
+		return err
+	}
+	p := newPlan(m)
+	p.multiply(dst, a, 0, p.rows, best)
+	return nil
+}
+
+// GEMVRows writes rows lo to hi−1 of m·a to dst[lo:hi], where dst, m.Rows()
+// long, is for the whole product. Engines with threads of their own give each
+// some rows; the result is the same for any division. For the rest see [GEMV].
+func GEMVRows(dst []float32, m *quant.Matrix, a *Activation, lo, hi int) error {
+	if err := check(len(dst), m, a); err != nil {
+		return err
+	}
+	if uint(hi) > uint(len(dst)) {
+		return shapeError("hi", hi, "0 to %d (rows)", len(dst))
+	}
+	if uint(lo) > uint(hi) {
+		return shapeError("lo", lo, "0 to %d (hi)", hi)
+	}
+	p := newPlan(m)
+	p.multiply(dst, a, lo, hi, best)
+	return nil
+}
+
+func check(n int, m *quant.Matrix, a *Activation) error {
+	if m == nil || m.Rows() == 0 {
+		return shapeError("m.Rows()", 0, "at least 1")
+	}
+	if n != m.Rows() {
+		return shapeError("len(dst)", n, "%d (rows)", m.Rows())
+	}
+	return checkActivation(m, a)
+}
+
+func checkActivation(m *quant.Matrix, a *Activation) error {
+	if a == nil || a.n == 0 {
+		return shapeError("a.Len()", 0, "%d (columns): nothing is loaded", m.Cols())
+	}
+	if a.n != m.Cols() {
+		return shapeError("a.Len()", a.n, "%d (columns)", m.Cols())
+	}
+	return nil
+}
+
+// multiply computes rows lo to hi−1 into dst[lo:hi]. It first offers them to the
+// implementation, which does what it is made for, a few rows at a time, and
+// returns how many it has done; what it leaves, row by row, is generic.
+func (p *plan) multiply(dst []float32, a *Activation, lo, hi int, impl implementation) {
+	if p.integer(a) {
+		lo = integerRows(dst, p, a, lo, hi, impl)
+		for r := lo; r < hi; r++ {
+			var acc [lanes]float32
+			p.integerRow(&acc, a, r, 0, impl)
+			dst[r] = p.finish(&acc, r)
+		}
+		return
+	}
+	lo = floatRows(dst, p, a, lo, hi, impl)
+	for r := lo; r < hi; r++ {
+		var acc [floatLanes]float32
+		p.floatRow(&acc, a, r, 0, impl)
+		dst[r] = p.finishFloat(&acc, r)
+	}
+}

@@ -1,0 +1,19 @@
+//go:build !amd64 || purego
+
+package kernel
+
+// assembly says whether there is any in this build.
+const assembly = false
+
+// implementations returns those of this machine, the fastest last.
+func implementations() []implementation { return []implementation{portable} }
+
+func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, _ implementation) int {
+	return integerRowsPortable(dst, p, a, lo, hi)
+}
+
+func floatRows(_ []float32, _ *plan, _ *Activation, lo, _ int, _ implementation) int { return lo }
+
+func loadBlocks(*Activation, []float32, implementation) int { return 0 }
+
+func dot(v []int16, q []int8, _ implementation) int32 { return dotGeneric(v, q) }

@@ -1,0 +1,128 @@
+package kernel
+
+import (
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// Reference is [GEMV] as the package documentation defines it, literally: in
+// integer mode each weight is taken apart into terms, one added at a time, and
+// the sum of a group is multiplied by its scale one bit at a time. It is some
+// hundred times slower, allocates, and is there to be read, and compared with.
+func Reference(dst []float32, m *quant.Matrix, a *Activation) error {
+	if err := check(len(dst), m, a); err != nil {
+		return err
+	}
+	p := newPlan(m)
+	codes := make([]uint8, m.Cols())
+	for row := range dst {
+		if err := m.Codes(codes, row); err != nil {
+			return err
+		}
+		if p.integer(a) {
+			dst[row] = p.referenceInteger(codes, a, row)
+		} else {
+			dst[row] = p.referenceFloat(codes, a, row)
+		}
+	}
+	return nil
+}
+
+func (p *plan) referenceInteger(codes []uint8, a *Activation, row int) float32 {
+	var acc [lanes]float32
+	for b := 0; b*block < p.cols; b++ {
+		var sum int32
+		var fsum float32
+		end := min((b+1)*block, p.cols)
+		for lo := b * block; lo < end; {
+			g := lo / p.groupSize
+			hi := min(end, (g+1)*p.groupSize)
+			var partial int32
+			for c := lo; c < hi; c++ {
+				for _, t := range terms(p.ints[p.selector(row, g)][codes[c]]) {
+					partial += t.times(int32(a.q[c]))
+				}
+			}
+			k := p.scaleByte(row, g)
+			if p.scale == datatype.RowStep {
+				sum += serialScale(partial, k)
+			} else {
+				fsum += float32(float32(partial) * p.scaleValue(k))
+			}
+			lo = hi
+		}
+		if p.scale == datatype.RowStep {
+			fsum = float32(sum)
+		}
+		acc[b%lanes] += float32(fsum * a.d[b])
+	}
+	return float32(float32(float32(acc[0]+acc[2])+float32(acc[1]+acc[3])) * p.outer(row))
+}
+
+func (p *plan) referenceFloat(codes []uint8, a *Activation, row int) float32 {
+	var acc [floatLanes]float32
+	for g := range p.groups {
+		for l := range acc {
+			var sum float32
+			for c := g * p.groupSize; c < p.cols && c-g*p.groupSize < p.groupSize; c++ {
+				if c%floatLanes == l {
+					sum += float32(p.floats[p.selector(row, g)][codes[c]] * a.x[c])
+				}
+			}
+			acc[l] += float32(sum * p.scaleValue(p.scaleByte(row, g)))
+		}
+	}
+	for n := floatLanes / 2; n > 0; n /= 2 {
+		for l := range n {
+			acc[l] = float32(acc[l] + acc[l+n])
+		}
+	}
+	return float32(acc[0] * p.outer(row))
+}
+
+// A term is (−1)^sign · 2^exp · 2^bsig, what a bit-serial processing element
+// multiplies an activation by in one step; bsig is that of the step.
+type term struct {
+	sign      bool
+	exp, bsig uint8
+}
+
+func (t term) times(q int32) int32 {
+	q <<= t.exp + t.bsig
+	if t.sign {
+		return -q
+	}
+	return q
+}
+
+// terms returns the terms of n: its signed radix-4 digits, −2…1, that are not
+// zero.
+func terms(n int16) []term {
+	var ts []term
+	for bsig := uint8(0); n != 0; bsig += 2 {
+		digit := n & 3 // 0, 1, or −2, −1 with a carry
+		if digit >= 2 {
+			digit -= 4
+		}
+		n = (n - digit) / 4
+		switch digit {
+		case 1, -1:
+			ts = append(ts, term{digit < 0, 0, bsig})
+		case -2:
+			ts = append(ts, term{true, 1, bsig})
+		}
+	}
+	return ts
+}
+
+// serialScale returns k·p, a bit of k at a time, the highest first.
+func serialScale(p int32, k uint8) int32 {
+	var acc int32
+	for bit := 7; bit >= 0; bit-- {
+		acc *= 2
+		if k>>bit&1 != 0 {
+			acc += p
+		}
+	}
+	return acc
+}

@@ -1,0 +1,170 @@
+package kernel
+
+import (
+	"math"
+	"sync"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// tables are the codebooks of a type as the kernels look values up.
+type tables struct {
+	// ints has, by selector and code, the value as a multiple of unit. It is
+	// nil for types that have no unit, which multiply floats only.
+	ints [][]int16
+	// floats is the same in float32, and the values themselves, with unit 1,
+	// where there is no unit.
+	floats [][]float32
+	unit   float32
+	// bytes has, for types of at most 4 bits with a unit, ints + offset, 16
+	// bytes a selector, 3-bit types twice over and 2-bit types four times. Vector
+	// code looks codes up with them.
+	bytes []byte
+	// linear is true if a value is a multiple of unit that differs from the code
+	// by a constant for each selector: the integer types.
+	linear bool
+}
+
+// tablesOf returns the tables of a valid type, made on first use.
+func tablesOf(t datatype.Type) *tables { return tablesByType[t]() }
+
+var tablesByType = func() []func() *tables {
+	var fs []func() *tables
+	for _, t := range datatype.Types() {
+		fs = append(fs, sync.OnceValue(func() *tables { return newTables(t) }))
+	}
+	return fs
+}()
+
+func newTables(t datatype.Type) *tables {
+	cbs := t.Codebooks()
+	size := 1 << t.Bits()
+	tb := &tables{unit: t.Unit()}
+	hasUnit := tb.unit != 0
+	if !hasUnit {
+		tb.unit = 1
+	}
+	// The codebooks of an asymmetric type are windows of one ramp of values, of
+	// which the tables are windows too.
+	ints := make([]int16, size*len(cbs))
+	floats := make([]float32, size*len(cbs))
+	if t.Asymmetric() {
+		ints, floats = make([]int16, 2*size-1), make([]float32, 2*size-1)
+	}
+	for sel, cb := range cbs {
+		at := sel * size
+		if t.Asymmetric() {
+			at = size - 1 - sel
+		}
+		for c := range size {
+			v := cb.Value(uint8(c))
+			if hasUnit {
+				n := math.RoundToEven(float64(v) / float64(tb.unit))
+				ints[at+c] = int16(n)
+				v = float32(n)
+			}
+			floats[at+c] = v
+		}
+		tb.floats = append(tb.floats, floats[at:at+size:at+size])
+		if hasUnit {
+			tb.ints = append(tb.ints, ints[at:at+size:at+size])
+		}
+	}
+	tb.linear = hasUnit && isLinear(tb.ints, cbs)
+	if hasUnit && t.Bits() <= 4 {
+		for _, v := range tb.ints {
+			for c := range 16 {
+				tb.bytes = append(tb.bytes, byte(v[c%size]+offset))
+			}
+		}
+	}
+	return tb
+}
+
+func isLinear(ints [][]int16, cbs []datatype.Codebook) bool {
+	for sel, v := range ints {
+		for c := range cbs[sel].Len() {
+			if v[c] != v[0]+int16(c) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// A plan is a matrix as the kernels see it.
+type plan struct {
+	*tables
+	rows, cols    int
+	bits          int
+	groupSize     int
+	groups        int // per row
+	rowBytes      int // of codes
+	selectorBits  int
+	selectorBytes int // per row
+	scale         datatype.ScaleFormat
+	s             quant.Storage
+}
+
+func newPlan(m *quant.Matrix) plan {
+	t := m.Type()
+	p := plan{
+		tables:    tablesOf(t),
+		rows:      m.Rows(),
+		cols:      m.Cols(),
+		bits:      t.Bits(),
+		groupSize: m.GroupSize(),
+		groups:    m.Groups(),
+		scale:     t.Scale(),
+		s:         m.Storage(),
+	}
+	p.selectorBits = t.SelectorBits()
+	p.rowBytes = len(p.s.Codes) / p.rows
+	p.selectorBytes = len(p.s.Selectors) / p.rows
+	return p
+}
+
+// integer reports whether a multiplies this matrix in integer mode.
+func (p *plan) integer(a *Activation) bool { return !a.exact && p.ints != nil }
+
+// selector returns the index of the codebook of a group.
+func (p *plan) selector(row, group int) int {
+	if p.selectorBits == 0 {
+		return 0
+	}
+	at := group * p.selectorBits
+	return int(p.s.Selectors[row*p.selectorBytes+at/8]) >> (at % 8) & (1<<p.selectorBits - 1)
+}
+
+// scaleByte returns the 8-bit scale of a group.
+func (p *plan) scaleByte(row, group int) uint8 { return p.s.Scales[row*p.groups+group] }
+
+// outer returns the factor that all sums of a row are multiplied by.
+func (p *plan) outer(row int) float32 {
+	switch p.scale {
+	case datatype.E8M0:
+		return p.unit
+	case datatype.E4M3:
+		row = 0
+	}
+	return float32(p.s.RowScales[row] * p.unit)
+}
+
+// scaleValue returns the number that a scale byte stands for.
+func (p *plan) scaleValue(b uint8) float32 {
+	if p.scale == datatype.RowStep {
+		return float32(b)
+	}
+	return scaleValues()[p.scale][b]
+}
+
+var scaleValues = sync.OnceValue(func() *[3][256]float32 {
+	var v [3][256]float32
+	for f := range v {
+		for b := range v[f] {
+			v[f][b] = datatype.ScaleFormat(f).Value(uint8(b))
+		}
+	}
+	return &v
+})
