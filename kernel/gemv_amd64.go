@@ -29,3 +29,9 @@ func dot(v []int16, q []int8, impl implementation) int32 {
 	}
 	return dotGeneric(v, q)
 }
+
+// batchRows is integerRows for a batch: row r of activation t goes to
+// dst[t·p.rows+r].
+func batchRows(dst []float32, p *plan, as []Activation, lo, hi int, impl implementation) int {
+	return lo
+}

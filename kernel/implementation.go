@@ -14,7 +14,8 @@ package kernel
 //     type or group size is not theirs. They may leave the last columns of
 //     each row, from a multiple of step on, to plan.integerRow and plan.floatRow,
 //     which go on with the lanes they are given;
-//   - loadBlocks, dot and gemmRows, or the fall-backs to the generic code.
+//   - loadBlocks, dot and batchRows (the rows of integerRows for a whole
+//     batch), or the fall-backs to the generic code.
 //
 // These are plain functions that switch on the implementation rather than
 // function values: through a function value, buffers would escape to the heap.

@@ -17,3 +17,5 @@ func floatRows(_ []float32, _ *plan, _ *Activation, lo, _ int, _ implementation)
 func loadBlocks(*Activation, []float32, implementation) int { return 0 }
 
 func dot(v []int16, q []int8, _ implementation) int32 { return dotGeneric(v, q) }
+
+func batchRows(_ []float32, _ *plan, _ []Activation, lo, _ int, _ implementation) int { return lo }

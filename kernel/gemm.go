@@ -1,0 +1,51 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// GEMM multiplies m by a batch of activations, as the prefill of a prompt does:
+// dst[t·m.Rows() + r] is row r of m·as[t], the same bits as from [GEMV]. Weights
+// are unpacked once for many activations. It runs on the caller's goroutine, and
+// does not allocate. len(dst) must be len(as)·m.Rows(), and an empty batch is
+// not an error; for the rest see [GEMV].
+func GEMM(dst []float32, m *quant.Matrix, as []Activation) error {
+	if err := checkBatch(len(dst), m, as); err != nil {
+		return err
+	}
+	p := newPlan(m)
+	p.multiplyBatch(dst, as, 0, p.rows, best)
+	return nil
+}
+
+func checkBatch(n int, m *quant.Matrix, as []Activation) error {
+	if m == nil || m.Rows() == 0 {
+		return shapeError("m.Rows()", 0, "at least 1")
+	}
+	if n/m.Rows() != len(as) || n%m.Rows() != 0 {
+		return shapeError("len(dst)", n, "%d activations × %d rows", len(as), m.Rows())
+	}
+	for i := range as {
+		if err := checkActivation(m, &as[i]); err != nil {
+			return fmt.Errorf("kernel: as[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// multiplyBatch computes rows lo to hi−1 for all activations. What the
+// implementation leaves of it goes through GEMV, so many rows at a time that they
+// stay in the cache for all activations.
+func (p *plan) multiplyBatch(dst []float32, as []Activation, lo, hi int, impl implementation) {
+	if len(as) > 1 {
+		lo = batchRows(dst, p, as, lo, hi, impl)
+	}
+	tile := max(1, 1<<17/max(1, p.rowBytes))
+	for ; lo < hi; lo += tile {
+		for t := range as {
+			p.multiply(dst[t*p.rows:(t+1)*p.rows], &as[t], lo, min(lo+tile, hi), impl)
+		}
+	}
+}

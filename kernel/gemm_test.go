@@ -1,0 +1,64 @@
+package kernel
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/datatype"
+)
+
+// TestBatch compares GEMM with Reference, for batches in one mode and in both.
+func TestBatch(t *testing.T) {
+	forImplementations(t, func(t *testing.T, impl implementation) {
+		for _, typ := range datatype.Types() {
+			t.Run(typ.String(), func(t *testing.T) {
+				t.Parallel()
+				r := rand.New(rand.NewPCG(2, uint64(typ)))
+				var mem guards
+				for _, groupSize := range []int{16, 32, 64, 100, 128, 256} {
+					for _, s := range []struct{ rows, cols, batch int }{
+						{1, 40, 2}, {3, 128, 3}, {5, 300, 1}, {2, 512, 5}, {7, 896, 4}, {33, 640, 17}, {4, 1152, 9}, {9, 2100, 40},
+					} {
+						m := randomMatrix(&mem, r, typ, groupSize, s.rows, s.cols)
+						p := newPlan(m)
+						for _, mixed := range []bool{false, true} {
+							as := make([]Activation, s.batch)
+							for i := range as {
+								x := activations(r, s.cols, i%3 == 1)
+								load := func(x []float32) error { return as[i].load(x, impl) }
+								if mixed && i == 1 {
+									load = as[i].LoadFloat
+								}
+								if err := load(x); err != nil {
+									t.Fatal(err)
+								}
+							}
+							const canary = 123.5
+							buf := make([]float32, s.rows*s.batch+2)
+							buf[0], buf[len(buf)-1] = canary, canary
+							dst := buf[1 : len(buf)-1]
+							p.multiplyBatch(dst, as, 0, s.rows, impl)
+							if buf[0] != canary || buf[len(buf)-1] != canary {
+								t.Fatalf("%v, batch of %d: wrote beyond dst", m, s.batch)
+							}
+							want := make([]float32, s.rows)
+							for i := range as {
+								if i > 3 && i < s.batch-1 {
+									p.multiply(want, &as[i], 0, s.rows, impl) // checked by TestConformance
+								} else if err := Reference(want, m, &as[i]); err != nil {
+									t.Fatal(err)
+								}
+								for row := range want {
+									if got := dst[i*s.rows+row]; !sameBits(got, want[row]) {
+										t.Fatalf("%v, activation %d of %d, row %d: %v, want %v", m, i, s.batch, row, got, want[row])
+									}
+								}
+							}
+						}
+						mem.free()
+					}
+				}
+			})
+		}
+	})
+}
