@@ -55,3 +55,67 @@ func steps3x2AVX2(acc *[lanes]float32, a *stepArgs, rows int)
 
 //go:noescape
 func steps3x4AVX2(acc *[lanes]float32, a *stepArgs, rows int)
+
+//go:noescape
+func steps2x4AVX2(acc *[lanes]float32, a *stepArgs, rows int)
+
+// groupArgs are a row with a scale for every 16, 32 or 64 columns.
+type groupArgs struct {
+	codes     *byte
+	scales    *byte // one per group, and 8 bytes behind the last
+	scaleStep int   // groups in a block
+	spread    *[5 * 32]byte
+	runs      *byte // offset of the table of every 16 columns
+	table     *byte
+	q         *int8
+	corr16    *int16
+	d         *float32
+	steps     int // at least 1
+}
+
+// The functions groupsN add steps·512 columns of N-bit codes of a row to its
+// lanes.
+
+//go:noescape
+func groups4AVX2(acc *[lanes]float32, a *groupArgs)
+
+//go:noescape
+func groups3AVX2(acc *[lanes]float32, a *groupArgs)
+
+//go:noescape
+func groups2AVX2(acc *[lanes]float32, a *groupArgs)
+
+// The functions decodeN unpack steps·512 columns of N-bit codes and look each up
+// in the 16 bytes at table + runs[column/16].
+
+//go:noescape
+func decode4AVX2(dst, codes, runs, table *byte, steps int)
+
+//go:noescape
+func decode3AVX2(dst, codes, runs, table *byte, steps int)
+
+//go:noescape
+func decode2AVX2(dst, codes, runs, table *byte, steps int)
+
+// floatGroupsAVX2 adds groups of 16·runs columns to the lanes of a row in float
+// mode.
+//
+//go:noescape
+func floatGroupsAVX2(acc *[floatLanes]float32, values *byte, x, k *float32, runs, groups int)
+
+// floatTableAVX2 is the same for codes that stand for table[code], 16 floats.
+//
+//go:noescape
+func floatTableAVX2(acc *[floatLanes]float32, codes *byte, x, k *float32, runs, groups int, table *float32)
+
+// runSumsAVX2 writes the sums of values[i]·q[i] over 16 columns each, less their
+// corrections.
+//
+//go:noescape
+func runSumsAVX2(sums *int32, values *byte, q *int8, corr16 *int16, blocks int)
+
+// batchAVX2 adds steps steps, decoded already and with a scale for every block,
+// to the lanes of a row, as the functions steps do.
+//
+//go:noescape
+func batchAVX2(acc *[lanes]float32, values *byte, scales *byte, q *int8, corr *int32, d *float32, steps int)

@@ -10,15 +10,37 @@ func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, impl impleme
 	switch {
 	case impl == portable:
 		return integerRowsPortable(dst, p, a, lo, hi)
-	case p.scale == datatype.RowStep && p.groupSize%block == 0 && (p.bits == 3 || p.bits == 4):
+	case p.bits > 4 || p.groupSize%16 != 0:
+		return lo
+	case p.scale == datatype.RowStep && p.groupSize%block == 0:
 		return stepRows(dst, p, a, lo, hi)
 	}
-	return lo
+	return groupRows(dst, p, a, lo, hi)
 }
 
 // floatRows is integerRows for float mode.
 func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
-	return lo
+	if impl == portable || p.bits > 4 || p.groupSize < 16 || step%p.groupSize != 0 {
+		return lo
+	}
+	var meta runMeta
+	for r := lo; r < hi; r++ {
+		var acc [floatLanes]float32
+		for s := 0; s*step < p.cols; s += runSteps {
+			n := min(runSteps, (p.cols-1)/step+1-s)
+			meta.fill(p, r, s, n)
+			meta.fillK(p, n*step/p.groupSize)
+			meta.decode(p, p.signed, r, s, n)
+			runs, groups := p.groupSize/16, n*step/p.groupSize
+			if p.ints != nil {
+				floatGroupsAVX2(&acc, &meta.values[0], &a.x[s*step], &meta.k[0], runs, groups)
+			} else {
+				floatTableAVX2(&acc, &meta.values[0], &a.x[s*step], &meta.k[0], runs, groups, &p.wide[0])
+			}
+		}
+		dst[r] = p.finishFloat(&acc, r)
+	}
+	return hi
 }
 
 // batchRows is integerRows for a batch: row r of activation t goes to
@@ -40,19 +62,19 @@ func dot(v []int16, q []int8, impl implementation) int32 {
 	return dotGeneric(v, q)
 }
 
-// stepRows computes rows of 3- and 4-bit codes with scales for every 128 columns,
-// or a multiple.
+// stepRows computes rows with scales for every 128 columns, or a multiple.
 func stepRows(dst []float32, p *plan, a *Activation, lo, hi int) int {
 	const tile = 16
 	whole := p.cols / step
 	// A row's own scales and selectors do where there is one of each to a block.
-	direct := p.groupSize == block && (p.selectorBits == 0 || p.selectorBits == 2 || p.selectorBits == 4)
+	direct := p.groupSize == block && p.bits > 2 && (p.selectorBits == 0 || p.selectorBits == 2 || p.selectorBits == 4)
 	args := stepArgs{
 		table:          &p.bytes[0],
 		codeStride:     p.rowBytes,
 		scaleStride:    p.groups,
 		selectorStride: p.selectorBytes,
 	}
+	var meta runMeta
 	for ; lo < hi; lo += tile {
 		n := min(tile, hi-lo)
 		var acc [tile][lanes]float32
@@ -70,10 +92,10 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int) int {
 				stepRow(&acc[i], p, a, lo+i)
 			}
 			if left := p.cols - whole*step; left > 0 {
-				if left%block == 0 {
+				if left%block == 0 && p.bits > 2 {
 					stepRowEnd(&acc[i], p, a, lo+i)
 				} else {
-					p.integerRow(&acc[i], a, lo+i, whole*step, avx2)
+					meta.addSteps(&acc[i], p, a, lo+i, whole)
 				}
 			}
 			dst[lo+i] = p.finish(&acc[i], lo+i)
@@ -97,7 +119,7 @@ func stepRow(acc *[lanes]float32, p *plan, a *Activation, row int) {
 			table:     &p.bytes[0],
 		}
 		args.at(a, at, n)
-		steps(acc, &args, 1, p.bits, min(p.selectorBits, 1)*4)
+		steps(acc, &args, 1, p.bits, selectorBits(p))
 	}
 }
 
@@ -115,7 +137,7 @@ func stepRowEnd(acc *[lanes]float32, p *plan, a *Activation, row int) {
 		table:     &p.bytes[0],
 	}
 	args.at(a, at, 1)
-	steps(acc, &args, 1, p.bits, min(p.selectorBits, 1)*4)
+	steps(acc, &args, 1, p.bits, selectorBits(p))
 }
 
 // at sets the part of a that n steps from step s on are multiplied by.
@@ -126,6 +148,8 @@ func (args *stepArgs) at(a *Activation, s, n int) {
 
 func steps(acc *[lanes]float32, args *stepArgs, rows, bits, selectorBits int) {
 	switch {
+	case bits == 2:
+		steps2x4AVX2(acc, args, rows)
 	case bits == 4 && selectorBits == 0:
 		steps4x0AVX2(acc, args, rows)
 	case bits == 4 && selectorBits == 2:
@@ -140,3 +164,119 @@ func steps(acc *[lanes]float32, args *stepArgs, rows, bits, selectorBits int) {
 		steps3x4AVX2(acc, args, rows)
 	}
 }
+
+// selectorBits returns the size of the selectors that stepMeta has for p.
+func selectorBits(p *plan) int {
+	if p.selectorBits == 0 {
+		return 0
+	}
+	return 4
+}
+
+// groupRows computes rows with any other scales, for multiples of 16 columns.
+func groupRows(dst []float32, p *plan, a *Activation, lo, hi int) int {
+	var meta runMeta
+	small := p.scale == datatype.RowStep && 64%p.groupSize == 0
+	for r := lo; r < hi; r++ {
+		var acc [lanes]float32
+		s := 0
+		if small {
+			s = p.cols / step
+			meta.addGroups(&acc, p, a, r)
+		}
+		meta.addSteps(&acc, p, a, r, s)
+		dst[r] = p.finish(&acc, r)
+	}
+	return hi
+}
+
+// addGroups adds the whole steps of a row with scales for every 16, 32 or 64
+// columns.
+func (r *runMeta) addGroups(acc *[lanes]float32, p *plan, a *Activation, row int) {
+	spread := &spreads[p.groupSize/32]
+	for s := 0; s < p.cols/step; s += runSteps {
+		n := min(runSteps, p.cols/step-s)
+		r.fill(p, row, s, n)
+		args := groupArgs{
+			codes:     &p.s.Codes[row*p.rowBytes+s*step*p.bits/8],
+			scales:    &r.scales[0],
+			scaleStep: block / p.groupSize,
+			spread:    spread,
+			runs:      &r.tables[0],
+			table:     &p.bytes[0],
+			q:         &a.q[s*step],
+			corr16:    &a.corr16[s*32],
+			d:         &a.d[s*4],
+			steps:     n,
+		}
+		switch p.bits {
+		case 4:
+			groups4AVX2(acc, &args)
+		case 3:
+			groups3AVX2(acc, &args)
+		default:
+			groups2AVX2(acc, &args)
+		}
+	}
+}
+
+// addSteps adds the steps of a row from step s on, whatever its scales.
+func (r *runMeta) addSteps(acc *[lanes]float32, p *plan, a *Activation, row, s int) {
+	for ; s*step < p.cols; s += runSteps {
+		n := min(runSteps, (p.cols-1)/step+1-s)
+		r.fill(p, row, s, n)
+		if p.scale != datatype.RowStep {
+			r.fillK(p, n*step/p.groupSize+1)
+		}
+		r.decode(p, p.bytes, row, s, n)
+		runSumsAVX2(&r.sums[0], &r.values[0], &a.q[s*step], &a.corr16[s*32], 4*n)
+		r.addSums(acc, p, a, s, 4*n)
+	}
+}
+
+// decode sets values to what table has for the codes of n steps from step s on.
+func (r *runMeta) decode(p *plan, table []byte, row, s, n int) {
+	whole := min(n, p.cols/step-s)
+	if whole > 0 {
+		codes := &p.s.Codes[row*p.rowBytes+s*step*p.bits/8]
+		decode(&r.values[0], codes, &r.tables[0], &table[0], p.bits, whole)
+	}
+	if whole == n {
+		return
+	}
+	if p.cols%block == 0 && p.bits > 2 {
+		p.lastStep(&r.codes, row)
+		decode(&r.values[whole*step], &r.codes[0], &r.tables[whole*32], &table[0], p.bits, 1)
+		return
+	}
+	r.decodeEnd(p, table, row, s, whole)
+}
+
+func decode(dst, codes, runs, table *byte, bits, steps int) {
+	switch bits {
+	case 4:
+		decode4AVX2(dst, codes, runs, table, steps)
+	case 3:
+		decode3AVX2(dst, codes, runs, table, steps)
+	default:
+		decode2AVX2(dst, codes, runs, table, steps)
+	}
+}
+
+// spreads are, for scales of 16, 32 and 64 columns, the byte shuffles that groupArgs
+// wants.
+var spreads = func() (s [3][5 * 32]byte) {
+	for i, size := range []int{16, 32, 64} {
+		for b := range s[i] {
+			switch {
+			case b%2 == 1:
+				s[i][b] = 0x80 // the high byte of a word: 0
+			case b < 128:
+				s[i][b] = byte((b/32*32 + b%32/16*16) / size) // 16 bytes are 16 columns
+			default:
+				s[i][b] = byte((b - 128) / 2 * 16 / size) // a word is 16 columns
+			}
+		}
+	}
+	return s
+}()

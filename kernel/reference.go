@@ -39,7 +39,8 @@ func (p *plan) referenceInteger(codes []uint8, a *Activation, row int) float32 {
 			hi := min(end, (g+1)*p.groupSize)
 			var partial int32
 			for c := lo; c < hi; c++ {
-				for _, t := range terms(p.ints[p.selector(row, g)][codes[c]]) {
+				ts, n := terms(p.ints[p.selector(row, g)][codes[c]])
+				for _, t := range ts[:n] {
 					partial += t.times(int32(a.q[c]))
 				}
 			}
@@ -95,24 +96,25 @@ func (t term) times(q int32) int32 {
 	return q
 }
 
-// terms returns the terms of n: its signed radix-4 digits, −2…1, that are not
+// terms returns the terms of v: its signed radix-4 digits, −2…1, that are not
 // zero.
-func terms(n int16) []term {
-	var ts []term
-	for bsig := uint8(0); n != 0; bsig += 2 {
-		digit := n & 3 // 0, 1, or −2, −1 with a carry
+func terms(v int16) (ts [5]term, n int) {
+	for bsig := uint8(0); v != 0; bsig += 2 {
+		digit := v & 3 // 0, 1, or −2, −1 with a carry
 		if digit >= 2 {
 			digit -= 4
 		}
-		n = (n - digit) / 4
+		v = (v - digit) / 4
 		switch digit {
 		case 1, -1:
-			ts = append(ts, term{digit < 0, 0, bsig})
+			ts[n] = term{digit < 0, 0, bsig}
+			n++
 		case -2:
-			ts = append(ts, term{true, 1, bsig})
+			ts[n] = term{true, 1, bsig}
+			n++
 		}
 	}
-	return ts
+	return ts, n
 }
 
 // serialScale returns k·p, a bit of k at a time, the highest first.

@@ -17,10 +17,13 @@ type tables struct {
 	// where there is no unit.
 	floats [][]float32
 	unit   float32
-	// bytes has, for types of at most 4 bits with a unit, ints + offset, 16
-	// bytes a selector, 3-bit types twice over and 2-bit types four times. Vector
-	// code looks codes up with them.
-	bytes []byte
+	// For vector code to look codes of at most 4 bits up in: bytes has ints +
+	// offset, 16 bytes a selector, those of 3-bit types twice over and of 2-bit
+	// types four times; signed is ints, laid out likewise. Where there is no unit,
+	// bytes is empty, signed has the codes themselves, and wide the floats.
+	bytes  []byte
+	signed []byte
+	wide   [16]float32
 	// linear is true if a value is a multiple of unit that differs from the code
 	// by a constant for each selector: the integer types.
 	linear bool
@@ -72,11 +75,19 @@ func newTables(t datatype.Type) *tables {
 		}
 	}
 	tb.linear = hasUnit && isLinear(tb.ints, cbs)
-	if hasUnit && t.Bits() <= 4 {
-		for _, v := range tb.ints {
-			for c := range 16 {
-				tb.bytes = append(tb.bytes, byte(v[c%size]+offset))
-			}
+	if t.Bits() > 4 {
+		return tb
+	}
+	for _, v := range tb.ints {
+		for c := range 16 {
+			tb.bytes = append(tb.bytes, byte(v[c%size]+offset))
+			tb.signed = append(tb.signed, byte(v[c%size]))
+		}
+	}
+	if !hasUnit {
+		for c := range 16 {
+			tb.signed = append(tb.signed, byte(c))
+			tb.wide[c] = tb.floats[0][c%size]
 		}
 	}
 	return tb

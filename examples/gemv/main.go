@@ -1,0 +1,283 @@
+// Gemv prints how fast matrices multiply on this machine, against gonum's float32
+// and against what the memory delivers:
+//
+//	go run ./examples/gemv
+//	go run -tags purego ./examples/gemv   # the portable loops
+//
+// All candidates take turns, so that a machine that slows down does so for all
+// of them; each line is the ratio of two of them in the same turn, its least,
+// median and greatest value over the turns. Loading the activations counts.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/readsum"
+	"github.com/bitmod-go/bitmod/kernel"
+	"github.com/bitmod-go/bitmod/quant"
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+)
+
+var (
+	rounds = flag.Int("rounds", 9, "turns")
+	turn   = flag.Duration("turn", 60*time.Millisecond, "least time of a candidate in a turn")
+	rows   = flag.Int("rows", 4096, "rows of the large matrix")
+	cols   = flag.Int("cols", 4096, "columns of the large matrix")
+	memory = flag.Int("memory", 1<<30, "bytes of weights to cycle through, so that they come from memory")
+	batch  = flag.Bool("batch", true, "measure GEMM, too")
+)
+
+func main() {
+	flag.Parse()
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "gemv:", err)
+		os.Exit(1)
+	}
+}
+
+// A candidate is something to measure: f does work once, and is given a number
+// that goes up.
+type candidate struct {
+	name    string
+	work    float64 // products
+	bytes   float64 // of weights that it reads
+	f       func(i int) error
+	seconds []float64 // for one f, by turn
+}
+
+func run() error {
+	r := rand.New(rand.NewPCG(1, 2))
+	weights := normals(r, *rows**cols)
+	x := normals(r, *cols)
+	y := make([]float32, *rows)
+	pool, err := kernel.NewPool(2)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+
+	var cs []*candidate
+	add := func(name string, work, bytes int, f func(i int) error) {
+		cs = append(cs, &candidate{name: name, work: float64(work), bytes: float64(bytes), f: f})
+	}
+	n := len(weights)
+	dense := copies(weights, *memory/(4*n))
+	add("gonum", n, 4*n, func(i int) error {
+		a := blas32.General{Rows: *rows, Cols: *cols, Stride: *cols, Data: dense[i%len(dense)]}
+		blas32.Gemv(blas.NoTrans, 1, a, blas32.Vector{N: *cols, Inc: 1, Data: x}, 0, blas32.Vector{N: *rows, Inc: 1, Data: y})
+		return nil
+	})
+	var a, exact kernel.Activation
+	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.BitMoD3} {
+		m, err := quant.Group(weights, *cols, quant.Config{Type: typ})
+		if err != nil {
+			return err
+		}
+		ms := matrices(m, *memory/m.Bytes())
+		name := typ.String()
+		add(name, n, m.Bytes(), func(i int) error {
+			if err := a.Load(x); err != nil {
+				return err
+			}
+			return kernel.GEMV(y, ms[i%len(ms)], &a)
+		})
+		add(name+" ×2", n, m.Bytes(), func(i int) error {
+			if err := a.Load(x); err != nil {
+				return err
+			}
+			return pool.GEMV(y, ms[i%len(ms)], &a)
+		})
+		add(name+" float", n, m.Bytes(), func(i int) error {
+			if err := exact.LoadFloat(x); err != nil {
+				return err
+			}
+			return kernel.GEMV(y, ms[i%len(ms)], &exact)
+		})
+		add(name+" cached", n, m.Bytes(), func(i int) error {
+			if err := a.Load(x); err != nil {
+				return err
+			}
+			return kernel.GEMV(y, m, &a)
+		})
+		add("read "+name, n, m.Bytes(), func(i int) error {
+			s := ms[i%len(ms)].Storage()
+			readsum.Sum(s.Codes)
+			readsum.Sum(s.Scales)
+			readsum.Sum(s.Selectors)
+			return nil
+		})
+		add("read "+name+" ×2", n, m.Bytes(), func(i int) error {
+			s := ms[i%len(ms)].Storage()
+			half := len(s.Codes) / 2
+			var wg sync.WaitGroup
+			wg.Go(func() { readsum.Sum(s.Codes[half:]) })
+			readsum.Sum(s.Codes[:half])
+			readsum.Sum(s.Scales)
+			readsum.Sum(s.Selectors)
+			wg.Wait()
+			return nil
+		})
+	}
+	const smallRows, smallCols = 512, 2048
+	small, err := quant.Group(weights[:smallRows*smallCols], smallCols, quant.Config{})
+	if err != nil {
+		return err
+	}
+	add("small", smallRows*smallCols, small.Bytes(), func(int) error {
+		if err := a.Load(x[:smallCols]); err != nil {
+			return err
+		}
+		return kernel.GEMV(y[:smallRows], small, &a)
+	})
+	add("small ×2", smallRows*smallCols, small.Bytes(), func(int) error {
+		if err := a.Load(x[:smallCols]); err != nil {
+			return err
+		}
+		return pool.GEMV(y[:smallRows], small, &a)
+	})
+	if *batch {
+		if err := addBatches(add, r, weights); err != nil {
+			return err
+		}
+	}
+	if err := measure(cs); err != nil {
+		return err
+	}
+	report(cs)
+	return nil
+}
+
+// addBatches adds the candidates of GEMM, on a part of the large matrix.
+func addBatches(add func(string, int, int, func(int) error), r *rand.Rand, weights []float32) error {
+	rows := min(*rows, 512)
+	weights = weights[:rows**cols]
+	m, err := quant.Group(weights, *cols, quant.Config{})
+	if err != nil {
+		return err
+	}
+	for _, tokens := range []int{32, 512} {
+		x := normals(r, tokens**cols)
+		dst := make([]float32, tokens*rows)
+		as := make([]kernel.Activation, tokens)
+		work := tokens * len(weights)
+		add(fmt.Sprint("gonum GEMM ", tokens), work, 4*len(weights), func(int) error {
+			blas32.Gemm(blas.NoTrans, blas.Trans, 1,
+				blas32.General{Rows: tokens, Cols: *cols, Stride: *cols, Data: x},
+				blas32.General{Rows: rows, Cols: *cols, Stride: *cols, Data: weights}, 0,
+				blas32.General{Rows: tokens, Cols: rows, Stride: rows, Data: dst})
+			return nil
+		})
+		add(fmt.Sprint("bitmod4 GEMM ", tokens), work, m.Bytes(), func(int) error {
+			for t := range as {
+				if err := as[t].Load(x[t**cols : (t+1)**cols]); err != nil {
+					return err
+				}
+			}
+			return kernel.GEMM(dst, m, as)
+		})
+	}
+	return nil
+}
+
+func measure(cs []*candidate) error {
+	for round := range *rounds + 1 {
+		for _, c := range cs {
+			count, start := 0, time.Now()
+			for count == 0 || time.Since(start) < *turn {
+				if err := c.f(round*1000 + count); err != nil {
+					return err
+				}
+				count++
+			}
+			if round > 0 { // the first warms up
+				c.seconds = append(c.seconds, time.Since(start).Seconds()/float64(count))
+			}
+		}
+	}
+	return nil
+}
+
+func report(cs []*candidate) {
+	fmt.Printf("%s/%s, %d CPUs, %s, kernel: %s\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), kernel.Implementation())
+	byName := map[string]*candidate{}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "\tms\tGweights/s\tGB/s\t")
+	for _, c := range cs {
+		byName[c.name] = c
+		s := median(c.seconds)
+		fmt.Fprintf(w, "%s\t%.3f\t%.2f\t%.2f\t\n", c.name, s*1e3, c.work/s/1e9, c.bytes/s/1e9)
+	}
+	fmt.Fprintln(w, "\t\t\t\t")
+	fmt.Fprintln(w, "ratio\tmin\tmedian\tmax\t")
+	for _, pair := range [][2]string{
+		{"bitmod4", "gonum"}, {"bitmod3", "gonum"}, {"bitmod4 float", "gonum"}, {"bitmod3 float", "gonum"},
+		{"bitmod4", "read bitmod4"}, {"bitmod3", "read bitmod3"},
+		{"bitmod4 ×2", "read bitmod4 ×2"}, {"bitmod3 ×2", "read bitmod3 ×2"},
+		{"bitmod4 ×2", "bitmod4"}, {"bitmod3 ×2", "bitmod3"}, {"small ×2", "small"},
+		{"bitmod4 cached", "bitmod4"}, {"bitmod3 cached", "bitmod3"},
+		{"bitmod4 GEMM 32", "gonum GEMM 32"}, {"bitmod4 GEMM 512", "gonum GEMM 512"},
+	} {
+		a, b := byName[pair[0]], byName[pair[1]]
+		if a == nil || b == nil {
+			continue
+		}
+		var ratios []float64
+		for i := range a.seconds {
+			ratios = append(ratios, b.seconds[i]/b.work/(a.seconds[i]/a.work))
+		}
+		slices.Sort(ratios)
+		fmt.Fprintf(w, "%s / %s\t%.2f\t%.2f\t%.2f\t\n", a.name, b.name, ratios[0], median(ratios), ratios[len(ratios)-1])
+	}
+	w.Flush()
+}
+
+func median(s []float64) float64 {
+	s = slices.Sorted(slices.Values(s))
+	return s[len(s)/2]
+}
+
+func normals(r *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	return x
+}
+
+func copies(w []float32, n int) [][]float32 {
+	cs := [][]float32{w}
+	for len(cs) < n {
+		cs = append(cs, slices.Clone(w))
+	}
+	return cs
+}
+
+// matrices returns n copies of m, so that they aren't in the cache when their
+// turn comes.
+func matrices(m *quant.Matrix, n int) []*quant.Matrix {
+	ms := []*quant.Matrix{m}
+	for len(ms) < n {
+		s := m.Storage()
+		c, err := quant.New(m.Type(), m.GroupSize(), m.Rows(), m.Cols(), quant.Storage{
+			RowScales: slices.Clone(s.RowScales),
+			Scales:    slices.Clone(s.Scales),
+			Selectors: slices.Clone(s.Selectors),
+			Codes:     slices.Clone(s.Codes),
+		})
+		if err != nil {
+			panic(err)
+		}
+		ms = append(ms, c)
+	}
+	return ms
+}

@@ -1,0 +1,125 @@
+// Macros of the AVX2 code. Registers, throughout:
+//
+//	DI codes    SI tables of a step    R8 table    R9 scales
+//	R10 q       R11 corrections        R12 d       CX steps left
+//	Y14 ones (words)    Y15 mask of a code (bytes)
+
+#define AHEAD 4096
+
+// UNPACKn leaves the codes of a block of 128 columns in bytes: columns 0–31 in Y4,
+// 32–63 in Y5, 64–95 in Y6 and 96–127 in Y7.
+//
+// A block of 4-bit codes is 64 bytes, with columns 0–63 in the low halves. Block b
+// of 3-bit codes, b below 3, has them in bits 0–2 of bytes 64b … 64b+63 of 192, and
+// 64–127 in bits 3–5.
+#define UNPACK(C, SHIFT) \
+	PREFETCHT0 C+AHEAD(DI)  \
+	VMOVDQU    C+0(DI), Y6  \
+	VMOVDQU    C+32(DI), Y7 \
+	VPAND      Y15, Y6, Y4  \
+	VPAND      Y15, Y7, Y5  \
+	VPSRLW     SHIFT, Y6, Y6 \
+	VPSRLW     SHIFT, Y7, Y7 \
+	VPAND      Y15, Y6, Y6  \
+	VPAND      Y15, Y7, Y7
+
+#define UNPACK4(C) UNPACK(C, $4)
+#define UNPACK3(C) UNPACK(C, $3)
+
+// UNPACK3LAST is block 3, which is in what is left: bits 6–7 of bytes 0–63 and
+// 64–127 are the low bits of columns 0–63 and 64–127, and bits 6 and 7 of bytes
+// 128–191 the high ones. It needs Y1 … Y3 and Y11, Y12.
+#define UNPACK3LAST \
+	VPBROADCASTQ threes<>(SB), Y12 \
+	VPBROADCASTQ fours<>(SB), Y11  \
+	VMOVDQU 0(DI), Y4       \
+	VMOVDQU 32(DI), Y5      \
+	VMOVDQU 64(DI), Y6      \
+	VMOVDQU 96(DI), Y7      \
+	VMOVDQU 128(DI), Y1     \
+	VMOVDQU 160(DI), Y2     \
+	VPSRLW  $6, Y4, Y4      \
+	VPSRLW  $6, Y5, Y5      \
+	VPSRLW  $6, Y6, Y6      \
+	VPSRLW  $6, Y7, Y7      \
+	VPAND   Y12, Y4, Y4     \
+	VPAND   Y12, Y5, Y5     \
+	VPAND   Y12, Y6, Y6     \
+	VPAND   Y12, Y7, Y7     \
+	VPSRLW  $4, Y1, Y3      \
+	VPAND   Y11, Y3, Y3     \
+	VPOR    Y3, Y4, Y4      \
+	VPSRLW  $4, Y2, Y3      \
+	VPAND   Y11, Y3, Y3     \
+	VPOR    Y3, Y5, Y5      \
+	VPSRLW  $5, Y1, Y1      \
+	VPAND   Y11, Y1, Y1     \
+	VPOR    Y1, Y6, Y6      \
+	VPSRLW  $5, Y2, Y2      \
+	VPAND   Y11, Y2, Y2     \
+	VPOR    Y2, Y7, Y7
+
+// Two blocks of 2-bit codes are 64 bytes: columns 0–63 in bits 0–1, 64–127 in bits
+// 2–3, and the second block in bits 4–7.
+#define UNPACK2A(C) UNPACK(C, $2)
+#define UNPACK2B(C) \
+	VMOVDQU    C+0(DI), Y6  \
+	VMOVDQU    C+32(DI), Y7 \
+	VPSRLW     $4, Y6, Y4   \
+	VPSRLW     $4, Y7, Y5   \
+	VPSRLW     $6, Y6, Y6   \
+	VPSRLW     $6, Y7, Y7   \
+	VPAND      Y15, Y4, Y4  \
+	VPAND      Y15, Y5, Y5  \
+	VPAND      Y15, Y6, Y6  \
+	VPAND      Y15, Y7, Y7
+
+// LOOKUP turns codes into values with the table in Y13.
+#define LOOKUP \
+	VPSHUFB Y4, Y13, Y4 \
+	VPSHUFB Y5, Y13, Y5 \
+	VPSHUFB Y6, Y13, Y6 \
+	VPSHUFB Y7, Y13, Y7
+
+// RUNS does so with a table for every 16 columns, whose offsets from R8 are the
+// bytes from T on at SI.
+#define RUN(T, Y) \
+	MOVBLZX     T+0(SI), AX            \
+	MOVBLZX     T+1(SI), BX            \
+	VMOVDQU     (R8)(AX*1), X13        \
+	VINSERTI128 $1, (R8)(BX*1), Y13, Y13 \
+	VPSHUFB     Y, Y13, Y
+
+#define RUNS(T) \
+	RUN(T+0, Y4) \
+	RUN(T+2, Y5) \
+	RUN(T+4, Y6) \
+	RUN(T+6, Y7)
+
+// ONES sets Y14 to ones.
+#define ONES \
+	VPCMPEQW Y14, Y14, Y14 \
+	VPSRLW   $15, Y14, Y14
+
+// LANES takes the sums I of four blocks in X8, and adds I·d to the lanes in X0.
+#define LANES \
+	VCVTDQ2PS X8, X8        \
+	VMULPS    (R12), X8, X8 \
+	VADDPS    X8, X0, X0
+
+// ADD8 adds up the eight lanes each of Y8, Y9, Y10 and Y11, to the four of X8.
+#define ADD8 \
+	VPHADDD      Y9, Y8, Y8    \
+	VPHADDD      Y11, Y10, Y10 \
+	VPHADDD      Y10, Y8, Y8   \
+	VEXTRACTI128 $1, Y8, X9    \
+	VPADDD       X9, X8, X8
+
+DATA threes<>+0(SB)/8, $0x0303030303030303
+GLOBL threes<>(SB), RODATA|NOPTR, $8
+DATA fours<>+0(SB)/8, $0x0404040404040404
+GLOBL fours<>(SB), RODATA|NOPTR, $8
+DATA sevens<>+0(SB)/8, $0x0707070707070707
+GLOBL sevens<>(SB), RODATA|NOPTR, $8
+DATA nibbles<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
+GLOBL nibbles<>(SB), RODATA|NOPTR, $8

@@ -1,0 +1,123 @@
+//go:build amd64 && !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+#include "avx2_amd64.h"
+
+// A row with a scale for every 16, 32 or 64 columns.
+
+// DOT multiplies the values of a block by the activations at Q, and these sums by
+// their scales, which the five shuffles at DX spread over words: one for every 32
+// columns, and one for the corrections of 8 runs of 16.
+#define DOT(Q, C16, OUT) \
+	VPBROADCASTQ (R9), Y3            \
+	VPMADDUBSW   Q+0(R10), Y4, Y4    \
+	VPMADDUBSW   Q+32(R10), Y5, Y5   \
+	VPMADDUBSW   Q+64(R10), Y6, Y6   \
+	VPMADDUBSW   Q+96(R10), Y7, Y7   \
+	VPSHUFB      0(DX), Y3, Y1       \
+	VPSHUFB      32(DX), Y3, Y2      \
+	VPMADDWD     Y1, Y4, Y4          \
+	VPMADDWD     Y2, Y5, Y5          \
+	VPSHUFB      64(DX), Y3, Y1      \
+	VPSHUFB      96(DX), Y3, Y2      \
+	VPMADDWD     Y1, Y6, Y6          \
+	VPMADDWD     Y2, Y7, Y7          \
+	VPSHUFB      128(DX), X3, X3     \
+	VPMADDWD     C16(R11), X3, X3    \
+	VPADDD       Y5, Y4, Y4          \
+	VPADDD       Y7, Y6, Y6          \
+	VPSUBD       Y3, Y4, Y4          \
+	VPADDD       Y6, Y4, OUT         \
+	ADDQ         groupArgs_scaleStep(R13), R9
+
+#define NEXT \
+	ADD8           \
+	LANES          \
+	ADDQ $32, SI   \
+	ADDQ $512, R10 \
+	ADDQ $64, R11  \
+	ADDQ $16, R12
+
+#define STEP4 \
+	UNPACK4(0)        \
+	RUNS(0)           \
+	DOT(0, 0, Y8)     \
+	UNPACK4(64)       \
+	RUNS(8)           \
+	DOT(128, 16, Y9)  \
+	UNPACK4(128)      \
+	RUNS(16)          \
+	DOT(256, 32, Y10) \
+	UNPACK4(192)      \
+	RUNS(24)          \
+	DOT(384, 48, Y11) \
+	NEXT              \
+	ADDQ $256, DI
+
+#define STEP3 \
+	UNPACK3(0)        \
+	RUNS(0)           \
+	DOT(0, 0, Y8)     \
+	UNPACK3(64)       \
+	RUNS(8)           \
+	DOT(128, 16, Y9)  \
+	UNPACK3(128)      \
+	RUNS(16)          \
+	DOT(256, 32, Y10) \
+	UNPACK3LAST       \
+	RUNS(24)          \
+	DOT(384, 48, Y11) \
+	NEXT              \
+	ADDQ $192, DI
+
+#define STEP2 \
+	UNPACK2A(0)       \
+	RUNS(0)           \
+	DOT(0, 0, Y8)     \
+	UNPACK2B(0)       \
+	RUNS(8)           \
+	DOT(128, 16, Y9)  \
+	UNPACK2A(64)      \
+	RUNS(16)          \
+	DOT(256, 32, Y10) \
+	UNPACK2B(64)      \
+	RUNS(24)          \
+	DOT(384, 48, Y11) \
+	NEXT              \
+	ADDQ $128, DI
+
+#define ROW(MASK, STEP) \
+	MOVQ a+8(FP), R13              \
+	MOVQ groupArgs_codes(R13), DI  \
+	MOVQ groupArgs_scales(R13), R9 \
+	MOVQ groupArgs_runs(R13), SI   \
+	MOVQ groupArgs_table(R13), R8  \
+	MOVQ groupArgs_q(R13), R10     \
+	MOVQ groupArgs_corr16(R13), R11 \
+	MOVQ groupArgs_d(R13), R12     \
+	MOVQ groupArgs_spread(R13), DX \
+	MOVQ groupArgs_steps(R13), CX  \
+	VPBROADCASTQ MASK<>(SB), Y15   \
+	MOVQ acc+0(FP), AX             \
+	VMOVUPS (AX), X0               \
+step:                                  \
+	STEP                           \
+	DECQ CX                        \
+	JNZ  step                      \
+	MOVQ acc+0(FP), AX             \
+	VMOVUPS X0, (AX)               \
+	VZEROUPPER                     \
+	RET
+
+// func groups4AVX2(acc *[4]float32, a *groupArgs)
+TEXT ·groups4AVX2(SB), NOSPLIT, $0-16
+	ROW(nibbles, STEP4)
+
+// func groups3AVX2(acc *[4]float32, a *groupArgs)
+TEXT ·groups3AVX2(SB), NOSPLIT, $0-16
+	ROW(sevens, STEP3)
+
+// func groups2AVX2(acc *[4]float32, a *groupArgs)
+TEXT ·groups2AVX2(SB), NOSPLIT, $0-16
+	ROW(threes, STEP2)
