@@ -119,3 +119,19 @@ func runSumsAVX2(sums *int32, values *byte, q *int8, corr16 *int16, blocks int)
 //
 //go:noescape
 func batchAVX2(acc *[lanes]float32, values *byte, scales *byte, q *int8, corr *int32, d *float32, steps int)
+
+// loadArgs are blocks of activations, as Activation has them.
+type loadArgs struct {
+	x, f   *float32
+	q      *int8
+	d      *float32
+	corr   *int32
+	corr16 *int16
+	blocks int // at least 1
+}
+
+// loadBlocksAVX2 loads blocks, and returns how many before the first with a NaN
+// or an infinity.
+//
+//go:noescape
+func loadBlocksAVX2(a *loadArgs) int

@@ -123,3 +123,15 @@ DATA sevens<>+0(SB)/8, $0x0707070707070707
 GLOBL sevens<>(SB), RODATA|NOPTR, $8
 DATA nibbles<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
 GLOBL nibbles<>(SB), RODATA|NOPTR, $8
+
+// natural undoes the order in which the 256-bit VPHADDD and VPACK leave four sums
+// of each half.
+DATA natural<>+0(SB)/4, $0
+DATA natural<>+4(SB)/4, $4
+DATA natural<>+8(SB)/4, $1
+DATA natural<>+12(SB)/4, $5
+DATA natural<>+16(SB)/4, $2
+DATA natural<>+20(SB)/4, $6
+DATA natural<>+24(SB)/4, $3
+DATA natural<>+28(SB)/4, $7
+GLOBL natural<>(SB), RODATA|NOPTR, $32

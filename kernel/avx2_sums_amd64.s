@@ -4,16 +4,6 @@
 #include "textflag.h"
 #include "avx2_amd64.h"
 
-DATA natural<>+0(SB)/4, $0
-DATA natural<>+4(SB)/4, $4
-DATA natural<>+8(SB)/4, $1
-DATA natural<>+12(SB)/4, $5
-DATA natural<>+16(SB)/4, $2
-DATA natural<>+20(SB)/4, $6
-DATA natural<>+24(SB)/4, $3
-DATA natural<>+28(SB)/4, $7
-GLOBL natural<>(SB), RODATA|NOPTR, $32
-
 #define VALUES(V) \
 	VMOVDQU V+0(DI), Y4  \
 	VMOVDQU V+32(DI), Y5 \

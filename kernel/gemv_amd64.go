@@ -51,7 +51,15 @@ func batchRows(dst []float32, p *plan, as []Activation, lo, hi int, impl impleme
 
 // loadBlocks loads the first whole blocks of x, and returns the number of columns
 // that it has done. It stops before a block with a NaN or an infinity.
-func loadBlocks(a *Activation, x []float32, impl implementation) int { return 0 }
+func loadBlocks(a *Activation, x []float32, impl implementation) int {
+	if impl == portable || len(x) < block {
+		return 0
+	}
+	return block * loadBlocksAVX2(&loadArgs{
+		x: &x[0], f: &a.x[0], q: &a.q[0], d: &a.d[0],
+		corr: &a.corr[0], corr16: &a.corr16[0], blocks: len(x) / block,
+	})
+}
 
 // dot returns Σ v·q, for at most block products.
 func dot(v []int16, q []int8, impl implementation) int32 {

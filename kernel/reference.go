@@ -98,7 +98,7 @@ func (t term) times(q int32) int32 {
 
 // terms returns the terms of v: its signed radix-4 digits, −2…1, that are not
 // zero.
-func terms(v int16) (ts [5]term, n int) {
+func terms(v int16) (ts [6]term, n int) {
 	for bsig := uint8(0); v != 0; bsig += 2 {
 		digit := v & 3 // 0, 1, or −2, −1 with a carry
 		if digit >= 2 {

@@ -1,0 +1,206 @@
+package kernel
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/google/go-cmp/cmp"
+	"github.com/x448/float16"
+)
+
+// TestLoadDefinition compares what is loaded with the definition of the package
+// documentation, for all implementations.
+func TestLoadDefinition(t *testing.T) {
+	forImplementations(t, func(t *testing.T, impl implementation) {
+		r := rand.New(rand.NewPCG(3, 3))
+		var a Activation
+		for _, n := range []int{1, 15, 16, 127, 128, 129, 255, 512, 640, 1000, 5000} {
+			for _, size := range []float32{1, 1e-30, 1e30, math.MaxFloat32, 0x1p-119, 0x1p-120, 0x1p-121, 0x1p-149, 0} {
+				x := make([]float32, n)
+				for i := range x {
+					x[i] = float32(2*r.Float64()-1) * size
+					if r.IntN(3) == 0 {
+						// Products at, and next to, ties.
+						x[i] = float32(float64(size) * (float64(r.IntN(254)) - 126.5) / 127)
+					}
+				}
+				x[n/2] = -size
+				if err := a.load(x, impl); err != nil {
+					t.Fatal(err)
+				}
+				checkLoaded(t, &a, x)
+			}
+		}
+	})
+}
+
+func checkLoaded(t *testing.T, a *Activation, x []float32) {
+	t.Helper()
+	if a.Len() != len(x) || a.exact || len(a.x)%step != 0 || len(a.x) < len(x) || len(a.q) != len(a.x) {
+		t.Fatalf("%d columns: Len() = %d, exact %v, padded to %d and %d", len(x), a.Len(), a.exact, len(a.x), len(a.q))
+	}
+	for b := range a.d {
+		var amax float64
+		for _, v := range x[min(b*block, len(x)):min((b+1)*block, len(x))] {
+			amax = max(amax, math.Abs(float64(v)))
+		}
+		var d, scale float32
+		if amax >= 0x1p-120 {
+			d, scale = float32(amax)/127, 127/float32(amax)
+		}
+		if a.d[b] != d {
+			t.Fatalf("%d columns, block %d: d is %v, want %v", len(x), b, a.d[b], d)
+		}
+		sum := 0
+		for run := range 8 {
+			sum16 := 0
+			for c := b*block + run*16; c < b*block+run*16+16; c++ {
+				var v float32
+				if c < len(x) {
+					v = x[c]
+				}
+				q := math.RoundToEven(float64(float32(v * scale)))
+				if int(a.q[c]) != int(q) || a.x[c] != float32(float32(q)*d) {
+					t.Fatalf("%d columns, column %d: %v is %d, %v; want %v, %v", len(x), c, v, a.q[c], a.x[c], q, float32(q)*d)
+				}
+				sum16 += int(q)
+			}
+			if got := int(a.corr16[b*8+run]); got != offset*sum16 {
+				t.Fatalf("%d columns, block %d, run %d: correction is %d, want %d", len(x), b, run, got, offset*sum16)
+			}
+			sum += sum16
+		}
+		if got := int(a.corr[b]); got != offset*sum {
+			t.Fatalf("%d columns, block %d: correction is %d, want %d", len(x), b, got, offset*sum)
+		}
+	}
+}
+
+func TestLoadErrors(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	var a Activation
+	loads := map[string]func(x []float32) error{
+		"Load":      a.Load,
+		"portable":  func(x []float32) error { return a.load(x, portable) },
+		"LoadFloat": a.LoadFloat,
+		"LoadFloat16": func(x []float32) error {
+			h := make([]float16.Float16, len(x))
+			for i, v := range x {
+				h[i] = float16.Fromfloat32(v)
+			}
+			return a.LoadFloat16(h)
+		},
+	}
+	for name, load := range loads {
+		t.Run(name, func(t *testing.T) {
+			for _, bad := range []float32{inf, -inf, nan} {
+				for _, at := range []int{0, 1, 127, 128, 300, 639, 640, 650} {
+					x := make([]float32, 651)
+					if err := load(x); err != nil {
+						t.Fatal(err)
+					}
+					x[at], x[650] = bad, nan
+					if at == 650 {
+						x[at] = bad
+					}
+					err := load(x)
+					var e *ActivationError
+					if !errors.Is(err, ErrNotFinite) || !errors.As(err, &e) || e.Index != at {
+						t.Errorf("%v at %d: error is %v", bad, at, err)
+					}
+					if a.Len() != 0 {
+						t.Errorf("after an error Len() = %d", a.Len())
+					}
+				}
+			}
+			err := load(nil)
+			if want := "kernel: len(x) is 0, want at least 1"; !errors.Is(err, ErrShape) || err.Error() != want {
+				t.Errorf("nothing: error is %v, want %s", err, want)
+			}
+		})
+	}
+	x := make([]float32, 20)
+	x[17] = nan
+	if err := a.Load(x); err == nil || err.Error() != "kernel: activation 17 is NaN" {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestLoadFloat(t *testing.T) {
+	x := []float32{1, -2.5, 65504, 0x1p-24, 0}
+	h := make([]float16.Float16, len(x))
+	for i, v := range x {
+		h[i] = float16.Fromfloat32(v)
+	}
+	var a, b Activation
+	if err := a.LoadFloat(x); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.LoadFloat16(h); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(a.x, b.x); d != "" || !slices.Equal(a.x[:5], x) || a.Len() != 5 || b.Len() != 5 {
+		t.Errorf("LoadFloat and LoadFloat16 differ: %s", d)
+	}
+}
+
+func TestAllocations(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	x := activations(r, 1000, false)
+	h := make([]float16.Float16, len(x))
+	var mem guards
+	defer mem.free()
+	var a, exact Activation
+	as := make([]Activation, 3)
+	pl, err := NewPool(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pl.Close()
+	check := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, impl := range implementations() {
+		check(a.load(x, impl))
+	}
+	check(exact.LoadFloat(x))
+	for i := range as {
+		check(as[i].Load(x))
+	}
+	const rows = 300
+	dst := make([]float32, len(as)*rows)
+	for name, f := range map[string]func(){
+		"Load":        func() { check(a.Load(x)) },
+		"LoadFloat":   func() { check(exact.LoadFloat(x)) },
+		"LoadFloat16": func() { check(exact.LoadFloat16(h)) },
+	} {
+		if n := testing.AllocsPerRun(10, f); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.BitMoD3, datatype.Int2Asym, datatype.FP6E3M2, datatype.NVFP4, datatype.NF4} {
+		for _, groupSize := range []int{32, 128, 100} {
+			m := randomMatrix(&mem, r, typ, groupSize, rows, len(x))
+			p := newPlan(m)
+			for name, f := range map[string]func(){
+				"GEMV":       func() { check(GEMV(dst[:rows], m, &a)) },
+				"float GEMV": func() { check(GEMV(dst[:rows], m, &exact)) },
+				"GEMVRows":   func() { check(GEMVRows(dst[:rows], m, &a, 1, 17)) },
+				"Pool.GEMV":  func() { check(pl.GEMV(dst[:rows], m, &a)) },
+				"GEMM":       func() { check(GEMM(dst, m, as)) },
+				"Pool.GEMM":  func() { check(pl.GEMM(dst, m, as)) },
+				"portable":   func() { p.multiply(dst[:rows], &a, 0, rows, portable) },
+			} {
+				if n := testing.AllocsPerRun(1, f); n != 0 {
+					t.Errorf("%s, %v: %v allocations", name, m, n)
+				}
+			}
+		}
+	}
+}

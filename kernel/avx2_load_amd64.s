@@ -1,0 +1,132 @@
+//go:build amd64 && !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+#include "avx2_amd64.h"
+
+DATA positive<>+0(SB)/4, $0x7fffffff
+GLOBL positive<>(SB), RODATA|NOPTR, $4
+DATA limit<>+0(SB)/4, $127.0
+GLOBL limit<>(SB), RODATA|NOPTR, $4
+
+// Magnitudes of floats order like their bits.
+#define MAX(X) \
+	VPAND   X+0(SI), Y15, Y4  \
+	VPAND   X+32(SI), Y15, Y5 \
+	VPAND   X+64(SI), Y15, Y6 \
+	VPAND   X+96(SI), Y15, Y7 \
+	VPMAXUD Y4, Y0, Y0        \
+	VPMAXUD Y5, Y1, Y1        \
+	VPMAXUD Y6, Y2, Y2        \
+	VPMAXUD Y7, Y3, Y3
+
+// ROUND turns 32 floats at X into bytes at Q, writes these times d to F, and adds
+// them up four by four to SUM.
+#define ROUND(X, Q, SUM) \
+	VMULPS     X+0(SI), Y2, Y4  \
+	VMULPS     X+32(SI), Y2, Y5 \
+	VMULPS     X+64(SI), Y2, Y6 \
+	VMULPS     X+96(SI), Y2, Y7 \
+	VCVTPS2DQ  Y4, Y4           \
+	VCVTPS2DQ  Y5, Y5           \
+	VCVTPS2DQ  Y6, Y6           \
+	VCVTPS2DQ  Y7, Y7           \
+	VCVTDQ2PS  Y4, Y8           \
+	VCVTDQ2PS  Y5, Y9           \
+	VPACKSSDW  Y5, Y4, Y4       \
+	VCVTDQ2PS  Y6, Y5           \
+	VPACKSSDW  Y7, Y6, Y6       \
+	VCVTDQ2PS  Y7, Y7           \
+	VMULPS     Y1, Y8, Y8       \
+	VMULPS     Y1, Y9, Y9       \
+	VMULPS     Y1, Y5, Y5       \
+	VMULPS     Y1, Y7, Y7       \
+	VMOVUPS    Y8, X+0(DX)      \
+	VMOVUPS    Y9, X+32(DX)     \
+	VMOVUPS    Y5, X+64(DX)     \
+	VMOVUPS    Y7, X+96(DX)     \
+	VPACKSSWB  Y6, Y4, Y4       \
+	VPERMD     Y4, Y13, Y4      \
+	VMOVDQU    Y4, Q(DI)        \
+	VPMADDUBSW Y4, Y12, Y4      \
+	VPMADDWD   Y14, Y4, SUM
+
+// func loadBlocksAVX2(a *loadArgs) int
+TEXT ·loadBlocksAVX2(SB), NOSPLIT, $0-16
+	MOVQ a+0(FP), R13
+	MOVQ loadArgs_x(R13), SI
+	MOVQ loadArgs_f(R13), DX
+	MOVQ loadArgs_q(R13), DI
+	MOVQ loadArgs_d(R13), R8
+	MOVQ loadArgs_corr(R13), R9
+	MOVQ loadArgs_corr16(R13), R10
+	MOVQ loadArgs_blocks(R13), CX
+	VPBROADCASTD positive<>(SB), Y15
+	VMOVDQU      natural<>(SB), Y13
+	ONES
+	VPACKUSWB    Y14, Y14, Y12
+
+block:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	MAX(0)
+	MAX(128)
+	MAX(256)
+	MAX(384)
+	VPMAXUD      Y1, Y0, Y0
+	VPMAXUD      Y3, Y2, Y2
+	VPMAXUD      Y2, Y0, Y0
+	VEXTRACTI128 $1, Y0, X1
+	VPMAXUD      X1, X0, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPMAXUD      X1, X0, X0
+	VPSHUFD      $0xb1, X0, X1
+	VPMAXUD      X1, X0, X0
+	VMOVD        X0, AX
+	CMPL         AX, $0x7f800000 // infinity
+	JAE          done
+	VMOVSS       limit<>(SB), X3
+	VDIVSS       X3, X0, X1      // d
+	VDIVSS       X0, X3, X2      // 127/amax
+	CMPL         AX, $0x03800000 // 2^−120
+	JAE          scaled
+	VXORPS       X1, X1, X1
+	VXORPS       X2, X2, X2
+
+scaled:
+	VMOVSS       X1, (R8)
+	VBROADCASTSS X1, Y1
+	VBROADCASTSS X2, Y2
+	ROUND(0, 0, Y10)
+	ROUND(128, 32, Y11)
+	VPHADDD      Y11, Y10, Y10
+	ROUND(256, 64, Y0)
+	ROUND(384, 96, Y3)
+	VPHADDD      Y3, Y0, Y0
+	VPHADDD      Y0, Y10, Y10
+	VPERMD       Y10, Y13, Y10   // the sums of 8 runs
+	VPSLLD       $4, Y10, Y10    // times offset
+	VEXTRACTI128 $1, Y10, X11
+	VPACKSSDW    X11, X10, X9
+	VMOVDQU      X9, (R10)
+	VPADDD       X11, X10, X10
+	VPHADDD      X10, X10, X10
+	VPHADDD      X10, X10, X10
+	VMOVD        X10, (R9)
+	ADDQ         $512, SI
+	ADDQ         $512, DX
+	ADDQ         $128, DI
+	ADDQ         $4, R8
+	ADDQ         $4, R9
+	ADDQ         $16, R10
+	DECQ         CX
+	JNZ          block
+
+done:
+	MOVQ loadArgs_blocks(R13), AX
+	SUBQ CX, AX
+	MOVQ AX, ret+8(FP)
+	VZEROUPPER
+	RET
