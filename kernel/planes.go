@@ -1,9 +1,284 @@
 package kernel
 
-// planeTables are the sums of activations that the portable path looks up.
-type planeTables struct{}
+import (
+	"encoding/binary"
 
-func (t *planeTables) fill(*Activation, implementation) {}
+	"github.com/bitmod-go/bitmod/datatype"
+)
 
-// integerRowsPortable computes whole rows by bit planes.
-func integerRowsPortable(dst []float32, p *plan, a *Activation, lo, hi int) int { return lo }
+// The portable path goes through bit planes, the words that have one bit of each
+// of 64 codes. The planes of the codes become the planes of values in two's
+// complement, Σ ±2^i · plane i, by logic on whole words; and the sum of the
+// activations whose bit is set in a plane is looked up, 8 activations at a time,
+// in tables that are made when the activations are loaded and serve all rows.
+
+// planeTables has, for each block of 128 columns, the sums of all subsets of
+// sixteen times 8 activations: the order of columns is that of planeColumn.
+type planeTables []planeBlock
+
+type planeBlock [2]planeHalf
+
+// A planeHalf is what one word of a plane is looked up in, a byte at a time.
+type planeHalf [8][256]int32
+
+// planeColumn returns the column that bit i of byte j of the planes of a half of
+// a block is about, as slice leaves it.
+func planeColumn(half, j, i int) int { return i/4*64 + half*32 + i%4*8 + j }
+
+// fill makes the tables of the whole blocks of a, if impl wants them.
+func (t *planeTables) fill(a *Activation, impl implementation) {
+	*t = (*t)[:0]
+	if impl != portable {
+		return
+	}
+	n := a.n / block
+	*t = resize(*t, n)
+	for b := range *t {
+		for half := range 2 {
+			for j := range 8 {
+				table := &(*t)[b][half][j]
+				table[0] = 0
+				for i := range 8 {
+					q := int32(a.q[b*block+planeColumn(half, j, i)])
+					lo, hi := table[:1<<i], table[1<<i:1<<(i+1)]
+					for s, sum := range lo {
+						hi[s] = sum + q
+					}
+				}
+			}
+		}
+	}
+}
+
+// planeKind says how planes of codes become planes of values.
+type planeKind uint8
+
+const (
+	noPlanes    planeKind = iota
+	linearPlane           // value = code + a constant
+	fp3Planes             // sign, and magnitudes 0, 1, 2, 4
+	fp4Planes             // sign, and magnitudes 0, 1, 2, 3, 4, 6, 8, 12
+)
+
+// A planeBook is what a codebook adds to its kind: the constant, or the value in
+// place of negative zero.
+type planeBook struct {
+	constant int32     // linear
+	special  [5]uint64 // the bits of the special value, each for all 64 codes
+	flip     uint64    // all ones to compute −Σ, with the special value negative
+	sign     int32     // and then −1
+}
+
+// planesOf returns the kind of the codebooks v, of codes of the given width.
+func planesOf(v [][]int16, bits int, linear bool) (planeKind, []planeBook) {
+	if bits != 3 && bits != 4 {
+		return noPlanes, nil
+	}
+	kind, magnitudes := fp3Planes, []int16{0, 1, 2, 4}
+	switch {
+	case linear:
+		kind = linearPlane
+	case bits == 4:
+		kind, magnitudes = fp4Planes, []int16{0, 1, 2, 3, 4, 6, 8, 12}
+	}
+	var books []planeBook
+	for _, values := range v {
+		book := planeBook{constant: int32(values[0]), sign: 1}
+		if kind != linearPlane {
+			n := len(magnitudes)
+			for c, m := range magnitudes {
+				if values[c] != m || c > 0 && values[n+c] != -m {
+					return noPlanes, nil
+				}
+			}
+			special := values[n]
+			if special == 16 { // which 5 bits have no room for, but for −16
+				special, book.flip, book.sign = -16, ^uint64(0), -1
+			}
+			for i := range book.special {
+				if special>>i&1 != 0 {
+					book.special[i] = ^uint64(0)
+				}
+			}
+		}
+		books = append(books, book)
+	}
+	return kind, books
+}
+
+// integerRowsPortable computes rows by bit planes, if it can do so for the type,
+// and if a group is a block or several.
+func integerRowsPortable(dst []float32, p *plan, a *Activation, lo, hi int) int {
+	if p.kind == noPlanes || p.groupSize%block != 0 || p.scale != datatype.RowStep || len(a.tables) == 0 {
+		return lo
+	}
+	// A block's tables, 16 KiB, serve a tile of rows before the next block's turn.
+	const tile = 64
+	blocks := p.cols / block
+	if p.bits == 3 {
+		blocks = p.cols / step * 4
+	}
+	for ; lo < hi; lo += tile {
+		n := min(tile, hi-lo)
+		var acc [tile][lanes]float32
+		for b := range blocks {
+			g := b * block / p.groupSize
+			tables, d := &a.tables[b], a.d[b]
+			for i := range n {
+				row := lo + i
+				book := &p.books[p.selector(row, g)]
+				var words [8]uint64
+				p.nibbles(&words, row, b)
+				var sum int32
+				switch p.kind {
+				case linearPlane:
+					sum = sumLinear(tables, &words, book.constant*(a.corr[b]/offset))
+				case fp3Planes:
+					sum = sumFP3(tables, &words, book)
+				default:
+					sum = sumFP4(tables, &words, book)
+				}
+				sum *= int32(p.scaleByte(row, g))
+				acc[i][b%lanes] += float32(float32(sum) * d)
+			}
+		}
+		for i := range n {
+			p.integerRow(&acc[i], a, lo+i, blocks*block, portable)
+			dst[lo+i] = p.finish(&acc[i], lo+i)
+		}
+	}
+	return hi
+}
+
+// nibbles loads the codes of block b of a row, with columns 0–63 in the low halves
+// of bytes and 64–127 in the high ones, as 4-bit codes are stored.
+func (p *plan) nibbles(w *[8]uint64, row, b int) {
+	if p.bits == 4 {
+		src := (*[64]byte)(p.s.Codes[row*p.rowBytes+b*64:])
+		for i := range w {
+			w[i] = binary.LittleEndian.Uint64(src[i*8:])
+		}
+		return
+	}
+	const three, two, one = 0x0707070707070707, 0x0303030303030303, 0x0404040404040404
+	src := (*[192]byte)(p.s.Codes[row*p.rowBytes+b/4*192:])
+	if b%4 < 3 {
+		at := src[b%4*64:]
+		for i := range w {
+			x := binary.LittleEndian.Uint64(at[i*8:])
+			w[i] = x&three | x>>3&three<<4
+		}
+		return
+	}
+	for i := range w {
+		x := binary.LittleEndian.Uint64(src[i*8:])
+		y := binary.LittleEndian.Uint64(src[64+i*8:])
+		z := binary.LittleEndian.Uint64(src[128+i*8:])
+		w[i] = x>>6&two | z>>4&one | (y>>6&two|z>>5&one)<<4
+	}
+}
+
+// slice turns four words of sixteen 4-bit codes into four planes: bit i of nibble n
+// of plane k is bit k of nibble n of word i.
+func slice(a, b, c, d uint64) (p0, p1, p2, p3 uint64) {
+	const twos, ones = 0x3333333333333333, 0x5555555555555555
+	t := (a>>2 ^ c) & twos
+	a, c = a^t<<2, c^t
+	t = (b>>2 ^ d) & twos
+	b, d = b^t<<2, d^t
+	t = (a>>1 ^ b) & ones
+	a, b = a^t<<1, b^t
+	t = (c>>1 ^ d) & ones
+	c, d = c^t<<1, d^t
+	return a, b, c, d
+}
+
+func sumLinear(t *planeBlock, w *[8]uint64, sum int32) int32 {
+	for half := range t {
+		c0, c1, c2, c3 := slice(w[4*half], w[4*half+1], w[4*half+2], w[4*half+3])
+		var s0, s1, s2, s3 int32
+		for j := range t[half] {
+			table := &t[half][j]
+			s0 += table[uint8(c0)]
+			s1 += table[uint8(c1)]
+			s2 += table[uint8(c2)]
+			s3 += table[uint8(c3)]
+			c0, c1, c2, c3 = c0>>8, c1>>8, c2>>8, c3>>8
+		}
+		sum += s0 + s1<<1 + s2<<2 + s3<<3
+	}
+	return sum
+}
+
+func sumFP3(t *planeBlock, w *[8]uint64, book *planeBook) int32 {
+	var sum int32
+	for half := range t {
+		c0, c1, s, _ := slice(w[4*half], w[4*half+1], w[4*half+2], w[4*half+3])
+		// Magnitudes.
+		t0 := c0 &^ c1
+		t1 := c1 &^ c0
+		t2 := c0 & c1
+		nonzero := c0 | c1
+		special := s &^ nonzero
+		sign := (s ^ book.flip) & nonzero
+		// Negated where sign is set: ones' complement plus one.
+		x1, carry := t1^sign, sign&^t0
+		t1 = x1 ^ carry
+		t2 ^= sign ^ x1&carry
+		t0 |= special & book.special[0]
+		t1 |= special & book.special[1]
+		t2 |= special & book.special[2]
+		sign |= special & book.special[3]
+
+		var s0, s1, s2, s3 int32
+		for j := range t[half] {
+			table := &t[half][j]
+			s0 += table[uint8(t0)]
+			s1 += table[uint8(t1)]
+			s2 += table[uint8(t2)]
+			s3 += table[uint8(sign)]
+			t0, t1, t2, sign = t0>>8, t1>>8, t2>>8, sign>>8
+		}
+		sum += s0 + s1<<1 + s2<<2 - s3<<3
+	}
+	return sum * book.sign
+}
+
+func sumFP4(t *planeBlock, w *[8]uint64, book *planeBook) int32 {
+	var sum int32
+	for half := range t {
+		c0, c1, c2, s := slice(w[4*half], w[4*half+1], w[4*half+2], w[4*half+3])
+		// Magnitudes.
+		t0 := c0 &^ c2
+		t1 := c1&^c2 | c2&c0&^c1
+		t2 := c2 &^ (c1 &^ c0)
+		t3 := c2 & c1
+		nonzero := c0 | c1 | c2
+		special := s &^ nonzero
+		sign := (s ^ book.flip) & nonzero
+		// Negated where sign is set: ones' complement plus one.
+		x1, carry := t1^sign, sign&^t0
+		t1, carry = x1^carry, x1&carry
+		x2 := t2 ^ sign
+		t2 = x2 ^ carry
+		t3 ^= sign ^ x2&carry
+		t0 |= special & book.special[0]
+		t1 |= special & book.special[1]
+		t2 |= special & book.special[2]
+		t3 |= special & book.special[3]
+		sign |= special & book.special[4]
+
+		var s0, s1, s2, s3, s4 int32
+		for j := range t[half] {
+			table := &t[half][j]
+			s0 += table[uint8(t0)]
+			s1 += table[uint8(t1)]
+			s2 += table[uint8(t2)]
+			s3 += table[uint8(t3)]
+			s4 += table[uint8(sign)]
+			t0, t1, t2, t3, sign = t0>>8, t1>>8, t2>>8, t3>>8, sign>>8
+		}
+		sum += s0 + s1<<1 + s2<<2 + s3<<3 - s4<<4
+	}
+	return sum * book.sign
+}

@@ -27,6 +27,9 @@ type tables struct {
 	// linear is true if a value is a multiple of unit that differs from the code
 	// by a constant for each selector: the integer types.
 	linear bool
+	// For the portable path.
+	kind  planeKind
+	books []planeBook // by selector
 }
 
 // tablesOf returns the tables of a valid type, made on first use.
@@ -75,6 +78,7 @@ func newTables(t datatype.Type) *tables {
 		}
 	}
 	tb.linear = hasUnit && isLinear(tb.ints, cbs)
+	tb.kind, tb.books = planesOf(tb.ints, t.Bits(), tb.linear)
 	if t.Bits() > 4 {
 		return tb
 	}
