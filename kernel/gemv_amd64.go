@@ -234,7 +234,7 @@ func (r *runMeta) addSteps(acc *[lanes]float32, p *plan, a *Activation, row, s i
 		n := min(runSteps, (p.cols-1)/step+1-s)
 		r.fill(p, row, s, n)
 		if p.scale != datatype.RowStep {
-			r.fillK(p, n*step/p.groupSize+1)
+			r.fillK(p, n*step/p.groupSize+2)
 		}
 		r.decode(p, p.bytes, row, s, n)
 		runSumsAVX2(&r.sums[0], &r.values[0], &a.q[s*step], &a.corr16[s*32], 4*n)

@@ -6,12 +6,12 @@ import "github.com/bitmod-go/bitmod/datatype"
 // for each run of 16 columns or each group. It is large: there is one for many
 // rows.
 type runMeta struct {
-	tables [32 * runSteps]byte    // offset into tables.bytes, by run
-	scales [32*runSteps + 8]byte  // by group
-	k      [32 * runSteps]float32 // their values, by group
-	values [step * runSteps]byte  // by column: decoded
-	sums   [32 * runSteps]int32   // by run
-	codes  [256]byte              // of the last step, if it is not whole
+	tables [32 * runSteps]byte      // offset into tables.bytes, by run
+	scales [32*runSteps + 8]byte    // by group
+	k      [32*runSteps + 8]float32 // their values, by group
+	values [step * runSteps]byte    // by column: decoded
+	sums   [32 * runSteps]int32     // by run
+	codes  [256]byte                // of the last step, if it is not whole
 }
 
 const runSteps = 8
