@@ -115,10 +115,10 @@ func floatTableAVX2(acc *[floatLanes]float32, codes *byte, x, k *float32, runs, 
 func runSumsAVX2(sums *int32, values *byte, q *int8, corr16 *int16, blocks int)
 
 // batchAVX2 adds steps steps, decoded already and with a scale for every block,
-// to the lanes of a row, as the functions steps do.
+// to the lanes of 4 rows, as the functions steps do.
 //
 //go:noescape
-func batchAVX2(acc *[lanes]float32, values *byte, scales *byte, q *int8, corr *int32, d *float32, steps int)
+func batchAVX2(acc *[4][lanes]float32, values *[4][4096]byte, scales *[4][32]byte, q *int8, corr *int32, d *float32, steps int)
 
 // loadArgs are blocks of activations, as Activation has them.
 type loadArgs struct {

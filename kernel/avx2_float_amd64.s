@@ -17,6 +17,17 @@
 	VADDPS       Y3, Y1, Y1 \
 	ADDQ         $4, R9
 
+// RUN adds the products of run I of 16 columns.
+#define RUN(I) \
+	VPMOVSXBD 16*I+0(SI), Y4      \
+	VPMOVSXBD 16*I+8(SI), Y5      \
+	VCVTDQ2PS Y4, Y4              \
+	VCVTDQ2PS Y5, Y5              \
+	VMULPS    64*I+0(DI), Y4, Y4  \
+	VMULPS    64*I+32(DI), Y5, Y5 \
+	VADDPS    Y4, Y2, Y2          \
+	VADDPS    Y5, Y3, Y3
+
 #define END \
 	VMOVUPS Y0, (DX)   \
 	VMOVUPS Y1, 32(DX) \
@@ -36,20 +47,30 @@ TEXT ·floatGroupsAVX2(SB), NOSPLIT, $0-48
 
 group:
 	GROUP
+	CMPQ BX, $4
+	JB   run
+
+runs:
+	RUN(0)
+	RUN(1)
+	RUN(2)
+	RUN(3)
+	ADDQ $64, SI
+	ADDQ $256, DI
+	SUBQ $4, BX
+	CMPQ BX, $4
+	JAE  runs
+	TESTQ BX, BX
+	JZ   scale
 
 run:
-	VPMOVSXBD (SI), Y4
-	VPMOVSXBD 8(SI), Y5
-	VCVTDQ2PS Y4, Y4
-	VCVTDQ2PS Y5, Y5
-	VMULPS    (DI), Y4, Y4
-	VMULPS    32(DI), Y5, Y5
-	VADDPS    Y4, Y2, Y2
-	VADDPS    Y5, Y3, Y3
-	ADDQ      $16, SI
-	ADDQ      $64, DI
-	DECQ      BX
-	JNZ       run
+	RUN(0)
+	ADDQ $16, SI
+	ADDQ $64, DI
+	DECQ BX
+	JNZ  run
+
+scale:
 	SCALE
 	DECQ      CX
 	JNZ       group

@@ -48,8 +48,9 @@ block:
 	VZEROUPPER
 	RET
 
-#define DOT(Q, OUT) \
-	VALUES(Q)                    \
+// DOT multiplies the values of a block of row V/4096 by the activations at Q.
+#define DOT(V, Q, OUT) \
+	VALUES(V+Q)                  \
 	VPMADDUBSW Q+0(R10), Y4, Y4  \
 	VPMADDUBSW Q+32(R10), Y5, Y5 \
 	VPMADDUBSW Q+64(R10), Y6, Y6 \
@@ -59,7 +60,21 @@ block:
 	VPADDW     Y6, Y4, Y4        \
 	VPMADDWD   Y14, Y4, OUT
 
-// func batchAVX2(acc *[4]float32, values *byte, scales *byte, q *int8, corr *int32, d *float32, steps int)
+// ROWSTEP adds a step to the lanes ACC of a row, with scales at K.
+#define ROWSTEP(V, K, ACC) \
+	DOT(V, 0, Y8)           \
+	DOT(V, 128, Y9)         \
+	DOT(V, 256, Y10)        \
+	DOT(V, 384, Y11)        \
+	ADD8                    \
+	VPMOVZXBD K(R9), X10    \
+	VPSUBD    (R11), X8, X8 \
+	VPMULLD   X10, X8, X8   \
+	VCVTDQ2PS X8, X8        \
+	VMULPS    (R12), X8, X8 \
+	VADDPS    X8, ACC, ACC
+
+// func batchAVX2(acc *[4][4]float32, values *[4][4096]byte, scales *[4][32]byte, q *int8, corr *int32, d *float32, steps int)
 TEXT ·batchAVX2(SB), NOSPLIT, $0-56
 	MOVQ    acc+0(FP), DX
 	MOVQ    values+8(FP), DI
@@ -69,25 +84,26 @@ TEXT ·batchAVX2(SB), NOSPLIT, $0-56
 	MOVQ    d+40(FP), R12
 	MOVQ    steps+48(FP), CX
 	VMOVUPS (DX), X0
+	VMOVUPS 16(DX), X1
+	VMOVUPS 32(DX), X2
+	VMOVUPS 48(DX), X3
 	ONES
 
 step:
-	DOT(0, Y8)
-	DOT(128, Y9)
-	DOT(256, Y10)
-	DOT(384, Y11)
-	ADD8
-	VPMOVZXBD (R9), X10
-	VPSUBD    (R11), X8, X8
-	VPMULLD   X10, X8, X8
-	LANES
-	ADDQ      $512, DI
-	ADDQ      $4, R9
-	ADDQ      $512, R10
-	ADDQ      $16, R11
-	ADDQ      $16, R12
-	DECQ      CX
-	JNZ       step
-	VMOVUPS   X0, (DX)
+	ROWSTEP(0, 0, X0)
+	ROWSTEP(4096, 32, X1)
+	ROWSTEP(8192, 64, X2)
+	ROWSTEP(12288, 96, X3)
+	ADDQ    $512, DI
+	ADDQ    $4, R9
+	ADDQ    $512, R10
+	ADDQ    $16, R11
+	ADDQ    $16, R12
+	DECQ    CX
+	JNZ     step
+	VMOVUPS X0, (DX)
+	VMOVUPS X1, 16(DX)
+	VMOVUPS X2, 32(DX)
+	VMOVUPS X3, 48(DX)
 	VZEROUPPER
 	RET

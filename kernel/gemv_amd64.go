@@ -30,7 +30,7 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 			n := min(runSteps, (p.cols-1)/step+1-s)
 			meta.fill(p, r, s, n)
 			meta.fillK(p, n*step/p.groupSize)
-			meta.decode(p, p.signed, r, s, n)
+			meta.decode(meta.values[:], p, p.signed, r, s, n)
 			runs, groups := p.groupSize/16, n*step/p.groupSize
 			if p.ints != nil {
 				floatGroupsAVX2(&acc, &meta.values[0], &a.x[s*step], &meta.k[0], runs, groups)
@@ -41,12 +41,6 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 		dst[r] = p.finishFloat(&acc, r)
 	}
 	return hi
-}
-
-// batchRows is integerRows for a batch: row r of activation t goes to
-// dst[t·p.rows+r].
-func batchRows(dst []float32, p *plan, as []Activation, lo, hi int, impl implementation) int {
-	return lo
 }
 
 // loadBlocks loads the first whole blocks of x, and returns the number of columns
@@ -236,28 +230,29 @@ func (r *runMeta) addSteps(acc *[lanes]float32, p *plan, a *Activation, row, s i
 		if p.scale != datatype.RowStep {
 			r.fillK(p, n*step/p.groupSize+2)
 		}
-		r.decode(p, p.bytes, row, s, n)
+		r.decode(r.values[:], p, p.bytes, row, s, n)
 		runSumsAVX2(&r.sums[0], &r.values[0], &a.q[s*step], &a.corr16[s*32], 4*n)
 		r.addSums(acc, p, a, s, 4*n)
 	}
 }
 
-// decode sets values to what table has for the codes of n steps from step s on.
-func (r *runMeta) decode(p *plan, table []byte, row, s, n int) {
+// decode writes to values what table has for the codes of n steps from step s on,
+// for which r is filled.
+func (r *runMeta) decode(values []byte, p *plan, table []byte, row, s, n int) {
 	whole := min(n, p.cols/step-s)
 	if whole > 0 {
 		codes := &p.s.Codes[row*p.rowBytes+s*step*p.bits/8]
-		decode(&r.values[0], codes, &r.tables[0], &table[0], p.bits, whole)
+		decode(&values[0], codes, &r.tables[0], &table[0], p.bits, whole)
 	}
 	if whole == n {
 		return
 	}
 	if p.cols%block == 0 && p.bits > 2 {
 		p.lastStep(&r.codes, row)
-		decode(&r.values[whole*step], &r.codes[0], &r.tables[whole*32], &table[0], p.bits, 1)
+		decode(&values[whole*step], &r.codes[0], &r.tables[whole*32], &table[0], p.bits, 1)
 		return
 	}
-	r.decodeEnd(p, table, row, s, whole)
+	r.decodeEnd(values, p, table, row, s, whole)
 }
 
 func decode(dst, codes, runs, table *byte, bits, steps int) {

@@ -1,12 +1,16 @@
 package kernel
 
-import "github.com/bitmod-go/bitmod/datatype"
+import (
+	"encoding/binary"
+
+	"github.com/bitmod-go/bitmod/datatype"
+)
 
 // runMeta says of a row, runSteps steps at a time, what vector code wants to know
 // for each run of 16 columns or each group. It is large: there is one for many
 // rows.
 type runMeta struct {
-	tables [32 * runSteps]byte      // offset into tables.bytes, by run
+	tables [32*runSteps + 64]byte   // offset into tables.bytes, by run; fillTables writes a little beyond
 	scales [32*runSteps + 8]byte    // by group
 	k      [32*runSteps + 8]float32 // their values, by group
 	values [step * runSteps]byte    // by column: decoded
@@ -27,6 +31,10 @@ func (r *runMeta) fill(p *plan, row, s, n int) {
 		return // tables is 0 throughout
 	}
 	at := 0
+	if p.groupSize == block || p.groupSize == block/2 || p.groupSize == block/4 {
+		r.fillTables(p, row, first, last)
+		return
+	}
 	for g := first; g <= last; g++ {
 		offset := uint8(p.selector(row, g) * 16)
 		to := 32 * n
@@ -37,6 +45,25 @@ func (r *runMeta) fill(p *plan, row, s, n int) {
 			r.tables[at+i] = offset
 		}
 		at = to
+	}
+}
+
+// fillTables is what fill does for tables if a group is 128, 64 or 32 columns.
+func (r *runMeta) fillTables(p *plan, row, first, last int) {
+	selectors := p.s.Selectors[row*p.selectorBytes : (row+1)*p.selectorBytes]
+	bits, mask := p.selectorBits, uint64(1)<<p.selectorBits-1
+	perGroup := p.groupSize / 16
+	at := 0
+	// A byte at a time; all windows begin with a whole one.
+	for g := first; g <= last; {
+		v := uint64(selectors[g*bits/8])
+		for range 8 / bits {
+			// The offset for all runs, of which later groups overwrite some.
+			binary.LittleEndian.PutUint64(r.tables[at:at+8], (v&mask)*(16*0x0101010101010101))
+			v >>= bits
+			at += perGroup
+		}
+		g += 8 / bits
 	}
 }
 
@@ -56,7 +83,7 @@ func (r *runMeta) fillK(p *plan, n int) {
 
 // decodeEnd looks the codes behind the last whole step of a row, which is step
 // whole from step s on, up in table.
-func (r *runMeta) decodeEnd(p *plan, table []byte, row, s, whole int) {
+func (r *runMeta) decodeEnd(values []byte, p *plan, table []byte, row, s, whole int) {
 	var rd reader
 	rd.start(p, row, (s+whole)*step)
 	for at := whole * step; at < p.cols-s*step; {
@@ -64,7 +91,7 @@ func (r *runMeta) decodeEnd(p *plan, table []byte, row, s, whole int) {
 		codes := rd.next(16 - at%16)
 		t := table[r.tables[at/16]:][:16]
 		for i, c := range codes {
-			r.values[at+i] = t[c&15]
+			values[at+i] = t[c&15]
 		}
 		at += len(codes)
 	}

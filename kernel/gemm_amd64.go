@@ -1,0 +1,64 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "github.com/bitmod-go/bitmod/datatype"
+
+// batchRows is integerRows for a batch: row r of activation t goes to
+// dst[t·p.rows+r]. It unpacks four rows, 4096 columns at a time, and
+// multiplies them by one activation after the other.
+func batchRows(dst []float32, p *plan, as []Activation, lo, hi int, impl implementation) int {
+	if impl == portable || p.bits > 4 || p.scale != datatype.RowStep || p.groupSize%block != 0 {
+		return lo
+	}
+	for i := range as {
+		if !p.integer(&as[i]) {
+			return lo
+		}
+	}
+	// As many activations as the second-level cache may have room for.
+	const maxTile, tileBytes = 64, 256 << 10
+	tile := max(4, min(maxTile, tileBytes/p.cols))
+	var b rowBatch
+	for first := 0; first < len(as); first += tile {
+		part := as[first:min(first+tile, len(as))]
+		for r := lo; r < hi; r += len(b.values) {
+			n := min(len(b.values), hi-r)
+			var acc [maxTile][len(b.values)][lanes]float32
+			b.multiply(acc[:len(part)], p, part, r, n)
+			for t := range part {
+				for i := range n {
+					dst[(first+t)*p.rows+r+i] = p.finish(&acc[t][i], r+i)
+				}
+			}
+		}
+	}
+	return hi
+}
+
+// A rowBatch has some columns of four rows, ready to be multiplied.
+type rowBatch struct {
+	values [4][step * runSteps]byte
+	scales [4][4 * runSteps]byte // by block
+	meta   runMeta
+}
+
+// multiply adds n rows, with scales for every 128 columns or a multiple, to the
+// lanes of each activation. Lanes of rows beyond get what was there before.
+func (b *rowBatch) multiply(acc [][4][lanes]float32, p *plan, as []Activation, row, n int) {
+	for s := 0; s*step < p.cols; s += runSteps {
+		steps := min(runSteps, (p.cols-1)/step+1-s)
+		for i := range n {
+			b.meta.fill(p, row+i, s, steps)
+			b.meta.decode(b.values[i][:], p, p.bytes, row+i, s, steps)
+			first := s * step / p.groupSize
+			for j := range b.scales[i][:4*steps] {
+				b.scales[i][j] = b.meta.scales[(s*step+j*block)/p.groupSize-first]
+			}
+		}
+		for t := range as {
+			a := &as[t]
+			batchAVX2(&acc[t], &b.values, &b.scales, &a.q[s*step], &a.corr[s*4], &a.d[s*4], steps)
+		}
+	}
+}
