@@ -31,7 +31,7 @@ func (r *runMeta) fill(p *plan, row, s, n int) {
 		return // tables is 0 throughout
 	}
 	at := 0
-	if p.groupSize == block || p.groupSize == block/2 || p.groupSize == block/4 {
+	if block%p.groupSize == 0 {
 		r.fillTables(p, row, first, last)
 		return
 	}
@@ -48,12 +48,16 @@ func (r *runMeta) fill(p *plan, row, s, n int) {
 	}
 }
 
-// fillTables is what fill does for tables if a group is 128, 64 or 32 columns.
+// fillTables is what fill does for tables if a group is 128, 64, 32 or 16 columns.
 func (r *runMeta) fillTables(p *plan, row, first, last int) {
 	selectors := p.s.Selectors[row*p.selectorBytes : (row+1)*p.selectorBytes]
 	bits, mask := p.selectorBits, uint64(1)<<p.selectorBits-1
 	perGroup := p.groupSize / 16
 	at := 0
+	if bits == 2 && perGroup < 8 {
+		fillPairs(r.tables[:], selectors[first/4:last/4+1], perGroup)
+		return
+	}
 	// A byte at a time; all windows begin with a whole one.
 	for g := first; g <= last; {
 		v := uint64(selectors[g*bits/8])
@@ -64,6 +68,27 @@ func (r *runMeta) fillTables(p *plan, row, first, last int) {
 			at += perGroup
 		}
 		g += 8 / bits
+	}
+}
+
+// fillPairs is fillTables for selectors of 2 bits, and 1, 2 or 4 runs a group.
+func fillPairs(tables, selectors []byte, perGroup int) {
+	for _, b := range selectors {
+		v := uint64(b)
+		v = (v | v<<28) & 0x0000000f0000000f
+		v = (v | v<<14) & 0x0003000300030003 // 16 bits each
+		switch perGroup {
+		case 1:
+			v = (v | v>>8) & 0x0000ffff0000ffff
+			binary.LittleEndian.PutUint32(tables, uint32(v|v>>16)*16)
+		case 2:
+			binary.LittleEndian.PutUint64(tables, v*(16*0x0101))
+		case 4:
+			lo, hi := v&0x30003, v>>32
+			binary.LittleEndian.PutUint64(tables, (lo|lo<<16)&0x300000003*(16*0x01010101))
+			binary.LittleEndian.PutUint64(tables[8:], (hi|hi<<16)&0x300000003*(16*0x01010101))
+		}
+		tables = tables[4*perGroup:]
 	}
 }
 
@@ -100,6 +125,10 @@ func (r *runMeta) decodeEnd(values []byte, p *plan, table []byte, row, s, whole 
 // addSums adds blocks blocks to the lanes of integer mode, given the sums of their
 // runs. The first of them is at the start of step s.
 func (r *runMeta) addSums(acc *[lanes]float32, p *plan, a *Activation, s, blocks int) {
+	if p.scale != datatype.RowStep && p.groupSize <= 32 {
+		r.addFloatSums(acc, p.groupSize, a.d[s*4:], blocks)
+		return
+	}
 	g := 0
 	end := ((s*step/p.groupSize+1)*p.groupSize - s*step) / 16 // of group g, in runs
 	for b := range blocks {
@@ -125,5 +154,26 @@ func (r *runMeta) addSums(acc *[lanes]float32, p *plan, a *Activation, s, blocks
 			fsum = float32(sum)
 		}
 		acc[b%lanes] += float32(fsum * a.d[s*4+b])
+	}
+}
+
+// addFloatSums is addSums for scales of 16 or 32 columns that are not integers.
+func (r *runMeta) addFloatSums(acc *[lanes]float32, groupSize int, d []float32, blocks int) {
+	for b := range blocks {
+		v := (*[8]int32)(r.sums[8*b:])
+		var sum float32
+		if groupSize == 16 {
+			k := (*[8]float32)(r.k[8*b:])
+			for i := range v {
+				sum += float32(float32(v[i]) * k[i])
+			}
+		} else {
+			k := (*[4]float32)(r.k[4*b:])
+			sum += float32(float32(v[0]+v[1]) * k[0])
+			sum += float32(float32(v[2]+v[3]) * k[1])
+			sum += float32(float32(v[4]+v[5]) * k[2])
+			sum += float32(float32(v[6]+v[7]) * k[3])
+		}
+		acc[b%lanes] += float32(sum * d[b])
 	}
 }
