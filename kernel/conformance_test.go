@@ -29,10 +29,10 @@ func TestConformance(t *testing.T) {
 	shapes := []struct{ rows, cols int }{
 		{1, 1}, {3, 7}, {2, 16}, {1, 31}, {2, 64}, {3, 100}, {2, 127}, {9, 128}, {2, 129}, {1, 200},
 		{3, 256}, {2, 384}, {2, 500}, {5, 512}, {2, 513}, {1, 640}, {2, 896}, {2, 1000}, {17, 1024}, {1, 1100},
-		{1, 1536 + 384}, {2, 2048 + 256}, {1, 4096 + 100}, {1, 17408 + 128},
+		{2, 700}, {1, 1536 + 384}, {2, 2048 + 256}, {2, 2560 + 300}, {1, 4096 + 100}, {1, 17408 + 128},
 	}
 	if testing.Short() {
-		shapes = shapes[len(shapes)-5:]
+		shapes = shapes[len(shapes)-7:]
 	}
 	forImplementations(t, func(t *testing.T, impl implementation) {
 		for _, typ := range datatype.Types() {

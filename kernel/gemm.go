@@ -25,11 +25,11 @@ func checkBatch(n int, m *quant.Matrix, as []Activation) error {
 		return shapeError("m.Rows()", 0, "at least 1")
 	}
 	if n/m.Rows() != len(as) || n%m.Rows() != 0 {
-		return shapeError("len(dst)", n, "%d activations × %d rows", len(as), m.Rows())
+		return shapeError("len(dst)", n, "%d (%d activations × %d rows)", len(as)*m.Rows(), len(as), m.Rows())
 	}
 	for i := range as {
-		if err := checkActivation(m, &as[i]); err != nil {
-			return fmt.Errorf("kernel: as[%d]: %w", i, err)
+		if as[i].n != m.Cols() {
+			return activationError(m, &as[i], fmt.Sprintf("as[%d]", i))
 		}
 	}
 	return nil

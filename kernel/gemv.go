@@ -40,17 +40,18 @@ func check(n int, m *quant.Matrix, a *Activation) error {
 	if n != m.Rows() {
 		return shapeError("len(dst)", n, "%d (rows)", m.Rows())
 	}
-	return checkActivation(m, a)
-}
-
-func checkActivation(m *quant.Matrix, a *Activation) error {
-	if a == nil || a.n == 0 {
-		return shapeError("a.Len()", 0, "%d (columns): nothing is loaded", m.Cols())
-	}
-	if a.n != m.Cols() {
-		return shapeError("a.Len()", a.n, "%d (columns)", m.Cols())
+	if a == nil || a.n != m.Cols() {
+		return activationError(m, a, "a")
 	}
 	return nil
+}
+
+// activationError is the error for an activation of the wrong length.
+func activationError(m *quant.Matrix, a *Activation, name string) error {
+	if a == nil || a.n == 0 {
+		return shapeError(name+".Len()", 0, "%d (columns); nothing is loaded", m.Cols())
+	}
+	return shapeError(name+".Len()", a.n, "%d (columns)", m.Cols())
 }
 
 // multiply computes rows lo to hi−1 into dst[lo:hi]. It first offers them to the

@@ -31,7 +31,7 @@ func (r *runMeta) fill(p *plan, row, s, n int) {
 		return // tables is 0 throughout
 	}
 	at := 0
-	if block%p.groupSize == 0 {
+	if block%p.groupSize == 0 && first*p.selectorBits%8 == 0 {
 		r.fillTables(p, row, first, last)
 		return
 	}
@@ -48,7 +48,8 @@ func (r *runMeta) fill(p *plan, row, s, n int) {
 	}
 }
 
-// fillTables is what fill does for tables if a group is 128, 64, 32 or 16 columns.
+// fillTables is what fill does for tables if a group is 128, 64, 32 or 16 columns
+// and the selector of the first is at the start of a byte.
 func (r *runMeta) fillTables(p *plan, row, first, last int) {
 	selectors := p.s.Selectors[row*p.selectorBytes : (row+1)*p.selectorBytes]
 	bits, mask := p.selectorBits, uint64(1)<<p.selectorBits-1
@@ -58,7 +59,7 @@ func (r *runMeta) fillTables(p *plan, row, first, last int) {
 		fillPairs(r.tables[:], selectors[first/4:last/4+1], perGroup)
 		return
 	}
-	// A byte at a time; all windows begin with a whole one.
+	// A byte at a time.
 	for g := first; g <= last; {
 		v := uint64(selectors[g*bits/8])
 		for range 8 / bits {

@@ -1,0 +1,194 @@
+package kernel
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+func TestErrors(t *testing.T) {
+	m, err := quant.Group(make([]float32, 8*16), 16, quant.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a, short, empty Activation
+	if err := a.Load(make([]float32, 16)); err != nil {
+		t.Fatal(err)
+	}
+	if err := short.Load(make([]float32, 15)); err != nil {
+		t.Fatal(err)
+	}
+	pl, err := NewPool(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pl.Close()
+	dst := make([]float32, 8)
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{GEMV(dst[:7], m, &a), "kernel: len(dst) is 7, want 8 (rows)"},
+		{GEMV(nil, m, &a), "kernel: len(dst) is 0, want 8 (rows)"},
+		{GEMV(dst, nil, &a), "kernel: m.Rows() is 0, want at least 1"},
+		{GEMV(nil, new(quant.Matrix), &a), "kernel: m.Rows() is 0, want at least 1"},
+		{GEMV(dst, m, nil), "kernel: a.Len() is 0, want 16 (columns); nothing is loaded"},
+		{GEMV(dst, m, &empty), "kernel: a.Len() is 0, want 16 (columns); nothing is loaded"},
+		{GEMV(dst, m, &short), "kernel: a.Len() is 15, want 16 (columns)"},
+		{GEMVRows(dst[:7], m, &a, 0, 1), "kernel: len(dst) is 7, want 8 (rows)"},
+		{GEMVRows(dst, m, &a, 0, 9), "kernel: hi is 9, want 0 to 8 (rows)"},
+		{GEMVRows(dst, m, &a, 0, -1), "kernel: hi is -1, want 0 to 8 (rows)"},
+		{GEMVRows(dst, m, &a, 3, 2), "kernel: lo is 3, want 0 to 2 (hi)"},
+		{GEMVRows(dst, m, &a, -1, 2), "kernel: lo is -1, want 0 to 2 (hi)"},
+		{GEMM(dst, m, make([]Activation, 2)), "kernel: len(dst) is 8, want 16 (2 activations × 8 rows)"},
+		{GEMM(dst[:7], m, nil), "kernel: len(dst) is 7, want 0 (0 activations × 8 rows)"},
+		{GEMM(make([]float32, 16), m, []Activation{a, short}), "kernel: as[1].Len() is 15, want 16 (columns)"},
+		{GEMM(make([]float32, 16), m, []Activation{a, empty}), "kernel: as[1].Len() is 0, want 16 (columns); nothing is loaded"},
+		{GEMM(nil, nil, nil), "kernel: m.Rows() is 0, want at least 1"},
+		{pl.GEMV(dst[:7], m, &a), "kernel: len(dst) is 7, want 8 (rows)"},
+		{pl.GEMM(dst, m, []Activation{short}), "kernel: as[0].Len() is 15, want 16 (columns)"},
+		{Reference(dst[:7], m, &a), "kernel: len(dst) is 7, want 8 (rows)"},
+	} {
+		var e *quant.ShapeError
+		if !errors.Is(c.err, ErrShape) || !errors.As(c.err, &e) || c.err.Error() != c.want {
+			t.Errorf("error is %v, want %s", c.err, c.want)
+		}
+	}
+	for name, err := range map[string]error{
+		"no rows":             GEMVRows(dst, m, &a, 8, 8),
+		"empty batch":         GEMM(nil, m, nil),
+		"empty batch, pooled": pl.GEMM(nil, m, nil),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestShared multiplies by one Activation on many goroutines, each with rows of
+// its own, for the race detector.
+func TestShared(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 2))
+	var mem guards
+	defer mem.free()
+	m := randomMatrix(&mem, r, datatype.BitMoD4, 128, 100, 700)
+	var a Activation
+	if err := a.Load(activations(r, 700, false)); err != nil {
+		t.Fatal(err)
+	}
+	want, got := product(t, m, &a), make([]float32, 100)
+	var wg sync.WaitGroup
+	for lo := 0; lo < 100; lo += 7 {
+		wg.Go(func() {
+			if err := GEMVRows(got, m, &a, lo, min(lo+7, 100)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for i := range want {
+		if want[i] != got[i] {
+			t.Fatalf("row %d: %v, want %v", i, got[i], want[i])
+		}
+	}
+}
+
+// TestAgainstDequantized compares with float64 arithmetic on dequantized weights:
+// whatever the definition says, this is what it is for.
+func TestAgainstDequantized(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 1))
+	for _, typ := range datatype.Types() {
+		const rows, cols = 6, 700
+		w := make([]float32, rows*cols)
+		for i := range w {
+			w[i] = float32(r.NormFloat64())
+		}
+		m, err := quant.Group(w, cols, quant.Config{Type: typ})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Dequantize(w); err != nil {
+			t.Fatal(err)
+		}
+		x := activations(r, cols, false)
+		for _, exact := range []bool{false, true} {
+			var a Activation
+			load := a.Load
+			if exact {
+				load = a.LoadFloat
+			}
+			if err := load(x); err != nil {
+				t.Fatal(err)
+			}
+			got := product(t, m, &a)
+			for row := range got {
+				var want, size float64
+				for c := range cols {
+					// a.x is what Load made of x.
+					v := float64(w[row*cols+c]) * float64(a.x[c])
+					want += v
+					size += math.Abs(v)
+				}
+				if e := math.Abs(float64(got[row])-want) / size; e > 1e-6 {
+					t.Errorf("%v, exact %v, row %d: %v, want %v (off by %.1e)", typ, exact, row, got[row], want, e)
+				}
+			}
+		}
+	}
+}
+
+// FuzzImplementations compares all implementations with each other.
+func FuzzImplementations(f *testing.F) {
+	f.Add(uint64(1), uint8(0), uint16(128), uint16(1000), uint8(3), 1.0)
+	f.Add(uint64(2), uint8(1), uint16(64), uint16(513), uint8(20), 1e30)
+	f.Add(uint64(3), uint8(30), uint16(16), uint16(4700), uint8(1), 1e-30)
+	f.Fuzz(func(t *testing.T, seed uint64, typ uint8, groupSize, cols uint16, rows uint8, size float64) {
+		if math.IsNaN(size) || math.Abs(size) > 1e30 {
+			t.Skip()
+		}
+		types := datatype.Types()
+		r := rand.New(rand.NewPCG(seed, 0))
+		var mem guards
+		defer mem.free()
+		m := randomMatrix(&mem, r, types[int(typ)%len(types)], 8+int(groupSize)%1000, 1+int(rows)%40, 1+int(cols)%6000)
+		as := make([]Activation, 3)
+		x := activations(r, m.Cols(), seed%2 == 0)
+		for i := range x {
+			x[i] *= float32(size)
+		}
+		p := newPlan(m)
+		var want []float32
+		for _, impl := range implementations() {
+			if err := as[0].load(x, impl); err != nil {
+				t.Skip(err) // x·size is infinite
+			}
+			if err := as[1].LoadFloat(x); err != nil {
+				t.Fatal(err)
+			}
+			if err := as[2].load(x, impl); err != nil {
+				t.Fatal(err)
+			}
+			got := make([]float32, 4*m.Rows())
+			for i := range 2 {
+				p.multiply(got[i*m.Rows():(i+1)*m.Rows()], &as[i], 0, m.Rows(), impl)
+			}
+			as[1], as[2] = as[2], as[1]
+			p.multiplyBatch(got[2*m.Rows():], as[:2], 0, m.Rows(), impl)
+			as[1], as[2] = as[2], as[1]
+			if want == nil {
+				want = got
+				continue
+			}
+			for i := range want {
+				if !sameBits(want[i], got[i]) {
+					t.Fatalf("%v, %v, element %d: %v, portable %v", m, impl, i, got[i], want[i])
+				}
+			}
+		}
+	})
+}
