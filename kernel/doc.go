@@ -59,4 +59,42 @@
 //
 // [Reference] is all this with one term of the bit-serial representation, and one
 // bit of a scale, at a time.
+//
+// # What it costs
+//
+// Load and LoadFloat take well under a microsecond per thousand columns with
+// AVX2, and some 30 ns a column with the portable loops, which make tables of
+// 128 bytes a column then. An Activation takes 6 bytes a column, or 134. None of
+// these calls allocates, once an Activation has the memory it needs:
+//
+//	[Activation.Load]   again, for as many columns or fewer
+//	[GEMV], [GEMVRows]  at all
+//	[GEMM]              at all
+//	the methods of Pool at all
+//
+// GEMV reads the weights once, and is at its best limited by that. This is so for
+// codes of 3 and 4 bits and group sizes that are multiples of 128; groups of 16,
+// 32 and 64 take two to four times as long with AVX2, float mode about five times,
+// and codes of more than 4 bits, and groups of other sizes, much longer. GEMM
+// unpacks weights once for all activations of a batch if groups are multiples of
+// 128 columns and the activations are from Load; otherwise it is a GEMV for each.
+//
+// # What may be shared
+//
+// A Matrix, an Activation that is loaded, and a [Pool] may be used by any number of
+// goroutines at the same time. The calls on a Pool wait for each other.
+//
+// # What 8-bit activations lose
+//
+// Measured on 4096 columns of normal weights as bitmod4, as the root mean square
+// of the error relative to that of the product (for comparison: bitmod4 itself
+// loses 0.09 of the product of the weights it was made of):
+//
+//	activations                           group 16   32     64     128    256
+//	normal                                0.008      0.006  0.006  0.006  0.007
+//	1 in 100 is ten times as large        0.016      0.017  0.017  0.016  0.018
+//	4 columns are a hundred times so      0.025      0.023  0.023  0.022  0.022
+//
+// The group size hardly matters, as blocks of activations do not depend on it. An
+// outlier costs the precision of its block alone.
 package kernel

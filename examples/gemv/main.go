@@ -171,6 +171,8 @@ func addBatches(add func(string, int, int, func(int) error), r *rand.Rand, weigh
 		as := make([]kernel.Activation, tokens)
 		work := tokens * len(weights)
 		add(fmt.Sprint("gonum GEMM ", tokens), work, 4*len(weights), func(int) error {
+			// Otherwise it uses all processors.
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 			blas32.Gemm(blas.NoTrans, blas.Trans, 1,
 				blas32.General{Rows: tokens, Cols: *cols, Stride: *cols, Data: x},
 				blas32.General{Rows: rows, Cols: *cols, Stride: *cols, Data: weights}, 0,

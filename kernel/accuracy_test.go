@@ -1,0 +1,71 @@
+package kernel
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// TestAccuracy measures what the package documentation says that 8-bit
+// activations cost: the error of a product against that of LoadFloat, relative to
+// its root mean square.
+func TestAccuracy(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	const rows, cols = 64, 4096
+	w := make([]float32, rows*cols)
+	for i := range w {
+		w[i] = float32(r.NormFloat64())
+	}
+	for _, c := range []struct {
+		name string
+		max  float64
+		x    func(i int) float64
+	}{
+		{"normal", 0.01, func(int) float64 { return r.NormFloat64() }},
+		{"1 in 100 ten times as large", 0.02, func(int) float64 {
+			if r.IntN(100) == 0 {
+				return 10 * r.NormFloat64()
+			}
+			return r.NormFloat64()
+		}},
+		{"4 columns a hundred times as large", 0.03, func(i int) float64 {
+			if i%1024 == 77 {
+				return 100 * r.NormFloat64()
+			}
+			return r.NormFloat64()
+		}},
+	} {
+		for _, groupSize := range []int{16, 32, 64, 128, 256} {
+			m, err := quant.Group(w, cols, quant.Config{GroupSize: groupSize})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var sum, norm float64
+			for range 4 {
+				x := make([]float32, cols)
+				for i := range x {
+					x[i] = float32(c.x(i))
+				}
+				var a, exact Activation
+				if err := a.Load(x); err != nil {
+					t.Fatal(err)
+				}
+				if err := exact.LoadFloat(x); err != nil {
+					t.Fatal(err)
+				}
+				got, want := product(t, m, &a), product(t, m, &exact)
+				for i := range got {
+					sum += float64(got[i]-want[i]) * float64(got[i]-want[i])
+					norm += float64(want[i]) * float64(want[i])
+				}
+			}
+			e := math.Sqrt(sum / norm)
+			t.Logf("%-36s group %3d: %.4f", c.name, groupSize, e)
+			if e > c.max {
+				t.Errorf("%s, group %d: relative error %.4f, want at most %v", c.name, groupSize, e, c.max)
+			}
+		}
+	}
+}

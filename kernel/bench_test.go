@@ -1,0 +1,230 @@
+package kernel
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/readsum"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// Names are for benchstat -col /impl and the like. What BenchmarkGEMV calls dram
+// cycles through 1 GiB of weights, and reports, as "bandwidth", the bytes of
+// weights per second as a share of what one thread, or as many as are used, can
+// read of the same bytes.
+
+func BenchmarkGEMV(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, c := range []struct {
+		typ        datatype.Type
+		groupSize  int
+		rows, cols int
+		dram       bool
+	}{
+		{datatype.BitMoD4, 128, 4096, 4096, true},
+		{datatype.BitMoD3, 128, 4096, 4096, true},
+		{datatype.BitMoD4, 128, 4096, 4096, false},
+		{datatype.BitMoD3, 128, 4096, 4096, false},
+		{datatype.BitMoD4, 128, 512, 2048, false},
+		{datatype.BitMoD4, 128, 4096, 11008, false},
+		{datatype.BitMoD3, 128, 4096, 11008, false},
+		{datatype.BitMoD4, 64, 4096, 4096, false},
+		{datatype.BitMoD4, 32, 4096, 4096, false},
+		{datatype.Int4, 128, 4096, 4096, false},
+		{datatype.Int4Asym, 128, 4096, 4096, false},
+		{datatype.Int2, 128, 4096, 4096, false},
+		{datatype.MXFP4, 32, 4096, 4096, false},
+		{datatype.NVFP4, 16, 4096, 4096, false},
+		{datatype.NF4, 128, 4096, 4096, false},
+		{datatype.Int8, 128, 1024, 4096, false},
+		{datatype.FP6E3M2, 128, 1024, 4096, false},
+	} {
+		memory := "cached"
+		if c.dram {
+			memory = "dram"
+		}
+		b.Run(fmt.Sprintf("type=%v/group=%d/shape=%dx%d/memory=%s", c.typ, c.groupSize, c.rows, c.cols, memory), func(b *testing.B) {
+			var mem guards
+			defer mem.free()
+			m := randomMatrix(&mem, r, c.typ, c.groupSize, c.rows, c.cols)
+			ms := []*quant.Matrix{m}
+			for c.dram && len(ms)*m.Bytes() < 1<<30 {
+				ms = append(ms, clone(m))
+			}
+			x := activations(r, c.cols, false)
+			for _, mode := range []string{"int8", "float32"} {
+				for _, impl := range implementations() {
+					b.Run(fmt.Sprintf("x=%s/threads=1/impl=%v", mode, impl), func(b *testing.B) {
+						benchmarkGEMV(b, ms, x, mode, 1, func(dst []float32, m *quant.Matrix, a *Activation) {
+							p := newPlan(m)
+							p.multiply(dst, a, 0, p.rows, impl)
+						}, impl)
+					})
+				}
+			}
+			pl, err := NewPool(2)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer pl.Close()
+			b.Run(fmt.Sprintf("x=int8/threads=2/impl=%v", best), func(b *testing.B) {
+				benchmarkGEMV(b, ms, x, "int8", 2, func(dst []float32, m *quant.Matrix, a *Activation) {
+					if err := pl.GEMV(dst, m, a); err != nil {
+						b.Fatal(err)
+					}
+				}, best)
+			})
+		})
+	}
+}
+
+func benchmarkGEMV(b *testing.B, ms []*quant.Matrix, x []float32, mode string, threads int, gemv func([]float32, *quant.Matrix, *Activation), impl implementation) {
+	m := ms[0]
+	dst := make([]float32, m.Rows())
+	var a Activation
+	load := func(x []float32) error { return a.load(x, impl) }
+	if mode == "float32" {
+		load = a.LoadFloat
+	}
+	i := 0
+	for b.Loop() {
+		if err := load(x); err != nil {
+			b.Fatal(err)
+		}
+		gemv(dst, ms[i%len(ms)], &a)
+		i++
+	}
+	rate := float64(b.N) / b.Elapsed().Seconds()
+	b.ReportMetric(rate*float64(m.Rows())*float64(m.Cols()), "weights/s")
+	b.ReportMetric(rate*float64(m.Bytes()), "B/s")
+	if len(ms) > 1 {
+		b.ReportMetric(rate*float64(m.Bytes())/readBandwidth(ms, threads), "bandwidth")
+	}
+}
+
+// readBandwidth returns the bytes per second at which so many threads read the
+// codes of matrices.
+func readBandwidth(ms []*quant.Matrix, threads int) float64 {
+	var rates []float64
+	for range 5 {
+		start, bytes := time.Now(), 0
+		done := make(chan bool, threads)
+		for t := range threads {
+			go func() {
+				for i := range min(len(ms), 24) {
+					codes := ms[i].Storage().Codes
+					readsum.Sum(codes[t*len(codes)/threads : (t+1)*len(codes)/threads])
+				}
+				done <- true
+			}()
+		}
+		for range threads {
+			<-done
+		}
+		for i := range min(len(ms), 24) {
+			bytes += len(ms[i].Storage().Codes)
+		}
+		rates = append(rates, float64(bytes)/time.Since(start).Seconds())
+	}
+	slices.Sort(rates)
+	return rates[len(rates)/2]
+}
+
+func BenchmarkGEMM(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 3))
+	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.BitMoD3} {
+		const rows, cols = 512, 4096
+		var mem guards
+		m := randomMatrix(&mem, r, typ, 128, rows, cols)
+		for _, batch := range []int{32, 512} {
+			as := make([]Activation, batch)
+			x := activations(r, cols, false)
+			for i := range as {
+				if err := as[i].Load(x); err != nil {
+					b.Fatal(err)
+				}
+			}
+			dst := make([]float32, rows*batch)
+			for _, impl := range implementations() {
+				if impl == portable && best != portable {
+					continue
+				}
+				b.Run(fmt.Sprintf("type=%v/shape=%dx%d/batch=%d/threads=1/impl=%v", typ, rows, cols, batch, impl), func(b *testing.B) {
+					p := newPlan(m)
+					for b.Loop() {
+						p.multiplyBatch(dst, as, 0, rows, impl)
+					}
+					b.ReportMetric(float64(b.N)*float64(rows*cols*batch)/b.Elapsed().Seconds(), "products/s")
+				})
+			}
+		}
+		mem.free()
+	}
+}
+
+func BenchmarkLoad(b *testing.B) {
+	for _, n := range []int{2048, 4096} {
+		x := activations(rand.New(rand.NewPCG(1, 4)), n, false)
+		for _, impl := range implementations() {
+			b.Run(fmt.Sprintf("x=int8/cols=%d/impl=%v", n, impl), func(b *testing.B) {
+				var a Activation
+				for b.Loop() {
+					if err := a.load(x, impl); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+		b.Run(fmt.Sprintf("x=float32/cols=%d", n), func(b *testing.B) {
+			var a Activation
+			for b.Loop() {
+				if err := a.LoadFloat(x); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkPool is what it costs to share nothing: 64 rows of 64 columns, on as
+// many goroutines as there are processors.
+func BenchmarkPool(b *testing.B) {
+	var mem guards
+	defer mem.free()
+	r := rand.New(rand.NewPCG(1, 5))
+	m := randomMatrix(&mem, r, datatype.BitMoD4, 128, 64, 64)
+	pl, err := NewPool(runtime.GOMAXPROCS(0))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer pl.Close()
+	var a Activation
+	if err := a.Load(activations(r, 64, false)); err != nil {
+		b.Fatal(err)
+	}
+	dst := make([]float32, 64)
+	for b.Loop() {
+		if err := pl.GEMV(dst, m, &a); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func clone(m *quant.Matrix) *quant.Matrix {
+	s := m.Storage()
+	c, err := quant.New(m.Type(), m.GroupSize(), m.Rows(), m.Cols(), quant.Storage{
+		RowScales: slices.Clone(s.RowScales),
+		Scales:    slices.Clone(s.Scales),
+		Selectors: slices.Clone(s.Selectors),
+		Codes:     slices.Clone(s.Codes),
+	})
+	if err != nil {
+		panic(err)
+	}
+	return c
+}

@@ -1,0 +1,118 @@
+package kernel_test
+
+import (
+	"fmt"
+	"log"
+	"sync"
+
+	"github.com/bitmod-go/bitmod/kernel"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// weights makes a small matrix for the examples.
+func weights(rows, cols, seed int) *quant.Matrix {
+	w := make([]float32, rows*cols)
+	for i := range w {
+		w[i] = float32((i*7+seed)%13-6) / 8
+	}
+	m, err := quant.Group(w, cols, quant.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return m
+}
+
+func activations(n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(i%5) - 2
+	}
+	return x
+}
+
+// Three matrices of an attention layer multiply the same vector: it is loaded
+// once.
+func ExampleGEMV() {
+	wq, wk, wv := weights(4, 256, 1), weights(2, 256, 2), weights(2, 256, 3)
+	q, k, v := make([]float32, 4), make([]float32, 2), make([]float32, 2)
+
+	var a kernel.Activation
+	if err := a.Load(activations(256)); err != nil {
+		log.Fatal(err)
+	}
+	for _, p := range []struct {
+		dst []float32
+		m   *quant.Matrix
+	}{{q, wq}, {k, wk}, {v, wv}} {
+		if err := kernel.GEMV(p.dst, p.m, &a); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Printf("%.2f %.2f %.2f\n", q, k, v)
+	// Output: [1.26 0.25 0.62 1.37] [-0.50 -0.25] [-1.00 1.26]
+}
+
+// An engine that has threads of its own gives each of them rows.
+func ExampleGEMVRows() {
+	m := weights(6, 256, 4)
+	var a kernel.Activation
+	if err := a.Load(activations(256)); err != nil {
+		log.Fatal(err)
+	}
+	y := make([]float32, m.Rows())
+	var wg sync.WaitGroup
+	for lo := 0; lo < m.Rows(); lo += 2 {
+		wg.Go(func() {
+			if err := kernel.GEMVRows(y, m, &a, lo, lo+2); err != nil {
+				log.Fatal(err)
+			}
+		})
+	}
+	wg.Wait()
+	fmt.Printf("%.2f\n", y)
+	// Output: [-1.13 -0.50 -0.25 0.37 0.87 1.37]
+}
+
+// A pool is made once, for all matrices of a model.
+func ExamplePool() {
+	pool, err := kernel.NewPool(0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+
+	m := weights(6, 256, 4)
+	var a kernel.Activation
+	if err := a.Load(activations(256)); err != nil {
+		log.Fatal(err)
+	}
+	y := make([]float32, m.Rows())
+	if err := pool.GEMV(y, m, &a); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.2f\n", y)
+	// Output: [-1.13 -0.50 -0.25 0.37 0.87 1.37]
+}
+
+// A prompt's tokens are multiplied together.
+func ExampleGEMM() {
+	m := weights(2, 256, 4)
+	batch := make([]kernel.Activation, 3)
+	x := activations(258)
+	for t := range batch {
+		if err := batch[t].Load(x[t : t+256]); err != nil {
+			log.Fatal(err)
+		}
+	}
+	y := make([]float32, len(batch)*m.Rows())
+	if err := kernel.GEMM(y, m, batch); err != nil {
+		log.Fatal(err)
+	}
+	for t := range batch {
+		fmt.Printf("%.2f\n", y[t*m.Rows():(t+1)*m.Rows()])
+	}
+	// Output:
+	// [-1.13 -0.50]
+	// [1.37 1.87]
+	// [-0.49 -0.74]
+}
