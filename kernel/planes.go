@@ -125,8 +125,8 @@ func integerRowsPortable(dst []float32, p *plan, a *Activation, lo, hi int) int 
 	if p.kind == noPlanes || p.groupSize%block != 0 || p.scale != datatype.RowStep || len(a.tables) == 0 {
 		return lo
 	}
-	// A block's tables, 16 KiB, serve a tile of rows before the next block's turn.
-	// The codes of a tile stay in the second-level cache for all blocks.
+	// The tables of half a block, 8 KiB, serve a tile of rows before those of the
+	// next have their turn. The codes of a tile stay in the second-level cache for all blocks.
 	const maxTile, tileBytes = 64, 128 << 10
 	tile := max(1, min(maxTile, tileBytes/p.rowBytes))
 	blocks := p.cols / block
@@ -137,24 +137,32 @@ func integerRowsPortable(dst []float32, p *plan, a *Activation, lo, hi int) int 
 		n := min(tile, hi-lo)
 		touch(p.s.Codes[lo*p.rowBytes : (lo+n)*p.rowBytes])
 		var acc [maxTile][lanes]float32
+		var partial [maxTile]int32
 		for b := range blocks {
 			g := b * block / p.groupSize
 			tables, d := &a.tables[b], a.d[b]
-			for i := range n {
-				row := lo + i
-				book := &p.books[p.selector(row, g)]
-				var words [8]uint64
-				p.nibbles(&words, row, b)
-				var sum int32
-				switch p.kind {
-				case linearPlane:
-					sum = sumLinear(tables, &words, book.constant*(a.corr[b]/offset))
-				case fp3Planes:
-					sum = sumFP3(tables, &words, book)
-				default:
-					sum = sumFP4(tables, &words, book)
+			sum0 := a.corr[b] / offset
+			for half := range tables {
+				for i := range n {
+					book := &p.books[p.selector(lo+i, g)]
+					c0, c1, c2, c3 := p.planes(lo+i, b, half)
+					switch p.kind {
+					case linearPlane:
+						partial[i] += sumLinear(&tables[half], c0, c1, c2, c3)
+					case fp3Planes:
+						partial[i] += sumFP3(&tables[half], c0, c1, c2, book) * book.sign
+					default:
+						partial[i] += sumFP4(&tables[half], c0, c1, c2, c3, book) * book.sign
+					}
 				}
-				sum *= int32(p.scaleByte(row, g))
+			}
+			for i := range n {
+				sum := partial[i]
+				partial[i] = 0
+				if p.kind == linearPlane {
+					sum += p.books[p.selector(lo+i, g)].constant * sum0
+				}
+				sum *= int32(p.scaleByte(lo+i, g))
 				acc[i][b%lanes] += float32(float32(sum) * d)
 			}
 		}
@@ -177,32 +185,34 @@ func touch(b []byte) (sum byte) {
 	return sum
 }
 
-// nibbles loads the codes of block b of a row, with columns 0–63 in the low halves
-// of bytes and 64–127 in the high ones, as 4-bit codes are stored.
-func (p *plan) nibbles(w *[8]uint64, row, b int) {
+// planes returns the planes of half a block of a row: columns 32·half … 32·half+31
+// and those 64 further on, as planeColumn says.
+func (p *plan) planes(row, b, half int) (p0, p1, p2, p3 uint64) {
 	if p.bits == 4 {
-		src := (*[64]byte)(p.s.Codes[row*p.rowBytes+b*64:])
-		for i := range w {
-			w[i] = binary.LittleEndian.Uint64(src[i*8:])
-		}
-		return
+		src := (*[32]byte)(p.s.Codes[row*p.rowBytes+b*64+half*32:])
+		return slice(
+			binary.LittleEndian.Uint64(src[0:]), binary.LittleEndian.Uint64(src[8:]),
+			binary.LittleEndian.Uint64(src[16:]), binary.LittleEndian.Uint64(src[24:]))
 	}
+	// As 4-bit codes would be.
+	var w [4]uint64
 	const three, two, one = 0x0707070707070707, 0x0303030303030303, 0x0404040404040404
-	src := (*[192]byte)(p.s.Codes[row*p.rowBytes+b/4*192:])
+	src := (*[160]byte)(p.s.Codes[row*p.rowBytes+b/4*192+half*32:])
 	if b%4 < 3 {
-		at := src[b%4*64:]
+		at := (*[32]byte)(src[b%4*64:])
 		for i := range w {
 			x := binary.LittleEndian.Uint64(at[i*8:])
 			w[i] = x&three | x>>3&three<<4
 		}
-		return
+	} else {
+		for i := range w {
+			x := binary.LittleEndian.Uint64(src[i*8:])
+			y := binary.LittleEndian.Uint64(src[64+i*8:])
+			z := binary.LittleEndian.Uint64(src[128+i*8:])
+			w[i] = x>>6&two | z>>4&one | (y>>6&two|z>>5&one)<<4
+		}
 	}
-	for i := range w {
-		x := binary.LittleEndian.Uint64(src[i*8:])
-		y := binary.LittleEndian.Uint64(src[64+i*8:])
-		z := binary.LittleEndian.Uint64(src[128+i*8:])
-		w[i] = x>>6&two | z>>4&one | (y>>6&two|z>>5&one)<<4
-	}
+	return slice(w[0], w[1], w[2], w[3])
 }
 
 // slice turns four words of sixteen 4-bit codes into four planes: bit i of nibble n
@@ -220,86 +230,57 @@ func slice(a, b, c, d uint64) (p0, p1, p2, p3 uint64) {
 	return a, b, c, d
 }
 
-func sumLinear(t *planeBlock, w *[8]uint64, sum int32) int32 {
+func sumLinear(t *planeHalf, c0, c1, c2, c3 uint64) int32 {
 	var buf planeBuffer
-	for half := range t {
-		c0, c1, c2, c3 := slice(w[4*half], w[4*half+1], w[4*half+2], w[4*half+3])
-		buf.put(0, c0)
-		buf.put(1, c1)
-		buf.put(2, c2)
-		h := &t[half]
-		sum += h.sum(&buf[0]) + h.sum(&buf[1])<<1 + h.sum(&buf[2])<<2
-		if c3 != 0 { // never set in 3-bit codes
-			buf.put(3, c3)
-			sum += h.sum(&buf[3]) << 3
-		}
-	}
-	return sum
+	buf.put(0, c0)
+	buf.put(1, c1)
+	buf.put(2, c2)
+	buf.put(3, c3)
+	return t.sum(&buf[0]) + t.sum(&buf[1])<<1 + t.sum(&buf[2])<<2 + t.sum(&buf[3])<<3
 }
 
-func sumFP3(t *planeBlock, w *[8]uint64, book *planeBook) int32 {
-	var sum int32
-	var buf planeBuffer
-	for half := range t {
-		c0, c1, s, _ := slice(w[4*half], w[4*half+1], w[4*half+2], w[4*half+3])
-		// Magnitudes.
-		t0 := c0 &^ c1
-		t1 := c1 &^ c0
-		t2 := c0 & c1
-		nonzero := c0 | c1
-		special := s &^ nonzero
-		sign := (s ^ book.flip) & nonzero
-		// Negated where sign is set: ones' complement plus one.
-		x1, carry := t1^sign, sign&^t0
-		t1 = x1 ^ carry
-		t2 ^= sign ^ x1&carry
-		t0 |= special & book.special[0]
-		t1 |= special & book.special[1]
-		t2 |= special & book.special[2]
-		sign |= special & book.special[3]
+func sumFP3(t *planeHalf, c0, c1, s uint64, book *planeBook) int32 {
+	// Magnitudes.
+	t0 := c0 &^ c1
+	t1 := c1 &^ c0
+	t2 := c0 & c1
+	nonzero := c0 | c1
+	special := s &^ nonzero
+	sign := (s ^ book.flip) & nonzero
+	// Negated where sign is set: ones' complement plus one.
+	x1, carry := t1^sign, sign&^t0
+	t1 = x1 ^ carry
+	t2 ^= sign ^ x1&carry
 
-		buf.put(0, t0)
-		buf.put(1, t1)
-		buf.put(2, t2)
-		buf.put(3, sign)
-		h := &t[half]
-		sum += h.sum(&buf[0]) + h.sum(&buf[1])<<1 + h.sum(&buf[2])<<2 - h.sum(&buf[3])<<3
-	}
-	return sum * book.sign
+	var buf planeBuffer
+	buf.put(0, t0|special&book.special[0])
+	buf.put(1, t1|special&book.special[1])
+	buf.put(2, t2|special&book.special[2])
+	buf.put(3, sign|special&book.special[3])
+	return t.sum(&buf[0]) + t.sum(&buf[1])<<1 + t.sum(&buf[2])<<2 - t.sum(&buf[3])<<3
 }
 
-func sumFP4(t *planeBlock, w *[8]uint64, book *planeBook) int32 {
-	var sum int32
-	var buf planeBuffer
-	for half := range t {
-		c0, c1, c2, s := slice(w[4*half], w[4*half+1], w[4*half+2], w[4*half+3])
-		// Magnitudes.
-		t0 := c0 &^ c2
-		t1 := c1&^c2 | c2&c0&^c1
-		t2 := c2 &^ (c1 &^ c0)
-		t3 := c2 & c1
-		nonzero := c0 | c1 | c2
-		special := s &^ nonzero
-		sign := (s ^ book.flip) & nonzero
-		// Negated where sign is set: ones' complement plus one.
-		x1, carry := t1^sign, sign&^t0
-		t1, carry = x1^carry, x1&carry
-		x2 := t2 ^ sign
-		t2 = x2 ^ carry
-		t3 ^= sign ^ x2&carry
-		t0 |= special & book.special[0]
-		t1 |= special & book.special[1]
-		t2 |= special & book.special[2]
-		t3 |= special & book.special[3]
-		sign |= special & book.special[4]
+func sumFP4(t *planeHalf, c0, c1, c2, s uint64, book *planeBook) int32 {
+	// Magnitudes.
+	t0 := c0 &^ c2
+	t1 := c1&^c2 | c2&c0&^c1
+	t2 := c2 &^ (c1 &^ c0)
+	t3 := c2 & c1
+	nonzero := c0 | c1 | c2
+	special := s &^ nonzero
+	sign := (s ^ book.flip) & nonzero
+	// Negated where sign is set: ones' complement plus one.
+	x1, carry := t1^sign, sign&^t0
+	t1, carry = x1^carry, x1&carry
+	x2 := t2 ^ sign
+	t2 = x2 ^ carry
+	t3 ^= sign ^ x2&carry
 
-		buf.put(0, t0)
-		buf.put(1, t1)
-		buf.put(2, t2)
-		buf.put(3, t3)
-		buf.put(4, sign)
-		h := &t[half]
-		sum += h.sum(&buf[0]) + h.sum(&buf[1])<<1 + h.sum(&buf[2])<<2 + h.sum(&buf[3])<<3 - h.sum(&buf[4])<<4
-	}
-	return sum * book.sign
+	var buf planeBuffer
+	buf.put(0, t0|special&book.special[0])
+	buf.put(1, t1|special&book.special[1])
+	buf.put(2, t2|special&book.special[2])
+	buf.put(3, t3|special&book.special[3])
+	buf.put(4, sign|special&book.special[4])
+	return t.sum(&buf[0]) + t.sum(&buf[1])<<1 + t.sum(&buf[2])<<2 + t.sum(&buf[3])<<3 - t.sum(&buf[4])<<4
 }
