@@ -96,7 +96,7 @@ func planesOf(v [][]int16, bits int, linear bool) (planeKind, []planeBook) {
 	}
 	var books []planeBook
 	for _, values := range v {
-		book := planeBook{constant: int32(values[0]), sign: 1}
+		book := planeBook{constant: int32(values[0]), sign: 1} // 0 unless linear
 		if kind != linearPlane {
 			n := len(magnitudes)
 			for c, m := range magnitudes {
@@ -138,32 +138,40 @@ func integerRowsPortable(dst []float32, p *plan, a *Activation, lo, hi int) int 
 		touch(p.s.Codes[lo*p.rowBytes : (lo+n)*p.rowBytes])
 		var acc [maxTile][lanes]float32
 		var partial [maxTile]int32
+		var books [maxTile]*planeBook
 		for b := range blocks {
 			g := b * block / p.groupSize
 			tables, d := &a.tables[b], a.d[b]
 			sum0 := a.corr[b] / offset
+			for i := range n {
+				books[i] = &p.books[p.selector(lo+i, g)]
+			}
 			for half := range tables {
-				for i := range n {
-					book := &p.books[p.selector(lo+i, g)]
-					c0, c1, c2, c3 := p.planes(lo+i, b, half)
-					switch p.kind {
-					case linearPlane:
-						partial[i] += sumLinear(&tables[half], c0, c1, c2, c3)
-					case fp3Planes:
-						partial[i] += sumFP3(&tables[half], c0, c1, c2, book) * book.sign
-					default:
-						partial[i] += sumFP4(&tables[half], c0, c1, c2, c3, book) * book.sign
+				t := &tables[half]
+				switch {
+				case p.kind == fp4Planes:
+					at := lo*p.rowBytes + b*64 + half*32
+					for i := range n {
+						c0, c1, c2, s := planes4((*[32]byte)(p.s.Codes[at:]))
+						partial[i] += sumFP4(t, c0, c1, c2, s, books[i])
+						at += p.rowBytes
+					}
+				case p.kind == fp3Planes:
+					for i := range n {
+						c0, c1, s, _ := p.planes(lo+i, b, half)
+						partial[i] += sumFP3(t, c0, c1, s, books[i])
+					}
+				default:
+					for i := range n {
+						c0, c1, c2, c3 := p.planes(lo+i, b, half)
+						partial[i] += sumLinear(t, c0, c1, c2, c3)
 					}
 				}
 			}
 			for i := range n {
-				sum := partial[i]
-				partial[i] = 0
-				if p.kind == linearPlane {
-					sum += p.books[p.selector(lo+i, g)].constant * sum0
-				}
-				sum *= int32(p.scaleByte(lo+i, g))
+				sum := (partial[i]*books[i].sign + books[i].constant*sum0) * int32(p.scaleByte(lo+i, g))
 				acc[i][b%lanes] += float32(float32(sum) * d)
+				partial[i] = 0
 			}
 		}
 		for i := range n {
@@ -189,10 +197,7 @@ func touch(b []byte) (sum byte) {
 // and those 64 further on, as planeColumn says.
 func (p *plan) planes(row, b, half int) (p0, p1, p2, p3 uint64) {
 	if p.bits == 4 {
-		src := (*[32]byte)(p.s.Codes[row*p.rowBytes+b*64+half*32:])
-		return slice(
-			binary.LittleEndian.Uint64(src[0:]), binary.LittleEndian.Uint64(src[8:]),
-			binary.LittleEndian.Uint64(src[16:]), binary.LittleEndian.Uint64(src[24:]))
+		return planes4((*[32]byte)(p.s.Codes[row*p.rowBytes+b*64+half*32:]))
 	}
 	// As 4-bit codes would be.
 	var w [4]uint64
@@ -213,6 +218,12 @@ func (p *plan) planes(row, b, half int) (p0, p1, p2, p3 uint64) {
 		}
 	}
 	return slice(w[0], w[1], w[2], w[3])
+}
+
+func planes4(src *[32]byte) (p0, p1, p2, p3 uint64) {
+	return slice(
+		binary.LittleEndian.Uint64(src[0:]), binary.LittleEndian.Uint64(src[8:]),
+		binary.LittleEndian.Uint64(src[16:]), binary.LittleEndian.Uint64(src[24:]))
 }
 
 // slice turns four words of sixteen 4-bit codes into four planes: bit i of nibble n
