@@ -1,0 +1,23 @@
+// Package llama is a Llama-architecture language model in plain Go: RMSNorm,
+// rotary positions, grouped-query attention, SwiGLU, and a key-value cache. It is
+// what the example programs share, not part of the library's API.
+//
+// A [Model] is read by [Load] and is immutable. Its matrices are [Linear]s:
+// float32 as loaded, or whatever [Model.Replace] or [Options] puts in their place,
+// such as a quant.Matrix. A [Runner] computes with a model; a [Sequence] is the
+// state of one text, its key-value cache.
+//
+//	m, err := llama.Load("stories260K.bin", llama.Options{})
+//	q, err := m.Replace(llama.Quantize(quant.Config{Type: datatype.BitMoD3, GroupSize: 64}))
+//	r := llama.NewRunner(q, 2)
+//	s, err := q.NewSequence(llama.KV{})
+//	err = r.Forward(llama.Chunk{s, tokens})    // any number of texts at once
+//	err = r.Logits(logits, len(tokens)-1, len(tokens))
+//
+// # Rounding
+//
+// Every result is the same bits however many goroutines compute it, and however
+// a text is cut into calls of [Runner.Forward]: a dense product is summed up from
+// the first column to the last, with every product and every sum rounded to
+// float32.
+package llama
