@@ -121,3 +121,15 @@ func (s *Sequence) Bytes() int {
 	}
 	return n
 }
+
+// Bits returns the bits that an element of the cache takes.
+func (kv KV) Bits(c *Config) (float64, error) {
+	cache, err := kv.newCache(c)
+	if err != nil {
+		return 0, err
+	}
+	if err := cache.append(make([]float32, c.kvDim()), 1); err != nil {
+		return 0, err
+	}
+	return 8 * float64(cache.bytes()) / float64(c.kvDim()), nil
+}

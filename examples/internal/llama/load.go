@@ -32,6 +32,24 @@ func Load(path string, o Options) (*Model, error) {
 	return m, nil
 }
 
+// Open reads a model and its tokenizer, see [Load] and [LoadTokenizer]. With no
+// path it is the small model that this module carries, of which tokens are bytes.
+func Open(path, tokenizer string, o Options) (*Model, Tokenizer, error) {
+	load := Load
+	if path == "" {
+		load = loadEmbedded
+	}
+	m, err := load(path, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := LoadTokenizer(tokenizer, path, &m.Config)
+	if err != nil {
+		return nil, nil, err
+	}
+	return m, t, nil
+}
+
 // A source gives the tensors of a model by name: Hugging Face's names without
 // "model." and ".weight".
 type source interface {

@@ -1,7 +1,6 @@
 package llama
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,13 +37,10 @@ func loadDir(dir string, o Options) (*Model, error) {
 	return build(c, &hfSource{set.Tensor, h.Tied}, o)
 }
 
-// LoadBytes reads a model of which config.json and model.safetensors are in memory.
-func LoadBytes(config, weights []byte, o Options) (*Model, error) {
+// LoadFile reads a model from an open safetensors file and the contents of its
+// config.json.
+func LoadFile(config []byte, f *safetensors.File, o Options) (*Model, error) {
 	c, h, err := parseHF(config)
-	if err != nil {
-		return nil, err
-	}
-	f, err := safetensors.New(bytes.NewReader(weights), int64(len(weights)))
 	if err != nil {
 		return nil, err
 	}

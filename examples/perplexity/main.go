@@ -1,0 +1,130 @@
+// Perplexity shows what a data type costs a language model: it quantizes the
+// model's weights to every 3- and 4-bit type in turn, and compares each with the
+// float32 weights on the same text.
+//
+//	go run ./examples/perplexity
+//	go run ./examples/perplexity -types bitmod3,int3_asym,kv:bitmod4 -group 64
+//	go run ./examples/perplexity -model DIR -text FILE -tokens 30000 -json
+//
+// Without -model it takes the small model that the module carries, and without
+// -text a text that the float32 model writes itself.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+
+	"github.com/bitmod-go/bitmod/examples/internal/llama"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	os.Exit(exitCode(run(ctx, os.Args[1:], os.Stdout, os.Stderr), os.Stderr))
+}
+
+// errUsage is for a command line that stderr has a complaint about already.
+var errUsage = errors.New("usage")
+
+func exitCode(err error, stderr io.Writer) int {
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errUsage):
+		return 2
+	}
+	fmt.Fprintln(stderr, "perplexity:", err)
+	return 1
+}
+
+const usage = `Usage: perplexity [flags]
+
+Compares a language model with quantized weights to the same with float32
+weights, type by type:
+
+  ppl    perplexity on the text
+  +ppl   how much of it the quantization adds, from the same tokens' losses
+  KL     Kullback-Leibler divergence from the float32 model's predictions, nats
+  top-1  how often both models find the same token likeliest
+
+each with its standard error. Quantized are the matrices of the layers; embedding
+and classifier stay float32. "kv:TYPE" is float32 weights with a quantized
+key-value cache.
+
+`
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("perplexity", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	var (
+		model     = flags.String("model", "", "llama2.c `FILE` or Hugging Face directory; if empty, the model of this module")
+		tokenizer = flags.String("tokenizer", "", "`FILE` of llama2.c or tokenizer.json; if empty, the model's own")
+		text      = flags.String("text", "", "`FILE` to predict; if empty, the float32 model writes one")
+		tokens    = flags.Int("tokens", defaultTokens, "number `N` of tokens to predict; 0 is all of the text")
+		types     = flags.String("types", "", "comma-separated types; if empty, all of 3 and 4 bits")
+		group     = flags.Int("group", 0, "group size `N`; 0 is 32, 64 and 128. MX and NV types have their own")
+		asJSON    = flags.Bool("json", false, "write a JSON object per line")
+	)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, usage)
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return errUsage
+	}
+	fail := func(format string, args ...any) error {
+		fmt.Fprintf(stderr, "perplexity: "+format+"\n", args...)
+		return errUsage
+	}
+	if flags.NArg() > 0 {
+		return fail("unexpected argument %q", flags.Arg(0))
+	}
+	if *tokens < 0 {
+		return fail("-tokens is %d, want 0 or more", *tokens)
+	}
+	if *tokens == 0 && *text == "" {
+		return fail("-tokens 0 is all of the -text, and there is none")
+	}
+	variants, err := parseVariants(*types, *group)
+	if err != nil {
+		return fail("%v", err)
+	}
+
+	m, tok, err := llama.Open(*model, *tokenizer, llama.Options{})
+	if err != nil {
+		return err
+	}
+	blocks, err := readBlocks(m, tok, *text, *tokens)
+	if err != nil {
+		return err
+	}
+	e, err := llama.NewEvaluator(m, blocks)
+	if err != nil {
+		return err
+	}
+	var w rowWriter = &table{w: stdout}
+	if *asJSON {
+		w = &jsonLines{w: stdout}
+	}
+	for _, v := range variants {
+		if ctx.Err() != nil {
+			return errors.New("interrupted")
+		}
+		r, err := v.measure(m, e)
+		if err != nil {
+			return fmt.Errorf("%v: %w", v.name(), err)
+		}
+		if err := w.write(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}

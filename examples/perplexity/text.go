@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/bitmod-go/bitmod/examples/internal/llama"
+)
+
+const (
+	defaultTokens = 8160 // 32 texts of the module's own model
+	maxBlock      = 512
+	textSeed      = 1
+)
+
+// readBlocks returns n tokens of text in blocks that the model reads on their own:
+// from a file, or written by the model. n = 0 is all of the file.
+func readBlocks(m *llama.Model, tok llama.Tokenizer, file string, n int) ([][]int, error) {
+	length := min(m.Config.Context, maxBlock)
+	if length < 2 {
+		return nil, fmt.Errorf("the model's context is %d tokens, which leaves nothing to predict", length)
+	}
+	if file == "" {
+		blocks, err := llama.SampleTexts(m, (n+length-2)/(length-1), length, textSeed)
+		if err != nil {
+			return nil, err
+		}
+		last := &blocks[len(blocks)-1]
+		*last = (*last)[:n-(len(blocks)-1)*(length-1)+1]
+		return blocks, nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := tok.Encode(string(data))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if n > 0 && n < len(tokens) {
+		tokens = tokens[:n]
+	}
+	if len(tokens) == 0 {
+		return nil, fmt.Errorf("%s: no text", file)
+	}
+	return llama.Blocks(tokens, m.Config.BOS, length), nil
+}

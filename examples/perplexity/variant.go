@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/examples/internal/llama"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// A variant is a way to store the model, and a row of the table.
+type variant struct {
+	float bool // weights as they are
+	cache bool // the type is of the key-value cache
+	typ   datatype.Type
+	group int
+}
+
+const cachePrefix = "kv:"
+
+var (
+	defaultGroups = []int{32, 64, 128}
+	defaultCaches = []datatype.Type{datatype.BitMoD3, datatype.Int3Asym, datatype.BitMoD4, datatype.Int4Asym}
+)
+
+// parseVariants returns the rows for a list of names, float32 first whether or not
+// it is one of them.
+func parseVariants(names string, group int) ([]variant, error) {
+	groups := defaultGroups
+	if group != 0 {
+		if group < 8 {
+			return nil, fmt.Errorf("-group is %d, want 0 or at least 8", group)
+		}
+		groups = []int{group}
+	}
+	rows := []variant{{float: true}}
+	add := func(t datatype.Type, cache bool) {
+		for _, g := range groups {
+			if t.Scale() != datatype.RowStep {
+				g = t.GroupSize() // the standard's
+			}
+			v := variant{cache: cache, typ: t, group: g}
+			if rows[len(rows)-1] != v {
+				rows = append(rows, v)
+			}
+		}
+	}
+	if names == "" {
+		for bits := 3; bits <= 4; bits++ {
+			for _, t := range datatype.Types() { // BitMoD's are first
+				if t.Bits() == bits {
+					add(t, false)
+				}
+			}
+		}
+		for _, t := range defaultCaches {
+			add(t, true)
+		}
+		return rows, nil
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		name = strings.TrimSpace(name)
+		if name == "" || name == "float32" {
+			continue
+		}
+		name, cache := strings.CutPrefix(name, cachePrefix)
+		t, err := datatype.Parse(name)
+		if err != nil {
+			return nil, fmt.Errorf("-types: %w", err)
+		}
+		add(t, cache)
+	}
+	return rows, nil
+}
+
+func (v variant) name() string {
+	switch {
+	case v.float:
+		return "float32"
+	case v.cache:
+		return cachePrefix + v.typ.String()
+	}
+	return v.typ.String()
+}
+
+// A row is what there is to say about a variant.
+type row struct {
+	variant
+	bits    float64 // for a weight, or an element of the cache
+	score   llama.Score
+	seconds float64 // to quantize and to evaluate
+}
+
+func (v variant) measure(m *llama.Model, e *llama.Evaluator) (row, error) {
+	start := time.Now()
+	r := row{variant: v, bits: 32}
+	var (
+		kv  llama.KV
+		err error
+	)
+	switch {
+	case v.float:
+	case v.cache:
+		kv = llama.KV{Quantize: true, Type: v.typ, GroupSize: v.group}
+		if r.bits, err = kv.Bits(&m.Config); err != nil {
+			return r, err
+		}
+	default:
+		if m, err = m.Replace(llama.Quantize(quant.Config{Type: v.typ, GroupSize: v.group})); err != nil {
+			return r, err
+		}
+		r.bits = m.BitsPerWeight()
+	}
+	r.score, err = e.Score(m, kv)
+	r.seconds = time.Since(start).Seconds()
+	return r, err
+}
