@@ -12,6 +12,7 @@ type Generator struct {
 	Runner  *Runner
 	Sampler *Sampler
 	KV      KV
+	Endless bool // goes on after a token that ends the text
 }
 
 // Stats tell how long a generation took.
@@ -21,6 +22,14 @@ type Stats struct {
 	Tokens     int           // generated
 	Time       time.Duration // for all but the first
 	CacheBytes int
+}
+
+// Speed returns the tokens per second after the first, 0 if there is none.
+func (s *Stats) Speed() float64 {
+	if s.Tokens < 2 {
+		return 0
+	}
+	return float64(s.Tokens-1) / s.Time.Seconds()
 }
 
 // prefill is the number of tokens of a prompt that are read at once: enough for
@@ -63,7 +72,7 @@ func (g *Generator) Run(ctx context.Context, prompt []int, n int, emit func(toke
 		}
 		st.Time = time.Since(start)
 		st.CacheBytes = s.Bytes()
-		if st.Tokens >= n || slices.Contains(c.EOS, next) || ctx.Err() != nil {
+		if st.Tokens >= n || !g.Endless && slices.Contains(c.EOS, next) || ctx.Err() != nil {
 			return st, nil
 		}
 		st.Tokens++

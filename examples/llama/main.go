@@ -1,0 +1,206 @@
+// Llama shows a language model running on quantized weights: it continues a
+// prompt, and says how fast.
+//
+//	go run ./examples/llama -prompt "Once upon a time"
+//	go run ./examples/llama -type bitmod3 -group 64 -temperature 0.8 -prompt "The king"
+//	go run ./examples/llama -model DIR -kv bitmod4 -prompt "Once upon a time"
+//	go run ./examples/llama -speed -synthetic
+//
+// Without -model it takes the small model that the module carries.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/examples/internal/llama"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	os.Exit(exitCode(run(ctx, os.Args[1:], os.Stdout, os.Stderr), os.Stderr))
+}
+
+// errUsage is for a command line that stderr has a complaint about already.
+var errUsage = errors.New("usage")
+
+func exitCode(err error, stderr io.Writer) int {
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errUsage):
+		return 2
+	}
+	fmt.Fprintln(stderr, "llama:", err)
+	return 1
+}
+
+// options are the command line.
+type options struct {
+	model, tokenizer, prompt string
+	weights, cache           string
+	group, cacheGroup        int
+	all                      bool
+	temperature, topP        float64
+	seed                     uint64
+	n, threads               int
+	speed, synthetic         bool
+}
+
+func parse(args []string, stderr io.Writer) (*options, error) {
+	o := &options{}
+	flags := flag.NewFlagSet("llama", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&o.model, "model", "", "llama2.c `FILE` or Hugging Face directory; if empty, the model of this module")
+	flags.StringVar(&o.tokenizer, "tokenizer", "", "`FILE` of llama2.c or tokenizer.json; if empty, the model's own")
+	flags.StringVar(&o.prompt, "prompt", "", "`TEXT` to continue")
+	flags.StringVar(&o.weights, "type", "bitmod4", "data `TYPE` of the weights, or float32")
+	flags.IntVar(&o.group, "group", 0, "weights that share a scale; 0 is the type's own")
+	flags.BoolVar(&o.all, "all", false, "quantize embedding and classifier, too")
+	flags.StringVar(&o.cache, "kv", "float32", "data `TYPE` of the key-value cache, or float32")
+	flags.IntVar(&o.cacheGroup, "kvgroup", 0, "keys and values that share a scale; 0 is a head's")
+	flags.Float64Var(&o.temperature, "temperature", 0.8, "0 takes the likeliest token, 1 samples as the model says")
+	flags.Float64Var(&o.topP, "topp", 0.95, "sample among the likeliest tokens that together have this probability")
+	flags.Uint64Var(&o.seed, "seed", 1, "of the sampling: the same seed gives the same text")
+	flags.IntVar(&o.n, "n", 256, "number of tokens to generate at most")
+	flags.IntVar(&o.threads, "threads", runtime.GOMAXPROCS(0), "goroutines to compute with")
+	flags.BoolVar(&o.speed, "speed", false, "measure tokens/s with float32, 4-bit and 3-bit weights")
+	flags.BoolVar(&o.synthetic, "synthetic", false, "with -speed: random weights in the shapes of Llama-3.2-1B (5 GB as float32)")
+	flags.Usage = func() {
+		fmt.Fprint(stderr, "Usage: llama [flags]\n\nContinues a text with a language model on quantized weights.\n\n")
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		}
+		return nil, errUsage
+	}
+	complaint := ""
+	switch {
+	case flags.NArg() > 0:
+		complaint = fmt.Sprintf("unexpected argument %q: a prompt goes after -prompt, in quotes", flags.Arg(0))
+	case !(o.temperature >= 0):
+		complaint = fmt.Sprintf("-temperature is %v, want 0 or more", o.temperature)
+	case !(o.topP > 0 && o.topP <= 1):
+		complaint = fmt.Sprintf("-topp is %v, want above 0, up to 1", o.topP)
+	case o.n < 1:
+		complaint = fmt.Sprintf("-n is %d, want 1 or more", o.n)
+	case o.threads < 1:
+		complaint = fmt.Sprintf("-threads is %d, want 1 or more", o.threads)
+	case o.synthetic && !o.speed:
+		complaint = "-synthetic has random weights, which make no text: it goes with -speed"
+	}
+	if complaint != "" {
+		fmt.Fprintln(stderr, "llama:", complaint)
+		return nil, errUsage
+	}
+	return o, nil
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	kv, err := o.kv()
+	if err != nil {
+		return err
+	}
+	if o.speed {
+		return speed(ctx, o, kv, stdout)
+	}
+	maker, err := o.maker()
+	if err != nil {
+		return err
+	}
+	m, tok, err := llama.Open(o.model, o.tokenizer, llama.Options{Maker: maker})
+	if err != nil {
+		return err
+	}
+	prompt, err := tok.Encode(o.prompt)
+	if err != nil {
+		return err
+	}
+	r := llama.NewRunner(m, o.threads)
+	defer r.Close()
+	g := llama.Generator{Runner: r, Sampler: llama.NewSampler(o.temperature, o.topP, o.seed), KV: kv}
+	if _, err := io.WriteString(stdout, o.prompt); err != nil {
+		return err
+	}
+	prev := m.Config.BOS
+	if len(prompt) > 0 {
+		prev = prompt[len(prompt)-1]
+	}
+	st, err := g.Run(ctx, prompt, o.n, func(token int) error {
+		_, err := stdout.Write(printable(tok.Decode(prev, token)))
+		prev = token
+		return err
+	})
+	fmt.Fprintln(stdout)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "\n%s: %s of weights, %.2f bits each in the layers\n", o.weights, size(m.Bytes()), m.BitsPerWeight())
+	fmt.Fprintf(stderr, "%d tokens of prompt in %.0f ms; %d generated, %.1f tokens/s; key-value cache %s\n",
+		st.Prompt, 1e3*st.PromptTime.Seconds(), st.Tokens, st.Speed(), size(st.CacheBytes))
+	return nil
+}
+
+// maker returns what makes the matrices that -type, -group and -all ask for.
+func (o *options) maker() (llama.Maker, error) {
+	if o.weights == "float32" {
+		return llama.Float, nil
+	}
+	t, err := datatype.Parse(o.weights)
+	if err != nil {
+		return nil, fmt.Errorf("-type: %w", err)
+	}
+	c := quant.Config{Type: t, GroupSize: o.group}
+	if o.all {
+		return llama.QuantizeAll(c), nil
+	}
+	return llama.Quantize(c), nil
+}
+
+func (o *options) kv() (llama.KV, error) {
+	if o.cache == "float32" {
+		return llama.KV{}, nil
+	}
+	t, err := datatype.Parse(o.cache)
+	if err != nil {
+		return llama.KV{}, fmt.Errorf("-kv: %w", err)
+	}
+	return llama.KV{Quantize: true, Type: t, GroupSize: o.cacheGroup}, nil
+}
+
+// printable removes what would make a terminal do other things than print. A part
+// of a character stays: the rest comes with the next token.
+func printable(b []byte) []byte {
+	var out []byte
+	for _, c := range b {
+		if c >= ' ' && c != 0x7f || c == '\n' || c == '\t' {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func size(bytes int) string {
+	switch {
+	case bytes >= 1e9:
+		return fmt.Sprintf("%.2f GB", float64(bytes)/1e9)
+	case bytes >= 1e6:
+		return fmt.Sprintf("%.2f MB", float64(bytes)/1e6)
+	}
+	return fmt.Sprintf("%.1f kB", float64(bytes)/1e3)
+}
