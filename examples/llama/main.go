@@ -165,11 +165,7 @@ func (o *options) maker() (llama.Maker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-type: %w", err)
 	}
-	c := quant.Config{Type: t, GroupSize: o.group}
-	if o.all {
-		return llama.QuantizeAll(c), nil
-	}
-	return llama.Quantize(c), nil
+	return llama.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: o.all}.Make, nil
 }
 
 func (o *options) kv() (llama.KV, error) {

@@ -26,18 +26,19 @@ func speed(ctx context.Context, o *options, kv llama.KV, w io.Writer) error {
 		m, _, err := llama.Open(o.model, o.tokenizer, llama.Options{Maker: maker})
 		return m, err
 	}
-	c4 := quant.Config{Type: datatype.BitMoD4, GroupSize: o.group}
-	c3 := quant.Config{Type: datatype.BitMoD3, GroupSize: o.group}
+	maker := func(t datatype.Type, all bool) llama.Maker {
+		return llama.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: all}.Make
+	}
 	fmt.Fprintf(w, "%d goroutines, tokens/s\n\n%-26s%6s%10s%10s%10s\n", o.threads, "weights", "bits", "memory", "prompt", "generate")
 	for _, row := range []struct {
 		name  string
 		maker llama.Maker
 	}{
 		{"float32", llama.Float},
-		{"bitmod4", llama.Quantize(c4)},
-		{"bitmod3", llama.Quantize(c3)},
-		{"bitmod4 and classifier", llama.QuantizeAll(c4)},
-		{"bitmod3 and classifier", llama.QuantizeAll(c3)},
+		{"bitmod4", maker(datatype.BitMoD4, false)},
+		{"bitmod3", maker(datatype.BitMoD3, false)},
+		{"bitmod4 and classifier", maker(datatype.BitMoD4, true)},
+		{"bitmod3 and classifier", maker(datatype.BitMoD3, true)},
 	} {
 		debug.FreeOSMemory() // the model before, before the next
 		m, err := load(row.maker)

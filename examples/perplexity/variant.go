@@ -108,7 +108,8 @@ func (v variant) measure(m *llama.Model, e *llama.Evaluator) (row, error) {
 			return r, err
 		}
 	default:
-		if m, err = m.Replace(llama.Quantize(quant.Config{Type: v.typ, GroupSize: v.group})); err != nil {
+		q := llama.Quantizer{Config: quant.Config{Type: v.typ, GroupSize: v.group}}
+		if m, err = m.Replace(q.Make); err != nil {
 			return r, err
 		}
 		r.bits = m.BitsPerWeight()

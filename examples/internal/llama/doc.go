@@ -8,7 +8,7 @@
 // state of one text, its key-value cache.
 //
 //	m, err := llama.Load("stories260K.bin", llama.Options{})
-//	q, err := m.Replace(llama.Quantize(quant.Config{Type: datatype.BitMoD3, GroupSize: 64}))
+//	q, err := m.Replace(llama.Quantizer{Config: quant.Config{Type: datatype.BitMoD3}}.Make)
 //	r := llama.NewRunner(q, 2)
 //	s, err := q.NewSequence(llama.KV{})
 //	err = r.Forward(llama.Chunk{s, tokens})    // any number of texts at once

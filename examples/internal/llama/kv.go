@@ -11,7 +11,7 @@ import (
 type KV struct {
 	// Quantize keeps them in Type, each token's keys, after rotation, and each
 	// token's values quantized by themselves, in groups of GroupSize consecutive
-	// elements; 0 is the head's width.
+	// elements; 0 is the width of a head.
 	Quantize  bool
 	Type      datatype.Type
 	GroupSize int
@@ -33,7 +33,7 @@ func (kv KV) newCache(c *Config) (cache, error) {
 	}
 	q := quant.Config{Type: kv.Type, GroupSize: kv.GroupSize, Workers: 1}
 	if q.GroupSize == 0 {
-		q.GroupSize = c.HeadDim
+		q.GroupSize = max(c.HeadDim, 8) // quant has no smaller groups
 	}
 	if q.Type.Scale() == datatype.E4M3 {
 		return nil, fmt.Errorf("llama: key-value cache of %v: it has one scale for all tokens, and they come one by one", q.Type)

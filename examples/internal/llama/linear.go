@@ -80,25 +80,21 @@ type Maker func(p Place, w []float32, cols int) (Linear, error)
 // Float is the Maker of float32 matrices: what a model has as loaded.
 func Float(p Place, w []float32, cols int) (Linear, error) { return newDense(w, cols), nil }
 
-// Quantize returns the Maker that quantizes the matrices of the layers, and leaves
-// embedding and classifier as they are.
-func Quantize(c quant.Config) Maker {
-	all := QuantizeAll(c)
-	return func(p Place, w []float32, cols int) (Linear, error) {
-		if p.Layer < 0 {
-			return Float(p, w, cols)
-		}
-		return all(p, w, cols)
-	}
+// A Quantizer makes quantized matrices, see [Quantizer.Make].
+type Quantizer struct {
+	quant.Config
+	// All is for embedding and classifier, too, which otherwise stay float32.
+	All bool
 }
 
-// QuantizeAll returns the Maker that quantizes everything.
-func QuantizeAll(c quant.Config) Maker {
-	return func(p Place, w []float32, cols int) (Linear, error) {
-		m, err := quant.Group(w, cols, c)
-		if err != nil {
-			return nil, fmt.Errorf("%v: %w", p, err)
-		}
-		return newQuantized(m)
+// Make is a Maker.
+func (q Quantizer) Make(p Place, w []float32, cols int) (Linear, error) {
+	if p.Layer < 0 && !q.All {
+		return Float(p, w, cols)
 	}
+	m, err := quant.Group(w, cols, q.Config)
+	if err != nil {
+		return nil, fmt.Errorf("%v: %w", p, err)
+	}
+	return unpack(m)
 }
