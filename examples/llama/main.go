@@ -85,26 +85,30 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		}
 		return nil, errUsage
 	}
-	complaint := ""
+	var complaint error
 	switch {
 	case flags.NArg() > 0:
-		complaint = fmt.Sprintf("unexpected argument %q: a prompt goes after -prompt, in quotes", flags.Arg(0))
+		complaint = fmt.Errorf("unexpected argument %q: a prompt goes after -prompt, in quotes", flags.Arg(0))
 	case !(o.temperature >= 0):
-		complaint = fmt.Sprintf("-temperature is %v, want 0 or more", o.temperature)
+		complaint = fmt.Errorf("-temperature is %v, want 0 or more", o.temperature)
 	case !(o.topP > 0 && o.topP <= 1):
-		complaint = fmt.Sprintf("-topp is %v, want above 0, up to 1", o.topP)
+		complaint = fmt.Errorf("-topp is %v, want above 0, up to 1", o.topP)
 	case o.n < 1:
-		complaint = fmt.Sprintf("-n is %d, want 1 or more", o.n)
+		complaint = fmt.Errorf("-n is %d, want 1 or more", o.n)
 	case o.threads < 1:
-		complaint = fmt.Sprintf("-threads is %d, want 1 or more", o.threads)
+		complaint = fmt.Errorf("-threads is %d, want 1 or more", o.threads)
 	case o.synthetic && !o.speed:
-		complaint = "-synthetic has random weights, which make no text: it goes with -speed"
+		complaint = errors.New("-synthetic has random weights, which make no text: it goes with -speed")
 	}
-	if complaint != "" {
-		fmt.Fprintln(stderr, "llama:", complaint)
-		return nil, errUsage
+	if complaint != nil {
+		return nil, usageError(stderr, complaint)
 	}
 	return o, nil
+}
+
+func usageError(stderr io.Writer, err error) error {
+	fmt.Fprintln(stderr, "llama:", err)
+	return errUsage
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -112,16 +116,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	maker, err := o.maker()
+	if err != nil {
+		return usageError(stderr, err)
+	}
 	kv, err := o.kv()
 	if err != nil {
-		return err
+		return usageError(stderr, err)
 	}
 	if o.speed {
 		return speed(ctx, o, kv, stdout)
-	}
-	maker, err := o.maker()
-	if err != nil {
-		return err
 	}
 	m, tok, err := llama.Open(o.model, o.tokenizer, llama.Options{Maker: maker})
 	if err != nil {

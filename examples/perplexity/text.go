@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	defaultTokens = 8160 // 32 texts of the module's own model
+	defaultTokens = 4080 // 16 texts of the module's own model
 	maxBlock      = 512
 	textSeed      = 1
 )

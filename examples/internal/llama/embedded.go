@@ -1,7 +1,22 @@
 package llama
 
-import "errors"
+import (
+	"fmt"
 
+	"github.com/bitmod-go/bitmod/internal/tinylm"
+)
+
+// loadEmbedded reads the model that the module carries.
 func loadEmbedded(_ string, o Options) (*Model, error) {
-	return nil, errors.New("llama: there is no model in this module yet: give one")
+	f, err := tinylm.Open()
+	if err != nil {
+		return nil, fmt.Errorf("llama: the model of this module: %w", err)
+	}
+	defer f.Close()
+	m, err := LoadFile([]byte(tinylm.Config()), f, o)
+	if err != nil {
+		return nil, fmt.Errorf("llama: the model of this module: %w", err)
+	}
+	m.Config.EOS = []int{m.Config.BOS} // what starts a document ends the one before
+	return m, nil
 }

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// invoke runs the program.
+func invoke(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = exitCode(run(t.Context(), args, &out, &errs), &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestText(t *testing.T) {
+	args := []string{"-prompt", "Once upon a", "-n", "20", "-seed", "3"}
+	for _, more := range [][]string{
+		nil,
+		{"-type", "float32"},
+		{"-type", "bitmod3", "-group", "64", "-all"},
+		{"-kv", "bitmod4", "-kvgroup", "64"},
+		{"-temperature", "0"},
+		{"-topp", "1", "-threads", "1"},
+	} {
+		args := append(args, more...)
+		code, out, errs := invoke(t, args...)
+		if code != 0 {
+			t.Errorf("%q: exit code %d: %s", args, code, errs)
+			continue
+		}
+		if !strings.HasPrefix(out, "Once upon a") || len(out) < 20 {
+			t.Errorf("%q: output %q", args, out)
+		}
+		if !strings.Contains(errs, "tokens/s") {
+			t.Errorf("%q: no speed in %q", args, errs)
+		}
+		if _, again, _ := invoke(t, args...); again != out {
+			t.Errorf("%q: first %q, then %q", args, out, again)
+		}
+	}
+}
+
+func TestSpeed(t *testing.T) {
+	code, out, errs := invoke(t, "-speed", "-n", "3")
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	for _, want := range []string{"float32", "bitmod4", "bitmod3", "tokens/s"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for _, test := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"-h", 0, "Usage: llama"},
+		{"-nonsense", 2, "not defined"},
+		{"a prompt", 2, "-prompt"},
+		{"-temperature -1", 2, "-temperature is -1"},
+		{"-temperature NaN", 2, "-temperature is NaN"},
+		{"-topp 0", 2, "-topp is 0"},
+		{"-n 0", 2, "-n is 0"},
+		{"-threads 0", 2, "-threads is 0"},
+		{"-synthetic", 2, "-speed"},
+		{"-type int9", 2, "unknown data type"},
+		{"-kv int9", 2, "unknown data type"},
+		{"-group 3", 1, "GroupSize is 3"},
+		{"-kv nvfp4", 1, "one scale for all tokens"},
+		{"-model none", 1, "none"},
+		{"-tokenizer none", 1, "none"},
+		{"-prompt " + strings.Repeat("x", 300), 1, "model's context is 256"},
+	} {
+		code, _, errs := invoke(t, strings.Fields(test.args)...)
+		if code != test.code || !strings.Contains(errs, test.want) {
+			t.Errorf("llama %s: exit code %d, %q; want %d, with %q", test.args, code, errs, test.code, test.want)
+		}
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	if got := printable([]byte("a\x1b[2Jb\n\x00\xc3\x7f\t")); string(got) != "a[2Jb\n\xc3\t" {
+		t.Errorf("printable bytes are %q", got)
+	}
+}

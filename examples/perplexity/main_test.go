@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/datatype"
+)
+
+// invoke runs the program.
+func invoke(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = exitCode(run(t.Context(), args, &out, &errs), &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestJSON(t *testing.T) {
+	text := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(text, []byte(strings.Repeat("Once upon a time there was a king. ", 20)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := invoke(t, "-text", text, "-tokens", "600", "-types", "int8,bitmod3, kv:bitmod4,nvfp4", "-group", "64", "-json")
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	var names []string
+	kl := map[string]float64{}
+	for line := range strings.Lines(out) {
+		var m map[string]any
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		for _, key := range []string{"type", "group", "bits", "ppl", "kl", "top1", "ppl_se", "kl_se", "top1_se"} {
+			if _, ok := m[key]; !ok {
+				t.Errorf("%s has no %q", line, key)
+			}
+		}
+		name := m["type"].(string)
+		names = append(names, name)
+		kl[name] = m["kl"].(float64)
+		group := map[string]float64{"float32": 0, "nvfp4": 16}
+		want, ok := group[name]
+		if !ok {
+			want = 64
+		}
+		if m["group"] != want || m["tokens"] != 600.0 {
+			t.Errorf("%s: want group %v, 600 tokens", line, want)
+		}
+		if name == "float32" && (m["kl"] != 0.0 || m["top1"] != 1.0 || m["bits"] != 32.0) {
+			t.Errorf("%s: want no difference", line)
+		}
+	}
+	if want := []string{"float32", "int8", "bitmod3", "kv:bitmod4", "nvfp4"}; !slices.Equal(names, want) {
+		t.Errorf("rows %q, want %q", names, want)
+	}
+	if !(0 < kl["int8"] && kl["int8"] < kl["nvfp4"] && kl["nvfp4"] < kl["bitmod3"]) {
+		t.Errorf("divergences %v, want fewer bits to diverge more", kl)
+	}
+}
+
+func TestTable(t *testing.T) {
+	args := []string{"-tokens", "300", "-types", "bitmod4", "-group", "128"}
+	code, out, errs := invoke(t, args...)
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	for _, want := range []string{"300 tokens", "top-1", "float32", "bitmod4        128  4.20"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+func TestVariants(t *testing.T) {
+	all, err := parseVariants("", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, v := range all {
+		count[v.name()]++
+	}
+	want := map[string]int{"float32": 1}
+	for _, typ := range datatype.Types() {
+		if b := typ.Bits(); b == 3 || b == 4 {
+			want[typ.String()] = 3
+			if typ.Scale() != datatype.RowStep {
+				want[typ.String()] = 1
+			}
+		}
+	}
+	for _, typ := range defaultCaches {
+		want[cachePrefix+typ.String()] = 3
+	}
+	if !maps.Equal(count, want) {
+		t.Errorf("rows by type %v, want %v", count, want)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"-h", 0, "Usage: perplexity"},
+		{"-nonsense", 2, "not defined"},
+		{"-tokens -1", 2, "-tokens is -1"},
+		{"-tokens 0", 2, "there is none"},
+		{"-types int9", 2, "unknown data type"},
+		{"-types kv:int9", 2, "unknown data type"},
+		{"-group 7", 2, "-group is 7"},
+		{"stray", 2, `"stray"`},
+		{"-model none", 1, "none"},
+		{"-tokenizer none", 1, "none"},
+		{"-text none", 1, "none"},
+		{"-text " + empty, 1, "no text"},
+		{"-types kv:nvfp4 -tokens 10", 1, "kv:nvfp4"},
+	} {
+		code, _, errs := invoke(t, strings.Fields(test.args)...)
+		if code != test.code || !strings.Contains(errs, test.want) {
+			t.Errorf("perplexity %s: exit code %d, %q; want %d, with %q", test.args, code, errs, test.code, test.want)
+		}
+	}
+}
