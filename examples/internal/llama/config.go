@@ -57,7 +57,7 @@ func (c *Config) check() error {
 		return formatErrorf("%d heads are not a multiple of %d key-value heads", c.Heads, c.KVHeads)
 	case c.HeadDim%2 != 0:
 		return formatErrorf("head dim is %d, want an even number: rotary positions turn pairs", c.HeadDim)
-	case c.Heads*c.HeadDim > maxWidth:
+	case c.Heads > maxWidth/c.HeadDim:
 		return formatErrorf("%d heads of %d are wider than %d", c.Heads, c.HeadDim, maxWidth)
 	case !(c.NormEps >= 0 && c.NormEps < 1):
 		return formatErrorf("RMSNorm epsilon is %v, want 0 to 1", c.NormEps)

@@ -68,7 +68,7 @@ func build(c Config, s source, o Options) (*Model, error) {
 		o.Maker = Float
 	}
 	b := builder{c: &c, source: s, maker: o.Maker}
-	m := &Model{Config: c}
+	m := &Model{Config: c, tied: s.tied()}
 	m.Embedding = b.linear(Place{-1, Embedding})
 	for i := range c.Layers {
 		l := Layer{AttentionNorm: b.vector(fmt.Sprintf("layers.%d.input_layernorm", i))}
@@ -83,7 +83,7 @@ func build(c Config, s source, o Options) (*Model, error) {
 	}
 	m.Norm = b.vector("norm")
 	m.Classifier = m.Embedding
-	if !s.tied() {
+	if !m.tied {
 		m.Classifier = b.linear(Place{-1, Classifier})
 	}
 	if b.err != nil {

@@ -13,6 +13,8 @@ type Model struct {
 	Layers     []Layer
 	Norm       []float32
 	Classifier Linear // the same as Embedding if they are tied
+
+	tied bool
 }
 
 // A Layer is attention followed by a feed-forward network.
@@ -23,7 +25,7 @@ type Layer struct {
 }
 
 // Tied reports whether the classifier is the embedding.
-func (m *Model) Tied() bool { return m.Classifier == m.Embedding }
+func (m *Model) Tied() bool { return m.tied }
 
 // Each calls f for every matrix, in the order of a forward pass. A tied classifier
 // is not a matrix of its own.
