@@ -43,6 +43,9 @@ func TestText(t *testing.T) {
 }
 
 func TestSpeed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("loads five models")
+	}
 	code, out, errs := invoke(t, "-speed", "-n", "3")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errs)

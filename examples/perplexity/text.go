@@ -21,6 +21,7 @@ func readBlocks(m *llama.Model, tok llama.Tokenizer, file string, n int) ([][]in
 		return nil, fmt.Errorf("the model's context is %d tokens, which leaves nothing to predict", length)
 	}
 	if file == "" {
+		length = min(length, n+1)
 		blocks, err := llama.SampleTexts(m, (n+length-2)/(length-1), length, textSeed)
 		if err != nil {
 			return nil, err
