@@ -49,7 +49,7 @@ type options struct {
 	model, tokenizer, prompt string
 	weights, cache           string
 	group, cacheGroup        int
-	all                      bool
+	all, exact               bool
 	temperature, topP        float64
 	seed                     uint64
 	n, threads               int
@@ -66,6 +66,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&o.weights, "type", "bitmod4", "data `TYPE` of the weights, or float32")
 	flags.IntVar(&o.group, "group", 0, "weights that share a scale; 0 is the type's own")
 	flags.BoolVar(&o.all, "all", false, "quantize embedding and classifier, too")
+	flags.BoolVar(&o.exact, "exact", false, "multiply weights by float32, not by 8-bit integers")
 	flags.StringVar(&o.cache, "kv", "float32", "data `TYPE` of the key-value cache, or float32")
 	flags.IntVar(&o.cacheGroup, "kvgroup", 0, "keys and values that share a scale; 0 is a head's")
 	flags.Float64Var(&o.temperature, "temperature", 0.8, "0 takes the likeliest token, 1 samples as the model says")
@@ -169,7 +170,7 @@ func (o *options) maker() (llama.Maker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-type: %w", err)
 	}
-	return llama.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: o.all}.Make, nil
+	return llama.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: o.all, Int8: !o.exact}.Make, nil
 }
 
 func (o *options) kv() (llama.KV, error) {

@@ -27,7 +27,7 @@ func speed(ctx context.Context, o *options, kv llama.KV, w io.Writer) error {
 		return m, err
 	}
 	maker := func(t datatype.Type, all bool) llama.Maker {
-		return llama.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: all}.Make
+		return llama.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: all, Int8: !o.exact}.Make
 	}
 	fmt.Fprintf(w, "%d goroutines, tokens/s\n\n%-26s%6s%10s%10s%10s\n", o.threads, "weights", "bits", "memory", "prompt", "generate")
 	for _, row := range []struct {

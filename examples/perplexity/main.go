@@ -54,7 +54,7 @@ weights, type by type:
 
 each with its standard error. Quantized are the matrices of the layers; embedding
 and classifier stay float32. "kv:TYPE" is float32 weights with a quantized
-key-value cache.
+key-value cache, "a8:TYPE" quantized weights multiplied by 8-bit activations.
 
 `
 

@@ -26,7 +26,7 @@ func TestJSON(t *testing.T) {
 	if err := os.WriteFile(text, []byte(strings.Repeat("Once upon a time there was a king. ", 20)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, out, errs := invoke(t, "-text", text, "-tokens", "600", "-types", "int8,bitmod3, kv:bitmod4,nvfp4", "-group", "64", "-json")
+	code, out, errs := invoke(t, "-text", text, "-tokens", "120", "-types", "int8,bitmod3, kv:bitmod4,nvfp4,a8:bitmod3", "-group", "64", "-json")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
@@ -50,15 +50,18 @@ func TestJSON(t *testing.T) {
 		if !ok {
 			want = 64
 		}
-		if m["group"] != want || m["tokens"] != 600.0 {
-			t.Errorf("%s: want group %v, 600 tokens", line, want)
+		if m["group"] != want || m["tokens"] != 120.0 {
+			t.Errorf("%s: want group %v, 120 tokens", line, want)
 		}
 		if name == "float32" && (m["kl"] != 0.0 || m["top1"] != 1.0 || m["bits"] != 32.0) {
 			t.Errorf("%s: want no difference", line)
 		}
 	}
-	if want := []string{"float32", "int8", "bitmod3", "kv:bitmod4", "nvfp4"}; !slices.Equal(names, want) {
+	if want := []string{"float32", "int8", "bitmod3", "kv:bitmod4", "nvfp4", "a8:bitmod3"}; !slices.Equal(names, want) {
 		t.Errorf("rows %q, want %q", names, want)
+	}
+	if kl["a8:bitmod3"] == kl["bitmod3"] {
+		t.Error("8-bit activations make no difference")
 	}
 	if !(0 < kl["int8"] && kl["int8"] < kl["nvfp4"] && kl["nvfp4"] < kl["bitmod3"]) {
 		t.Errorf("divergences %v, want fewer bits to diverge more", kl)
@@ -66,12 +69,12 @@ func TestJSON(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	args := []string{"-tokens", "300", "-types", "bitmod4", "-group", "128"}
+	args := []string{"-tokens", "20", "-types", "bitmod4", "-group", "128"}
 	code, out, errs := invoke(t, args...)
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
-	for _, want := range []string{"300 tokens", "top-1", "float32", "bitmod4        128  4.20"} {
+	for _, want := range []string{"20 tokens", "top-1", "float32", "bitmod4        128  4.20"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

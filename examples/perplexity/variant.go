@@ -14,11 +14,15 @@ import (
 type variant struct {
 	float bool // weights as they are
 	cache bool // the type is of the key-value cache
+	int8  bool // what the weights are multiplied by is rounded to 8 bits
 	typ   datatype.Type
 	group int
 }
 
-const cachePrefix = "kv:"
+const (
+	cachePrefix = "kv:"
+	int8Prefix  = "a8:"
+)
 
 var (
 	defaultGroups = []int{32, 64, 128}
@@ -36,12 +40,11 @@ func parseVariants(names string, group int) ([]variant, error) {
 		groups = []int{group}
 	}
 	rows := []variant{{float: true}}
-	add := func(t datatype.Type, cache bool) {
+	add := func(v variant) {
 		for _, g := range groups {
-			if t.Scale() != datatype.RowStep {
-				g = t.GroupSize() // the standard's
+			if v.group = g; v.typ.Scale() != datatype.RowStep {
+				v.group = v.typ.GroupSize() // the standard's
 			}
-			v := variant{cache: cache, typ: t, group: g}
 			if rows[len(rows)-1] != v {
 				rows = append(rows, v)
 			}
@@ -51,12 +54,12 @@ func parseVariants(names string, group int) ([]variant, error) {
 		for bits := 3; bits <= 4; bits++ {
 			for _, t := range datatype.Types() { // BitMoD's are first
 				if t.Bits() == bits {
-					add(t, false)
+					add(variant{typ: t})
 				}
 			}
 		}
 		for _, t := range defaultCaches {
-			add(t, true)
+			add(variant{typ: t, cache: true})
 		}
 		return rows, nil
 	}
@@ -65,12 +68,15 @@ func parseVariants(names string, group int) ([]variant, error) {
 		if name == "" || name == "float32" {
 			continue
 		}
-		name, cache := strings.CutPrefix(name, cachePrefix)
-		t, err := datatype.Parse(name)
-		if err != nil {
+		var v variant
+		if name, v.cache = strings.CutPrefix(name, cachePrefix); !v.cache {
+			name, v.int8 = strings.CutPrefix(name, int8Prefix)
+		}
+		var err error
+		if v.typ, err = datatype.Parse(name); err != nil {
 			return nil, fmt.Errorf("-types: %w", err)
 		}
-		add(t, cache)
+		add(v)
 	}
 	return rows, nil
 }
@@ -81,6 +87,8 @@ func (v variant) name() string {
 		return "float32"
 	case v.cache:
 		return cachePrefix + v.typ.String()
+	case v.int8:
+		return int8Prefix + v.typ.String()
 	}
 	return v.typ.String()
 }
@@ -108,7 +116,9 @@ func (v variant) measure(m *llama.Model, e *llama.Evaluator) (row, error) {
 			return r, err
 		}
 	default:
-		q := llama.Quantizer{Config: quant.Config{Type: v.typ, GroupSize: v.group}}
+		// The kernel multiplies packed weights by 8-bit integers. With float32 its sums
+		// are the same as of unpacked weights, but for rounding.
+		q := llama.Quantizer{Config: quant.Config{Type: v.typ, GroupSize: v.group}, Int8: v.int8, Unpack: !v.int8}
 		if m, err = m.Replace(q.Make); err != nil {
 			return r, err
 		}

@@ -1,6 +1,10 @@
 package llama
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/bitmod-go/bitmod/kernel"
+)
 
 // A Crew shares out work over a fixed number of goroutines that wait between
 // calls. It serves one caller at a time.
@@ -10,6 +14,8 @@ type Crew struct {
 	done    sync.WaitGroup
 	scratch [][]float32 // by worker
 	shared  []float32
+
+	activations []kernel.Activation
 }
 
 // NewCrew starts a crew of workers, of which the caller is one.
@@ -68,6 +74,28 @@ func (c *Crew) Split(n, align, cost int, f func(worker, lo, hi int)) {
 	}
 	run(0)
 	c.done.Wait()
+}
+
+// try is Split for an f that may fail. It returns the error of the first range that
+// has one.
+func (c *Crew) try(n, align, cost int, f func(worker, lo, hi int) error) error {
+	errs := make([]error, c.workers)
+	c.Split(n, align, cost, func(worker, lo, hi int) { errs[worker] = f(worker, lo, hi) })
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Activations returns n activations for the caller to load, which keep their memory
+// from call to call.
+func (c *Crew) Activations(n int) []kernel.Activation {
+	if n > len(c.activations) {
+		c.activations = append(c.activations, make([]kernel.Activation, n-len(c.activations))...)
+	}
+	return c.activations[:n]
 }
 
 // Scratch returns n floats for the worker, with any contents, until its next call.

@@ -19,5 +19,5 @@
 // Every result is the same bits however many goroutines compute it, and however
 // a text is cut into calls of [Runner.Forward]: a dense product is summed up from
 // the first column to the last, with every product and every sum rounded to
-// float32.
+// float32, and a quantized one as package kernel defines it.
 package llama

@@ -132,7 +132,8 @@ func TestForwardIsDeterministic(t *testing.T) {
 	for _, q := range []*Quantizer{
 		nil,
 		{Config: quant.Config{Type: datatype.BitMoD3, GroupSize: 8}},
-		{Config: quant.Config{Type: datatype.BitMoD4, GroupSize: 16}, All: true},
+		{Config: quant.Config{Type: datatype.BitMoD4, GroupSize: 16}, All: true, Int8: true},
+		{Config: quant.Config{Type: datatype.BitMoD4, GroupSize: 16}, Unpack: true},
 	} {
 		m := float
 		if q != nil {
@@ -141,12 +142,10 @@ func TestForwardIsDeterministic(t *testing.T) {
 		for _, kv := range []KV{{}, {Quantize: true, Type: datatype.BitMoD4}} {
 			text := tokens(&c, 61, 7)
 			want := logits(t, m, text, len(text), 1, kv)
-			for _, chunk := range []int{1, 3, 17, 61} {
-				for _, workers := range []int{1, 2, 5} {
-					if got := logits(t, m, text, chunk, workers, kv); !slices.Equal(got, want) {
-						t.Errorf("%+v, %+v: chunks of %d on %d goroutines differ by %g from one chunk on one",
-							q, kv, chunk, workers, maxDiff(got, want))
-					}
+			for _, x := range []struct{ chunk, workers int }{{1, 1}, {1, 3}, {17, 2}, {61, 5}} {
+				if got := logits(t, m, text, x.chunk, x.workers, kv); !slices.Equal(got, want) {
+					t.Errorf("%+v, %+v: chunks of %d on %d goroutines differ by %g from one chunk on one",
+						q, kv, x.chunk, x.workers, maxDiff(got, want))
 				}
 			}
 		}
@@ -273,6 +272,17 @@ func TestReplace(t *testing.T) {
 	}
 	if !packed.Tied() {
 		t.Error("the classifier is not the embedding any more")
+	}
+	unpacked := replace(t, m, Quantizer{Config: c, All: true, Unpack: true}.Make)
+	if d := maxDiff(got, logits(t, unpacked, text, 30, 1, KV{})); d > 1e-5 {
+		t.Errorf("packed and unpacked weights differ by %g", d)
+	}
+	if packed.Bytes() != unpacked.Bytes() || packed.BitsPerWeight() != unpacked.BitsPerWeight() {
+		t.Errorf("packed %d bytes, unpacked %d", packed.Bytes(), unpacked.Bytes())
+	}
+	int8s := replace(t, m, Quantizer{Config: c, All: true, Int8: true}.Make)
+	if d := maxDiff(got, logits(t, int8s, text, 30, 1, KV{})); d == 0 || d > 0.3 {
+		t.Errorf("8-bit activations change logits by %g", d)
 	}
 	if _, err := m.Replace(func(p Place, w []float32, cols int) (Linear, error) {
 		return newDense(w[cols:], cols), nil

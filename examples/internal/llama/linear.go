@@ -85,6 +85,13 @@ type Quantizer struct {
 	quant.Config
 	// All is for embedding and classifier, too, which otherwise stay float32.
 	All bool
+	// Int8 rounds the vectors that are multiplied to 8 bits, which is faster;
+	// otherwise they stay float32.
+	Int8 bool
+	// Unpack multiplies by the weights as float32, which takes 4 bytes of memory for
+	// each, besides what Bytes says. The sums are the same but for rounding. It is
+	// for small models that read much text, where memory is no limit.
+	Unpack bool
 }
 
 // Make is a Maker.
@@ -96,5 +103,8 @@ func (q Quantizer) Make(p Place, w []float32, cols int) (Linear, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%v: %w", p, err)
 	}
-	return unpack(m)
+	if q.Unpack {
+		return unpack(m)
+	}
+	return &Quantized{m, q.Int8}, nil
 }

@@ -1,6 +1,50 @@
 package llama
 
-import "github.com/bitmod-go/bitmod/quant"
+import (
+	"github.com/bitmod-go/bitmod/kernel"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// A Quantized is a Linear of a quant.Matrix, multiplied in its packed form.
+type Quantized struct {
+	Matrix *quant.Matrix
+	Int8   bool // see Quantizer
+}
+
+func (q *Quantized) Rows() int  { return q.Matrix.Rows() }
+func (q *Quantized) Cols() int  { return q.Matrix.Cols() }
+func (q *Quantized) Bytes() int { return q.Matrix.Bytes() }
+
+func (q *Quantized) Row(dst []float32, row int) error { return q.Matrix.DequantizeRow(dst, row) }
+
+func (q *Quantized) Mul(dst, x []float32, n int, c *Crew) error {
+	rows, cols := q.Rows(), q.Cols()
+	as := c.Activations(n)
+	if n == 1 { // shared out by row
+		if err := q.load(&as[0], x); err != nil {
+			return err
+		}
+		const faster = 16 // than float32, so that sharing out pays later
+		return c.try(rows, rowBlock, rows*cols/faster, func(_, lo, hi int) error {
+			return kernel.GEMVRows(dst, q.Matrix, &as[0], lo, hi)
+		})
+	}
+	return c.try(n, 1, rows*cols*n, func(_, lo, hi int) error { // by vector
+		for i := lo; i < hi; i++ {
+			if err := q.load(&as[i], x[i*cols:][:cols]); err != nil {
+				return err
+			}
+		}
+		return kernel.GEMM(dst[lo*rows:hi*rows], q.Matrix, as[lo:hi])
+	})
+}
+
+func (q *Quantized) load(a *kernel.Activation, x []float32) error {
+	if q.Int8 {
+		return a.Load(x)
+	}
+	return a.LoadFloat(x)
+}
 
 // An unpacked is a quant.Matrix multiplied as float32 weights.
 type unpacked struct {
