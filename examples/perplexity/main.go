@@ -114,7 +114,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *asJSON {
 		w = &jsonLines{w: stdout}
 	}
-	for _, v := range variants {
+	for _, v := range distinct(variants, m.Config.KVHeads*m.Config.HeadDim) {
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
 		}

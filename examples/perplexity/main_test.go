@@ -107,6 +107,18 @@ func TestVariants(t *testing.T) {
 	}
 }
 
+func TestDistinct(t *testing.T) {
+	all, err := parseVariants("bitmod4,kv:bitmod4,kv:bitmod3", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for width, want := range map[int]int{16: 1 + 3 + 2*1, 32: 1 + 3 + 2*1, 64: 1 + 3 + 2*2, 100: 1 + 3 + 2*3} {
+		if got := distinct(all, width); len(got) != want {
+			t.Errorf("keys %d wide: %d rows, want %d: %v", width, len(got), want, got)
+		}
+	}
+}
+
 func TestErrors(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {

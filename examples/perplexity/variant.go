@@ -81,6 +81,21 @@ func parseVariants(names string, group int) ([]variant, error) {
 	return rows, nil
 }
 
+// distinct leaves out caches that are the same as the one before, because their
+// groups are as wide as a token's keys.
+func distinct(rows []variant, width int) []variant {
+	var keep []variant
+	for _, v := range rows {
+		if n := len(keep); v.cache && n > 0 {
+			if last := keep[n-1]; last.cache && last.typ == v.typ && min(last.group, width) == min(v.group, width) {
+				continue
+			}
+		}
+		keep = append(keep, v)
+	}
+	return keep
+}
+
 func (v variant) name() string {
 	switch {
 	case v.float:
