@@ -67,7 +67,7 @@ func measure(ctx context.Context, m *llama.Model, o *options, kv llama.KV) (llam
 	g := llama.Generator{Runner: r, Sampler: llama.NewSampler(0, 1, 0), KV: kv, Endless: true}
 	n := min(o.n, m.Config.Context-len(prompt)-1)
 	// A first short run touches all memory.
-	if _, err := g.Run(ctx, prompt, 2, func(int) error { return nil }); err != nil {
+	if _, err := g.Run(ctx, prompt[:1], 2, func(int) error { return nil }); err != nil {
 		return llama.Stats{}, err
 	}
 	st, err := g.Run(ctx, prompt, n, func(int) error { return nil })

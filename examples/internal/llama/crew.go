@@ -43,8 +43,8 @@ func (c *Crew) Close() {
 	c.work, c.workers = nil, 1
 }
 
-// minWork is the number of multiplications from which waking a goroutine pays: it
-// takes some microseconds, a few thousand of them.
+// minWork is the number of multiplications for which a goroutine is woken: some
+// tens of microseconds of work, where waking it takes a few.
 const minWork = 1 << 16
 
 // Split calls f for ranges lo…hi−1 that make up 0…n−1, each on a goroutine of its
