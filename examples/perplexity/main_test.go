@@ -99,6 +99,9 @@ func TestVariants(t *testing.T) {
 			}
 		}
 	}
+	for _, typ := range defaultInt8 {
+		want[int8Prefix+typ.String()] = 3
+	}
 	for _, typ := range defaultCaches {
 		want[cachePrefix+typ.String()] = 3
 	}

@@ -26,6 +26,7 @@ const (
 
 var (
 	defaultGroups = []int{32, 64, 128}
+	defaultInt8   = []datatype.Type{datatype.BitMoD3, datatype.BitMoD4}
 	defaultCaches = []datatype.Type{datatype.BitMoD3, datatype.Int3Asym, datatype.BitMoD4, datatype.Int4Asym}
 )
 
@@ -57,6 +58,9 @@ func parseVariants(names string, group int) ([]variant, error) {
 					add(variant{typ: t})
 				}
 			}
+		}
+		for _, t := range defaultInt8 {
+			add(variant{typ: t, int8: true})
 		}
 		for _, t := range defaultCaches {
 			add(variant{typ: t, cache: true})
