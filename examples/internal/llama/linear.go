@@ -74,7 +74,7 @@ func (c *Config) Size(p Place) (rows, cols int) {
 }
 
 // A Maker makes the Linear for a place of its float32 weights, row-major, which it
-// may keep but not change.
+// may keep but not change. It may be called for several places at the same time.
 type Maker func(p Place, w []float32, cols int) (Linear, error)
 
 // Float is the Maker of float32 matrices: what a model has as loaded.

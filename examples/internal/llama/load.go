@@ -3,6 +3,8 @@ package llama
 import (
 	"fmt"
 	"os"
+
+	"github.com/bitmod-go/bitmod/quant"
 )
 
 // Options say how to load a model.
@@ -14,7 +16,8 @@ type Options struct {
 
 // Load reads a model: a llama2.c file (version 0), or a Hugging Face directory of
 // a Llama-family model, with config.json and model.safetensors. An error that the
-// contents are to blame for matches quant.ErrFormat.
+// contents are to blame for matches quant.ErrFormat, or quant.ErrNotFinite if it is
+// a weight.
 func Load(path string, o Options) (*Model, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -104,9 +107,23 @@ func (b *builder) vector(name string) []float32 {
 	if b.err != nil {
 		return nil
 	}
-	v, err := b.source.read(name, 1, b.c.Dim)
-	b.err = err
-	return v
+	return b.read(name, 1, b.c.Dim)
+}
+
+// read reads a tensor. A NaN is found here, not in the text.
+func (b *builder) read(name string, rows, cols int) []float32 {
+	w, err := b.source.read(name, rows, cols)
+	if err != nil {
+		b.err = err
+		return nil
+	}
+	for i, v := range w {
+		if v-v != 0 {
+			b.err = fmt.Errorf("tensor %s, row %d, column %d is %v: %w", name, i/cols, i%cols, v, quant.ErrNotFinite)
+			return nil
+		}
+	}
+	return w
 }
 
 func (b *builder) linear(p Place) Linear {
@@ -114,9 +131,8 @@ func (b *builder) linear(p Place) Linear {
 		return nil
 	}
 	rows, cols := b.c.Size(p)
-	w, err := b.source.read(p.String(), rows, cols)
-	if err != nil {
-		b.err = err
+	w := b.read(p.String(), rows, cols)
+	if b.err != nil {
 		return nil
 	}
 	l, err := b.maker(p, w, cols)

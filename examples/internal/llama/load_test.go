@@ -102,6 +102,13 @@ func TestLoadLlama2cErrors(t *testing.T) {
 			}
 		}
 	}
+	for _, v := range []uint32{0x7fc00000, 0xff800000} { // NaN, −Inf in the embedding
+		bad := slices.Clone(good)
+		binary.LittleEndian.PutUint32(bad[llama2cHeader+4*(3*llama2cConfig.Dim+5):], v)
+		if err := load(bad); !errors.Is(err, quant.ErrNotFinite) || !strings.Contains(err.Error(), "embed_tokens, row 3, column 5 is ") {
+			t.Errorf("weight %#x: error %v", v, err)
+		}
+	}
 	for _, magic := range []string{"GGUF", "24ka"} {
 		bad := slices.Clone(good)
 		copy(bad, magic)
