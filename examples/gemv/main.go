@@ -10,6 +10,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -56,6 +57,10 @@ type candidate struct {
 }
 
 func run() error {
+	if *rounds < 1 || *rows < 1 || *cols < 1 || flag.NArg() > 0 {
+		return errors.New("-rounds, -rows and -cols must be at least 1, and there are no arguments")
+	}
+	const smallRows, smallCols = 512, 2048
 	r := rand.New(rand.NewPCG(1, 2))
 	weights := normals(r, *rows**cols)
 	x := normals(r, *cols)
@@ -71,7 +76,7 @@ func run() error {
 		cs = append(cs, &candidate{name: name, work: float64(work), bytes: float64(bytes), f: f})
 	}
 	n := len(weights)
-	dense := copies(weights, *memory/(4*n))
+	dense := copies(weights, max(1, *memory/(4*n)))
 	add("gonum", n, 4*n, func(i int) error {
 		a := blas32.General{Rows: *rows, Cols: *cols, Stride: *cols, Data: dense[i%len(dense)]}
 		blas32.Gemv(blas.NoTrans, 1, a, blas32.Vector{N: *cols, Inc: 1, Data: x}, 0, blas32.Vector{N: *rows, Inc: 1, Data: y})
@@ -83,7 +88,7 @@ func run() error {
 		if err != nil {
 			return err
 		}
-		ms := matrices(m, *memory/m.Bytes())
+		ms := matrices(m, max(1, *memory/m.Bytes()))
 		name := typ.String()
 		add(name, n, m.Bytes(), func(i int) error {
 			if err := a.Load(x); err != nil {
@@ -128,22 +133,22 @@ func run() error {
 			return nil
 		})
 	}
-	const smallRows, smallCols = 512, 2048
-	small, err := quant.Group(weights[:smallRows*smallCols], smallCols, quant.Config{})
+	smallX, smallY := normals(r, smallCols), make([]float32, smallRows)
+	small, err := quant.Group(normals(r, smallRows*smallCols), smallCols, quant.Config{})
 	if err != nil {
 		return err
 	}
 	add("small", smallRows*smallCols, small.Bytes(), func(int) error {
-		if err := a.Load(x[:smallCols]); err != nil {
+		if err := a.Load(smallX); err != nil {
 			return err
 		}
-		return kernel.GEMV(y[:smallRows], small, &a)
+		return kernel.GEMV(smallY, small, &a)
 	})
 	add("small ×2", smallRows*smallCols, small.Bytes(), func(int) error {
-		if err := a.Load(x[:smallCols]); err != nil {
+		if err := a.Load(smallX); err != nil {
 			return err
 		}
-		return pool.GEMV(y[:smallRows], small, &a)
+		return pool.GEMV(smallY, small, &a)
 	})
 	if *batch {
 		if err := addBatches(add, r, weights); err != nil {
