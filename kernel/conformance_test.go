@@ -243,7 +243,10 @@ var wanted = map[string][]struct {
 	impl     implementation
 	features string
 }{
-	"amd64": {{avx2, "avx2"}},
+	"amd64": {
+		{avx2, "avx2"},
+		{avx512, "avx2 bmi2 avx512f avx512bw avx512vl avx512vbmi avx512_vnni"},
+	},
 }
 
 func hasFeatures(cpuinfo, features string) bool {

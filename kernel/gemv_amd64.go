@@ -13,7 +13,7 @@ func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, impl impleme
 	case p.bits > 4 || p.groupSize%16 != 0:
 		return lo
 	case p.scale == datatype.RowStep && p.groupSize%block == 0:
-		return stepRows(dst, p, a, lo, hi)
+		return stepRows(dst, p, a, lo, hi, impl)
 	}
 	return groupRows(dst, p, a, lo, hi)
 }
@@ -24,17 +24,28 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 		return lo
 	}
 	var meta runMeta
+	direct := impl == avx512 && p.direct()
 	for r := lo; r < hi; r++ {
 		var acc [floatLanes]float32
-		for s := 0; s*step < p.cols; s += runSteps {
+		s := 0
+		if direct {
+			s = p.cols / step
+			floatStepsRow(&acc, p, a, r)
+		}
+		for ; s*step < p.cols; s += runSteps {
 			n := min(runSteps, (p.cols-1)/step+1-s)
 			meta.fill(p, r, s, n)
 			meta.fillK(p, n*step/p.groupSize)
 			meta.decode(meta.values[:], p, p.signed, r, s, n)
 			runs, groups := p.groupSize/16, n*step/p.groupSize
-			if p.ints != nil {
+			switch {
+			case p.ints != nil && impl == avx512:
+				floatGroupsAVX512(&acc, &meta.values[0], &a.x[s*step], &meta.k[0], runs, groups)
+			case p.ints != nil:
 				floatGroupsAVX2(&acc, &meta.values[0], &a.x[s*step], &meta.k[0], runs, groups)
-			} else {
+			case impl == avx512:
+				floatTableAVX512(&acc, &meta.values[0], &a.x[s*step], &meta.k[0], runs, groups, &p.wide[0])
+			default:
 				floatTableAVX2(&acc, &meta.values[0], &a.x[s*step], &meta.k[0], runs, groups, &p.wide[0])
 			}
 		}
@@ -64,12 +75,18 @@ func dot(v []int16, q []int8, impl implementation) int32 {
 	return dotGeneric(v, q)
 }
 
+// direct reports whether the scales and selectors of a row are as the functions of
+// steps want them: one of each to a block.
+func (p *plan) direct() bool {
+	return p.scale == datatype.RowStep && p.groupSize == block && p.bits > 2 &&
+		(p.selectorBits == 0 || p.selectorBits == 2 || p.selectorBits == 4)
+}
+
 // stepRows computes rows with scales for every 128 columns, or a multiple.
-func stepRows(dst []float32, p *plan, a *Activation, lo, hi int) int {
+func stepRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
 	const tile = 16
 	whole := p.cols / step
-	// A row's own scales and selectors do where there is one of each to a block.
-	direct := p.groupSize == block && p.bits > 2 && (p.selectorBits == 0 || p.selectorBits == 2 || p.selectorBits == 4)
+	direct := p.direct()
 	args := stepArgs{
 		table:          &p.bytes[0],
 		codeStride:     p.rowBytes,
@@ -87,15 +104,15 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int) int {
 				args.selectors = &p.s.Selectors[lo*p.selectorBytes]
 			}
 			args.at(a, 0, whole)
-			steps(&acc[0], &args, n, p.bits, p.selectorBits)
+			steps(&acc[0], &args, n, p.bits, p.selectorBits, impl)
 		}
 		for i := range n {
 			if !direct {
-				stepRow(&acc[i], p, a, lo+i)
+				stepRow(&acc[i], p, a, lo+i, impl)
 			}
 			if left := p.cols - whole*step; left > 0 {
 				if left%block == 0 && p.bits > 2 {
-					stepRowEnd(&acc[i], p, a, lo+i)
+					stepRowEnd(&acc[i], p, a, lo+i, impl)
 				} else {
 					meta.addSteps(&acc[i], p, a, lo+i, whole)
 				}
@@ -108,7 +125,7 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int) int {
 
 // stepRow adds the whole steps of a row whose scales and selectors are not as
 // the assembly wants them.
-func stepRow(acc *[lanes]float32, p *plan, a *Activation, row int) {
+func stepRow(acc *[lanes]float32, p *plan, a *Activation, row int, impl implementation) {
 	var meta stepMeta
 	whole := p.cols / step
 	for at := 0; at < whole; at += maxSteps {
@@ -121,12 +138,12 @@ func stepRow(acc *[lanes]float32, p *plan, a *Activation, row int) {
 			table:     &p.bytes[0],
 		}
 		args.at(a, at, n)
-		steps(acc, &args, 1, p.bits, selectorBits(p))
+		steps(acc, &args, 1, p.bits, selectorBits(p), impl)
 	}
 }
 
 // stepRowEnd adds what is behind the whole steps of a row: one to three blocks.
-func stepRowEnd(acc *[lanes]float32, p *plan, a *Activation, row int) {
+func stepRowEnd(acc *[lanes]float32, p *plan, a *Activation, row int, impl implementation) {
 	var meta stepMeta
 	var codes [256]byte
 	p.lastStep(&codes, row)
@@ -139,7 +156,7 @@ func stepRowEnd(acc *[lanes]float32, p *plan, a *Activation, row int) {
 		table:     &p.bytes[0],
 	}
 	args.at(a, at, 1)
-	steps(acc, &args, 1, p.bits, selectorBits(p))
+	steps(acc, &args, 1, p.bits, selectorBits(p), impl)
 }
 
 // at sets the part of a that n steps from step s on are multiplied by.
@@ -148,10 +165,12 @@ func (args *stepArgs) at(a *Activation, s, n int) {
 	args.steps = n
 }
 
-func steps(acc *[lanes]float32, args *stepArgs, rows, bits, selectorBits int) {
+func steps(acc *[lanes]float32, args *stepArgs, rows, bits, selectorBits int, impl implementation) {
 	switch {
 	case bits == 2:
 		steps2x4AVX2(acc, args, rows)
+	case impl == avx512:
+		stepsAVX512(acc, args, rows, bits, selectorBits)
 	case bits == 4 && selectorBits == 0:
 		steps4x0AVX2(acc, args, rows)
 	case bits == 4 && selectorBits == 2:

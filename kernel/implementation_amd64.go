@@ -13,5 +13,11 @@ func implementations() []implementation {
 	if cpu.X86.HasAVX2 {
 		is = append(is, avx2)
 	}
+	// avx512 is the assembly for AVX-512 together with that for AVX2, which does
+	// the rest.
+	if x := &cpu.X86; x.HasAVX2 && x.HasBMI2 && x.HasAVX512F && x.HasAVX512BW &&
+		x.HasAVX512VL && x.HasAVX512VBMI && x.HasAVX512VNNI {
+		is = append(is, avx512)
+	}
 	return is
 }

@@ -19,11 +19,11 @@ type tables struct {
 	unit   float32
 	// For vector code to look codes of at most 4 bits up in: bytes has ints +
 	// offset, 16 bytes a selector, those of 3-bit types twice over and of 2-bit
-	// types four times; signed is ints, laid out likewise. Where there is no unit,
-	// bytes is empty, signed has the codes themselves, and wide the floats.
+	// types four times; signed is ints and wide floats, laid out likewise. Where
+	// there is no unit, bytes is empty and signed has the codes themselves.
 	bytes  []byte
 	signed []byte
-	wide   [16]float32
+	wide   []float32
 	// linear is true if a value is a multiple of unit that differs from the code
 	// by a constant for each selector: the integer types.
 	linear bool
@@ -82,6 +82,11 @@ func newTables(t datatype.Type) *tables {
 	if t.Bits() > 4 {
 		return tb
 	}
+	for _, v := range tb.floats {
+		for c := range 16 {
+			tb.wide = append(tb.wide, v[c%size])
+		}
+	}
 	for _, v := range tb.ints {
 		for c := range 16 {
 			tb.bytes = append(tb.bytes, byte(v[c%size]+offset))
@@ -91,7 +96,6 @@ func newTables(t datatype.Type) *tables {
 	if !hasUnit {
 		for c := range 16 {
 			tb.signed = append(tb.signed, byte(c))
-			tb.wide[c] = tb.floats[0][c%size]
 		}
 	}
 	return tb

@@ -1,0 +1,115 @@
+//go:build amd64 && !purego
+
+package kernel
+
+// The functions of steps for AVX-512 do what those for AVX2 do.
+
+//go:noescape
+func steps4x0AVX512(acc *[lanes]float32, a *stepArgs, rows int)
+
+//go:noescape
+func steps4x2AVX512(acc *[lanes]float32, a *stepArgs, rows int)
+
+//go:noescape
+func steps4x4AVX512(acc *[lanes]float32, a *stepArgs, rows int)
+
+//go:noescape
+func steps3x0AVX512(acc *[lanes]float32, a *stepArgs, rows int)
+
+//go:noescape
+func steps3x2AVX512(acc *[lanes]float32, a *stepArgs, rows int)
+
+//go:noescape
+func steps3x4AVX512(acc *[lanes]float32, a *stepArgs, rows int)
+
+func stepsAVX512(acc *[lanes]float32, args *stepArgs, rows, bits, selectorBits int) {
+	switch {
+	case bits == 4 && selectorBits == 0:
+		steps4x0AVX512(acc, args, rows)
+	case bits == 4 && selectorBits == 2:
+		steps4x2AVX512(acc, args, rows)
+	case bits == 4:
+		steps4x4AVX512(acc, args, rows)
+	case selectorBits == 0:
+		steps3x0AVX512(acc, args, rows)
+	case selectorBits == 2:
+		steps3x2AVX512(acc, args, rows)
+	default:
+		steps3x4AVX512(acc, args, rows)
+	}
+}
+
+// floatArgs are a row as stepArgs has it, for float mode.
+type floatArgs struct {
+	codes     *byte
+	scales    *byte
+	selectors *byte
+	table     *float32 // 16 per selector: tables.wide
+	x         *float32
+	steps     int // at least 1
+}
+
+// The functions floatStepsNxS add steps·512 columns of N-bit codes, with selectors
+// of S bits, to the lanes of a row in float mode. A group has 128 columns.
+
+//go:noescape
+func floatSteps4x0AVX512(acc *[floatLanes]float32, a *floatArgs)
+
+//go:noescape
+func floatSteps4x2AVX512(acc *[floatLanes]float32, a *floatArgs)
+
+//go:noescape
+func floatSteps4x4AVX512(acc *[floatLanes]float32, a *floatArgs)
+
+//go:noescape
+func floatSteps3x0AVX512(acc *[floatLanes]float32, a *floatArgs)
+
+//go:noescape
+func floatSteps3x2AVX512(acc *[floatLanes]float32, a *floatArgs)
+
+//go:noescape
+func floatSteps3x4AVX512(acc *[floatLanes]float32, a *floatArgs)
+
+func floatStepsAVX512(acc *[floatLanes]float32, args *floatArgs, bits, selectorBits int) {
+	switch {
+	case bits == 4 && selectorBits == 0:
+		floatSteps4x0AVX512(acc, args)
+	case bits == 4 && selectorBits == 2:
+		floatSteps4x2AVX512(acc, args)
+	case bits == 4:
+		floatSteps4x4AVX512(acc, args)
+	case selectorBits == 0:
+		floatSteps3x0AVX512(acc, args)
+	case selectorBits == 2:
+		floatSteps3x2AVX512(acc, args)
+	default:
+		floatSteps3x4AVX512(acc, args)
+	}
+}
+
+// floatStepsRow adds the whole steps of a row. The plan must be direct.
+func floatStepsRow(acc *[floatLanes]float32, p *plan, a *Activation, row int) {
+	steps := p.cols / step
+	if steps == 0 {
+		return
+	}
+	args := floatArgs{
+		codes:  &p.s.Codes[row*p.rowBytes],
+		scales: &p.s.Scales[row*p.groups],
+		table:  &p.wide[0],
+		x:      &a.x[0],
+		steps:  steps,
+	}
+	if p.selectorBits > 0 {
+		args.selectors = &p.s.Selectors[row*p.selectorBytes]
+	}
+	floatStepsAVX512(acc, &args, p.bits, p.selectorBits)
+}
+
+// These do what those for AVX2 do.
+
+//go:noescape
+func floatGroupsAVX512(acc *[floatLanes]float32, values *byte, x, k *float32, runs, groups int)
+
+//go:noescape
+func floatTableAVX512(acc *[floatLanes]float32, codes *byte, x, k *float32, runs, groups int, table *float32)

@@ -1,0 +1,73 @@
+// What the functions for AVX-512 share. In all of them
+//
+//	DI codes    SI selectors    R9 scales    R8 table
+//	R10 q or x  R11 corr        R12 d        CX steps left
+//
+// VPERMB and VPERMPS look up 64 and 16 codes at once. They read the low six or four
+// bits of an index, of which a table, repeated, ignores all but the low four or
+// three. So what is above a code never has to be cleared: a shift brings the code
+// to the bottom, and does not mind what it drags along from the next byte.
+
+// How far ahead of the loads codes are prefetched. The hardware's own prefetching
+// leaves a third of a core's memory bandwidth unused.
+#define AHEAD 6144
+
+// Selectors: SELn loads those of a step into AX, and SELn_b sets BX to 16 times
+// that of block b.
+#define SEL0 XORL BX, BX
+#define SEL0_0
+#define SEL0_1
+#define SEL0_2
+#define SEL0_3
+
+#define SEL2 MOVBLZX (SI), AX; INCQ SI
+#define SEL2_0 RORXL $28, AX, BX; ANDL $0x30, BX
+#define SEL2_1 RORXL $30, AX, BX; ANDL $0x30, BX
+#define SEL2_2 MOVL AX, BX; ANDL $0x30, BX
+#define SEL2_3 RORXL $2, AX, BX; ANDL $0x30, BX
+
+#define SEL4 MOVWLZX (SI), AX; ADDQ $2, SI
+#define SEL4_0 RORXL $28, AX, BX; ANDL $0xf0, BX
+#define SEL4_1 MOVL AX, BX; ANDL $0xf0, BX
+#define SEL4_2 RORXL $4, AX, BX; ANDL $0xf0, BX
+#define SEL4_3 RORXL $8, AX, BX; ANDL $0xf0, BX
+
+// LAST3 makes the last of four blocks of 3 bits of what the other three, in Z1, Z2
+// and Z3, leave of their bytes: bits 6–7 of Z1 and Z2 are the low bits of columns
+// 0–63 and 64–127, which become Z1 and Z2, and bits 6 and 7 of Z3 the high ones.
+// Z15 has bits 0 and 1 of all bytes; 0xe4 takes Z1 and Z2 there, Z4 elsewhere.
+#define THREES \
+	MOVL         $0x03030303, AX \
+	VPBROADCASTD AX, Z15
+
+#define LAST3 \
+	VPSRLW     $6, Z1, Z1         \
+	VPSRLW     $4, Z3, Z4         \
+	VPTERNLOGD $0xe4, Z15, Z4, Z1 \
+	VPSRLW     $6, Z2, Z2         \
+	VPSRLW     $5, Z3, Z4         \
+	VPTERNLOGD $0xe4, Z15, Z4, Z2
+
+// LANES ends four blocks: it adds the 16 lanes of their sums Z8 … Z11 up, which
+// makes the four lanes of X8, subtracts corrections, multiplies by scales and d and
+// adds to the lanes of the row, X0.
+#define LANES \
+	VPUNPCKLDQ     Z9, Z8, Z4     \
+	VPUNPCKHDQ     Z9, Z8, Z5     \
+	VPUNPCKLDQ     Z11, Z10, Z6   \
+	VPUNPCKHDQ     Z11, Z10, Z7   \
+	VPADDD         Z5, Z4, Z4     \
+	VPADDD         Z7, Z6, Z6     \
+	VPUNPCKLQDQ    Z6, Z4, Z5     \
+	VPUNPCKHQDQ    Z6, Z4, Z7     \
+	VPADDD         Z7, Z5, Z8     \
+	VEXTRACTI64X4  $1, Z8, Y9     \
+	VPADDD         Y9, Y8, Y8     \
+	VEXTRACTI128   $1, Y8, X9     \
+	VPMOVZXBD      (R9), X10      \
+	VPADDD         X9, X8, X8     \
+	VPSUBD         (R11), X8, X8  \
+	VPMULLD        X10, X8, X8    \
+	VCVTDQ2PS      X8, X8         \
+	VMULPS         (R12), X8, X8  \
+	VADDPS         X8, X0, X0

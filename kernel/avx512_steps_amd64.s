@@ -1,0 +1,121 @@
+//go:build amd64 && !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+#include "avx512_amd64.h"
+
+// A step is 512 columns: four blocks of 128, whose sums are Z8 … Z11, 16 lanes
+// each. X0 has the lanes of the row, Z13 the table of a block four times over.
+
+// DOT looks up the codes of a block, columns 0–63 in LO and 64–127 in HI, and
+// multiplies by the activations at Q. BX is the offset of its table.
+#define DOT(LO, HI, Q, OUT) \
+	VBROADCASTI32X4 (R8)(BX*1), Z13 \
+	VPERMB   Z13, LO, Z5         \
+	VPERMB   Z13, HI, Z6         \
+	VPXORD   OUT, OUT, OUT       \
+	VPDPBUSD Q+0(R10), Z5, OUT   \
+	VPDPBUSD Q+64(R10), Z6, OUT
+
+// BLOCK is a block of 64 bytes at C, with columns 64–127 from bit SHIFT on: any
+// of 4 bits, and the first three of four of 3 bits. The codes stay in IN.
+#define BLOCK(SHIFT, C, Q, IN, OUT) \
+	PREFETCHT0 C+AHEAD(DI)    \
+	VMOVDQU64  C+0(DI), IN    \
+	VPSRLW     SHIFT, IN, Z4  \
+	DOT(IN, Z4, Q, OUT)
+
+#define NEXT \
+	ADDQ $4, R9    \
+	ADDQ $512, R10 \
+	ADDQ $16, R11  \
+	ADDQ $16, R12
+
+#define STEP4(SEL, T0, T1, T2, T3) \
+	SEL                          \
+	T0                           \
+	BLOCK($4, 0, 0, Z1, Z8)      \
+	T1                           \
+	BLOCK($4, 64, 128, Z2, Z9)   \
+	T2                           \
+	BLOCK($4, 128, 256, Z3, Z10) \
+	T3                           \
+	BLOCK($4, 192, 384, Z1, Z11) \
+	LANES                        \
+	ADDQ $256, DI                \
+	NEXT
+
+#define STEP3(SEL, T0, T1, T2, T3) \
+	SEL                          \
+	T0                           \
+	BLOCK($3, 0, 0, Z1, Z8)      \
+	T1                           \
+	BLOCK($3, 64, 128, Z2, Z9)   \
+	T2                           \
+	BLOCK($3, 128, 256, Z3, Z10) \
+	T3                           \
+	LAST3                        \
+	DOT(Z1, Z2, 384, Z11)        \
+	LANES                        \
+	ADDQ $192, DI                \
+	NEXT
+
+// ROWS is the body of a function that takes STEP for all steps of all rows.
+#define ROWS(STEP) \
+	MOVQ acc+0(FP), DX               \
+	MOVQ a+8(FP), R13                \
+	MOVQ stepArgs_table(R13), R8     \
+	THREES                           \
+	MOVQ stepArgs_codes(R13), R14    \
+	MOVQ stepArgs_scales(R13), AX    \
+	MOVQ stepArgs_selectors(R13), BX \
+	MOVQ AX, scales-8(SP)            \
+	MOVQ BX, selectors-16(SP)        \
+row:                                 \
+	MOVQ R14, DI                     \
+	MOVQ scales-8(SP), R9            \
+	MOVQ selectors-16(SP), SI        \
+	MOVQ stepArgs_q(R13), R10        \
+	MOVQ stepArgs_corr(R13), R11     \
+	MOVQ stepArgs_d(R13), R12        \
+	MOVQ stepArgs_steps(R13), CX     \
+	VMOVUPS (DX), X0                 \
+step:                                \
+	STEP                             \
+	DECQ CX                          \
+	JNZ  step                        \
+	VMOVUPS X0, (DX)                 \
+	ADDQ $16, DX                     \
+	ADDQ stepArgs_codeStride(R13), R14 \
+	MOVQ stepArgs_scaleStride(R13), AX \
+	ADDQ AX, scales-8(SP)            \
+	MOVQ stepArgs_selectorStride(R13), AX \
+	ADDQ AX, selectors-16(SP)        \
+	DECQ rows+16(FP)                 \
+	JNZ  row                         \
+	VZEROUPPER                       \
+	RET
+
+// func steps4x0AVX512(acc *[4]float32, a *stepArgs, rows int)
+TEXT ·steps4x0AVX512(SB), NOSPLIT, $16-24
+	ROWS(STEP4(SEL0, SEL0_0, SEL0_1, SEL0_2, SEL0_3))
+
+// func steps4x2AVX512(acc *[4]float32, a *stepArgs, rows int)
+TEXT ·steps4x2AVX512(SB), NOSPLIT, $16-24
+	ROWS(STEP4(SEL2, SEL2_0, SEL2_1, SEL2_2, SEL2_3))
+
+// func steps4x4AVX512(acc *[4]float32, a *stepArgs, rows int)
+TEXT ·steps4x4AVX512(SB), NOSPLIT, $16-24
+	ROWS(STEP4(SEL4, SEL4_0, SEL4_1, SEL4_2, SEL4_3))
+
+// func steps3x0AVX512(acc *[4]float32, a *stepArgs, rows int)
+TEXT ·steps3x0AVX512(SB), NOSPLIT, $16-24
+	ROWS(STEP3(SEL0, SEL0_0, SEL0_1, SEL0_2, SEL0_3))
+
+// func steps3x2AVX512(acc *[4]float32, a *stepArgs, rows int)
+TEXT ·steps3x2AVX512(SB), NOSPLIT, $16-24
+	ROWS(STEP3(SEL2, SEL2_0, SEL2_1, SEL2_2, SEL2_3))
+
+// func steps3x4AVX512(acc *[4]float32, a *stepArgs, rows int)
+TEXT ·steps3x4AVX512(SB), NOSPLIT, $16-24
+	ROWS(STEP3(SEL4, SEL4_0, SEL4_1, SEL4_2, SEL4_3))
