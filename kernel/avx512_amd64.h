@@ -9,7 +9,7 @@
 // to the bottom, and does not mind what it drags along from the next byte.
 
 // How far ahead of the loads codes are prefetched. The hardware's own prefetching
-// leaves a third of a core's memory bandwidth unused.
+// leaves a quarter of a core's memory bandwidth unused, and more.
 #define AHEAD 6144
 
 // Selectors: SELn loads those of a step into AX, and SELn_b sets BX to 16 times
@@ -32,14 +32,15 @@
 #define SEL4_2 RORXL $4, AX, BX; ANDL $0xf0, BX
 #define SEL4_3 RORXL $8, AX, BX; ANDL $0xf0, BX
 
-// LAST3 makes the last of four blocks of 3 bits of what the other three, in Z1, Z2
-// and Z3, leave of their bytes: bits 6–7 of Z1 and Z2 are the low bits of columns
-// 0–63 and 64–127, which become Z1 and Z2, and bits 6 and 7 of Z3 the high ones.
-// Z15 has bits 0 and 1 of all bytes; 0xe4 takes Z1 and Z2 there, Z4 elsewhere.
+// THREES sets bits 0 and 1 of all bytes of Z15.
 #define THREES \
 	MOVL         $0x03030303, AX \
 	VPBROADCASTD AX, Z15
 
+// LAST3 makes the last of four blocks of 3 bits of what the other three, in Z1, Z2
+// and Z3, leave of their bytes: bits 6–7 of Z1 and Z2 are the low bits of columns
+// 0–63 and 64–127, bits 6 and 7 of Z3 the high ones. The codes become Z1 and Z2:
+// 0xe4 takes the bits of these where Z15 is set, and those of Z4 elsewhere.
 #define LAST3 \
 	VPSRLW     $6, Z1, Z1         \
 	VPSRLW     $4, Z3, Z4         \
@@ -48,26 +49,15 @@
 	VPSRLW     $5, Z3, Z4         \
 	VPTERNLOGD $0xe4, Z15, Z4, Z2
 
-// LANES ends four blocks: it adds the 16 lanes of their sums Z8 … Z11 up, which
-// makes the four lanes of X8, subtracts corrections, multiplies by scales and d and
-// adds to the lanes of the row, X0.
-#define LANES \
-	VPUNPCKLDQ     Z9, Z8, Z4     \
-	VPUNPCKHDQ     Z9, Z8, Z5     \
-	VPUNPCKLDQ     Z11, Z10, Z6   \
-	VPUNPCKHDQ     Z11, Z10, Z7   \
-	VPADDD         Z5, Z4, Z4     \
-	VPADDD         Z7, Z6, Z6     \
-	VPUNPCKLQDQ    Z6, Z4, Z5     \
-	VPUNPCKHQDQ    Z6, Z4, Z7     \
-	VPADDD         Z7, Z5, Z8     \
-	VEXTRACTI64X4  $1, Z8, Y9     \
-	VPADDD         Y9, Y8, Y8     \
-	VEXTRACTI128   $1, Y8, X9     \
-	VPMOVZXBD      (R9), X10      \
-	VPADDD         X9, X8, X8     \
-	VPSUBD         (R11), X8, X8  \
-	VPMULLD        X10, X8, X8    \
-	VCVTDQ2PS      X8, X8         \
-	VMULPS         (R12), X8, X8  \
-	VADDPS         X8, X0, X0
+// ADD4 adds the 16 lanes of Z8, …, Z11 up to four each, and leaves one of each
+// in every quarter of OUT.
+#define ADD4(OUT) \
+	VPUNPCKLDQ  Z9, Z8, Z4   \
+	VPUNPCKHDQ  Z9, Z8, Z5   \
+	VPUNPCKLDQ  Z11, Z10, Z6 \
+	VPUNPCKHDQ  Z11, Z10, Z7 \
+	VPADDD      Z5, Z4, Z4   \
+	VPADDD      Z7, Z6, Z6   \
+	VPUNPCKLQDQ Z6, Z4, Z5   \
+	VPUNPCKHQDQ Z6, Z4, Z7   \
+	VPADDD      Z7, Z5, OUT

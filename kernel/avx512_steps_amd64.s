@@ -17,48 +17,94 @@
 	VPDPBUSD Q+0(R10), Z5, OUT   \
 	VPDPBUSD Q+64(R10), Z6, OUT
 
-// BLOCK is a block of 64 bytes at C, with columns 64–127 from bit SHIFT on: any
-// of 4 bits, and the first three of four of 3 bits. The codes stay in IN.
+// BLOCK is the block in the low bits of the 64 bytes at C, with columns 64–127 from
+// bit SHIFT on. The bytes stay in IN.
 #define BLOCK(SHIFT, C, Q, IN, OUT) \
 	PREFETCHT0 C+AHEAD(DI)    \
 	VMOVDQU64  C+0(DI), IN    \
 	VPSRLW     SHIFT, IN, Z4  \
 	DOT(IN, Z4, Q, OUT)
 
-#define NEXT \
-	ADDQ $4, R9    \
-	ADDQ $512, R10 \
-	ADDQ $16, R11  \
-	ADDQ $16, R12
+// SCALE ends a step: (Σ value·q − correction) · scale, times d, added.
+#define SCALE \
+	ADD4(Z8)                     \
+	VEXTRACTI64X4 $1, Z8, Y9     \
+	VPADDD        Y9, Y8, Y8     \
+	VEXTRACTI128  $1, Y8, X9     \
+	VPMOVZXBD     (R9), X10      \
+	VPADDD        X9, X8, X8     \
+	VPSUBD        (R11), X8, X8  \
+	VPMULLD       X10, X8, X8    \
+	VCVTDQ2PS     X8, X8         \
+	VMULPS        (R12), X8, X8  \
+	VADDPS        X8, X0, X0     \
+	ADDQ          $4, R9         \
+	ADDQ          $512, R10      \
+	ADDQ          $16, R11       \
+	ADDQ          $16, R12
 
-#define STEP4(SEL, T0, T1, T2, T3) \
+#define STEP4(SEL, S0, S1, S2, S3) \
 	SEL                          \
-	T0                           \
+	S0                           \
 	BLOCK($4, 0, 0, Z1, Z8)      \
-	T1                           \
+	S1                           \
 	BLOCK($4, 64, 128, Z2, Z9)   \
-	T2                           \
+	S2                           \
 	BLOCK($4, 128, 256, Z3, Z10) \
-	T3                           \
+	S3                           \
 	BLOCK($4, 192, 384, Z1, Z11) \
-	LANES                        \
 	ADDQ $256, DI                \
-	NEXT
+	SCALE
 
-#define STEP3(SEL, T0, T1, T2, T3) \
+#define STEP3(SEL, S0, S1, S2, S3) \
 	SEL                          \
-	T0                           \
+	S0                           \
 	BLOCK($3, 0, 0, Z1, Z8)      \
-	T1                           \
+	S1                           \
 	BLOCK($3, 64, 128, Z2, Z9)   \
-	T2                           \
+	S2                           \
 	BLOCK($3, 128, 256, Z3, Z10) \
-	T3                           \
+	S3                           \
 	LAST3                        \
 	DOT(Z1, Z2, 384, Z11)        \
-	LANES                        \
 	ADDQ $192, DI                \
-	NEXT
+	SCALE
+
+// Two blocks of 2-bit codes share 64 bytes.
+#define STEP2(SEL, S0, S1, S2, S3) \
+	SEL                          \
+	S0                           \
+	BLOCK($2, 0, 0, Z1, Z8)      \
+	S1                           \
+	VPSRLW $4, Z1, Z1            \
+	VPSRLW $2, Z1, Z4            \
+	DOT(Z1, Z4, 128, Z9)         \
+	S2                           \
+	BLOCK($2, 64, 256, Z2, Z10)  \
+	S3                           \
+	VPSRLW $4, Z2, Z2            \
+	VPSRLW $2, Z2, Z4            \
+	DOT(Z2, Z4, 384, Z11)        \
+	ADDQ $128, DI                \
+	SCALE
+
+// BYTES is a block of 8-bit codes, which need no table.
+#define BYTES(C, OUT) \
+	PREFETCHT0 C+AHEAD(DI)        \
+	PREFETCHT0 C+64+AHEAD(DI)     \
+	VMOVDQU64  C+0(DI), Z5        \
+	VMOVDQU64  C+64(DI), Z6       \
+	VPXORD     OUT, OUT, OUT      \
+	VPDPBUSD   C+0(R10), Z5, OUT  \
+	VPDPBUSD   C+64(R10), Z6, OUT
+
+#define STEP8 \
+	BYTES(0, Z8)    \
+	BYTES(128, Z9)  \
+	BYTES(256, Z10) \
+	BYTES(384, Z11) \
+	SCALE           \
+	ADDQ $512, DI
 
 // ROWS is the body of a function that takes STEP for all steps of all rows.
 #define ROWS(STEP) \
@@ -119,3 +165,11 @@ TEXT ·steps3x2AVX512(SB), NOSPLIT, $16-24
 // func steps3x4AVX512(acc *[4]float32, a *stepArgs, rows int)
 TEXT ·steps3x4AVX512(SB), NOSPLIT, $16-24
 	ROWS(STEP3(SEL4, SEL4_0, SEL4_1, SEL4_2, SEL4_3))
+
+// func steps2x4AVX512(acc *[4]float32, a *stepArgs, rows int)
+TEXT ·steps2x4AVX512(SB), NOSPLIT, $16-24
+	ROWS(STEP2(SEL4, SEL4_0, SEL4_1, SEL4_2, SEL4_3))
+
+// func steps8AVX512(acc *[4]float32, a *stepArgs, rows int)
+TEXT ·steps8AVX512(SB), NOSPLIT, $16-24
+	ROWS(STEP8)

@@ -25,7 +25,7 @@ func batchRows(dst []float32, p *plan, as []Activation, lo, hi int, impl impleme
 		for r := lo; r < hi; r += len(b.values) {
 			n := min(len(b.values), hi-r)
 			var acc [maxTile][len(b.values)][lanes]float32
-			b.multiply(acc[:len(part)], p, part, r, n)
+			b.multiply(acc[:len(part)], p, part, r, n, impl)
 			for t := range part {
 				for i := range n {
 					dst[(first+t)*p.rows+r+i] = p.finish(&acc[t][i], r+i)
@@ -45,7 +45,7 @@ type rowBatch struct {
 
 // multiply adds n rows, with scales for every 128 columns or a multiple, to the
 // lanes of each activation. Lanes of rows beyond get what was there before.
-func (b *rowBatch) multiply(acc [][4][lanes]float32, p *plan, as []Activation, row, n int) {
+func (b *rowBatch) multiply(acc [][4][lanes]float32, p *plan, as []Activation, row, n int, impl implementation) {
 	for s := 0; s*step < p.cols; s += runSteps {
 		steps := min(runSteps, (p.cols-1)/step+1-s)
 		for i := range n {
@@ -58,7 +58,12 @@ func (b *rowBatch) multiply(acc [][4][lanes]float32, p *plan, as []Activation, r
 		}
 		for t := range as {
 			a := &as[t]
-			batchAVX2(&acc[t], &b.values, &b.scales, &a.q[s*step], &a.corr[s*4], &a.d[s*4], steps)
+			q, corr, d := &a.q[s*step], &a.corr[s*4], &a.d[s*4]
+			if impl == avx512 {
+				batchAVX512(&acc[t], &b.values, &b.scales, q, corr, d, steps)
+			} else {
+				batchAVX2(&acc[t], &b.values, &b.scales, q, corr, d, steps)
+			}
 		}
 	}
 }

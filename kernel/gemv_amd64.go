@@ -10,6 +10,8 @@ func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, impl impleme
 	switch {
 	case impl == portable:
 		return integerRowsPortable(dst, p, a, lo, hi)
+	case impl == avx512 && p.bits == 8 && p.linear && p.scale == datatype.RowStep && p.groupSize%block == 0:
+		return byteRows(dst, p, a, lo, hi)
 	case p.bits > 4 || p.groupSize%16 != 0:
 		return lo
 	case p.scale == datatype.RowStep && p.groupSize%block == 0:
@@ -167,10 +169,10 @@ func (args *stepArgs) at(a *Activation, s, n int) {
 
 func steps(acc *[lanes]float32, args *stepArgs, rows, bits, selectorBits int, impl implementation) {
 	switch {
-	case bits == 2:
-		steps2x4AVX2(acc, args, rows)
 	case impl == avx512:
 		stepsAVX512(acc, args, rows, bits, selectorBits)
+	case bits == 2:
+		steps2x4AVX2(acc, args, rows)
 	case bits == 4 && selectorBits == 0:
 		steps4x0AVX2(acc, args, rows)
 	case bits == 4 && selectorBits == 2:
