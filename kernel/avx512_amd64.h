@@ -1,4 +1,4 @@
-// What the functions for AVX-512 share. In all of them
+// What the functions for AVX-512 share. In those of steps
 //
 //	DI codes    SI selectors    R9 scales    R8 table
 //	R10 q or x  R11 corr        R12 d        CX steps left
