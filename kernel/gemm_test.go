@@ -15,7 +15,7 @@ func TestBatch(t *testing.T) {
 				t.Parallel()
 				r := rand.New(rand.NewPCG(2, uint64(typ)))
 				var mem guards
-				for _, groupSize := range []int{16, 32, 64, 100, 128, 256} {
+				for _, groupSize := range []int{32, 100, 128, 256} {
 					for _, s := range []struct{ rows, cols, batch int }{
 						{1, 40, 2}, {3, 128, 3}, {5, 300, 1}, {2, 512, 5}, {7, 896, 4}, {33, 640, 17}, {4, 1152, 9}, {9, 2100, 40},
 					} {
@@ -43,7 +43,7 @@ func TestBatch(t *testing.T) {
 							}
 							want := make([]float32, s.rows)
 							for i := range as {
-								if i > 3 && i < s.batch-1 {
+								if i > 1 && i < s.batch-1 {
 									p.multiply(want, &as[i], 0, s.rows, impl) // checked by TestConformance
 								} else if err := Reference(want, m, &as[i]); err != nil {
 									t.Fatal(err)

@@ -95,7 +95,6 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementa
 		scaleStride:    p.groups,
 		selectorStride: p.selectorBytes,
 	}
-	var meta runMeta
 	for ; lo < hi; lo += tile {
 		n := min(tile, hi-lo)
 		var acc [tile][lanes]float32
@@ -116,7 +115,7 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementa
 				if left%block == 0 && p.bits > 2 {
 					stepRowEnd(&acc[i], p, a, lo+i, impl)
 				} else {
-					meta.addSteps(&acc[i], p, a, lo+i, whole)
+					stepRowRagged(&acc[i], p, a, lo+i)
 				}
 			}
 			dst[lo+i] = p.finish(&acc[i], lo+i)
@@ -159,6 +158,12 @@ func stepRowEnd(acc *[lanes]float32, p *plan, a *Activation, row int, impl imple
 	}
 	args.at(a, at, 1)
 	steps(acc, &args, 1, p.bits, selectorBits(p), impl)
+}
+
+// stepRowRagged is stepRowEnd for any number of columns.
+func stepRowRagged(acc *[lanes]float32, p *plan, a *Activation, row int) {
+	var meta runMeta
+	meta.addSteps(acc, p, a, row, p.cols/step)
 }
 
 // at sets the part of a that n steps from step s on are multiplied by.
