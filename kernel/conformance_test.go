@@ -262,6 +262,7 @@ var wanted = map[string][]struct {
 		{avx2, "avx2"},
 		{avx512, "avx2 bmi2 avx512f avx512bw avx512vl avx512vbmi avx512_vnni"},
 	},
+	"arm64": {{neon, "asimd"}, {neonDot, "asimddp"}},
 }
 
 func hasFeatures(cpuinfo, features string) bool {

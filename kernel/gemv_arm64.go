@@ -1,0 +1,233 @@
+//go:build arm64 && !purego
+
+package kernel
+
+import "github.com/bitmod-go/bitmod/datatype"
+
+// integerRows computes the first of rows lo to hi−1 and returns the row behind
+// the last that it has done.
+func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
+	switch {
+	case impl == portable:
+		return integerRowsPortable(dst, p, a, lo, hi)
+	case p.bits > 4 || p.groupSize%16 != 0:
+		return lo
+	case p.scale == datatype.RowStep && p.groupSize%block == 0 && p.bits > 2:
+		return blockRows(dst, p, a, lo, hi, impl)
+	}
+	var meta runMeta
+	for r := lo; r < hi; r++ {
+		var acc [lanes]float32
+		meta.addSteps(&acc, p, a, r, 0, impl)
+		dst[r] = p.finish(&acc, r)
+	}
+	return hi
+}
+
+// floatRows is integerRows for float mode.
+func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
+	if impl == portable || p.bits > 4 || p.groupSize < 16 || step%p.groupSize != 0 {
+		return lo
+	}
+	var meta runMeta
+	for r := lo; r < hi; r++ {
+		var acc [floatLanes]float32
+		for s := 0; s*step < p.cols; s += runSteps {
+			n := min(runSteps, (p.cols-1)/step+1-s)
+			runs, groups := p.groupSize/16, n*step/p.groupSize
+			meta.fill(p, r, s, n)
+			meta.fillK(p, groups)
+			meta.decode(meta.values[:], p, p.signed, r, s, n)
+			if p.ints != nil {
+				floatGroupsNEON(&acc, &meta.values[0], &a.x[s*step], &meta.k[0], runs, groups)
+			} else {
+				floatTableNEON(&acc, &meta.values[0], &a.x[s*step], &meta.k[0], runs, groups, &p.wide[0])
+			}
+		}
+		dst[r] = p.finishFloat(&acc, r)
+	}
+	return hi
+}
+
+// batchRows is integerRows for a batch: row r of activation t goes to
+// dst[t·p.rows+r].
+func batchRows(dst []float32, p *plan, as []Activation, lo, hi int, impl implementation) int {
+	return lo
+}
+
+// loadBlocks loads the first whole blocks of x, and returns the number of columns
+// that it has done. It stops before a block with a NaN or an infinity.
+func loadBlocks(a *Activation, x []float32, impl implementation) int {
+	if impl == portable || len(x) < block {
+		return 0
+	}
+	return block * loadBlocksNEON(&loadArgs{
+		x: &x[0], f: &a.x[0], q: &a.q[0], d: &a.d[0],
+		corr: &a.corr[0], corr16: &a.corr16[0], blocks: len(x) / block,
+	})
+}
+
+// dot returns Σ v·q, for at most block products.
+func dot(v []int16, q []int8, impl implementation) int32 {
+	if impl != portable && len(v) >= 16 {
+		n := len(v) &^ 15
+		return dotNEON(&v[0], &q[0], n) + dotGeneric(v[n:], q[n:])
+	}
+	return dotGeneric(v, q)
+}
+
+// blockRows computes rows with scales for every 128 columns, or a multiple, of
+// codes of 3 and 4 bits.
+func blockRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
+	const tile = 16
+	whole := p.cols / step
+	var meta runMeta
+	var sums [tile * 4 * maxSteps]int32
+	for ; lo < hi; lo += tile {
+		n := min(tile, hi-lo)
+		var acc [tile][lanes]float32
+		for at := 0; at < whole; at += maxSteps {
+			steps := min(maxSteps, whole-at)
+			if p.groupSize == block {
+				p.addBlocks(acc[:n], &sums, a, lo, at, steps, impl)
+				continue
+			}
+			for i := range n {
+				p.expandBlocks(&acc[i], &sums, a, lo+i, at, steps, impl)
+			}
+		}
+		for i := range n {
+			switch left := p.cols - whole*step; {
+			case left > 0 && left%block == 0:
+				p.expandBlocks(&acc[i], &sums, a, lo+i, whole, 1, impl)
+			case left > 0:
+				meta.addSteps(&acc[i], p, a, lo+i, whole, impl)
+			}
+			dst[lo+i] = p.finish(&acc[i], lo+i)
+		}
+	}
+	return hi
+}
+
+// addBlocks adds steps from step at on to the lanes of rows from row on, with
+// scales and selectors, one of each to a block, as they are stored.
+func (p *plan) addBlocks(acc [][lanes]float32, sums *[16 * 4 * maxSteps]int32, a *Activation, row, at, steps int, impl implementation) {
+	args := blockArgs{
+		codes:          &p.s.Codes[row*p.rowBytes+at*step*p.bits/8],
+		selectors:      &p.signed[0],
+		selectorBits:   p.selectorBits,
+		table:          &p.signed[0],
+		q:              &a.q[at*step],
+		steps:          steps,
+		codeStride:     p.rowBytes,
+		selectorStride: p.selectorBytes,
+	}
+	if p.selectorBits > 0 {
+		args.selectors = &p.s.Selectors[row*p.selectorBytes+at*4*p.selectorBits/8]
+	}
+	blockSums(&sums[0], &args, len(acc), p.bits, impl)
+	for i := range acc {
+		scaleBlocksNEON(&acc[i], &sums[i*4*steps], &p.s.Scales[(row+i)*p.groups+at*4], &a.d[at*4], steps)
+	}
+}
+
+// expandBlocks is addBlocks for one row, whose scales and selectors are for any
+// multiple of a block, and for a last step that is not whole.
+func (p *plan) expandBlocks(acc *[lanes]float32, sums *[16 * 4 * maxSteps]int32, a *Activation, row, at, steps int, impl implementation) {
+	var meta stepMeta
+	meta.expand(p, row, at, steps)
+	var last [256]byte
+	args := blockArgs{
+		selectors:    &meta.selectors[0],
+		selectorBits: 4,
+		table:        &p.signed[0],
+		q:            &a.q[at*step],
+		steps:        steps,
+	}
+	if (at+steps)*step <= p.cols {
+		args.codes = &p.s.Codes[row*p.rowBytes+at*step*p.bits/8]
+	} else {
+		p.lastStep(&last, row)
+		args.codes = &last[0]
+	}
+	blockSums(&sums[0], &args, 1, p.bits, impl)
+	scaleBlocksNEON(acc, &sums[0], &meta.scales[0], &a.d[at*4], steps)
+}
+
+func blockSums(sums *int32, args *blockArgs, rows, bits int, impl implementation) {
+	switch {
+	case bits == 4 && impl == neonDot:
+		blockSums4Dot(sums, args, rows)
+	case bits == 4:
+		blockSums4NEON(sums, args, rows)
+	case impl == neonDot:
+		blockSums3Dot(sums, args, rows)
+	default:
+		blockSums3NEON(sums, args, rows)
+	}
+}
+
+// addSteps adds the steps of a row from step s on, whatever its scales.
+func (r *runMeta) addSteps(acc *[lanes]float32, p *plan, a *Activation, row, s int, impl implementation) {
+	for ; s*step < p.cols; s += runSteps {
+		n := min(runSteps, (p.cols-1)/step+1-s)
+		r.fill(p, row, s, n)
+		r.decode(r.values[:], p, p.signed, row, s, n)
+		if impl == neonDot {
+			runSumsDot(&r.sums[0], &r.values[0], &a.q[s*step], 4*n)
+		} else {
+			runSumsNEON(&r.sums[0], &r.values[0], &a.q[s*step], 4*n)
+		}
+		if p.scale == datatype.RowStep {
+			var scales [32 * runSteps]byte
+			r.spreadScales(&scales, p, s, n)
+			scaleRunsNEON(acc, &r.sums[0], &scales[0], &a.d[s*4], n)
+		} else {
+			r.fillK(p, n*step/p.groupSize+2)
+			r.addSums(acc, p, a, s, 4*n)
+		}
+	}
+}
+
+// spreadScales sets dst to the scale of each run of n steps from step s on.
+func (r *runMeta) spreadScales(dst *[32 * runSteps]byte, p *plan, s, n int) {
+	runs := p.groupSize / 16
+	end := runs - s*32%runs // of group g
+	for at, g := 0, 0; at < 32*n; g++ {
+		k := r.scales[g]
+		for ; at < min(end, 32*n); at++ {
+			dst[at] = k
+		}
+		end += runs
+	}
+}
+
+// decode writes to values what table has for the codes of n steps from step s on,
+// for which r is filled.
+func (r *runMeta) decode(values []byte, p *plan, table []byte, row, s, n int) {
+	whole := min(n, p.cols/step-s)
+	if whole > 0 {
+		codes := &p.s.Codes[row*p.rowBytes+s*step*p.bits/8]
+		decode(&values[0], codes, &r.tables[0], &table[0], p.bits, whole)
+	}
+	if whole == n {
+		return
+	}
+	if p.cols%block == 0 && p.bits > 2 {
+		p.lastStep(&r.codes, row)
+		decode(&values[whole*step], &r.codes[0], &r.tables[whole*32], &table[0], p.bits, 1)
+		return
+	}
+	r.decodeEnd(values, p, table, row, s, whole)
+}
+
+func decode(dst, codes, runs, table *byte, bits, steps int) {
+	switch bits {
+	case 4:
+		decode4NEON(dst, codes, runs, table, steps)
+	case 3:
+		decode3NEON(dst, codes, runs, table, steps)
+	default:
+		decode2NEON(dst, codes, runs, table, steps)
+	}
+}

@@ -1,0 +1,19 @@
+//go:build arm64 && !purego
+
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+// assembly says whether there is any in this build.
+const assembly = true
+
+// implementations returns those of this machine, the fastest last. All arm64
+// processors that Go runs on have NEON; whether they have the dot product only the
+// system can say.
+func implementations() []implementation {
+	is := []implementation{portable, neon}
+	if cpu.ARM64.HasASIMDDP {
+		is = append(is, neonDot)
+	}
+	return is
+}

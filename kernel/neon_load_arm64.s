@@ -1,0 +1,110 @@
+//go:build arm64 && !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+#include "neon_arm64.h"
+
+// MAX4 takes the magnitudes of 16 activations into V20 … V23.
+#define MAX4 \
+	VLD1.P 64(R9), [V0.S4, V1.S4, V2.S4, V3.S4] \
+	FABS(0, 0)       \
+	FABS(1, 1)       \
+	FABS(2, 2)       \
+	FABS(3, 3)       \
+	FMAX(0, 20, 20)  \
+	FMAX(1, 21, 21)  \
+	FMAX(2, 22, 22)  \
+	FMAX(3, 23, 23)
+
+// func loadBlocksNEON(a *loadArgs) int
+TEXT ·loadBlocksNEON(SB), NOSPLIT, $0-16
+	MOVD  a+0(FP), R8
+	MOVD  loadArgs_x(R8), R0
+	MOVD  loadArgs_f(R8), R1
+	MOVD  loadArgs_q(R8), R2
+	MOVD  loadArgs_d(R8), R3
+	MOVD  loadArgs_corr(R8), R4
+	MOVD  loadArgs_corr16(R8), R5
+	MOVD  loadArgs_blocks(R8), R6
+	MOVD  $0x7f800000, R10       // infinity
+	MOVD  $0x03800000, R11       // minAmax, 2^−120
+	MOVD  $0x42fe0000, R12       // 127
+	FMOVS R12, F12
+
+block:
+	MOVD R0, R9
+	MOVD $8, R7
+	ZERO(20)
+	ZERO(21)
+	ZERO(22)
+	ZERO(23)
+
+max:
+	MAX4
+	SUBS $1, R7, R7
+	BNE  max
+	FMAX(20, 21, 21)
+	FMAX(22, 23, 23)
+	FMAX(21, 23, 23)
+	FMAXV(23, 23)                // amax, as bits not below infinity for a NaN
+	FMOVS F23, R12
+	CMPW  R10, R12
+	BHS   done
+
+	// V10 is d and V11 the factor, both 0 for a block that counts as zero.
+	ZERO(10)
+	ZERO(11)
+	CMPW  R11, R12
+	BLO   scaled
+	FDIVS F12, F23, F10
+	FDIVS F23, F12, F11
+
+scaled:
+	FMOVS.P F10, 4(R3)
+	MOVD    $8, R7
+	MOVD    ZR, R13              // Σ q
+
+run:
+	VLD1.P 64(R0), [V0.S4, V1.S4, V2.S4, V3.S4]
+	FMUL0(11, 0, 0)
+	FMUL0(11, 1, 1)
+	FMUL0(11, 2, 2)
+	FMUL0(11, 3, 3)
+	FRINTN(0, 0)
+	FRINTN(1, 1)
+	FRINTN(2, 2)
+	FRINTN(3, 3)
+	FMUL0(10, 0, 4)
+	FMUL0(10, 1, 5)
+	FMUL0(10, 2, 6)
+	FMUL0(10, 3, 7)
+	VST1.P [V4.S4, V5.S4, V6.S4, V7.S4], 64(R1)
+	FCVTZS(0, 0)
+	FCVTZS(1, 1)
+	FCVTZS(2, 2)
+	FCVTZS(3, 3)
+	XTN(0, 4)
+	XTN2(1, 4)
+	XTN(2, 5)
+	XTN2(3, 5)
+	XTNB(4, 6)
+	XTNB2(5, 6)
+	VST1.P [V6.B16], 16(R2)
+	SADDLV(6, 7)
+	VMOV   V7.H[0], R12
+	SXTH   R12, R12
+	ADD    R12, R13, R13
+	LSL    $4, R12, R12          // · offset
+	MOVH.P R12, 2(R5)
+	SUBS   $1, R7, R7
+	BNE    run
+	LSL    $4, R13, R13
+	MOVW.P R13, 4(R4)
+	SUBS   $1, R6, R6
+	BNE    block
+
+done:
+	MOVD loadArgs_blocks(R8), R0
+	SUB  R6, R0, R0
+	MOVD R0, ret+8(FP)
+	RET
