@@ -8,7 +8,7 @@ import (
 )
 
 func TestWrite(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "new") // is made
 	if err := write(dir, "llama-3-8b"); err != nil {
 		t.Fatal(err)
 	}
@@ -21,7 +21,7 @@ func TestWrite(t *testing.T) {
 	if err := write(dir, "gpt-5"); err == nil {
 		t.Error("no error for an unknown model")
 	}
-	if err := write(filepath.Join(dir, "none"), "phi-2"); err == nil {
-		t.Error("no error for a missing directory")
+	if err := write(filepath.Join(dir, "energy.svg"), "phi-2"); err == nil {
+		t.Error("no error for a file in place of the directory")
 	}
 }
