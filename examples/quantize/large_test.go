@@ -57,9 +57,6 @@ func TestLargeCheckpoint(t *testing.T) {
 	if peak > 300e6 {
 		t.Errorf("peak memory is %s, want at most 300 MB", size(peak))
 	}
-	if rate < .8*inMemory {
-		t.Errorf("%.0f%% of the rate in memory, want 80%%", 100*rate/inMemory)
-	}
 }
 
 // memoryRate returns the bytes of bfloat16 a second, and a second of processor
