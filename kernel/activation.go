@@ -23,7 +23,7 @@ type Activation struct {
 	d      []float32 // by block: the scale
 	corr   []int32   // by block: offset · Σ q
 	corr16 []int16   // by 16 columns: offset · Σ q
-	x      []float32 // what the float path multiplies: as loaded, or q·d
+	x      []float32 // what was loaded, in laneOrder
 
 	tables planeTables // of the portable path, if this is what runs
 }
@@ -36,8 +36,8 @@ const (
 	step = 512
 	// lanes is the number of float32 sums of a row in integer mode.
 	lanes = 4
-	// floatLanes is the same in float mode.
-	floatLanes = 16
+	// floatLanes is the same in float mode: four columns of a block each.
+	floatLanes = 32
 	// offset is what vector code adds to the integers of types of at most 4
 	// bits, none of which is beyond ±16, so that they are unsigned.
 	offset = 16
@@ -61,6 +61,7 @@ func (a *Activation) load(x []float32, impl implementation) error {
 		return err
 	}
 	a.growIntegers(len(x))
+	a.setFloats(x, impl)
 	whole := len(x) / block * block
 	done := loadBlocks(a, x[:whole], impl)
 	for lo := done; lo < len(x); lo += block {
@@ -84,11 +85,10 @@ func loadBlock(a *Activation, x []float32, b int) int {
 		}
 		amax = max(amax, v, -v)
 	}
-	q, f := a.q[b*block:], a.x[b*block:]
+	q := a.q[b*block:]
 	if amax < minAmax {
 		a.d[b], a.corr[b] = 0, 0
 		clear(q[:len(x)])
-		clear(f[:len(x)])
 		clear(a.corr16[b*8 : b*8+8])
 		return -1
 	}
@@ -98,7 +98,7 @@ func loadBlock(a *Activation, x []float32, b int) int {
 	var sum16 [8]int16
 	for i, v := range x {
 		n := math.RoundToEven(float64(float32(v * r)))
-		q[i], f[i] = int8(n), float32(float32(n)*d)
+		q[i] = int8(n)
 		sum16[i/16] += offset * int16(n)
 		sum += offset * int32(n)
 	}
@@ -107,16 +107,50 @@ func loadBlock(a *Activation, x []float32, b int) int {
 	return -1
 }
 
+// laneRun is the number of columns whose activations are in another order than
+// the columns: as four codes come out of a word of a vector, one with each shift,
+// so x has the first of every four columns, then the second, and so on.
+const laneRun = 64
+
+// laneOrder returns where in Activation.x column c is.
+func laneOrder(c int) int { return c&^63 | c&3<<4 | c>>2&15 }
+
+// laneOf returns the lane of column c in float mode.
+func laneOf(c int) int { return c / 4 % floatLanes }
+
 // LoadFloat keeps x as it is, in float32: the exact mode. It is an error, and
 // leaves nothing loaded, if x is empty (ErrShape) or has a NaN or an infinity
 // (ErrNotFinite).
 func (a *Activation) LoadFloat(x []float32) error {
+	return a.loadFloat(x, best)
+}
+
+func (a *Activation) loadFloat(x []float32, impl implementation) error {
 	if err := a.start(len(x)); err != nil {
 		return err
 	}
 	a.x = grow(a.x, len(x))
-	copy(a.x, x)
-	return a.finishFloat(len(x))
+	if !a.setFloats(x, impl) {
+		for i, v := range x {
+			if v-v != 0 {
+				return &ActivationError{Index: i, Value: v}
+			}
+		}
+	}
+	a.n, a.exact = len(x), true
+	return nil
+}
+
+// setFloats sets x, and reports whether all are finite.
+func (a *Activation) setFloats(x []float32, impl implementation) bool {
+	done, finite := setRuns(a, x, impl)
+	clear(a.x[len(x)/laneRun*laneRun:])
+	for i := done; i < len(x); i++ {
+		v := x[i]
+		finite = finite && v-v == 0
+		a.x[laneOrder(i)] = v
+	}
+	return finite
 }
 
 // LoadFloat16 is [Activation.LoadFloat] for half-precision floats, which become
@@ -126,20 +160,15 @@ func (a *Activation) LoadFloat16(x []float16.Float16) error {
 		return err
 	}
 	a.x = grow(a.x, len(x))
+	clear(a.x)
 	for i, h := range x {
-		a.x[i] = h.Float32()
-	}
-	return a.finishFloat(len(x))
-}
-
-func (a *Activation) finishFloat(n int) error {
-	for i, v := range a.x[:n] {
+		v := h.Float32()
 		if v-v != 0 {
 			return &ActivationError{Index: i, Value: v}
 		}
+		a.x[laneOrder(i)] = v
 	}
-	clear(a.x[n:])
-	a.n, a.exact = n, true
+	a.n, a.exact = len(x), true
 	return nil
 }
 
@@ -162,7 +191,6 @@ func (a *Activation) growIntegers(n int) {
 
 // pad clears what is behind the last of n columns.
 func (a *Activation) pad(n int) {
-	clear(a.x[n:])
 	clear(a.q[n:])
 	b := (n-1)/block + 1
 	clear(a.d[b:])

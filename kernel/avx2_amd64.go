@@ -97,16 +97,57 @@ func decode3AVX2(dst, codes, runs, table *byte, steps int)
 //go:noescape
 func decode2AVX2(dst, codes, runs, table *byte, steps int)
 
-// floatGroupsAVX2 adds groups of 16·runs columns to the lanes of a row in float
-// mode.
+// floatArgs are rows as stepArgs has them, for float mode.
+type floatArgs struct {
+	codes     *byte
+	scales    *byte
+	selectors *byte
+	// From row to row.
+	codeStride, scaleStride, selectorStride int
+
+	table *byte    // 16 bytes per selector: tables.signed
+	wide  *float32 // 16 per selector: tables.wide
+	x     *float32
+	steps int // at least 1
+}
+
+// The functions floatStepsNxS set the lanes of rows in float mode to what the first
+// steps·512 columns of N-bit codes, with selectors of S bits, give. A group has 128
+// columns.
+
+//go:noescape
+func floatSteps4x0AVX2(acc *[floatLanes]float32, a *floatArgs, rows int)
+
+//go:noescape
+func floatSteps4x2AVX2(acc *[floatLanes]float32, a *floatArgs, rows int)
+
+//go:noescape
+func floatSteps4x4AVX2(acc *[floatLanes]float32, a *floatArgs, rows int)
+
+//go:noescape
+func floatSteps3x0AVX2(acc *[floatLanes]float32, a *floatArgs, rows int)
+
+//go:noescape
+func floatSteps3x2AVX2(acc *[floatLanes]float32, a *floatArgs, rows int)
+
+//go:noescape
+func floatSteps3x4AVX2(acc *[floatLanes]float32, a *floatArgs, rows int)
+
+// floatBlocksAVX2 adds blocks of 128 columns, which have been decoded, to the lanes
+// of a row in float mode. k has a scale for every 16 columns.
 //
 //go:noescape
-func floatGroupsAVX2(acc *[floatLanes]float32, values *byte, x, k *float32, runs, groups int)
+func floatBlocksAVX2(acc *[floatLanes]float32, values *byte, x, k *float32, blocks int)
 
 // floatTableAVX2 is the same for codes that stand for table[code], 16 floats.
 //
 //go:noescape
-func floatTableAVX2(acc *[floatLanes]float32, codes *byte, x, k *float32, runs, groups int, table *float32)
+func floatTableAVX2(acc *[floatLanes]float32, codes *byte, x, k *float32, blocks int, table *float32)
+
+// floatSumsAVX2 adds the lanes of rows in float mode up.
+//
+//go:noescape
+func floatSumsAVX2(dst *float32, acc *[floatLanes]float32, rows int)
 
 // runSumsAVX2 writes the sums of values[i]·q[i] over 16 columns each, less their
 // corrections.
@@ -122,7 +163,7 @@ func batchAVX2(acc *[4][lanes]float32, values *[4][4096]byte, scales *[4][32]byt
 
 // loadArgs are blocks of activations, as Activation has them.
 type loadArgs struct {
-	x, f   *float32
+	x      *float32
 	q      *int8
 	d      *float32
 	corr   *int32
@@ -135,3 +176,9 @@ type loadArgs struct {
 //
 //go:noescape
 func loadBlocksAVX2(a *loadArgs) int
+
+// setRunsAVX2 writes n times 64 floats of x to dst in laneOrder, and returns the
+// largest of their bits without the sign.
+//
+//go:noescape
+func setRunsAVX2(dst, x *float32, n int) uint32

@@ -74,6 +74,26 @@
 	VPAND      Y15, Y6, Y6  \
 	VPAND      Y15, Y7, Y7
 
+// Selectors: SELn loads those of a step into AX, and TABLEn_b the table of block
+// b into Y13.
+#define SEL0
+#define TABLE0_0
+#define TABLE0_1
+#define TABLE0_2
+#define TABLE0_3
+
+#define SEL2 MOVBLZX (SI), AX; INCQ SI
+#define TABLE2_0 MOVL AX, BX; SHLL $4, BX; ANDL $0x30, BX; VBROADCASTI128 (R8)(BX*1), Y13
+#define TABLE2_1 LEAL (AX*4), BX; ANDL $0x30, BX; VBROADCASTI128 (R8)(BX*1), Y13
+#define TABLE2_2 MOVL AX, BX; ANDL $0x30, BX; VBROADCASTI128 (R8)(BX*1), Y13
+#define TABLE2_3 SHRL $2, AX; ANDL $0x30, AX; VBROADCASTI128 (R8)(AX*1), Y13
+
+#define SEL4 MOVWLZX (SI), AX; ADDQ $2, SI
+#define TABLE4_0 MOVL AX, BX; SHLL $4, BX; ANDL $0xf0, BX; VBROADCASTI128 (R8)(BX*1), Y13
+#define TABLE4_1 MOVL AX, BX; ANDL $0xf0, BX; VBROADCASTI128 (R8)(BX*1), Y13
+#define TABLE4_2 MOVL AX, BX; SHRL $4, BX; ANDL $0xf0, BX; VBROADCASTI128 (R8)(BX*1), Y13
+#define TABLE4_3 SHRL $8, AX; ANDL $0xf0, AX; VBROADCASTI128 (R8)(AX*1), Y13
+
 // LOOKUP turns codes into values with the table in Y13.
 #define LOOKUP \
 	VPSHUFB Y4, Y13, Y4 \

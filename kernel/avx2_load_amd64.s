@@ -20,8 +20,8 @@ GLOBL limit<>(SB), RODATA|NOPTR, $4
 	VPMAXUD Y6, Y2, Y2        \
 	VPMAXUD Y7, Y3, Y3
 
-// ROUND turns 32 floats at X into bytes at Q, writes these times d to F, and adds
-// them up four by four to SUM.
+// ROUND turns 32 floats at X into bytes at Q, and adds them up four by four to
+// SUM.
 #define ROUND(X, Q, SUM) \
 	VMULPS     X+0(SI), Y2, Y4  \
 	VMULPS     X+32(SI), Y2, Y5 \
@@ -31,20 +31,8 @@ GLOBL limit<>(SB), RODATA|NOPTR, $4
 	VCVTPS2DQ  Y5, Y5           \
 	VCVTPS2DQ  Y6, Y6           \
 	VCVTPS2DQ  Y7, Y7           \
-	VCVTDQ2PS  Y4, Y8           \
-	VCVTDQ2PS  Y5, Y9           \
 	VPACKSSDW  Y5, Y4, Y4       \
-	VCVTDQ2PS  Y6, Y5           \
 	VPACKSSDW  Y7, Y6, Y6       \
-	VCVTDQ2PS  Y7, Y7           \
-	VMULPS     Y1, Y8, Y8       \
-	VMULPS     Y1, Y9, Y9       \
-	VMULPS     Y1, Y5, Y5       \
-	VMULPS     Y1, Y7, Y7       \
-	VMOVUPS    Y8, X+0(DX)      \
-	VMOVUPS    Y9, X+32(DX)     \
-	VMOVUPS    Y5, X+64(DX)     \
-	VMOVUPS    Y7, X+96(DX)     \
 	VPACKSSWB  Y6, Y4, Y4       \
 	VPERMD     Y4, Y13, Y4      \
 	VMOVDQU    Y4, Q(DI)        \
@@ -55,7 +43,6 @@ GLOBL limit<>(SB), RODATA|NOPTR, $4
 TEXT ·loadBlocksAVX2(SB), NOSPLIT, $0-16
 	MOVQ a+0(FP), R13
 	MOVQ loadArgs_x(R13), SI
-	MOVQ loadArgs_f(R13), DX
 	MOVQ loadArgs_q(R13), DI
 	MOVQ loadArgs_d(R13), R8
 	MOVQ loadArgs_corr(R13), R9
@@ -116,7 +103,6 @@ scaled:
 	VPHADDD      X10, X10, X10
 	VMOVD        X10, (R9)
 	ADDQ         $512, SI
-	ADDQ         $512, DX
 	ADDQ         $128, DI
 	ADDQ         $4, R8
 	ADDQ         $4, R9
@@ -128,5 +114,63 @@ done:
 	MOVQ loadArgs_blocks(R13), AX
 	SUBQ CX, AX
 	MOVQ AX, ret+8(FP)
+	VZEROUPPER
+	RET
+
+// func setRunsAVX2(dst, x *float32, n int) uint32
+TEXT ·setRunsAVX2(SB), NOSPLIT, $0-28
+	MOVQ         dst+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         n+16(FP), CX
+	VPBROADCASTD positive<>(SB), Y15
+	VPXOR        Y14, Y14, Y14
+
+	// QUARTERS is half of the lanes: a matrix of eight rows of four floats becomes
+	// four of eight.
+#define QUARTERS(X, TO) \
+	VMOVUPS     X+0(SI), X0          \
+	VMOVUPS     X+16(SI), X1         \
+	VMOVUPS     X+32(SI), X2         \
+	VMOVUPS     X+48(SI), X3         \
+	VINSERTF128 $1, X+64(SI), Y0, Y0 \
+	VINSERTF128 $1, X+80(SI), Y1, Y1 \
+	VINSERTF128 $1, X+96(SI), Y2, Y2 \
+	VINSERTF128 $1, X+112(SI), Y3, Y3 \
+	VUNPCKLPS   Y1, Y0, Y4           \
+	VUNPCKHPS   Y1, Y0, Y5           \
+	VUNPCKLPS   Y3, Y2, Y6           \
+	VUNPCKHPS   Y3, Y2, Y7           \
+	VUNPCKLPD   Y6, Y4, Y0           \
+	VUNPCKHPD   Y6, Y4, Y1           \
+	VUNPCKLPD   Y7, Y5, Y2           \
+	VUNPCKHPD   Y7, Y5, Y3           \
+	VMOVUPS     Y0, TO+0(DI)         \
+	VMOVUPS     Y1, TO+64(DI)        \
+	VMOVUPS     Y2, TO+128(DI)       \
+	VMOVUPS     Y3, TO+192(DI)       \
+	VPAND       Y15, Y0, Y0          \
+	VPAND       Y15, Y1, Y1          \
+	VPAND       Y15, Y2, Y2          \
+	VPAND       Y15, Y3, Y3          \
+	VPMAXUD     Y1, Y0, Y0           \
+	VPMAXUD     Y3, Y2, Y2           \
+	VPMAXUD     Y0, Y14, Y14         \
+	VPMAXUD     Y2, Y14, Y14
+
+run:
+	QUARTERS(0, 0)
+	QUARTERS(128, 32)
+	ADDQ         $256, SI
+	ADDQ         $256, DI
+	DECQ         CX
+	JNZ          run
+	VEXTRACTI128 $1, Y14, X0
+	VPMAXUD      X14, X0, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPMAXUD      X1, X0, X0
+	VPSHUFD      $0xb1, X0, X1
+	VPMAXUD      X1, X0, X0
+	VMOVD        X0, AX
+	MOVL         AX, ret+24(FP)
 	VZEROUPPER
 	RET

@@ -49,80 +49,50 @@ func stepsAVX512(acc *[lanes]float32, args *stepArgs, rows, bits, selectorBits i
 	}
 }
 
-// floatArgs are a row as stepArgs has it, for float mode.
-type floatArgs struct {
-	codes     *byte
-	scales    *byte
-	selectors *byte
-	table     *float32 // 16 per selector: tables.wide
-	x         *float32
-	steps     int // at least 1
-}
-
-// The functions floatStepsNxS add steps·512 columns of N-bit codes, with selectors
-// of S bits, to the lanes of a row in float mode. A group has 128 columns.
+// The functions floatSteps for AVX-512 do what those for AVX2 do.
 
 //go:noescape
-func floatSteps4x0AVX512(acc *[floatLanes]float32, a *floatArgs)
+func floatSteps4x0AVX512(acc *[floatLanes]float32, a *floatArgs, rows int)
 
 //go:noescape
-func floatSteps4x2AVX512(acc *[floatLanes]float32, a *floatArgs)
+func floatSteps4x2AVX512(acc *[floatLanes]float32, a *floatArgs, rows int)
 
 //go:noescape
-func floatSteps4x4AVX512(acc *[floatLanes]float32, a *floatArgs)
+func floatSteps4x4AVX512(acc *[floatLanes]float32, a *floatArgs, rows int)
 
 //go:noescape
-func floatSteps3x0AVX512(acc *[floatLanes]float32, a *floatArgs)
+func floatSteps3x0AVX512(acc *[floatLanes]float32, a *floatArgs, rows int)
 
 //go:noescape
-func floatSteps3x2AVX512(acc *[floatLanes]float32, a *floatArgs)
+func floatSteps3x2AVX512(acc *[floatLanes]float32, a *floatArgs, rows int)
 
 //go:noescape
-func floatSteps3x4AVX512(acc *[floatLanes]float32, a *floatArgs)
+func floatSteps3x4AVX512(acc *[floatLanes]float32, a *floatArgs, rows int)
 
-func floatStepsAVX512(acc *[floatLanes]float32, args *floatArgs, bits, selectorBits int) {
+func floatStepsAVX512(acc *[floatLanes]float32, args *floatArgs, rows, bits, selectorBits int) {
 	switch {
 	case bits == 4 && selectorBits == 0:
-		floatSteps4x0AVX512(acc, args)
+		floatSteps4x0AVX512(acc, args, rows)
 	case bits == 4 && selectorBits == 2:
-		floatSteps4x2AVX512(acc, args)
+		floatSteps4x2AVX512(acc, args, rows)
 	case bits == 4:
-		floatSteps4x4AVX512(acc, args)
+		floatSteps4x4AVX512(acc, args, rows)
 	case selectorBits == 0:
-		floatSteps3x0AVX512(acc, args)
+		floatSteps3x0AVX512(acc, args, rows)
 	case selectorBits == 2:
-		floatSteps3x2AVX512(acc, args)
+		floatSteps3x2AVX512(acc, args, rows)
 	default:
-		floatSteps3x4AVX512(acc, args)
+		floatSteps3x4AVX512(acc, args, rows)
 	}
-}
-
-// floatStepsRow adds the whole steps of a row. The plan must be direct.
-func floatStepsRow(acc *[floatLanes]float32, p *plan, a *Activation, row int) {
-	steps := p.cols / step
-	if steps == 0 {
-		return
-	}
-	args := floatArgs{
-		codes:  &p.s.Codes[row*p.rowBytes],
-		scales: &p.s.Scales[row*p.groups],
-		table:  &p.wide[0],
-		x:      &a.x[0],
-		steps:  steps,
-	}
-	if p.selectorBits > 0 {
-		args.selectors = &p.s.Selectors[row*p.selectorBytes]
-	}
-	floatStepsAVX512(acc, &args, p.bits, p.selectorBits)
 }
 
 // These do what those for AVX2 do.
 
 //go:noescape
-func floatGroupsAVX512(acc *[floatLanes]float32, values *byte, x, k *float32, runs, groups int)
+func floatBlocksAVX512(acc *[floatLanes]float32, values *byte, x, k *float32, blocks int)
 
 //go:noescape
-func floatTableAVX512(acc *[floatLanes]float32, codes *byte, x, k *float32, runs, groups int, table *float32)
+func floatTableAVX512(acc *[floatLanes]float32, codes *byte, x, k *float32, blocks int, table *float32)
 
 //go:noescape
 func batchAVX512(acc *[4][lanes]float32, values *[4][4096]byte, scales *[4][32]byte, q *int8, corr *int32, d *float32, steps int)

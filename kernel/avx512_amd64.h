@@ -37,17 +37,17 @@
 	MOVL         $0x03030303, AX \
 	VPBROADCASTD AX, Z15
 
-// LAST3 makes the last of four blocks of 3 bits of what the other three, in Z1, Z2
-// and Z3, leave of their bytes: bits 6–7 of Z1 and Z2 are the low bits of columns
-// 0–63 and 64–127, bits 6 and 7 of Z3 the high ones. The codes become Z1 and Z2:
-// 0xe4 takes the bits of these where Z15 is set, and those of Z4 elsewhere.
-#define LAST3 \
-	VPSRLW     $6, Z1, Z1         \
-	VPSRLW     $4, Z3, Z4         \
-	VPTERNLOGD $0xe4, Z15, Z4, Z1 \
-	VPSRLW     $6, Z2, Z2         \
-	VPSRLW     $5, Z3, Z4         \
-	VPTERNLOGD $0xe4, Z15, Z4, Z2
+// LAST3 makes the last of four blocks of 3 bits of what the other three, in A, B
+// and C, leave of their bytes: bits 6–7 of A and B are the low bits of columns
+// 0–63 and 64–127, bits 6 and 7 of C the high ones. LO and HI become the codes:
+// 0xe4 takes the bits of these where Z15 is set, and those of Z14 elsewhere.
+#define LAST3(A, B, C, LO, HI) \
+	VPSRLW     $6, A, LO           \
+	VPSRLW     $4, C, Z14          \
+	VPTERNLOGD $0xe4, Z15, Z14, LO \
+	VPSRLW     $6, B, HI           \
+	VPSRLW     $5, C, Z14          \
+	VPTERNLOGD $0xe4, Z15, Z14, HI
 
 // ADD4 adds the 16 lanes of Z8, …, Z11 up to four each, and leaves one of each
 // in every quarter of OUT.

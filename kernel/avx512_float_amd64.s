@@ -4,211 +4,279 @@
 #include "textflag.h"
 #include "avx512_amd64.h"
 
-// Float mode. Z0 has the 16 lanes of the row, Z1 those of a group, Z13 its table.
-// Sums start with a product rather than with 0: this differs only if all products
-// of a lane are −0, and 0 − 0 is 0.
+// Float mode. Z0 has lanes 0–15 of the row and Z1 lanes 16–31; of the four blocks
+// of a step Z4 … Z7 have the lower ones and Z8 … Z11 the upper ones, which take
+// turns, so that none waits for its last sum. Z20 … Z23 are the tables of the
+// blocks, and Z16 … Z19 their codes. Sums start with a product rather than with 0:
+// this differs only if all products of a lane are −0, and 0 − 0 is 0.
 
-#define FIRST(CODES, X) \
-	VMOVUPS (R8)(BX*4), Z13   \
-	VPERMPS Z13, CODES, Z1    \
-	VMULPS  X(R10), Z1, Z1
+#define LOAD(C, IN) \
+	PREFETCHT0 C+AHEAD(DI) \
+	VMOVDQU64  C(DI), IN
 
-#define TERM(CODES, X) \
-	VPERMPS Z13, CODES, Z8   \
-	VMULPS  X(R10), Z8, Z8   \
-	VADDPS  Z8, Z1, Z1
+#define TABLE(OUT) \
+	VMOVUPS (R8)(BX*4), OUT
+
+// FIRST is of the codes at the bottom of the 16 words of each block.
+#define FIRST \
+	VPERMPS Z20, Z16, Z4       \
+	VPERMPS Z21, Z17, Z5       \
+	VPERMPS Z22, Z18, Z6       \
+	VPERMPS Z23, Z19, Z7       \
+	VMULPS  0(R10), Z4, Z4     \
+	VMULPS  512(R10), Z5, Z5   \
+	VMULPS  1024(R10), Z6, Z6  \
+	VMULPS  1536(R10), Z7, Z7
+
+// UPPER is of the first of columns 64–127, at bit SHIFT, and in the last block at
+// bit LAST of CODES.
+#define UPPER(SHIFT, LAST, CODES) \
+	VPSRLD  SHIFT, Z16, Z8       \
+	VPSRLD  SHIFT, Z17, Z9       \
+	VPSRLD  SHIFT, Z18, Z10      \
+	VPSRLD  LAST, CODES, Z11     \
+	VPERMPS Z20, Z8, Z8          \
+	VPERMPS Z21, Z9, Z9          \
+	VPERMPS Z22, Z10, Z10        \
+	VPERMPS Z23, Z11, Z11        \
+	VMULPS  256(R10), Z8, Z8     \
+	VMULPS  768(R10), Z9, Z9     \
+	VMULPS  1280(R10), Z10, Z10  \
+	VMULPS  1792(R10), Z11, Z11
+
+#define TERM(SHIFT, CODES, TABLE, X, SUM) \
+	VPSRLD      SHIFT, CODES, Z12 \
+	VPERMPS     TABLE, Z12, Z12   \
+	VFMADD231PS X(R10), Z12, SUM
+
+// TERMS is of those that start at bit SHIFT, and of the upper ones at bit UP, in
+// the last block at bit LAST of CODES.
+#define TERMS(SHIFT, UP, LAST, CODES, X) \
+	TERM(SHIFT, Z16, Z20, X+0, Z4)    \
+	TERM(SHIFT, Z17, Z21, X+512, Z5)  \
+	TERM(SHIFT, Z18, Z22, X+1024, Z6) \
+	TERM(SHIFT, Z19, Z23, X+1536, Z7) \
+	TERM(UP, Z16, Z20, X+256, Z8)     \
+	TERM(UP, Z17, Z21, X+768, Z9)     \
+	TERM(UP, Z18, Z22, X+1280, Z10)   \
+	TERM(LAST, CODES, Z23, X+1792, Z11)
 
 // SCALES prepares those of a step: k-16(SP) … k-4(SP).
 #define SCALES \
-	VPMOVZXBD (R9), X8     \
-	VCVTDQ2PS X8, X8       \
-	VMOVUPS   X8, k-16(SP)
+	VPMOVZXBD (R9), X12      \
+	VCVTDQ2PS X12, X12       \
+	VMOVUPS   X12, k-16(SP)
 
-#define SCALE(K) \
-	VMULPS.BCST K(SP), Z1, Z1 \
-	VADDPS      Z1, Z0, Z0
-
-// BLOCK is a block of 64 bytes at C, with columns 64–127 from bit SHIFT on.
-#define BLOCK(SHIFT, C, X, K) \
-	PREFETCHT0 C+AHEAD(DI)     \
-	VPMOVZXBD  C+0(DI), Z4     \
-	VPMOVZXBD  C+16(DI), Z5    \
-	VPMOVZXBD  C+32(DI), Z6    \
-	VPMOVZXBD  C+48(DI), Z7    \
-	FIRST(Z4, X+0)             \
-	TERM(Z5, X+64)             \
-	TERM(Z6, X+128)            \
-	TERM(Z7, X+192)            \
-	VPSRLD     SHIFT, Z4, Z4   \
-	VPSRLD     SHIFT, Z5, Z5   \
-	VPSRLD     SHIFT, Z6, Z6   \
-	VPSRLD     SHIFT, Z7, Z7   \
-	TERM(Z4, X+256)            \
-	TERM(Z5, X+320)            \
-	TERM(Z6, X+384)            \
-	TERM(Z7, X+448)            \
-	SCALE(K)
-
-// BLOCK3LAST is the last of four blocks of 3 bits, which goes through the stack.
-#define HALF(C) \
-	VPMOVZXBD C+0(SP), Z4    \
-	VPMOVZXBD C+16(SP), Z5   \
-	VPMOVZXBD C+32(SP), Z6   \
-	VPMOVZXBD C+48(SP), Z7
-
-#define BLOCK3LAST(X, K) \
-	VMOVDQU64 0(DI), Z1          \
-	VMOVDQU64 64(DI), Z2         \
-	VMOVDQU64 128(DI), Z3        \
-	LAST3                        \
-	VMOVDQU64 Z1, codes-144(SP)  \
-	VMOVDQU64 Z2, codes-80(SP)   \
-	HALF(codes-144)              \
-	FIRST(Z4, X+0)               \
-	TERM(Z5, X+64)               \
-	TERM(Z6, X+128)              \
-	TERM(Z7, X+192)              \
-	HALF(codes-80)               \
-	TERM(Z4, X+256)              \
-	TERM(Z5, X+320)              \
-	TERM(Z6, X+384)              \
-	TERM(Z7, X+448)              \
-	SCALE(K)
+// SCALE ends a step.
+#define SCALE \
+	VFMADD231PS.BCST k-16(SP), Z4, Z0  \
+	VFMADD231PS.BCST k-16(SP), Z8, Z1  \
+	VFMADD231PS.BCST k-12(SP), Z5, Z0  \
+	VFMADD231PS.BCST k-12(SP), Z9, Z1  \
+	VFMADD231PS.BCST k-8(SP), Z6, Z0   \
+	VFMADD231PS.BCST k-8(SP), Z10, Z1  \
+	VFMADD231PS.BCST k-4(SP), Z7, Z0   \
+	VFMADD231PS.BCST k-4(SP), Z11, Z1  \
+	ADDQ             $4, R9            \
+	ADDQ             $2048, R10
 
 #define STEP4(SEL, S0, S1, S2, S3) \
-	SEL                         \
-	SCALES                      \
-	S0                          \
-	BLOCK($4, 0, 0, k-16)       \
-	S1                          \
-	BLOCK($4, 64, 512, k-12)    \
-	S2                          \
-	BLOCK($4, 128, 1024, k-8)   \
-	S3                          \
-	BLOCK($4, 192, 1536, k-4)   \
+	SEL                \
+	SCALES             \
+	S0                 \
+	TABLE(Z20)         \
+	S1                 \
+	TABLE(Z21)         \
+	S2                 \
+	TABLE(Z22)         \
+	S3                 \
+	TABLE(Z23)         \
+	LOAD(0, Z16)       \
+	LOAD(64, Z17)      \
+	LOAD(128, Z18)     \
+	LOAD(192, Z19)     \
+	FIRST              \
+	UPPER($4, $4, Z19) \
+	TERMS($8, $12, $12, Z19, 64)   \
+	TERMS($16, $20, $20, Z19, 128) \
+	TERMS($24, $28, $28, Z19, 192) \
+	SCALE              \
 	ADDQ $256, DI
 
 #define STEP3(SEL, S0, S1, S2, S3) \
-	SEL                         \
-	SCALES                      \
-	S0                          \
-	BLOCK($3, 0, 0, k-16)       \
-	S1                          \
-	BLOCK($3, 64, 512, k-12)    \
-	S2                          \
-	BLOCK($3, 128, 1024, k-8)   \
-	S3                          \
-	BLOCK3LAST(1536, k-4)       \
+	SEL                   \
+	SCALES                \
+	S0                    \
+	TABLE(Z20)            \
+	S1                    \
+	TABLE(Z21)            \
+	S2                    \
+	TABLE(Z22)            \
+	S3                    \
+	TABLE(Z23)            \
+	LOAD(0, Z16)          \
+	LOAD(64, Z17)         \
+	LOAD(128, Z18)        \
+	LAST3(Z16, Z17, Z18, Z19, Z2) \
+	FIRST                 \
+	UPPER($3, $0, Z2)     \
+	TERMS($8, $11, $8, Z2, 64)   \
+	TERMS($16, $19, $16, Z2, 128) \
+	TERMS($24, $27, $24, Z2, 192) \
+	SCALE                 \
 	ADDQ $192, DI
 
-// ROW is a function that takes STEP for all steps of a row.
-#define ROW(STEP) \
-	MOVQ    a+8(FP), R13                \
-	MOVQ    floatArgs_codes(R13), DI     \
-	MOVQ    floatArgs_scales(R13), R9    \
-	MOVQ    floatArgs_selectors(R13), SI \
-	MOVQ    floatArgs_table(R13), R8     \
-	MOVQ    floatArgs_x(R13), R10        \
-	MOVQ    floatArgs_steps(R13), CX     \
-	MOVQ    acc+0(FP), DX                \
-	VMOVUPS (DX), Z0                     \
-	THREES                               \
-step:                                        \
-	STEP                                 \
-	ADDQ    $4, R9                       \
-	ADDQ    $2048, R10                   \
-	DECQ    CX                           \
-	JNZ     step                         \
-	VMOVUPS Z0, (DX)                     \
-	VZEROUPPER                           \
+// ROWS is a function that takes STEP for all steps of all rows.
+#define ROWS(STEP) \
+	MOVQ acc+0(FP), DX               \
+	MOVQ a+8(FP), R13                \
+	MOVQ floatArgs_wide(R13), R8    \
+	THREES                           \
+	MOVQ floatArgs_codes(R13), R14   \
+	MOVQ floatArgs_scales(R13), R11  \
+	MOVQ floatArgs_selectors(R13), R12 \
+row:                                 \
+	MOVQ    R14, DI                  \
+	MOVQ    R11, R9                  \
+	MOVQ    R12, SI                  \
+	MOVQ    floatArgs_x(R13), R10    \
+	MOVQ    floatArgs_steps(R13), CX \
+	VPXORD  Z0, Z0, Z0               \
+	VPXORD  Z1, Z1, Z1               \
+step:                                \
+	STEP                             \
+	DECQ    CX                       \
+	JNZ     step                     \
+	VMOVUPS Z0, (DX)                 \
+	VMOVUPS Z1, 64(DX)               \
+	ADDQ    $128, DX                 \
+	ADDQ    floatArgs_codeStride(R13), R14 \
+	ADDQ    floatArgs_scaleStride(R13), R11 \
+	ADDQ    floatArgs_selectorStride(R13), R12 \
+	DECQ    rows+16(FP)              \
+	JNZ     row                      \
+	VZEROUPPER                       \
 	RET
 
-// func floatSteps4x0AVX512(acc *[16]float32, a *floatArgs)
-TEXT ·floatSteps4x0AVX512(SB), NOSPLIT, $16-16
-	ROW(STEP4(SEL0, SEL0_0, SEL0_1, SEL0_2, SEL0_3))
+// func floatSteps4x0AVX512(acc *[32]float32, a *floatArgs, rows int)
+TEXT ·floatSteps4x0AVX512(SB), NOSPLIT, $16-24
+	ROWS(STEP4(SEL0, SEL0_0, SEL0_1, SEL0_2, SEL0_3))
 
-// func floatSteps4x2AVX512(acc *[16]float32, a *floatArgs)
-TEXT ·floatSteps4x2AVX512(SB), NOSPLIT, $16-16
-	ROW(STEP4(SEL2, SEL2_0, SEL2_1, SEL2_2, SEL2_3))
+// func floatSteps4x2AVX512(acc *[32]float32, a *floatArgs, rows int)
+TEXT ·floatSteps4x2AVX512(SB), NOSPLIT, $16-24
+	ROWS(STEP4(SEL2, SEL2_0, SEL2_1, SEL2_2, SEL2_3))
 
-// func floatSteps4x4AVX512(acc *[16]float32, a *floatArgs)
-TEXT ·floatSteps4x4AVX512(SB), NOSPLIT, $16-16
-	ROW(STEP4(SEL4, SEL4_0, SEL4_1, SEL4_2, SEL4_3))
+// func floatSteps4x4AVX512(acc *[32]float32, a *floatArgs, rows int)
+TEXT ·floatSteps4x4AVX512(SB), NOSPLIT, $16-24
+	ROWS(STEP4(SEL4, SEL4_0, SEL4_1, SEL4_2, SEL4_3))
 
-// func floatSteps3x0AVX512(acc *[16]float32, a *floatArgs)
-TEXT ·floatSteps3x0AVX512(SB), NOSPLIT, $144-16
-	ROW(STEP3(SEL0, SEL0_0, SEL0_1, SEL0_2, SEL0_3))
+// func floatSteps3x0AVX512(acc *[32]float32, a *floatArgs, rows int)
+TEXT ·floatSteps3x0AVX512(SB), NOSPLIT, $16-24
+	ROWS(STEP3(SEL0, SEL0_0, SEL0_1, SEL0_2, SEL0_3))
 
-// func floatSteps3x2AVX512(acc *[16]float32, a *floatArgs)
-TEXT ·floatSteps3x2AVX512(SB), NOSPLIT, $144-16
-	ROW(STEP3(SEL2, SEL2_0, SEL2_1, SEL2_2, SEL2_3))
+// func floatSteps3x2AVX512(acc *[32]float32, a *floatArgs, rows int)
+TEXT ·floatSteps3x2AVX512(SB), NOSPLIT, $16-24
+	ROWS(STEP3(SEL2, SEL2_0, SEL2_1, SEL2_2, SEL2_3))
 
-// func floatSteps3x4AVX512(acc *[16]float32, a *floatArgs)
-TEXT ·floatSteps3x4AVX512(SB), NOSPLIT, $144-16
-	ROW(STEP3(SEL4, SEL4_0, SEL4_1, SEL4_2, SEL4_3))
+// func floatSteps3x4AVX512(acc *[32]float32, a *floatArgs, rows int)
+TEXT ·floatSteps3x4AVX512(SB), NOSPLIT, $16-24
+	ROWS(STEP3(SEL4, SEL4_0, SEL4_1, SEL4_2, SEL4_3))
 
-// Groups that have been decoded to bytes.
+// Blocks that have been decoded to bytes. The words of Z4 have lanes 0–15, with
+// four columns in each, and those of Z5 lanes 16–31.
 
-#define GROUP \
-	VXORPS X1, X1, X1 \
-	MOVQ   R8, BX
+DATA spread<>+0(SB)/4, $0
+DATA spread<>+4(SB)/4, $0
+DATA spread<>+8(SB)/4, $0
+DATA spread<>+12(SB)/4, $0
+DATA spread<>+16(SB)/4, $1
+DATA spread<>+20(SB)/4, $1
+DATA spread<>+24(SB)/4, $1
+DATA spread<>+28(SB)/4, $1
+DATA spread<>+32(SB)/4, $2
+DATA spread<>+36(SB)/4, $2
+DATA spread<>+40(SB)/4, $2
+DATA spread<>+44(SB)/4, $2
+DATA spread<>+48(SB)/4, $3
+DATA spread<>+52(SB)/4, $3
+DATA spread<>+56(SB)/4, $3
+DATA spread<>+60(SB)/4, $3
+GLOBL spread<>(SB), RODATA|NOPTR, $64
+
+#define START(ARG) \
+	MOVQ      acc+0(FP), DX      \
+	MOVQ      ARG+8(FP), SI      \
+	MOVQ      x+16(FP), DI       \
+	MOVQ      k+24(FP), R9       \
+	MOVQ      blocks+32(FP), CX  \
+	VMOVDQU64 spread<>(SB), Z15  \
+	VMOVUPS   (DX), Z0           \
+	VMOVUPS   64(DX), Z1
 
 #define END \
-	VMULPS.BCST (R9), Z1, Z1 \
-	VADDPS      Z1, Z0, Z0   \
-	ADDQ        $4, R9       \
-	DECQ        CX           \
-	JNZ         group        \
-	VMOVUPS     Z0, (DX)     \
-	VZEROUPPER               \
+	VBROADCASTF32X4 (R9), Z6    \
+	VBROADCASTF32X4 16(R9), Z7  \
+	VPERMPS     Z6, Z15, Z6     \
+	VPERMPS     Z7, Z15, Z7     \
+	VFMADD231PS Z6, Z2, Z0      \
+	VFMADD231PS Z7, Z3, Z1      \
+	ADDQ        $32, R9         \
+	ADDQ        $128, SI        \
+	ADDQ        $512, DI        \
+	DECQ        CX              \
+	JNZ         block           \
+	VMOVUPS     Z0, (DX)        \
+	VMOVUPS     Z1, 64(DX)      \
+	VZEROUPPER                  \
 	RET
 
-// func floatGroupsAVX512(acc *[16]float32, values *byte, x, k *float32, runs, groups int)
-TEXT ·floatGroupsAVX512(SB), NOSPLIT, $0-48
-	MOVQ    acc+0(FP), DX
-	MOVQ    values+8(FP), SI
-	MOVQ    x+16(FP), DI
-	MOVQ    k+24(FP), R9
-	MOVQ    runs+32(FP), R8
-	MOVQ    groups+40(FP), CX
-	VMOVUPS (DX), Z0
+#define INTEGERS(LEFT, X) \
+	VPSLLD      LEFT, Z4, Z6       \
+	VPSLLD      LEFT, Z5, Z7       \
+	VPSRAD      $24, Z6, Z6        \
+	VPSRAD      $24, Z7, Z7        \
+	VCVTDQ2PS   Z6, Z6             \
+	VCVTDQ2PS   Z7, Z7             \
+	VFMADD231PS X(DI), Z6, Z2      \
+	VFMADD231PS X+256(DI), Z7, Z3
 
-group:
-	GROUP
+// func floatBlocksAVX512(acc *[32]float32, values *byte, x, k *float32, blocks int)
+TEXT ·floatBlocksAVX512(SB), NOSPLIT, $0-40
+	START(values)
 
-run:
-	VPMOVSXBD (SI), Z4
-	VCVTDQ2PS Z4, Z4
-	VMULPS    (DI), Z4, Z4
-	VADDPS    Z4, Z1, Z1
-	ADDQ      $16, SI
-	ADDQ      $64, DI
-	DECQ      BX
-	JNZ       run
+block:
+	VMOVDQU64   (SI), Z4
+	VMOVDQU64   64(SI), Z5
+	VXORPS      X2, X2, X2
+	VXORPS      X3, X3, X3
+	INTEGERS($24, 0)
+	INTEGERS($16, 64)
+	INTEGERS($8, 128)
+	INTEGERS($0, 192)
 	END
 
-// func floatTableAVX512(acc *[16]float32, codes *byte, x, k *float32, runs, groups int, table *float32)
-TEXT ·floatTableAVX512(SB), NOSPLIT, $0-56
-	MOVQ    acc+0(FP), DX
-	MOVQ    codes+8(FP), SI
-	MOVQ    x+16(FP), DI
-	MOVQ    k+24(FP), R9
-	MOVQ    runs+32(FP), R8
-	MOVQ    groups+40(FP), CX
-	MOVQ    table+48(FP), AX
-	VMOVUPS (DX), Z0
+#define CODES(SHIFT, X) \
+	VPSRLD      SHIFT, Z4, Z6     \
+	VPSRLD      SHIFT, Z5, Z7     \
+	VPERMPS     Z13, Z6, Z6       \
+	VPERMPS     Z13, Z7, Z7       \
+	VFMADD231PS X(DI), Z6, Z2     \
+	VFMADD231PS X+256(DI), Z7, Z3
+
+// func floatTableAVX512(acc *[32]float32, codes *byte, x, k *float32, blocks int, table *float32)
+TEXT ·floatTableAVX512(SB), NOSPLIT, $0-48
+	START(codes)
+	MOVQ    table+40(FP), AX
 	VMOVUPS (AX), Z13
 
-group:
-	GROUP
-
-run:
-	VPMOVZXBD (SI), Z4
-	VPERMPS   Z13, Z4, Z4
-	VMULPS    (DI), Z4, Z4
-	VADDPS    Z4, Z1, Z1
-	ADDQ      $16, SI
-	ADDQ      $64, DI
-	DECQ      BX
-	JNZ       run
+block:
+	VMOVDQU64   (SI), Z4
+	VMOVDQU64   64(SI), Z5
+	VPERMPS     Z13, Z4, Z2
+	VPERMPS     Z13, Z5, Z3
+	VMULPS      (DI), Z2, Z2
+	VMULPS      256(DI), Z3, Z3
+	CODES($8, 64)
+	CODES($16, 128)
+	CODES($24, 192)
 	END

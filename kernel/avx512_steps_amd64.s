@@ -65,7 +65,7 @@
 	S2                           \
 	BLOCK($3, 128, 256, Z3, Z10) \
 	S3                           \
-	LAST3                        \
+	LAST3(Z1, Z2, Z3, Z1, Z2)    \
 	DOT(Z1, Z2, 384, Z11)        \
 	ADDQ $192, DI                \
 	SCALE

@@ -89,7 +89,7 @@ func benchmarkGEMV(b *testing.B, ms []*quant.Matrix, x []float32, mode string, t
 	var a Activation
 	load := func(x []float32) error { return a.load(x, impl) }
 	if mode == "float32" {
-		load = a.LoadFloat
+		load = func(x []float32) error { return a.loadFloat(x, impl) }
 	}
 	i := 0
 	for b.Loop() {

@@ -86,7 +86,7 @@ func compare(t *testing.T, m *quant.Matrix, x []float32, impl implementation, re
 		}
 		load := func(x []float32) error { return a.load(x, impl) }
 		if mode == "float" {
-			load = a.LoadFloat
+			load = func(x []float32) error { return a.loadFloat(x, impl) }
 		}
 		if err := a.load(old, impl); err != nil {
 			t.Fatal(err)
@@ -259,8 +259,8 @@ var wanted = map[string][]struct {
 	features string
 }{
 	"amd64": {
-		{avx2, "avx2"},
-		{avx512, "avx2 bmi2 avx512f avx512bw avx512vl avx512vbmi avx512_vnni"},
+		{avx2, "avx2 fma"},
+		{avx512, "avx2 fma bmi2 avx512f avx512bw avx512vl avx512vbmi avx512_vnni"},
 	},
 	"arm64": {{neon, "asimd"}, {neonDot, "asimddp"}},
 }

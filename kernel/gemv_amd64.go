@@ -22,38 +22,86 @@ func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, impl impleme
 
 // floatRows is integerRows for float mode.
 func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
-	if impl == portable || p.bits > 4 || p.groupSize < 16 || step%p.groupSize != 0 {
+	if impl == portable || p.bits > 4 || p.groupSize%16 != 0 {
 		return lo
 	}
+	const tile = 16
 	var meta runMeta
-	direct := impl == avx512 && p.direct()
-	for r := lo; r < hi; r++ {
-		var acc [floatLanes]float32
+	whole := p.cols / step
+	direct := whole > 0 && p.direct() && (impl == avx512 || p.ints != nil)
+	args := floatArgs{
+		codeStride:     p.rowBytes,
+		scaleStride:    p.groups,
+		selectorStride: p.selectorBytes,
+		table:          &p.signed[0],
+		wide:           &p.wide[0],
+		x:              &a.x[0],
+		steps:          whole,
+	}
+	var acc [tile][floatLanes]float32
+	for ; lo < hi; lo += tile {
+		n := min(tile, hi-lo)
 		s := 0
 		if direct {
-			s = p.cols / step
-			floatStepsRow(&acc, p, a, r)
+			s = whole
+			args.codes = &p.s.Codes[lo*p.rowBytes]
+			args.scales = &p.s.Scales[lo*p.groups]
+			if p.selectorBits > 0 {
+				args.selectors = &p.s.Selectors[lo*p.selectorBytes]
+			}
+			floatSteps(&acc[0], &args, n, p.bits, p.selectorBits, impl)
+		} else {
+			clear(acc[:n])
 		}
-		for ; s*step < p.cols; s += runSteps {
-			n := min(runSteps, (p.cols-1)/step+1-s)
-			meta.fill(p, r, s, n)
-			meta.fillK(p, n*step/p.groupSize)
-			meta.decode(meta.values[:], p, p.signed, r, s, n)
-			runs, groups := p.groupSize/16, n*step/p.groupSize
-			switch {
-			case p.ints != nil && impl == avx512:
-				floatGroupsAVX512(&acc, &meta.values[0], &a.x[s*step], &meta.k[0], runs, groups)
-			case p.ints != nil:
-				floatGroupsAVX2(&acc, &meta.values[0], &a.x[s*step], &meta.k[0], runs, groups)
-			case impl == avx512:
-				floatTableAVX512(&acc, &meta.values[0], &a.x[s*step], &meta.k[0], runs, groups, &p.wide[0])
-			default:
-				floatTableAVX2(&acc, &meta.values[0], &a.x[s*step], &meta.k[0], runs, groups, &p.wide[0])
+		if s*step < p.cols {
+			for i := range n {
+				meta.addFloats(&acc[i], p, a, lo+i, s, impl)
 			}
 		}
-		dst[r] = p.finishFloat(&acc, r)
+		floatSumsAVX2(&dst[lo], &acc[0], n)
+		p.scaleRows(dst, lo, lo+n)
 	}
 	return hi
+}
+
+func floatSteps(acc *[floatLanes]float32, args *floatArgs, rows, bits, selectorBits int, impl implementation) {
+	switch {
+	case impl == avx512:
+		floatStepsAVX512(acc, args, rows, bits, selectorBits)
+	case bits == 4 && selectorBits == 0:
+		floatSteps4x0AVX2(acc, args, rows)
+	case bits == 4 && selectorBits == 2:
+		floatSteps4x2AVX2(acc, args, rows)
+	case bits == 4:
+		floatSteps4x4AVX2(acc, args, rows)
+	case selectorBits == 0:
+		floatSteps3x0AVX2(acc, args, rows)
+	case selectorBits == 2:
+		floatSteps3x2AVX2(acc, args, rows)
+	default:
+		floatSteps3x4AVX2(acc, args, rows)
+	}
+}
+
+// addFloats adds the steps of a row from step s on to the lanes of float mode.
+func (r *runMeta) addFloats(acc *[floatLanes]float32, p *plan, a *Activation, row, s int, impl implementation) {
+	for ; s*step < p.cols; s += runSteps {
+		n := min(runSteps, (p.cols-1)/step+1-s)
+		r.fill(p, row, s, n)
+		r.fillRunK(p, s, n)
+		r.decode(r.values[:], p, p.signed, row, s, n)
+		x := &a.x[s*step]
+		switch {
+		case p.ints != nil && impl == avx512:
+			floatBlocksAVX512(acc, &r.values[0], x, &r.runK[0], 4*n)
+		case p.ints != nil:
+			floatBlocksAVX2(acc, &r.values[0], x, &r.runK[0], 4*n)
+		case impl == avx512:
+			floatTableAVX512(acc, &r.values[0], x, &r.runK[0], 4*n, &p.wide[0])
+		default:
+			floatTableAVX2(acc, &r.values[0], x, &r.runK[0], 4*n, &p.wide[0])
+		}
+	}
 }
 
 // loadBlocks loads the first whole blocks of x, and returns the number of columns
@@ -63,9 +111,20 @@ func loadBlocks(a *Activation, x []float32, impl implementation) int {
 		return 0
 	}
 	return block * loadBlocksAVX2(&loadArgs{
-		x: &x[0], f: &a.x[0], q: &a.q[0], d: &a.d[0],
+		x: &x[0], q: &a.q[0], d: &a.d[0],
 		corr: &a.corr[0], corr16: &a.corr16[0], blocks: len(x) / block,
 	})
+}
+
+// setRuns sets a.x to the first whole runs of x, and returns the number of columns
+// that it has done and whether all of them are finite.
+func setRuns(a *Activation, x []float32, impl implementation) (int, bool) {
+	const infinity = 0x7f800000
+	n := len(x) / laneRun
+	if impl == portable || n == 0 {
+		return 0, true
+	}
+	return n * laneRun, setRunsAVX2(&a.x[0], &x[0], n) < infinity
 }
 
 // dot returns Σ v·q, for at most block products.

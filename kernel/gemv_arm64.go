@@ -26,7 +26,7 @@ func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, impl impleme
 
 // floatRows is integerRows for float mode.
 func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
-	if impl == portable || p.bits > 4 || p.groupSize < 16 || step%p.groupSize != 0 {
+	if impl == portable || p.bits > 4 || p.groupSize%16 != 0 {
 		return lo
 	}
 	var meta runMeta
@@ -34,14 +34,13 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 		var acc [floatLanes]float32
 		for s := 0; s*step < p.cols; s += runSteps {
 			n := min(runSteps, (p.cols-1)/step+1-s)
-			runs, groups := p.groupSize/16, n*step/p.groupSize
 			meta.fill(p, r, s, n)
-			meta.fillK(p, groups)
+			meta.fillRunK(p, s, n)
 			meta.decode(meta.values[:], p, p.signed, r, s, n)
 			if p.ints != nil {
-				floatGroupsNEON(&acc, &meta.values[0], &a.x[s*step], &meta.k[0], runs, groups)
+				floatBlocksNEON(&acc, &meta.values[0], &a.x[s*step], &meta.runK[0], 4*n)
 			} else {
-				floatTableNEON(&acc, &meta.values[0], &a.x[s*step], &meta.k[0], runs, groups, &p.wide[0])
+				floatTableNEON(&acc, &meta.values[0], &a.x[s*step], &meta.runK[0], 4*n, &p.wide[0])
 			}
 		}
 		dst[r] = p.finishFloat(&acc, r)
@@ -62,9 +61,20 @@ func loadBlocks(a *Activation, x []float32, impl implementation) int {
 		return 0
 	}
 	return block * loadBlocksNEON(&loadArgs{
-		x: &x[0], f: &a.x[0], q: &a.q[0], d: &a.d[0],
+		x: &x[0], q: &a.q[0], d: &a.d[0],
 		corr: &a.corr[0], corr16: &a.corr16[0], blocks: len(x) / block,
 	})
+}
+
+// setRuns sets a.x to the first whole runs of x, and returns the number of columns
+// that it has done and whether all of them are finite.
+func setRuns(a *Activation, x []float32, impl implementation) (int, bool) {
+	const infinity = 0x7f800000
+	n := len(x) / laneRun
+	if impl == portable || n == 0 {
+		return 0, true
+	}
+	return n * laneRun, setRunsNEON(&a.x[0], &x[0], n) < infinity
 }
 
 // dot returns Σ v·q, for at most block products.

@@ -23,6 +23,22 @@ func (p *plan) finishFloat(acc *[floatLanes]float32, row int) float32 {
 	return float32(acc[0] * p.outer(row))
 }
 
+// scaleRows multiplies the sums of rows lo to hi−1 by their outer factors.
+func (p *plan) scaleRows(dst []float32, lo, hi int) {
+	dst = dst[lo:hi]
+	if p.scale == datatype.RowStep {
+		scales := p.s.RowScales[lo:hi]
+		for i := range dst {
+			dst[i] = float32(dst[i] * float32(scales[i]*p.unit))
+		}
+		return
+	}
+	outer := p.outer(lo)
+	for i := range dst {
+		dst[i] = float32(dst[i] * outer)
+	}
+}
+
 // A reader goes through the codes of a row from left to right.
 type reader struct {
 	src   []byte // from the next chunk on
@@ -91,33 +107,36 @@ func (p *plan) integerRow(acc *[lanes]float32, a *Activation, row, col int, impl
 	}
 }
 
-// floatRow adds the groups of a row from the one at column col on, which must be
-// a multiple of step and of the group size, to the lanes of float mode.
+// floatRow adds the columns of a row from col on, a multiple of step, to the
+// lanes of float mode.
 func (p *plan) floatRow(acc *[floatLanes]float32, a *Activation, row, col int, impl implementation) {
 	if col >= p.cols {
 		return
 	}
 	var rd reader
 	rd.start(p, row, col)
-	for g := col / p.groupSize; g < p.groups; g++ {
-		var sum [floatLanes]float32
-		table := p.floats[p.selector(row, g)]
-		end := p.cols
-		if end-g*p.groupSize > p.groupSize {
-			end = (g + 1) * p.groupSize
+	for lo := col; lo < p.cols; {
+		g := lo / p.groupSize
+		hi := min(p.cols, (lo/block+1)*block)
+		if left := (g+1)*p.groupSize - lo; left < hi-lo {
+			hi = lo + left
 		}
-		for at := g * p.groupSize; at < end; {
-			codes := rd.next(end - at)
+		table := p.floats[p.selector(row, g)]
+		k := p.scaleValue(p.scaleByte(row, g))
+		var sum float32
+		for at := lo; at < hi; {
+			codes := rd.next(hi - at)
 			for i, c := range codes {
-				l := (at + i) % floatLanes
-				sum[l] += float32(table[c] * a.x[at+i])
+				sum = fma(table[c], a.x[laneOrder(at+i)], sum)
+				if n := at + i + 1; n%4 == 0 || n == hi {
+					l := &acc[laneOf(n-1)]
+					*l = fma(sum, k, *l)
+					sum = 0
+				}
 			}
 			at += len(codes)
 		}
-		k := p.scaleValue(p.scaleByte(row, g))
-		for l := range acc {
-			acc[l] += float32(sum[l] * k)
-		}
+		lo = hi
 	}
 }
 

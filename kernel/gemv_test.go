@@ -129,8 +129,12 @@ func TestAgainstDequantized(t *testing.T) {
 			for row := range got {
 				var want, size float64
 				for c := range cols {
-					// a.x is what Load made of x.
-					v := float64(w[row*cols+c]) * float64(a.x[c])
+					v := float64(w[row*cols+c])
+					if exact || typ.Unit() == 0 {
+						v *= float64(x[c])
+					} else {
+						v *= float64(a.q[c]) * float64(a.d[c/block])
+					}
 					want += v
 					size += math.Abs(v)
 				}
@@ -167,7 +171,7 @@ func FuzzImplementations(f *testing.F) {
 			if err := as[0].load(x, impl); err != nil {
 				t.Skip(err) // x·size is infinite
 			}
-			if err := as[1].LoadFloat(x); err != nil {
+			if err := as[1].loadFloat(x, impl); err != nil {
 				t.Fatal(err)
 			}
 			if err := as[2].load(x, impl); err != nil {

@@ -83,20 +83,26 @@ func scaleBlocksNEON(acc *[lanes]float32, sums *int32, scales *byte, d *float32,
 //go:noescape
 func scaleRunsNEON(acc *[lanes]float32, sums *int32, scales *byte, d *float32, steps int)
 
-// floatGroupsNEON adds groups of 16·runs columns to the lanes of a row in float
-// mode.
+// floatBlocksNEON adds blocks of 128 columns, which have been decoded, to the lanes
+// of a row in float mode. k has a scale for every 16 columns.
 //
 //go:noescape
-func floatGroupsNEON(acc *[floatLanes]float32, values *byte, x, k *float32, runs, groups int)
+func floatBlocksNEON(acc *[floatLanes]float32, values *byte, x, k *float32, blocks int)
 
 // floatTableNEON is the same for codes that stand for table[code], 16 floats.
 //
 //go:noescape
-func floatTableNEON(acc *[floatLanes]float32, codes *byte, x, k *float32, runs, groups int, table *float32)
+func floatTableNEON(acc *[floatLanes]float32, codes *byte, x, k *float32, blocks int, table *float32)
+
+// setRunsNEON writes n times 64 floats of x to dst in laneOrder, and returns the
+// largest of their bits without the sign.
+//
+//go:noescape
+func setRunsNEON(dst, x *float32, n int) uint32
 
 // loadArgs are blocks of activations, as Activation has them.
 type loadArgs struct {
-	x, f   *float32
+	x      *float32
 	q      *int8
 	d      *float32
 	corr   *int32

@@ -20,7 +20,6 @@
 TEXT ·loadBlocksNEON(SB), NOSPLIT, $0-16
 	MOVD  a+0(FP), R8
 	MOVD  loadArgs_x(R8), R0
-	MOVD  loadArgs_f(R8), R1
 	MOVD  loadArgs_q(R8), R2
 	MOVD  loadArgs_d(R8), R3
 	MOVD  loadArgs_corr(R8), R4
@@ -51,7 +50,7 @@ max:
 	CMPW  R10, R12
 	BHS   done
 
-	// V10 is d and V11 the factor, both 0 for a block that counts as zero.
+	// F10 is d and V11 the factor, both 0 for a block that counts as zero.
 	ZERO(10)
 	ZERO(11)
 	CMPW  R11, R12
@@ -74,11 +73,6 @@ run:
 	FRINTN(1, 1)
 	FRINTN(2, 2)
 	FRINTN(3, 3)
-	FMUL0(10, 0, 4)
-	FMUL0(10, 1, 5)
-	FMUL0(10, 2, 6)
-	FMUL0(10, 3, 7)
-	VST1.P [V4.S4, V5.S4, V6.S4, V7.S4], 64(R1)
 	FCVTZS(0, 0)
 	FCVTZS(1, 1)
 	FCVTZS(2, 2)
@@ -107,4 +101,49 @@ done:
 	MOVD loadArgs_blocks(R8), R0
 	SUB  R6, R0, R0
 	MOVD R0, ret+8(FP)
+	RET
+
+// func setRunsNEON(dst, x *float32, n int) uint32
+TEXT ·setRunsNEON(SB), NOSPLIT, $0-28
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R9
+	MOVD n+16(FP), R6
+	ZERO(20)
+	ZERO(21)
+	ZERO(22)
+	ZERO(23)
+
+	// QUARTER is of four lanes: a matrix of four rows of four floats is turned.
+#define QUARTER \
+	VLD4.P 64(R9), [V0.S4, V1.S4, V2.S4, V3.S4] \
+	VST1.P [V0.S4], 16(R0) \
+	VST1.P [V1.S4], 16(R1) \
+	VST1.P [V2.S4], 16(R2) \
+	VST1.P [V3.S4], 16(R3) \
+	FABS(0, 0)       \
+	FABS(1, 1)       \
+	FABS(2, 2)       \
+	FABS(3, 3)       \
+	FMAX(0, 20, 20)  \
+	FMAX(1, 21, 21)  \
+	FMAX(2, 22, 22)  \
+	FMAX(3, 23, 23)
+
+run:
+	ADD  $64, R0, R1
+	ADD  $128, R0, R2
+	ADD  $192, R0, R3
+	QUARTER
+	QUARTER
+	QUARTER
+	QUARTER
+	MOVD R3, R0
+	SUBS $1, R6, R6
+	BNE  run
+	FMAX(20, 21, 21)
+	FMAX(22, 23, 23)
+	FMAX(21, 23, 23)
+	FMAXV(23, 23)                // as bits not below infinity for a NaN
+	FMOVS F23, R0
+	MOVW  R0, ret+24(FP)
 	RET

@@ -62,15 +62,17 @@ func (p *plan) referenceInteger(codes []uint8, a *Activation, row int) float32 {
 
 func (p *plan) referenceFloat(codes []uint8, a *Activation, row int) float32 {
 	var acc [floatLanes]float32
-	for g := range p.groups {
-		for l := range acc {
-			var sum float32
-			for c := g * p.groupSize; c < p.cols && c-g*p.groupSize < p.groupSize; c++ {
-				if c%floatLanes == l {
-					sum += float32(p.floats[p.selector(row, g)][codes[c]] * a.x[c])
+	for b := 0; b*block < p.cols; b++ {
+		for g := range p.groups {
+			for l := range acc {
+				var sum float32
+				for c := b*block + 4*l; c < min(b*block+4*l+4, p.cols); c++ {
+					if c/p.groupSize == g {
+						sum = fma(p.floats[p.selector(row, g)][codes[c]], a.x[laneOrder(c)], sum)
+					}
 				}
+				acc[l] = fma(sum, p.scaleValue(p.scaleByte(row, g)), acc[l])
 			}
-			acc[l] += float32(sum * p.scaleValue(p.scaleByte(row, g)))
 		}
 	}
 	for n := floatLanes / 2; n > 0; n /= 2 {

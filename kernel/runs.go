@@ -13,6 +13,7 @@ type runMeta struct {
 	tables [32*runSteps + 64]byte   // offset into tables.bytes, by run; fillTables writes a little beyond
 	scales [32*runSteps + 8]byte    // by group
 	k      [32*runSteps + 8]float32 // their values, by group
+	runK   [32 * runSteps]float32   // the same by run
 	values [step * runSteps]byte    // by column: decoded
 	sums   [32 * runSteps]int32     // by run
 	codes  [256]byte                // of the last step, if it is not whole
@@ -104,6 +105,21 @@ func (r *runMeta) fillK(p *plan, n int) {
 	values := &scaleValues()[p.scale]
 	for i, b := range r.scales[:n] {
 		r.k[i] = values[b]
+	}
+}
+
+// fillRunK sets k and runK from scales, for n steps from step s on.
+func (r *runMeta) fillRunK(p *plan, s, n int) {
+	runs := p.groupSize / 16
+	end := runs - s*32%runs // of the first group
+	r.fillK(p, (32*n-end+runs-1)/runs+1)
+	for at, g := 0, 0; at < 32*n; g++ {
+		k := r.k[g]
+		to := min(end, 32*n)
+		for i := range r.runK[at:to] {
+			r.runK[at+i] = k
+		}
+		at, end = to, end+runs
 	}
 }
 
