@@ -23,6 +23,7 @@ type Activation struct {
 	d      []float32 // by block: the scale
 	corr   []int32   // by block: offset · Σ q
 	corr16 []int16   // by 16 columns: offset · Σ q
+	corr4  []int32   // by 4 columns: −offset · Σ q, if hasCorr4
 	x      []float32 // what was loaded, in laneOrder
 
 	tables planeTables // of the portable path, if this is what runs
@@ -70,6 +71,12 @@ func (a *Activation) load(x []float32, impl implementation) error {
 		}
 	}
 	a.pad(len(x))
+	if hasCorr4 {
+		for i := done / 4; i < len(a.corr4); i++ {
+			q := a.q[4*i : 4*i+4]
+			a.corr4[i] = -offset * (int32(q[0]) + int32(q[1]) + int32(q[2]) + int32(q[3]))
+		}
+	}
 	a.n, a.exact = len(x), false
 	a.tables.fill(a, impl)
 	return nil
@@ -187,6 +194,9 @@ func (a *Activation) growIntegers(n int) {
 	a.d = resize(a.d, padded/block)
 	a.corr = resize(a.corr, padded/block)
 	a.corr16 = resize(a.corr16, padded/16)
+	if hasCorr4 {
+		a.corr4 = resize(a.corr4, padded/4)
+	}
 }
 
 // pad clears what is behind the last of n columns.

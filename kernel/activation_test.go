@@ -72,6 +72,15 @@ func checkLoaded(t *testing.T, a *Activation, x []float32) {
 			if got := int(a.corr16[b*8+run]); got != offset*sum16 {
 				t.Fatalf("%d columns, block %d, run %d: correction is %d, want %d", len(x), b, run, got, offset*sum16)
 			}
+			for i := (b*block + run*16) / 4; hasCorr4 && i < (b*block+run*16)/4+4; i++ {
+				sum4 := 0
+				for _, q := range a.q[4*i : 4*i+4] {
+					sum4 += int(q)
+				}
+				if got := int(a.corr4[i]); got != -offset*sum4 {
+					t.Fatalf("%d columns, word %d: correction is %d, want %d", len(x), i, got, -offset*sum4)
+				}
+			}
 			sum += sum16
 		}
 		if got := int(a.corr[b]); got != offset*sum {

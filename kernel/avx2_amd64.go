@@ -168,6 +168,7 @@ type loadArgs struct {
 	d      *float32
 	corr   *int32
 	corr16 *int16
+	corr4  *int32
 	blocks int // at least 1
 }
 

@@ -17,7 +17,7 @@ func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, impl impleme
 	case p.scale == datatype.RowStep && p.groupSize%block == 0:
 		return stepRows(dst, p, a, lo, hi, impl)
 	}
-	return groupRows(dst, p, a, lo, hi)
+	return groupRows(dst, p, a, lo, hi, impl)
 }
 
 // floatRows is integerRows for float mode.
@@ -38,6 +38,13 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 		x:              &a.x[0],
 		steps:          whole,
 	}
+	small := whole > 0 && impl == avx512 && p.smallGroups()
+	var table [64]byte
+	var groups groupStepArgs
+	if small {
+		p.groupTable(&table, p.signed)
+		groups = p.groupSteps(a, &table)
+	}
 	var acc [tile][floatLanes]float32
 	for ; lo < hi; lo += tile {
 		n := min(tile, hi-lo)
@@ -52,6 +59,15 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 			floatSteps(&acc[0], &args, n, p.bits, p.selectorBits, impl)
 		} else {
 			clear(acc[:n])
+		}
+		for i := 0; small && i < n; i++ {
+			s = whole
+			groups.row(p, lo+i)
+			if p.bits == 4 {
+				floatGroupSteps4AVX512(&acc[i], &groups)
+			} else {
+				floatGroupSteps3AVX512(&acc[i], &groups)
+			}
 		}
 		if s*step < p.cols {
 			for i := range n {
@@ -112,7 +128,7 @@ func loadBlocks(a *Activation, x []float32, impl implementation) int {
 	}
 	return block * loadBlocksAVX2(&loadArgs{
 		x: &x[0], q: &a.q[0], d: &a.d[0],
-		corr: &a.corr[0], corr16: &a.corr16[0], blocks: len(x) / block,
+		corr: &a.corr[0], corr16: &a.corr16[0], corr4: &a.corr4[0], blocks: len(x) / block,
 	})
 }
 
@@ -261,14 +277,31 @@ func selectorBits(p *plan) int {
 }
 
 // groupRows computes rows with any other scales, for multiples of 16 columns.
-func groupRows(dst []float32, p *plan, a *Activation, lo, hi int) int {
+func groupRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
 	var meta runMeta
 	small := p.scale == datatype.RowStep && 64%p.groupSize == 0
+	whole := p.cols / step
+	direct := impl == avx512 && whole > 0 && p.smallGroups()
+	var table [64]byte
+	var args groupStepArgs
+	if direct {
+		p.groupTable(&table, p.bytes)
+		args = p.groupSteps(a, &table)
+	}
 	for r := lo; r < hi; r++ {
 		var acc [lanes]float32
 		s := 0
-		if small {
-			s = p.cols / step
+		switch {
+		case direct:
+			s = whole
+			args.row(p, r)
+			if p.bits == 4 {
+				groupSteps4AVX512(&acc, &args)
+			} else {
+				groupSteps3AVX512(&acc, &args)
+			}
+		case small:
+			s = whole
 			meta.addGroups(&acc, p, a, r)
 		}
 		meta.addSteps(&acc, p, a, r, s)

@@ -7,6 +7,9 @@ import "golang.org/x/sys/cpu"
 // assembly says whether there is any in this build.
 const assembly = true
 
+// hasCorr4 says whether an Activation has corr4.
+const hasCorr4 = false
+
 // implementations returns those of this machine, the fastest last. All arm64
 // processors that Go runs on have NEON; whether they have the dot product only the
 // system can say.

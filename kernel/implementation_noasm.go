@@ -5,6 +5,9 @@ package kernel
 // assembly says whether there is any in this build.
 const assembly = false
 
+// hasCorr4 says whether an Activation has corr4.
+const hasCorr4 = false
+
 // implementations returns those of this machine, the fastest last.
 func implementations() []implementation { return []implementation{portable} }
 

@@ -1,0 +1,211 @@
+//go:build amd64 && !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+#include "avx512_amd64.h"
+
+// Groups of 16, 32 and 64 columns, whose tables and scales differ within a vector.
+// A step is eight halves of blocks, 64 columns each:
+//
+//	Z31 the values of all codebooks, by selector and code
+//	Z30 the mask of a code (bytes)
+//	Z29 the selectors of the step, as a word of 64 bits, eight times
+//	Z28 the scales of the step (bytes)
+//	R8  bytes that say what each column takes of these, by half: spread
+//	K1  bytes of scales    K2 bytes of selectors    K3 the lowest byte of words
+
+// VALUES looks up the codes at the bottom of the bytes of IN: VPMULTISHIFTQB puts the
+// selector of each above it, with other bits further up that the table is
+// repeated for.
+#define VALUES(H, IN, OUT) \
+	VMOVDQU64      64*H(R8), OUT      \
+	VPMULTISHIFTQB Z29, OUT, OUT      \
+	VPTERNLOGD     $0xd8, Z30, IN, OUT \
+	VPERMB         Z31, OUT, OUT
+
+// SCALES widens the scales of the lanes of a half.
+#define SCALES(H, OUT) \
+	VMOVDQU64 512+64*H(R8), OUT \
+	VPERMB.Z  Z28, OUT, K3, OUT
+
+// META loads the selectors and scales of a step.
+#define META \
+	VMOVDQU8.Z   (SI), K2, X29 \
+	VPBROADCASTQ X29, Z29      \
+	VMOVDQU8.Z   (R9), K1, Y28 \
+	ADDQ         groupStepArgs_selectorBytes(R13), SI \
+	ADDQ         groupStepArgs_scaleBytes(R13), R9
+
+// SUM multiplies half H by its activations, in words of four columns, and those
+// by their scales.
+#define SUM(H, IN) \
+	VALUES(H, IN, Z20)            \
+	VMOVDQU64 64*H(R11), Z21      \
+	VPDPBUSD  64*H(R10), Z20, Z21 \
+	SCALES(H, Z22)
+
+#define LOWER(H, IN, OUT) \
+	SUM(H, IN)            \
+	VPMADDWD Z22, Z21, OUT
+
+#define UPPER(H, IN, OUT) \
+	SUM(H, IN)            \
+	VPDPWSSD Z22, Z21, OUT
+
+#define BLOCK(C, SHIFT, H0, H1, IN, OUT) \
+	PREFETCHT0 C+AHEAD(DI)   \
+	VMOVDQU64  C(DI), IN     \
+	LOWER(H0, IN, OUT)       \
+	VPSRLW     SHIFT, IN, Z5 \
+	UPPER(H1, Z5, OUT)
+
+#define END \
+	ADD4(Z8)                     \
+	VEXTRACTI64X4 $1, Z8, Y9     \
+	VPADDD        Y9, Y8, Y8     \
+	VEXTRACTI128  $1, Y8, X9     \
+	VPADDD        X9, X8, X8     \
+	VCVTDQ2PS     X8, X8         \
+	VMULPS        (R12), X8, X8  \
+	VADDPS        X8, X0, X0     \
+	ADDQ          $512, R10      \
+	ADDQ          $512, R11      \
+	ADDQ          $16, R12
+
+#define STEP4 \
+	META                        \
+	BLOCK(0, $4, 0, 1, Z1, Z8)   \
+	BLOCK(64, $4, 2, 3, Z1, Z9)  \
+	BLOCK(128, $4, 4, 5, Z1, Z10) \
+	BLOCK(192, $4, 6, 7, Z1, Z11) \
+	END                         \
+	ADDQ $256, DI
+
+#define STEP3 \
+	META                          \
+	BLOCK(0, $3, 0, 1, Z1, Z8)    \
+	BLOCK(64, $3, 2, 3, Z2, Z9)   \
+	BLOCK(128, $3, 4, 5, Z3, Z10) \
+	LAST3(Z1, Z2, Z3, Z1, Z2)     \
+	LOWER(6, Z1, Z11)             \
+	UPPER(7, Z2, Z11)             \
+	END                           \
+	ADDQ $192, DI
+
+// START sets what all functions share, for a row and a mask of a code.
+#define START(MASK) \
+	MOVQ acc+0(FP), DX                   \
+	MOVQ a+8(FP), R13                    \
+	THREES                               \
+	MOVL $MASK, AX                       \
+	VPBROADCASTD AX, Z30                 \
+	MOVQ groupStepArgs_table(R13), AX    \
+	VMOVDQU64 (AX), Z31                  \
+	MOVQ $-1, AX                         \
+	MOVQ groupStepArgs_scaleBytes(R13), CX \
+	BZHIQ CX, AX, BX                     \
+	KMOVQ BX, K1                         \
+	MOVQ groupStepArgs_selectorBytes(R13), CX \
+	BZHIQ CX, AX, BX                     \
+	KMOVQ BX, K2                         \
+	MOVQ $0x1111111111111111, AX         \
+	KMOVQ AX, K3                         \
+	MOVQ groupStepArgs_spread(R13), R8   \
+	MOVQ groupStepArgs_codes(R13), DI    \
+	MOVQ groupStepArgs_scales(R13), R9   \
+	MOVQ groupStepArgs_selectors(R13), SI \
+	MOVQ groupStepArgs_steps(R13), CX
+
+#define ROW(MASK, STEP) \
+	START(MASK)                      \
+	MOVQ groupStepArgs_q(R13), R10   \
+	MOVQ groupStepArgs_corr4(R13), R11 \
+	MOVQ groupStepArgs_d(R13), R12   \
+	VMOVUPS (DX), X0                 \
+step:                                \
+	STEP                             \
+	DECQ CX                          \
+	JNZ  step                        \
+	VMOVUPS X0, (DX)                 \
+	VZEROUPPER                       \
+	RET
+
+// func groupSteps4AVX512(acc *[4]float32, a *groupStepArgs)
+TEXT ·groupSteps4AVX512(SB), NOSPLIT, $0-16
+	ROW(0x0f0f0f0f, STEP4)
+
+// func groupSteps3AVX512(acc *[4]float32, a *groupStepArgs)
+TEXT ·groupSteps3AVX512(SB), NOSPLIT, $0-16
+	ROW(0x07070707, STEP3)
+
+// Float mode. Z0 has lanes 0–15 of the row, Z1 lanes 16–31.
+
+#define FLOAT(LEFT, V) \
+	VPSLLD    LEFT, V, Z21   \
+	VPSRAD    $24, Z21, Z21  \
+	VCVTDQ2PS Z21, Z21
+
+// FLOATS adds half H to the lanes in ACC, which SUM has for the half.
+#define FLOATS(H, IN, V, SUM, ACC) \
+	VALUES(H, IN, V)                     \
+	FLOAT($24, V)                        \
+	VMULPS      256*H(R10), Z21, SUM     \
+	FLOAT($16, V)                        \
+	VFMADD231PS 256*H+64(R10), Z21, SUM  \
+	FLOAT($8, V)                         \
+	VFMADD231PS 256*H+128(R10), Z21, SUM \
+	VPSRAD      $24, V, V                \
+	VCVTDQ2PS   V, V                     \
+	VFMADD231PS 256*H+192(R10), V, SUM   \
+	SCALES(H, Z22)                       \
+	VCVTDQ2PS   Z22, Z22                 \
+	VFMADD231PS Z22, SUM, ACC
+
+#define FLOATBLOCK(C, SHIFT, H0, H1, IN) \
+	PREFETCHT0 C+AHEAD(DI)         \
+	VMOVDQU64  C(DI), IN           \
+	FLOATS(H0, IN, Z20, Z6, Z0)    \
+	VPSRLW     SHIFT, IN, Z5       \
+	FLOATS(H1, Z5, Z23, Z7, Z1)
+
+#define FLOATSTEP4 \
+	META                           \
+	FLOATBLOCK(0, $4, 0, 1, Z2)    \
+	FLOATBLOCK(64, $4, 2, 3, Z2)   \
+	FLOATBLOCK(128, $4, 4, 5, Z2)  \
+	FLOATBLOCK(192, $4, 6, 7, Z2)  \
+	ADDQ $2048, R10                \
+	ADDQ $256, DI
+
+#define FLOATSTEP3 \
+	META                           \
+	FLOATBLOCK(0, $3, 0, 1, Z2)    \
+	FLOATBLOCK(64, $3, 2, 3, Z3)   \
+	FLOATBLOCK(128, $3, 4, 5, Z4)  \
+	LAST3(Z2, Z3, Z4, Z2, Z3)      \
+	FLOATS(6, Z2, Z20, Z6, Z0)     \
+	FLOATS(7, Z3, Z23, Z7, Z1)     \
+	ADDQ $2048, R10                \
+	ADDQ $192, DI
+
+#define FLOATROW(MASK, STEP) \
+	START(MASK)                     \
+	MOVQ groupStepArgs_x(R13), R10  \
+	VMOVUPS (DX), Z0                \
+	VMOVUPS 64(DX), Z1              \
+step:                               \
+	STEP                            \
+	DECQ CX                         \
+	JNZ  step                       \
+	VMOVUPS Z0, (DX)                \
+	VMOVUPS Z1, 64(DX)              \
+	VZEROUPPER                      \
+	RET
+
+// func floatGroupSteps4AVX512(acc *[32]float32, a *groupStepArgs)
+TEXT ·floatGroupSteps4AVX512(SB), NOSPLIT, $0-16
+	FLOATROW(0x0f0f0f0f, FLOATSTEP4)
+
+// func floatGroupSteps3AVX512(acc *[32]float32, a *groupStepArgs)
+TEXT ·floatGroupSteps3AVX512(SB), NOSPLIT, $0-16
+	FLOATROW(0x07070707, FLOATSTEP3)

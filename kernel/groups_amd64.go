@@ -1,0 +1,105 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "github.com/bitmod-go/bitmod/datatype"
+
+// groupStepArgs are a row whose groups have 16, 32 or 64 columns, as the functions
+// groupSteps want it: its first steps·512 columns.
+type groupStepArgs struct {
+	codes     *byte
+	scales    *byte // scaleBytes for a step
+	selectors *byte // selectorBytes for a step
+
+	scaleBytes, selectorBytes int
+
+	table  *[64]byte // of tables.bytes, or tables.signed in float mode: see groupTable
+	spread *spread
+	q      *int8
+	corr4  *int32
+	d      *float32
+	x      *float32 // of float mode, which has no q, corr4 and d
+	steps  int      // at least 1
+}
+
+// groupSteps4AVX512 adds the steps of a row of 4-bit codes to its lanes.
+//
+//go:noescape
+func groupSteps4AVX512(acc *[lanes]float32, a *groupStepArgs)
+
+//go:noescape
+func groupSteps3AVX512(acc *[lanes]float32, a *groupStepArgs)
+
+//go:noescape
+func floatGroupSteps4AVX512(acc *[floatLanes]float32, a *groupStepArgs)
+
+//go:noescape
+func floatGroupSteps3AVX512(acc *[floatLanes]float32, a *groupStepArgs)
+
+// A spread says, for the columns of a step, 64 at a time, where in the selectors
+// of the step each finds its own: so many bits that this comes to lie above the
+// code. And for four columns each, which of the scales of the step is theirs.
+type spread struct {
+	selectors [8][64]byte
+	scales    [8][64]byte // the lowest bytes of words
+}
+
+// spreadsByShape has those for groups of 16, 32 and 64, selectors of 0, 1 and 2
+// bits, and codes of 3 and 4 bits.
+var spreadsByShape = func() (s [3][3][2]spread) {
+	for i := range s {
+		for selectorBits := range s[i] {
+			for j := range s[i][selectorBits] {
+				t := &s[i][selectorBits][j]
+				for c := range step {
+					g := c / (16 << i)
+					t.selectors[c/64][c%64] = byte(g*selectorBits - (3 + j)) // modulo 64
+					t.scales[c/64][c%64&^3] = byte(g)
+				}
+			}
+		}
+	}
+	return s
+}()
+
+// smallGroups reports whether the functions groupSteps can be used.
+func (p *plan) smallGroups() bool {
+	return p.scale == datatype.RowStep && p.ints != nil && (p.bits == 3 || p.bits == 4) &&
+		(p.groupSize == 16 || p.groupSize == 32 || p.groupSize == 64) && p.selectorBits <= 2
+}
+
+// groupTable sets t to the values of v, 16 bytes for each selector, as they are
+// looked up: by code and the selector above it, and repeated.
+func (p *plan) groupTable(t *[64]byte, v []byte) {
+	mask := 1<<p.selectorBits - 1
+	for i := range t {
+		t[i] = v[i>>p.bits&mask*16+i&(1<<p.bits-1)]
+	}
+}
+
+// groupSteps sets what is the same for all rows, of which there is table.
+func (p *plan) groupSteps(a *Activation, table *[64]byte) groupStepArgs {
+	i := p.groupSize / 32 // 16, 32, 64: 0, 1, 2
+	args := groupStepArgs{
+		scaleBytes:    step / p.groupSize,
+		selectorBytes: step / p.groupSize * p.selectorBits / 8,
+		table:         table,
+		spread:        &spreadsByShape[i][p.selectorBits][p.bits-3],
+		x:             &a.x[0],
+		steps:         p.cols / step,
+	}
+	if !a.exact {
+		args.q, args.corr4, args.d = &a.q[0], &a.corr4[0], &a.d[0]
+	}
+	return args
+}
+
+// row sets what is of a row.
+func (args *groupStepArgs) row(p *plan, row int) {
+	args.codes = &p.s.Codes[row*p.rowBytes]
+	args.scales = &p.s.Scales[row*p.groups]
+	args.selectors = args.codes // of which nothing is read
+	if p.selectorBits > 0 {
+		args.selectors = &p.s.Selectors[row*p.selectorBytes]
+	}
+}
