@@ -11,38 +11,42 @@
 //	Z30 the mask of a code (bytes)
 //	Z29 the selectors of the step, as a word of 64 bits, eight times
 //	Z28 the scales of the step (bytes)
-//	R8  bytes that say what each column takes of these, by half: spread
+//	Z26 what each column takes of Z29, and Z24 how much later in the next half
+//	Z27 what each lane takes of Z28, and Z25 how much later
+//	Z16, Z17 Z26 and Z27 for the first half
 //	K1  bytes of scales    K2 bytes of selectors    K3 the lowest byte of words
 
 // VALUES looks up the codes at the bottom of the bytes of IN: VPMULTISHIFTQB puts the
 // selector of each above it, with other bits further up that the table is
 // repeated for.
-#define VALUES(H, IN, OUT) \
-	VMOVDQU64      64*H(R8), OUT      \
-	VPMULTISHIFTQB Z29, OUT, OUT      \
+#define VALUES(IN, OUT) \
+	VPMULTISHIFTQB Z29, Z26, OUT      \
+	VPADDB         Z24, Z26, Z26      \
 	VPTERNLOGD     $0xd8, Z30, IN, OUT \
 	VPERMB         Z31, OUT, OUT
 
 // SCALES widens the scales of the lanes of a half.
-#define SCALES(H, OUT) \
-	VMOVDQU64 512+64*H(R8), OUT \
-	VPERMB.Z  Z28, OUT, K3, OUT
+#define SCALES(OUT) \
+	VPERMB.Z Z28, Z27, K3, OUT \
+	VPADDB   Z25, Z27, Z27
 
 // META loads the selectors and scales of a step.
 #define META \
 	VMOVDQU8.Z   (SI), K2, X29 \
 	VPBROADCASTQ X29, Z29      \
 	VMOVDQU8.Z   (R9), K1, Y28 \
+	VMOVDQA64    Z16, Z26      \
+	VMOVDQA64    Z17, Z27      \
 	ADDQ         groupStepArgs_selectorBytes(R13), SI \
 	ADDQ         groupStepArgs_scaleBytes(R13), R9
 
 // SUM multiplies half H by its activations, in words of four columns, and those
 // by their scales.
 #define SUM(H, IN) \
-	VALUES(H, IN, Z20)            \
+	VALUES(IN, Z20)            \
 	VMOVDQU64 64*H(R11), Z21      \
 	VPDPBUSD  64*H(R10), Z20, Z21 \
-	SCALES(H, Z22)
+	SCALES(Z22)
 
 #define LOWER(H, IN, OUT) \
 	SUM(H, IN)            \
@@ -110,7 +114,11 @@
 	KMOVQ BX, K2                         \
 	MOVQ $0x1111111111111111, AX         \
 	KMOVQ AX, K3                         \
-	MOVQ groupStepArgs_spread(R13), R8   \
+	MOVQ groupStepArgs_spread(R13), AX   \
+	VMOVDQU64 spread_selectors(AX), Z16  \
+	VMOVDQU64 spread_scales(AX), Z17     \
+	VPBROADCASTB spread_nextSelectors(AX), Z24 \
+	VPBROADCASTB spread_nextScales(AX), Z25 \
 	MOVQ groupStepArgs_codes(R13), DI    \
 	MOVQ groupStepArgs_scales(R13), R9   \
 	MOVQ groupStepArgs_selectors(R13), SI \
@@ -147,7 +155,7 @@ TEXT ·groupSteps3AVX512(SB), NOSPLIT, $0-16
 
 // FLOATS adds half H to the lanes in ACC, which SUM has for the half.
 #define FLOATS(H, IN, V, SUM, ACC) \
-	VALUES(H, IN, V)                     \
+	VALUES(IN, V)                     \
 	FLOAT($24, V)                        \
 	VMULPS      256*H(R10), Z21, SUM     \
 	FLOAT($16, V)                        \
@@ -157,7 +165,7 @@ TEXT ·groupSteps3AVX512(SB), NOSPLIT, $0-16
 	VPSRAD      $24, V, V                \
 	VCVTDQ2PS   V, V                     \
 	VFMADD231PS 256*H+192(R10), V, SUM   \
-	SCALES(H, Z22)                       \
+	SCALES(Z22)                       \
 	VCVTDQ2PS   Z22, Z22                 \
 	VFMADD231PS Z22, SUM, ACC
 

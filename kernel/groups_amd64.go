@@ -36,12 +36,13 @@ func floatGroupSteps4AVX512(acc *[floatLanes]float32, a *groupStepArgs)
 //go:noescape
 func floatGroupSteps3AVX512(acc *[floatLanes]float32, a *groupStepArgs)
 
-// A spread says, for the columns of a step, 64 at a time, where in the selectors
-// of the step each finds its own: so many bits that this comes to lie above the
-// code. And for four columns each, which of the scales of the step is theirs.
+// A spread says, for the first 64 columns of a step, where in its selectors each
+// finds its own: so many bits that this comes to lie above the code. And for four
+// columns each, which of the scales of the step is theirs. For the next 64 columns
+// everything is so much later.
 type spread struct {
-	selectors [8][64]byte
-	scales    [8][64]byte // the lowest bytes of words
+	selectors, scales         [64]byte // scales in the lowest bytes of words
+	nextSelectors, nextScales byte
 }
 
 // spreadsByShape has those for groups of 16, 32 and 64, selectors of 0, 1 and 2
@@ -51,11 +52,13 @@ var spreadsByShape = func() (s [3][3][2]spread) {
 		for selectorBits := range s[i] {
 			for j := range s[i][selectorBits] {
 				t := &s[i][selectorBits][j]
-				for c := range step {
+				for c := range 64 {
 					g := c / (16 << i)
-					t.selectors[c/64][c%64] = byte(g*selectorBits - (3 + j)) // modulo 64
-					t.scales[c/64][c%64&^3] = byte(g)
+					t.selectors[c] = byte(g*selectorBits - (3 + j)) // modulo 64
+					t.scales[c&^3] = byte(g)
 				}
+				t.nextScales = 4 >> i
+				t.nextSelectors = byte(4 >> i * selectorBits)
 			}
 		}
 	}
