@@ -59,6 +59,11 @@ func steps3x4AVX2(acc *[lanes]float32, a *stepArgs, rows int)
 //go:noescape
 func steps2x4AVX2(acc *[lanes]float32, a *stepArgs, rows int)
 
+// steps8AVX2 does this with codes of 8 bits themselves.
+//
+//go:noescape
+func steps8AVX2(acc *[lanes]float32, a *stepArgs, rows int)
+
 // groupArgs are a row with a scale for every 16, 32 or 64 columns.
 type groupArgs struct {
 	codes     *byte

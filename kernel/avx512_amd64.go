@@ -25,8 +25,6 @@ func steps3x4AVX512(acc *[lanes]float32, a *stepArgs, rows int)
 //go:noescape
 func steps2x4AVX512(acc *[lanes]float32, a *stepArgs, rows int)
 
-// steps8AVX512 does this with codes of 8 bits themselves.
-//
 //go:noescape
 func steps8AVX512(acc *[lanes]float32, a *stepArgs, rows int)
 
@@ -96,30 +94,3 @@ func floatTableAVX512(acc *[floatLanes]float32, codes *byte, x, k *float32, bloc
 
 //go:noescape
 func batchAVX512(acc *[4][lanes]float32, values *[4][4096]byte, scales *[4][32]byte, q *int8, corr *int32, d *float32, steps int)
-
-// byteRows computes rows of 8-bit integers, whose values are their codes less a
-// number that makes the correction.
-func byteRows(dst []float32, p *plan, a *Activation, lo, hi int) int {
-	var meta stepMeta
-	var corr [4 * maxSteps]int32
-	whole := p.cols / step
-	perGroup := p.groupSize / block
-	for r := lo; r < hi; r++ {
-		var acc [lanes]float32
-		for at := 0; at < whole; at += maxSteps {
-			n := min(maxSteps, whole-at)
-			meta.expand(p, r, at, n)
-			args := stepArgs{codes: &p.s.Codes[r*p.rowBytes+at*step], scales: &meta.scales[0]}
-			args.at(a, at, n)
-			for i, c := range a.corr[4*at:][:4*n] {
-				value := p.ints[p.selector(r, (4*at+i)/perGroup)][0] // of code 0
-				corr[i] = c / offset * -int32(value)
-			}
-			args.corr = &corr[0]
-			steps8AVX512(&acc, &args, 1)
-		}
-		p.integerRow(&acc, a, r, whole*step, avx512)
-		dst[r] = p.finish(&acc, r)
-	}
-	return hi
-}

@@ -10,8 +10,8 @@ func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, impl impleme
 	switch {
 	case impl == portable:
 		return integerRowsPortable(dst, p, a, lo, hi)
-	case impl == avx512 && p.bits == 8 && p.linear && p.scale == datatype.RowStep && p.groupSize%block == 0:
-		return byteRows(dst, p, a, lo, hi)
+	case p.bits == 8 && p.linear && p.scale == datatype.RowStep && p.groupSize%block == 0:
+		return byteRows(dst, p, a, lo, hi, impl)
 	case p.bits > 4 || p.groupSize%16 != 0:
 		return lo
 	case p.scale == datatype.RowStep && p.groupSize%block == 0:
@@ -239,6 +239,38 @@ func stepRowEnd(acc *[lanes]float32, p *plan, a *Activation, row int, impl imple
 func stepRowRagged(acc *[lanes]float32, p *plan, a *Activation, row int) {
 	var meta runMeta
 	meta.addSteps(acc, p, a, row, p.cols/step)
+}
+
+// byteRows computes rows of 8-bit integers, whose values are their codes less a
+// number that makes the correction.
+func byteRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
+	var meta stepMeta
+	var corr [4 * maxSteps]int32
+	whole := p.cols / step
+	perGroup := p.groupSize / block
+	for r := lo; r < hi; r++ {
+		var acc [lanes]float32
+		for at := 0; at < whole; at += maxSteps {
+			n := min(maxSteps, whole-at)
+			meta.expand(p, r, at, n)
+			codes := &p.s.Codes[r*p.rowBytes+at*step]
+			args := stepArgs{codes: codes, scales: &meta.scales[0], table: codes} // of which nothing is used
+			args.at(a, at, n)
+			for i, c := range a.corr[4*at:][:4*n] {
+				value := p.ints[p.selector(r, (4*at+i)/perGroup)][0] // of code 0
+				corr[i] = c / offset * -int32(value)
+			}
+			args.corr = &corr[0]
+			if impl == avx512 {
+				steps8AVX512(&acc, &args, 1)
+			} else {
+				steps8AVX2(&acc, &args, 1)
+			}
+		}
+		p.integerRow(&acc, a, r, whole*step, impl)
+		dst[r] = p.finish(&acc, r)
+	}
+	return hi
 }
 
 // at sets the part of a that n steps from step s on are multiplied by.
