@@ -1,0 +1,103 @@
+//go:build amd64 && !purego
+
+package kernel
+
+// floatRows is integerRows for float mode.
+func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
+	if impl == portable || p.bits > 4 || p.groupSize%16 != 0 {
+		return lo
+	}
+	const tile = 16
+	var meta runMeta
+	whole := p.cols / step
+	direct := whole > 0 && p.direct() && (impl == avx512 || p.ints != nil)
+	args := floatArgs{
+		codeStride:     p.rowBytes,
+		scaleStride:    p.groups,
+		selectorStride: p.selectorBytes,
+		table:          &p.signed[0],
+		wide:           &p.wide[0],
+		x:              &a.x[0],
+		steps:          whole,
+	}
+	small := whole > 0 && impl == avx512 && p.smallGroups()
+	var table [64]byte
+	var groups groupStepArgs
+	if small {
+		p.groupTable(&table, p.signed)
+		groups = p.groupSteps(a, &table)
+	}
+	var acc [tile][floatLanes]float32
+	for ; lo < hi; lo += tile {
+		n := min(tile, hi-lo)
+		s := 0
+		if direct {
+			s = whole
+			args.codes = &p.s.Codes[lo*p.rowBytes]
+			args.scales = &p.s.Scales[lo*p.groups]
+			if p.selectorBits > 0 {
+				args.selectors = &p.s.Selectors[lo*p.selectorBytes]
+			}
+			floatSteps(&acc[0], &args, n, p.bits, p.selectorBits, impl)
+		} else {
+			clear(acc[:n])
+		}
+		for i := 0; small && i < n; i++ {
+			s = whole
+			groups.row(p, lo+i)
+			if p.bits == 4 {
+				floatGroupSteps4AVX512(&acc[i], &groups)
+			} else {
+				floatGroupSteps3AVX512(&acc[i], &groups)
+			}
+		}
+		if s*step < p.cols {
+			for i := range n {
+				meta.addFloats(&acc[i], p, a, lo+i, s, impl)
+			}
+		}
+		floatSumsAVX2(&dst[lo], &acc[0], n)
+		p.scaleRows(dst, lo, lo+n)
+	}
+	return hi
+}
+
+func floatSteps(acc *[floatLanes]float32, args *floatArgs, rows, bits, selectorBits int, impl implementation) {
+	switch {
+	case impl == avx512:
+		floatStepsAVX512(acc, args, rows, bits, selectorBits)
+	case bits == 4 && selectorBits == 0:
+		floatSteps4x0AVX2(acc, args, rows)
+	case bits == 4 && selectorBits == 2:
+		floatSteps4x2AVX2(acc, args, rows)
+	case bits == 4:
+		floatSteps4x4AVX2(acc, args, rows)
+	case selectorBits == 0:
+		floatSteps3x0AVX2(acc, args, rows)
+	case selectorBits == 2:
+		floatSteps3x2AVX2(acc, args, rows)
+	default:
+		floatSteps3x4AVX2(acc, args, rows)
+	}
+}
+
+// addFloats adds the steps of a row from step s on to the lanes of float mode.
+func (r *runMeta) addFloats(acc *[floatLanes]float32, p *plan, a *Activation, row, s int, impl implementation) {
+	for ; s*step < p.cols; s += runSteps {
+		n := min(runSteps, (p.cols-1)/step+1-s)
+		r.fill(p, row, s, n)
+		r.fillRunK(p, s, n)
+		r.decode(r.values[:], p, p.signed, row, s, n)
+		x := &a.x[s*step]
+		switch {
+		case p.ints != nil && impl == avx512:
+			floatBlocksAVX512(acc, &r.values[0], x, &r.runK[0], 4*n)
+		case p.ints != nil:
+			floatBlocksAVX2(acc, &r.values[0], x, &r.runK[0], 4*n)
+		case impl == avx512:
+			floatTableAVX512(acc, &r.values[0], x, &r.runK[0], 4*n, &p.wide[0])
+		default:
+			floatTableAVX2(acc, &r.values[0], x, &r.runK[0], 4*n, &p.wide[0])
+		}
+	}
+}

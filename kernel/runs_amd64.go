@@ -1,0 +1,131 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "github.com/bitmod-go/bitmod/datatype"
+
+// groupRows computes rows with any other scales, for multiples of 16 columns.
+func groupRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
+	var meta runMeta
+	small := p.scale == datatype.RowStep && 64%p.groupSize == 0
+	whole := p.cols / step
+	direct := impl == avx512 && whole > 0 && p.smallGroups()
+	var table [64]byte
+	var args groupStepArgs
+	if direct {
+		p.groupTable(&table, p.bytes)
+		args = p.groupSteps(a, &table)
+	}
+	for r := lo; r < hi; r++ {
+		var acc [lanes]float32
+		s := 0
+		switch {
+		case direct:
+			s = whole
+			args.row(p, r)
+			if p.bits == 4 {
+				groupSteps4AVX512(&acc, &args)
+			} else {
+				groupSteps3AVX512(&acc, &args)
+			}
+		case small:
+			s = whole
+			meta.addGroups(&acc, p, a, r)
+		}
+		meta.addSteps(&acc, p, a, r, s)
+		dst[r] = p.finish(&acc, r)
+	}
+	return hi
+}
+
+// addGroups adds the whole steps of a row with scales for every 16, 32 or 64
+// columns.
+func (r *runMeta) addGroups(acc *[lanes]float32, p *plan, a *Activation, row int) {
+	spread := &spreads[p.groupSize/32]
+	for s := 0; s < p.cols/step; s += runSteps {
+		n := min(runSteps, p.cols/step-s)
+		r.fill(p, row, s, n)
+		args := groupArgs{
+			codes:     &p.s.Codes[row*p.rowBytes+s*step*p.bits/8],
+			scales:    &r.scales[0],
+			scaleStep: block / p.groupSize,
+			spread:    spread,
+			runs:      &r.tables[0],
+			table:     &p.bytes[0],
+			q:         &a.q[s*step],
+			corr16:    &a.corr16[s*32],
+			d:         &a.d[s*4],
+			steps:     n,
+		}
+		switch p.bits {
+		case 4:
+			groups4AVX2(acc, &args)
+		case 3:
+			groups3AVX2(acc, &args)
+		default:
+			groups2AVX2(acc, &args)
+		}
+	}
+}
+
+// addSteps adds the steps of a row from step s on, whatever its scales.
+func (r *runMeta) addSteps(acc *[lanes]float32, p *plan, a *Activation, row, s int) {
+	for ; s*step < p.cols; s += runSteps {
+		n := min(runSteps, (p.cols-1)/step+1-s)
+		r.fill(p, row, s, n)
+		if p.scale != datatype.RowStep {
+			r.fillK(p, n*step/p.groupSize+2)
+		}
+		r.decode(r.values[:], p, p.bytes, row, s, n)
+		runSumsAVX2(&r.sums[0], &r.values[0], &a.q[s*step], &a.corr16[s*32], 4*n)
+		r.addSums(acc, p, a, s, 4*n)
+	}
+}
+
+// decode writes to values what table has for the codes of n steps from step s on,
+// for which r is filled.
+func (r *runMeta) decode(values []byte, p *plan, table []byte, row, s, n int) {
+	whole := min(n, p.cols/step-s)
+	if whole > 0 {
+		codes := &p.s.Codes[row*p.rowBytes+s*step*p.bits/8]
+		decode(&values[0], codes, &r.tables[0], &table[0], p.bits, whole)
+	}
+	if whole == n {
+		return
+	}
+	if p.cols%block == 0 && p.bits > 2 {
+		p.lastStep(&r.codes, row)
+		decode(&values[whole*step], &r.codes[0], &r.tables[whole*32], &table[0], p.bits, 1)
+		return
+	}
+	r.decodeEnd(values, p, table, row, s, whole)
+}
+
+func decode(dst, codes, runs, table *byte, bits, steps int) {
+	switch bits {
+	case 4:
+		decode4AVX2(dst, codes, runs, table, steps)
+	case 3:
+		decode3AVX2(dst, codes, runs, table, steps)
+	default:
+		decode2AVX2(dst, codes, runs, table, steps)
+	}
+}
+
+// spreads are, for scales of 16, 32 and 64 columns, the byte shuffles that groupArgs
+// wants.
+var spreads = func() (s [3][5 * 32]byte) {
+	for i, size := range []int{16, 32, 64} {
+		for b := range s[i] {
+			switch {
+			case b%2 == 1:
+				s[i][b] = 0x80 // the high byte of a word: 0
+			case b < 128:
+				s[i][b] = byte((b/32*32 + b%32/16*16) / size) // 16 bytes are 16 columns
+			default:
+				s[i][b] = byte((b - 128) / 2 * 16 / size) // a word is 16 columns
+			}
+		}
+	}
+	return s
+}()
