@@ -24,8 +24,6 @@ type Activation struct {
 	corr   []int32   // by block: offset · Σ q
 	corr16 []int16   // by 16 columns: offset · Σ q
 	x      []float32 // what the float path multiplies: as loaded, or q·d
-
-	tables planeTables // of the portable path, if this is what runs
 }
 
 const (
@@ -70,7 +68,6 @@ func (a *Activation) load(x []float32, impl implementation) error {
 	}
 	a.pad(len(x))
 	a.n, a.exact = len(x), false
-	a.tables.fill(a, impl)
 	return nil
 }
 

@@ -1,0 +1,131 @@
+package kernel
+
+import "encoding/binary"
+
+// Here are the loops of the portable path that look up and add: for a column of
+// bytes of codes, so many from each of the rows of a tile. Two bytes a load, and each
+// statement on a line of its own, turned out to be what the compiler makes the best
+// code of: six instructions for the four weights.
+
+var le = binary.LittleEndian
+
+// sum sets dst[i] to the sum of the entries for the 32 bytes from codes[stride·i] on.
+func (t *pairTables) sum(dst []uint32, codes []byte, stride int) {
+	at := 0
+	for i := range dst {
+		c := (*[32]byte)(codes[at : at+32])
+		v := uint32(le.Uint16(c[0:]))
+		s := t[0][v&255] + t[1][v>>8]
+		v = uint32(le.Uint16(c[2:]))
+		s += t[2][v&255] + t[3][v>>8]
+		v = uint32(le.Uint16(c[4:]))
+		s += t[4][v&255] + t[5][v>>8]
+		v = uint32(le.Uint16(c[6:]))
+		s += t[6][v&255] + t[7][v>>8]
+		v = uint32(le.Uint16(c[8:]))
+		s += t[8][v&255] + t[9][v>>8]
+		v = uint32(le.Uint16(c[10:]))
+		s += t[10][v&255] + t[11][v>>8]
+		v = uint32(le.Uint16(c[12:]))
+		s += t[12][v&255] + t[13][v>>8]
+		v = uint32(le.Uint16(c[14:]))
+		s += t[14][v&255] + t[15][v>>8]
+		v = uint32(le.Uint16(c[16:]))
+		s += t[16][v&255] + t[17][v>>8]
+		v = uint32(le.Uint16(c[18:]))
+		s += t[18][v&255] + t[19][v>>8]
+		v = uint32(le.Uint16(c[20:]))
+		s += t[20][v&255] + t[21][v>>8]
+		v = uint32(le.Uint16(c[22:]))
+		s += t[22][v&255] + t[23][v>>8]
+		v = uint32(le.Uint16(c[24:]))
+		s += t[24][v&255] + t[25][v>>8]
+		v = uint32(le.Uint16(c[26:]))
+		s += t[26][v&255] + t[27][v>>8]
+		v = uint32(le.Uint16(c[28:]))
+		s += t[28][v&255] + t[29][v>>8]
+		v = uint32(le.Uint16(c[30:]))
+		s += t[30][v&255] + t[31][v>>8]
+		dst[i] = s
+		at += stride
+	}
+}
+
+// sum16 is sum for bytes first…first+15 of the 32, which are all there is of a row.
+func (p *pairTables) sum16(dst []uint32, codes []byte, first int) {
+	t := (*[16][256]uint32)(p[first:])
+	at := first
+	for i := range dst {
+		c := (*[16]byte)(codes[at : at+16])
+		v := uint32(le.Uint16(c[0:]))
+		s := t[0][v&255] + t[1][v>>8]
+		v = uint32(le.Uint16(c[2:]))
+		s += t[2][v&255] + t[3][v>>8]
+		v = uint32(le.Uint16(c[4:]))
+		s += t[4][v&255] + t[5][v>>8]
+		v = uint32(le.Uint16(c[6:]))
+		s += t[6][v&255] + t[7][v>>8]
+		v = uint32(le.Uint16(c[8:]))
+		s += t[8][v&255] + t[9][v>>8]
+		v = uint32(le.Uint16(c[10:]))
+		s += t[10][v&255] + t[11][v>>8]
+		v = uint32(le.Uint16(c[12:]))
+		s += t[12][v&255] + t[13][v>>8]
+		v = uint32(le.Uint16(c[14:]))
+		s += t[14][v&255] + t[15][v>>8]
+		dst[i] = s
+		at += 32
+	}
+}
+
+// sum8 is sum for bytes first…first+7 of the 32, which are all there is of a row.
+func (p *pairTables) sum8(dst []uint32, codes []byte, first int) {
+	t := (*[8][256]uint32)(p[first:])
+	at := first
+	for i := range dst {
+		c := (*[8]byte)(codes[at : at+8])
+		v := uint32(le.Uint16(c[0:]))
+		s := t[0][v&255] + t[1][v>>8]
+		v = uint32(le.Uint16(c[2:]))
+		s += t[2][v&255] + t[3][v>>8]
+		v = uint32(le.Uint16(c[4:]))
+		s += t[4][v&255] + t[5][v>>8]
+		v = uint32(le.Uint16(c[6:]))
+		s += t[6][v&255] + t[7][v>>8]
+		dst[i] = s
+		at += 32
+	}
+}
+
+// lastCodes sets 32 bytes of each of n rows to the 3-bit codes of half of the last block of a step, which
+// are in bits that the other blocks leave, as those have theirs: of column j in the
+// low bits of byte j, of column 64+j from bit 3 on. The step's codes are, from this
+// half of its first block on, codes[stride·i:].
+func lastCodes(dst, codes []byte, stride, n int) {
+	const low, high = 0x0303030303030303, 0x0404040404040404
+	at := 0
+	for i := range n {
+		src, d := (*[160]byte)(codes[at:at+160]), (*[32]byte)(dst[i*32:])
+		for j := 0; j < 32; j += 8 {
+			x, y, z := le.Uint64(src[j:]), le.Uint64(src[64+j:]), le.Uint64(src[128+j:])
+			le.PutUint64(d[j:], x>>6&low|z>>4&high|(y>>6&low|z>>5&high)<<3)
+		}
+		at += stride
+	}
+}
+
+// mergeCodes turns the 32 bytes of each row, codes of columns j and 64+j of the block,
+// into those for the pairs of small groups, one row after another. It may do so in place.
+func mergeCodes(dst, codes []byte, stride, n, bits int) {
+	low := uint64(1<<bits-1) * 0x0101010101010101
+	at := 0
+	for i := range n {
+		src, d := (*[32]byte)(codes[at:at+32]), (*[32]byte)(dst[i*32:])
+		w, x, y, z := le.Uint64(src[0:]), le.Uint64(src[8:]), le.Uint64(src[16:]), le.Uint64(src[24:])
+		le.PutUint64(d[0:], w&low|x&low<<(bits&7))
+		le.PutUint64(d[8:], y&low|z&low<<(bits&7))
+		le.PutUint64(d[16:], w>>(bits&7)&low|x>>(bits&7)&low<<(bits&7))
+		le.PutUint64(d[24:], y>>(bits&7)&low|z>>(bits&7)&low<<(bits&7))
+		at += stride
+	}
+}
