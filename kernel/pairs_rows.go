@@ -11,13 +11,13 @@ const (
 	minPairTile = 16
 )
 
-// A pairWork is what the rows of a tile need.
+// A pairWork is what the rows of a tile need. It is on the stack, for which the
+// compiler allows 128 KiB.
 type pairWork struct {
 	tables pairTables
-	codes  [32 * pairTile]byte // of half a block, if they are not as tables want them
+	codes  [pairTile * blockBytes]byte // of a block of each row
 	acc    [lanes][pairTile]float32
-	sums   [2][pairTile]uint32 // of entries: half a block each, or a group each
-	scaled [pairTile]int32     // the sum of a block of small groups, times their scales
+	sums   [2][pairTile]uint32 // see addBlock
 }
 
 // usesPairs reports whether integerRowsPortable does anything for the matrix.
@@ -39,7 +39,7 @@ func integerRowsPortable(dst []float32, p *plan, a *Activation, lo, hi int) int 
 	for ; lo < hi; lo += tile {
 		n := min(tile, hi-lo)
 		// In order, which the hardware is better at than at columns of rows. They
-		// stay in the second- or third-level cache.
+		// stay in the second- or third-level cache for all blocks.
 		touch(p.s.Codes[lo*p.rowBytes : (lo+n)*p.rowBytes])
 		for l := range w.acc {
 			clear(w.acc[l][:n])
@@ -68,60 +68,62 @@ func touch(b []byte) (sum byte) {
 
 // addBlock adds block b of n rows from lo on to their lanes.
 func (w *pairWork) addBlock(p *plan, a *Activation, lo, n, b int) {
-	small := p.groupSize < block
-	if small {
-		clear(w.scaled[:n])
-	}
-	for half := range 2 {
-		w.tables.fill((*[block]int8)(a.q[b*block:]), half, small, p.pairs, p.bits)
-		codes, stride := w.halfCodes(p, lo, n, b, half)
-		if !small {
-			w.tables.sum(w.sums[half][:n], codes, stride)
-			continue
-		}
-		mergeCodes(w.codes[:], codes, stride, n, p.bits)
-		// Runs of 16 columns are in the order of pairColumns.
-		run := min(p.groupSize, 32)
-		for i := 0; i < 64; i += run {
-			if run == 16 {
-				w.tables.sum8(w.sums[0][:n], w.codes[:], i/2)
-			} else {
-				w.tables.sum16(w.sums[0][:n], w.codes[:], i/2)
-			}
-			col := b*block + i/32*64 + half*32 + i%32
-			w.addGroup(p.meta(lo, col/p.groupSize), n)
-		}
-	}
+	w.loadCodes(p, lo, n, b)
+	q := (*[block]int8)(a.q[b*block:])
 	acc, d := w.acc[b%lanes][:n], a.d[b]
-	if !small {
+	if p.groupSize >= block {
+		for half := range w.sums {
+			w.tables.fill(q, half, false, p.pairs, p.bits)
+			w.tables.sum(w.sums[half][:n], w.codes[half*halfBytes:])
+		}
 		w.addHalves(acc, p.meta(lo, b*block/p.groupSize), d)
 		return
 	}
-	for i, sum := range w.scaled[:n] {
-		acc[i] += float32(float32(sum) * d)
+	// Small groups: sums[0] has the entries of one, and sums[1] becomes the sum of
+	// the block.
+	mergeCodes(w.codes[:], 2*n, p.bits)
+	clear(w.sums[1][:n])
+	run := min(p.groupSize, 32)
+	for half := range 2 {
+		w.tables.fill(q, half, true, p.pairs, p.bits)
+		for i := 0; i < 64; i += run {
+			codes := w.codes[half*halfBytes+i/2:]
+			if run == 16 {
+				w.tables.sum8(w.sums[0][:n], codes, i/2)
+			} else {
+				w.tables.sum16(w.sums[0][:n], codes, i/2)
+			}
+			col := b*block + i/32*64 + half*32 + i%32 // see pairColumns
+			w.addGroup(p.meta(lo, col/p.groupSize), n)
+		}
+	}
+	for i, sum := range w.sums[1][:n] {
+		acc[i] += float32(float32(int32(sum)) * d)
 	}
 }
 
-// halfCodes returns where the codes of half a block of a row are, columns i and 64+i
-// in a byte, and the distance to the next row.
-func (w *pairWork) halfCodes(p *plan, lo, n, b, half int) (codes []byte, stride int) {
-	if p.bits == 4 {
-		return p.s.Codes[lo*p.rowBytes+b*64+half*32:], p.rowBytes
-	}
-	codes = p.s.Codes[lo*p.rowBytes+b/4*192+half*32:]
-	switch {
-	case (b/4+1)*step > p.cols: // the step is not whole
-		for i := range n {
-			var last [256]byte
-			p.lastStep(&last, lo+i)
-			copy(w.codes[32*i:], last[b%4*64+half*32:][:32])
+// loadCodes copies block b of n rows from lo on to codes, with columns i and 64+i
+// in a byte. The loops that look up run much faster there than over rows of which
+// each is in lines of the cache, and pages, of its own.
+func (w *pairWork) loadCodes(p *plan, lo, n, b int) {
+	from := lo*p.rowBytes + b*blockBytes
+	if p.bits == 3 {
+		from = lo*p.rowBytes + b/4*3*blockBytes
+		switch {
+		case (b/4+1)*step > p.cols: // the step is not whole
+			for i := range n {
+				var codes [256]byte
+				p.lastStep(&codes, lo+i)
+				copy(w.codes[i*blockBytes:], codes[b%4*blockBytes:(b%4+1)*blockBytes])
+			}
+			return
+		case b%4 == 3:
+			lastCodes(w.codes[:n*blockBytes], p.s.Codes[from:], p.rowBytes)
+			return
 		}
-	case b%4 < 3:
-		return codes[b%4*64:], p.rowBytes
-	default:
-		lastCodes(w.codes[:], codes, p.rowBytes, n)
+		from += b % 4 * blockBytes
 	}
-	return w.codes[:], 32
+	copyCodes(w.codes[:n*blockBytes], p.s.Codes[from:], p.rowBytes)
 }
 
 // addHalves adds the block whose halves have the sums of entries in sums to acc.
@@ -137,14 +139,14 @@ func (w *pairWork) addHalves(acc []float32, m pairMeta, d float32) {
 	}
 }
 
-// addGroup adds the products of a group, or a part of it, to scaled; sums[0] has the
-// sums of entries.
+// addGroup adds the product of a group, or a part of it, and its scale to sums[1];
+// sums[0] has the sums of entries.
 func (w *pairWork) addGroup(m pairMeta, n int) {
-	scaled, sums := w.scaled[:n], w.sums[0][:n]
+	scaled, sums := w.sums[1][:n], w.sums[0][:n]
 	at, from := 0, 0
 	for i := range scaled {
 		coef := m.coef[m.selectors[from]>>(m.shift&7)&m.mask&15]
-		scaled[i] += unflag(sums[i], coef) * int32(m.scales[at])
+		scaled[i] += uint32(unflag(sums[i], coef) * int32(m.scales[at]))
 		at += m.scaleStep
 		from += m.selectStep
 	}
