@@ -99,15 +99,25 @@ func (p *plan) floatRow(acc *[floatLanes]float32, a *Activation, row, col int, i
 	}
 	var rd reader
 	rd.start(p, row, col)
+	var short [16]float32 // table, for codes of at most 4 bits
 	for g := col / p.groupSize; g < p.groups; g++ {
 		var sum [floatLanes]float32
 		table := p.floats[p.selector(row, g)]
+		copy(short[:], table)
 		end := p.cols
 		if end-g*p.groupSize > p.groupSize {
 			end = (g + 1) * p.groupSize
 		}
 		for at := g * p.groupSize; at < end; {
 			codes := rd.next(end - at)
+			if p.bits <= 4 && at%floatLanes == 0 {
+				n := len(codes) / floatLanes * floatLanes
+				floatRuns((*[8]float32)(sum[:8]), codes[:n], a.x[at:at+n], &short)
+				if n > 0 {
+					floatRuns((*[8]float32)(sum[8:]), codes[8:n], a.x[at+8:at+n], &short)
+				}
+				codes, at = codes[n:], at+n
+			}
 			for i, c := range codes {
 				l := (at + i) % floatLanes
 				sum[l] += float32(table[c] * a.x[at+i])
@@ -119,6 +129,24 @@ func (p *plan) floatRow(acc *[floatLanes]float32, a *Activation, row, col int, i
 			acc[l] += float32(sum[l] * k)
 		}
 	}
+}
+
+// floatRuns adds the products of eight codes of every sixteen to the lanes s.
+func floatRuns(s *[8]float32, codes []uint8, x []float32, table *[16]float32) {
+	s0, s1, s2, s3, s4, s5, s6, s7 := s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]
+	x = x[:len(codes)]
+	for i := 0; i < len(codes)-7; i += floatLanes {
+		c, y := (*[8]uint8)(codes[i:i+8]), (*[8]float32)(x[i:i+8])
+		s0 += float32(table[c[0]&15] * y[0])
+		s1 += float32(table[c[1]&15] * y[1])
+		s2 += float32(table[c[2]&15] * y[2])
+		s3 += float32(table[c[3]&15] * y[3])
+		s4 += float32(table[c[4]&15] * y[4])
+		s5 += float32(table[c[5]&15] * y[5])
+		s6 += float32(table[c[6]&15] * y[6])
+		s7 += float32(table[c[7]&15] * y[7])
+	}
+	s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7] = s0, s1, s2, s3, s4, s5, s6, s7
 }
 
 func lookUp(dst []int16, codes []uint8, table []int16) {
