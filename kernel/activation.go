@@ -25,8 +25,6 @@ type Activation struct {
 	corr16 []int16   // by 16 columns: offset · Σ q
 	corr4  []int32   // by 4 columns: −offset · Σ q, if hasCorr4
 	x      []float32 // what was loaded, in laneOrder
-
-	tables planeTables // of the portable path, if this is what runs
 }
 
 const (
@@ -78,7 +76,6 @@ func (a *Activation) load(x []float32, impl implementation) error {
 		}
 	}
 	a.n, a.exact = len(x), false
-	a.tables.fill(a, impl)
 	return nil
 }
 

@@ -65,19 +65,25 @@
 //
 // # What it costs
 //
-// Load takes some 0.15 µs per thousand columns with AVX2, LoadFloat 0.05 µs, and
-// Load 40 µs with the portable loops, which make tables then. An Activation takes
-// 5 bytes a column, and 128 more for those tables. It allocates only when a vector
-// is longer than any that it had before; nothing else allocates, apart from
-// [NewPool].
+// Load takes some 0.15 µs per thousand columns with AVX2, LoadFloat 0.05 µs. An
+// Activation takes 7 bytes a column. It allocates only when a vector is longer than
+// any that it had before; nothing else allocates, apart from [NewPool].
 //
 // GEMV reads the weights once, and is at its best limited by that. This is so for
 // codes of 3 and 4 bits and group sizes that are multiples of 128; groups of 16,
 // 32 and 64 take three to five times as long with AVX2 from the cache, float mode
 // five times, MX and NV types seven times, and codes of more than 4 bits and group
-// sizes that are not multiples of 16 much longer. GEMM unpacks weights once for all
-// activations of a batch if groups are multiples of 128 columns and the activations
-// are from Load; otherwise it is a GEMV for each.
+// sizes that are not multiples of 16 much longer.
+//
+// The portable loops look up what the terms of two weights add up to, in tables that
+// are made anew for each call and every 1024 rows, and take 120 KiB of stack. Calls
+// for few rows are slower for that: 256 rows take 1.4 times as long each, and 64 rows
+// 2.7 times. This is for codes of 3 and 4 bits in groups of a multiple of 128
+// columns, or of 16, 32 or 64, which take twice as long; all else is decoded weight by
+// weight, eight times as long.
+//
+// GEMM unpacks weights once for all activations of a batch if groups are multiples of
+// 128 columns and the activations are from Load; otherwise it is a GEMV for each.
 //
 // # What may be shared
 //

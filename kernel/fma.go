@@ -7,14 +7,15 @@ import "math"
 func fma(a, b, c float32) float32 {
 	p := float64(a) * float64(b) // exact
 	s := p + float64(c)
-	// Rounding s, itself rounded, is right unless s is halfway between two
-	// float32 numbers, of which subnormal ones are further apart.
-	const half, mask = 1 << 28, 1<<29 - 1
-	if math.Float64bits(s)&mask != half && (s >= 0x1p-126 || s <= -0x1p-126) {
-		return float32(s)
+	if inexact(s, p, float64(c)) {
+		s = roundToOdd(s, p, float64(c))
 	}
-	return float32(roundToOdd(s, p, float64(c)))
+	return float32(s)
 }
+
+// inexact reports whether s, which is p + c rounded, is not p + c. The larger of
+// the two is subtracted from s without error.
+func inexact(s, p, c float64) bool { return s-p != c || s-c != p }
 
 // roundToOdd returns p + c, of which s is the nearest float64, rounded so that no
 // later rounding to fewer bits goes wrong: toward zero, with the last bit set if

@@ -43,6 +43,9 @@ func (p *plan) multiplyBatch(dst []float32, as []Activation, lo, hi int, impl im
 		lo = batchRows(dst, p, as, lo, hi, impl)
 	}
 	tile := max(1, 1<<17/max(1, p.rowBytes))
+	if impl == portable {
+		tile = max(tile, pairTile)
+	}
 	for ; lo < hi; lo += tile {
 		for t := range as {
 			p.multiply(dst[t*p.rows:(t+1)*p.rows], &as[t], lo, min(lo+tile, hi), impl)

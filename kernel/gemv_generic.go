@@ -115,6 +115,7 @@ func (p *plan) floatRow(acc *[floatLanes]float32, a *Activation, row, col int, i
 	}
 	var rd reader
 	rd.start(p, row, col)
+	var short [16]float32 // table, for codes of at most 4 bits
 	for lo := col; lo < p.cols; {
 		g := lo / p.groupSize
 		hi := min(p.cols, (lo/block+1)*block)
@@ -122,10 +123,16 @@ func (p *plan) floatRow(acc *[floatLanes]float32, a *Activation, row, col int, i
 			hi = lo + left
 		}
 		table := p.floats[p.selector(row, g)]
+		copy(short[:], table)
 		k := p.scaleValue(p.scaleByte(row, g))
 		var sum float32
 		for at := lo; at < hi; {
 			codes := rd.next(hi - at)
+			if at%4 == 0 && p.bits <= 4 {
+				n := len(codes) &^ 3
+				floatQuads(acc, codes[:n], a.x, at, &short, k)
+				codes, at = codes[n:], at+n
+			}
 			for i, c := range codes {
 				sum = fma(table[c], a.x[laneOrder(at+i)], sum)
 				if n := at + i + 1; n%4 == 0 || n == hi {
@@ -137,6 +144,37 @@ func (p *plan) floatRow(acc *[floatLanes]float32, a *Activation, row, col int, i
 			at += len(codes)
 		}
 		lo = hi
+	}
+}
+
+// floatQuads adds columns from at on, whose codes have at most 4 bits and which
+// are the columns of whole lanes, to these. It is fma without its branches: where
+// one would have gone the rare way, it starts again.
+func floatQuads(acc *[floatLanes]float32, codes []uint8, x []float32, at int, table *[16]float32, k float32) {
+	for len(codes) >= 4 {
+		c := (*[4]uint8)(codes)
+		y := x[laneOrder(at):][:3*laneRun/4+1]
+		l := &acc[laneOf(at)]
+		n0, n1, n2, n3 := table[c[0]&15], table[c[1]&15], table[c[2]&15], table[c[3]&15]
+		y0, y1, y2, y3 := y[0], y[laneRun/4], y[2*laneRun/4], y[3*laneRun/4]
+		t := n0 * y0
+		p1, t1 := float64(n1)*float64(y1), float64(t)
+		s1 := p1 + t1
+		p2, t2 := float64(n2)*float64(y2), float64(float32(s1))
+		s2 := p2 + t2
+		p3, t3 := float64(n3)*float64(y3), float64(float32(s2))
+		s3 := p3 + t3
+		p4, t4 := float64(float32(s3))*float64(k), float64(*l)
+		s4 := p4 + t4
+		if inexact(s1, p1, t1) || inexact(s2, p2, t2) || inexact(s3, p3, t3) || inexact(s4, p4, t4) {
+			t = fma(n1, y1, t)
+			t = fma(n2, y2, t)
+			t = fma(n3, y3, t)
+			*l = fma(t, k, *l)
+		} else {
+			*l = float32(s4)
+		}
+		codes, at = codes[4:], at+4
 	}
 }
 

@@ -128,6 +128,11 @@ func (pl *Pool) run(dst []float32, m *quant.Matrix, a *Activation, as []Activati
 	if as != nil {
 		j.tile = max(j.tile, 16) // unpacked once for all activations
 	}
+	if best == portable && j.p.usesPairs() {
+		// Rows of a tile share tables: it is to be large, and one for everybody, but
+		// fewer than 512 rows are not worth tables of their own.
+		j.tile = max(j.tile, min(pairTile, max(pairTile/2, (rows-1)/pl.Size()+1)))
+	}
 	j.next.Store(0)
 	helpers := min(len(pl.workers), (rows-1)/j.tile, rows*rowWork/minShare)
 	for _, w := range pl.workers[:helpers] {

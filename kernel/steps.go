@@ -43,7 +43,7 @@ func (p *plan) lastStep(codes *[256]byte, row int) {
 	if left >= 256 {
 		widen3(codes[0:], src[:96], 32)
 		src, left = src[96:], left-256
-		if left == 128 {
+		if left >= 128 {
 			widen3(codes[128:], src, 16)
 		}
 		return

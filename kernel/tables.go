@@ -28,8 +28,7 @@ type tables struct {
 	// by a constant for each selector: the integer types.
 	linear bool
 	// For the portable path.
-	kind  planeKind
-	books []planeBook // by selector
+	pairs *pairBook // nil if it does not do this type
 }
 
 // tablesOf returns the tables of a valid type, made on first use.
@@ -78,7 +77,7 @@ func newTables(t datatype.Type) *tables {
 		}
 	}
 	tb.linear = hasUnit && isLinear(tb.ints, cbs)
-	tb.kind, tb.books = planesOf(tb.ints, t.Bits(), tb.linear)
+	tb.pairs = newPairBook(tb.ints, t.Bits())
 	if t.Bits() > 4 {
 		return tb
 	}

@@ -1,0 +1,144 @@
+package kernel
+
+// The portable path adds terms for many rows at once. A weight n·q is the sum of
+// its terms ±2^i·q, and what the terms of a pair of columns add up to depends on
+// the activations of the two and on a byte of codes alone. So each pair of columns
+// gets a table of these sums, by the byte, and rows look up: what is left for a
+// pair is one load and one addition. Tables are made again for every tile of rows,
+// as they would take more room in an Activation than they take time, and differ
+// from type to type.
+//
+// A type may have several codebooks, and tables must not: so the terms in which
+// they differ, those of the special value, are kept apart. With n0 the first
+// codebook,
+//
+//	n(code) = n0(code) + coef · flag(code)
+//
+// where coef is the group's and flag is 1 for the codes in question: for BitMoD the
+// one of the special value, for integers with a zero-point all codes. An entry has
+// Σ n0·q in its low bits and Σ flag·q from bit flagShift on, so that one addition
+// adds both; split takes the sum apart, and coef multiplies the second just once
+// for a group.
+
+// flagShift is the number of bits for Σ n0·q over split columns, |n0| ≤ 16 and
+// |q| ≤ 127. For Σ flag·q there are 14 left, which is as many as it needs.
+const (
+	flagShift = 18
+	// split is the number of columns after which the sum of entries must be split.
+	split = 64
+)
+
+// A pairBook is what a type's codebooks are to tables of pairs.
+type pairBook struct {
+	// entries has, by code, what its terms and flag add to an entry, per unit of q.
+	entries [16]uint32
+	// packed has the entries of codes 2i and 2i+1 as the halves of word i, in the
+	// sense that word i is the first plus 2^32 times the second, both signed.
+	packed [8]uint64
+	coef   [16]int32 // by selector
+}
+
+// newPairBook returns nil if codebooks differ in more than a multiple of flags, or
+// are not those of 3 or 4 bits.
+func newPairBook(books [][]int16, bits int) *pairBook {
+	if bits != 3 && bits != 4 || len(books) == 0 || len(books) > 16 {
+		return nil
+	}
+	b := &pairBook{}
+	var flags [16]bool
+	for c, n0 := range books[0] {
+		if n0 < -16 || n0 > 16 {
+			return nil
+		}
+		for _, v := range books {
+			flags[c] = flags[c] || v[c] != n0
+		}
+		e := int64(n0)
+		if flags[c] {
+			e += 1 << flagShift
+		}
+		b.entries[c] = uint32(e)
+		b.packed[c/2] += uint64(e << (c % 2 * 32))
+	}
+	for sel, v := range books {
+		known := false
+		for c, n0 := range books[0] {
+			coef := int32(v[c] - n0)
+			if !flags[c] {
+				continue
+			}
+			if known && coef != b.coef[sel] {
+				return nil
+			}
+			b.coef[sel], known = coef, true
+		}
+	}
+	return b
+}
+
+// unflag takes the sum of entries of split columns apart, and returns Σ n·q, where
+// the coefficient of flags is coef.
+func unflag(sum uint32, coef int32) int32 {
+	n := int32(sum) << (32 - flagShift) >> (32 - flagShift)
+	return n + (int32(sum)-n)>>flagShift*coef
+}
+
+// pairTables are those of 32 pairs, half a block, for 32 bytes of codes, the first
+// column's in the low bits. Of 3-bit codes, which leave two bits of the byte to
+// something else, there are four copies.
+type pairTables [32][256]uint32
+
+// pairColumns returns the columns of the block that tables 8i…8i+7 of a half are
+// for: 8 from lo on, each with its partner from hi on. These are columns i and 64+i,
+// as bytes of codes have them, if a group is a block or several. If it is small,
+// they are i and 8+i of 16 columns, which are in one group then.
+func pairColumns(i, half int, small bool) (lo, hi int) {
+	if small {
+		lo = i/2*64 + half*32 + i%2*16
+		return lo, lo + 8
+	}
+	return half*32 + i*8, 64 + half*32 + i*8
+}
+
+// pairBias is added to the halves of words, so that neither is negative and the sum
+// of two words is that of their halves. Eight times, as often as entries are added
+// at the least, it is 0.
+const pairBias = 1 << 29
+
+// fill makes the tables of half a block with activations q, for codes of 3 or 4 bits.
+func (t *pairTables) fill(q *[block]int8, half int, small bool, book *pairBook, bits int) {
+	p := &book.packed
+	for i := range t {
+		table := &t[i]
+		lo, hi := pairColumns(i/8, half, small)
+		x, y := uint64(q[lo+i%8]), uint32(q[hi+i%8])
+		l0, l1, l2, l3 := p[0]*x, p[1]*x, p[2]*x, p[3]*x
+		if bits == 3 {
+			for h, e := range book.entries[:8] {
+				w := uint64(e*y+pairBias) * (1<<32 + 1)
+				put4((*[8]uint32)(table[h*8:h*8+8]), w, l0, l1, l2, l3)
+			}
+			once := (*[64]uint32)(table[:])
+			*(*[64]uint32)(table[64:]) = *once
+			*(*[64]uint32)(table[128:]) = *once
+			*(*[64]uint32)(table[192:]) = *once
+			continue
+		}
+		l4, l5, l6, l7 := p[4]*x, p[5]*x, p[6]*x, p[7]*x
+		for h, e := range book.entries {
+			w := uint64(e*y+pairBias) * (1<<32 + 1)
+			d := (*[16]uint32)(table[h*16 : h*16+16])
+			put4((*[8]uint32)(d[0:]), w, l0, l1, l2, l3)
+			put4((*[8]uint32)(d[8:]), w, l4, l5, l6, l7)
+		}
+	}
+}
+
+// put4 stores four words, to each of which w is added. The compiler makes one store
+// of the halves of a word.
+func put4(d *[8]uint32, w, l0, l1, l2, l3 uint64) {
+	d[0], d[1] = uint32(l0+w), uint32((l0+w)>>32)
+	d[2], d[3] = uint32(l1+w), uint32((l1+w)>>32)
+	d[4], d[5] = uint32(l2+w), uint32((l2+w)>>32)
+	d[6], d[7] = uint32(l3+w), uint32((l3+w)>>32)
+}
