@@ -47,9 +47,9 @@ type found struct {
 
 // ratios are the scales that are tried first, relative to that at which no weight is
 // beyond the codebook. What lies between is for refinement to find.
-var ratios = func() (r [19]float64) {
+var ratios = func() (r [13]float64) {
 	for i := range r {
-		r[i] = 1.12 - float64(i)*.04
+		r[i] = 1.12 - float64(i)*.06
 	}
 	return r
 }()
@@ -157,6 +157,9 @@ func (c *Candidates) findZero() {
 	least, most := int(top), 0
 	for _, r := range ratios {
 		delta := full * r
+		if delta == 0 {
+			continue
+		}
 		last := -1
 		for _, z := range [...]float64{-lo / delta, (top - (hi+lo)/delta) / 2, top - hi/delta} {
 			z := int(max(0, min(top, math.RoundToEven(z))))
