@@ -47,9 +47,9 @@ type found struct {
 
 // ratios are the scales that are tried first, relative to that at which no weight is
 // beyond the codebook. What lies between is for refinement to find.
-var ratios = func() (r [13]float64) {
+var ratios = func() (r [19]float64) {
 	for i := range r {
-		r[i] = 1.12 - float64(i)*.06
+		r[i] = 1.12 - float64(i)*.04
 	}
 	return r
 }()
