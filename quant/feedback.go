@@ -15,10 +15,11 @@ import (
 // and zero-point are chosen when its first column comes, from the weights as
 // feedback has left them.
 //
-// Besides the matrix, it takes 4·cols² bytes for the factored Hessian and some 500
-// bytes per column for each worker; time is cols³/3 multiplications for the factor
-// and cols²/2 for each row. Codes are the same for any number of workers and on
-// every architecture.
+// Besides the matrix, it takes 4·cols² bytes for the factored Hessian, 512 bytes per
+// column while that is made, and some 300 bytes per column for each worker, more for
+// groups of less than 64 and codes of more than 4 bits; time is cols³/3
+// multiplications for the factor and cols²/2 for each row. Codes are the same for any
+// number of workers and on every architecture.
 type Feedback struct {
 	// Hessian is that of the layer's inputs, with as many columns as the weights and
 	// at least one vector.
@@ -66,7 +67,7 @@ type feedbackRow struct {
 
 type feedbackGroup struct {
 	choice group.Choice
-	values [256]float64 // dequantized, by code
+	values []float64 // dequantized, by code
 }
 
 func newFeedbackQuantizer(w any, m *Matrix, f *factor, c *chooser) *feedbackQuantizer {
@@ -76,6 +77,11 @@ func newFeedbackQuantizer(w any, m *Matrix, f *factor, c *chooser) *feedbackQuan
 		r.weights, r.target, r.errors = make([]float64, m.cols), make([]float64, m.cols), make([]float64, m.cols)
 		r.codes = make([]uint8, m.cols)
 		r.groups = make([]feedbackGroup, m.groups)
+		codes := 1 << m.typ.Bits()
+		values := make([]float64, codes*m.groups)
+		for g := range r.groups {
+			r.groups[g].values = values[g*codes : (g+1)*codes]
+		}
 	}
 	return q
 }
@@ -157,7 +163,7 @@ func (q *feedbackQuantizer) choose(r *feedbackRow, row, g int, w []float64) erro
 	}
 	fg := &r.groups[g]
 	fg.choice = c
-	m.values(&fg.values, c, s)
+	m.values(fg.values, c, s)
 	return nil
 }
 
