@@ -20,9 +20,9 @@
 //	            that follow
 //
 // Importance and Feedback need calibration: a [Hessian] of what the layer sees while
-// the model reads some text. All three together are best for the outputs of a layer,
-// of which the plain error of weights, that [Measure] gives, is a poor sign: feedback
-// raises it.
+// the model reads some text. Search and Feedback together are best for the outputs of
+// a layer, of which the plain error of weights, that [Measure] gives, is a poor sign:
+// feedback raises it.
 //
 // # A weight from a Matrix
 //
