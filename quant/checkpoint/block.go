@@ -106,7 +106,7 @@ func grow[T any](buf *[]T, n int) []T {
 }
 
 // maxAbs returns the largest magnitude in a tensor.
-func maxAbs(ctx context.Context, c *Checkpoint, it *Item, workers int) (float64, error) {
+func maxAbs(ctx context.Context, c *Checkpoint, it *Item, workers int, m *meter) (float64, error) {
 	var amax float64
 	d := c.dataOf(it.From)
 	whole := *it
@@ -124,18 +124,19 @@ func maxAbs(ctx context.Context, c *Checkpoint, it *Item, workers int) (float64,
 				if err := d.Read64(w, int64(s.lo)*int64(cols)); err != nil {
 					return 0, err
 				}
-				var m float64
+				var most float64
 				for i, x := range w {
 					if !(math.Abs(x) <= math.MaxFloat32) {
 						return 0, &quant.WeightError{Row: s.lo + i/cols, Col: i % cols, Value: x}
 					}
-					m = max(m, math.Abs(x))
+					most = max(most, math.Abs(x))
 				}
-				return m, nil
+				return most, nil
 			}
 		},
-		func(_ span, m float64) error {
-			amax = max(amax, m)
+		func(s span, most float64) error {
+			amax = max(amax, most)
+			m.add(it.From.Name, share(it.From.Bytes, it.From.Rows(), s.lo, s.hi))
 			return nil
 		})
 	return amax, tensorError(it.From.Name, err)
