@@ -55,9 +55,10 @@ func (q *quantizer) quantize(s span) (block, error) {
 	d := q.source.dataOf(s.it.From)
 	var b block
 	var err error
-	if s.it.From.DType == "F64" {
+	switch s.it.From.DType {
+	case "F64", "BF16": // BF16 because Group widens to float64, and shifting does that as fast
 		b, err = quantizeSpan(q, &q.buf64, d, s)
-	} else {
+	default:
 		b, err = quantizeSpan(q, &q.buf32, d, s)
 	}
 	return b, tensorError(s.it.From.Name, err)
