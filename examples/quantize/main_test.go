@@ -141,7 +141,7 @@ func checkPage(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	page := string(b)
-	for _, want := range []string{"Special values chosen, bitmod4", "Special values chosen, bitmod3", "<svg", "Kept as they were", "self_attn.o_proj", "excluded"} {
+	for _, want := range []string{"Special values chosen", "<h3>bitmod4<", "<h3>bitmod3<", "<svg", "Kept as they were", "self_attn.o_proj", "excluded"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the report lacks %q", want)
 		}
