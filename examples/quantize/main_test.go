@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
@@ -198,5 +199,42 @@ func TestTransposedAndInclude(t *testing.T) {
 	defer c.Close()
 	if m, err := c.Matrix("h.0.c_fc.weight"); err != nil || m.Rows() != 96 || m.Cols() != 64 {
 		t.Errorf("%v, %v; want 96×64", m, err)
+	}
+}
+
+// TestSearch wants a smaller error of what is written, from the flag alone.
+func TestSearch(t *testing.T) {
+	src := filepath.Join(t.TempDir(), "m.safetensors")
+	generate(t, src, []weight{{"up.weight", "BF16", []int{64, 512}}})
+	var errs []float64
+	for _, args := range [][]string{nil, {"-search"}} {
+		dst := filepath.Join(t.TempDir(), "q.safetensors")
+		must(t, append([]string{"-in", src, "-out", dst, "-type", "bitmod3", "-group", "64"}, args...)...)
+		c, err := checkpoint.Open(dst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		m, err := c.Matrix("up.weight")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := make([]float32, 64*512)
+		o, err := checkpoint.Open(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer o.Close()
+		if err := o.ReadRows(w, "up.weight", 0, 64); err != nil {
+			t.Fatal(err)
+		}
+		e, err := quant.Measure(w, m, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		errs = append(errs, e.MSE)
+	}
+	if !(errs[1] < errs[0]) {
+		t.Errorf("mean squared errors %v, want the second smaller", errs)
 	}
 }
