@@ -120,6 +120,7 @@ row:                                         \
 	VMOVUPS Y0, 32(DX)                   \
 	VMOVUPS Y0, 64(DX)                   \
 	VMOVUPS Y0, 96(DX)                   \
+	PCALIGN $64 \
 step:                                        \
 	STEP                                 \
 	DECQ    CX                           \

@@ -133,6 +133,7 @@ row:                                     \
 	MOVQ stepArgs_d(R13), R12        \
 	MOVQ stepArgs_steps(R13), CX     \
 	VMOVUPS (DX), X0                 \
+	PCALIGN $64 \
 step:                                    \
 	STEP                             \
 	DECQ CX                          \

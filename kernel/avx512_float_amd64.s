@@ -143,6 +143,7 @@ row:                                 \
 	MOVQ    floatArgs_steps(R13), CX \
 	VPXORD  Z0, Z0, Z0               \
 	VPXORD  Z1, Z1, Z1               \
+	PCALIGN $64 \
 step:                                \
 	STEP                             \
 	DECQ    CX                       \

@@ -130,6 +130,7 @@
 	MOVQ groupStepArgs_corr4(R13), R11 \
 	MOVQ groupStepArgs_d(R13), R12   \
 	VMOVUPS (DX), X0                 \
+	PCALIGN $64 \
 step:                                \
 	STEP                             \
 	DECQ CX                          \
@@ -201,6 +202,7 @@ TEXT ·groupSteps3AVX512(SB), NOSPLIT, $0-16
 	MOVQ groupStepArgs_x(R13), R10  \
 	VMOVUPS (DX), Z0                \
 	VMOVUPS 64(DX), Z1              \
+	PCALIGN $64 \
 step:                               \
 	STEP                            \
 	DECQ CX                         \

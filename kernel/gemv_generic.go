@@ -115,7 +115,6 @@ func (p *plan) floatRow(acc *[floatLanes]float32, a *Activation, row, col int, i
 	}
 	var rd reader
 	rd.start(p, row, col)
-	var short [16]float32 // table, for codes of at most 4 bits
 	for lo := col; lo < p.cols; {
 		g := lo / p.groupSize
 		hi := min(p.cols, (lo/block+1)*block)
@@ -123,14 +122,13 @@ func (p *plan) floatRow(acc *[floatLanes]float32, a *Activation, row, col int, i
 			hi = lo + left
 		}
 		table := p.floats[p.selector(row, g)]
-		copy(short[:], table)
 		k := p.scaleValue(p.scaleByte(row, g))
 		var sum float32
 		for at := lo; at < hi; {
 			codes := rd.next(hi - at)
-			if at%4 == 0 && p.bits <= 4 {
+			if at%4 == 0 {
 				n := len(codes) &^ 3
-				floatQuads(acc, codes[:n], a.x, at, &short, k)
+				floatQuads(acc, codes[:n], a.x, at, table, k)
 				codes, at = codes[n:], at+n
 			}
 			for i, c := range codes {
@@ -147,15 +145,14 @@ func (p *plan) floatRow(acc *[floatLanes]float32, a *Activation, row, col int, i
 	}
 }
 
-// floatQuads adds columns from at on, whose codes have at most 4 bits and which
-// are the columns of whole lanes, to these. It is fma without its branches: where
+// floatQuads adds columns from at on, which are those of whole lanes, to these. It is fma without its branches: where
 // one would have gone the rare way, it starts again.
-func floatQuads(acc *[floatLanes]float32, codes []uint8, x []float32, at int, table *[16]float32, k float32) {
+func floatQuads(acc *[floatLanes]float32, codes []uint8, x []float32, at int, table []float32, k float32) {
 	for len(codes) >= 4 {
 		c := (*[4]uint8)(codes)
 		y := x[laneOrder(at):][:3*laneRun/4+1]
 		l := &acc[laneOf(at)]
-		n0, n1, n2, n3 := table[c[0]&15], table[c[1]&15], table[c[2]&15], table[c[3]&15]
+		n0, n1, n2, n3 := table[c[0]], table[c[1]], table[c[2]], table[c[3]]
 		y0, y1, y2, y3 := y[0], y[laneRun/4], y[2*laneRun/4], y[3*laneRun/4]
 		t := n0 * y0
 		p1, t1 := float64(n1)*float64(y1), float64(t)

@@ -19,7 +19,7 @@ type svg struct {
 
 func newSVG(width, height float64, label string) *svg {
 	s := &svg{width: width, height: height}
-	s.printf(`<svg viewBox="0 0 %g %g" style="max-width:%gpx" role="img" aria-label="%s">`, width, height, width, html.EscapeString(label))
+	s.printf(`<svg viewBox="0 0 %g %g" style="--w:%gpx;max-width:%gpx" role="img" aria-label="%s">`, width, height, width, width, html.EscapeString(label))
 	return s
 }
 
@@ -67,7 +67,7 @@ func errorChart(rows []reportRow) template.HTML {
 	}
 	margin := max((hi-lo)*.1, .1)
 	lo, hi = lo-margin, hi+margin
-	const left, right, top, bottom, width = 48., 190., 12., 34., 920.
+	const left, right, top, bottom, width = 48., 220., 20., 34., 920.
 	height := max(260, 30+18*float64(len(names)))
 	s := newSVG(width, height+top+bottom, "SQNR of every tensor by layer")
 	x := func(layer int) float64 {
@@ -78,11 +78,10 @@ func errorChart(rows []reportRow) template.HTML {
 		s.printf(`<line x1="%g" x2="%g" y1="%.1f" y2="%.1f" class="grid"/>`, left, width-right, y(t), y(t))
 		s.text(left-6, y(t)+4, "end", "tick", fmt.Sprintf("%.4g", t))
 	}
-	s.text(left, height+top+bottom-2, "start", "tick", "layer")
-	for _, t := range ticks(float64(first), max(float64(last), float64(first)+1), 16) {
-		if t == math.Trunc(t) && int(t) <= last {
-			s.text(x(int(t)), height+top+16, "middle", "tick", fmt.Sprint(int(t)))
-		}
+	s.text((left+width-right)/2, height+top+bottom-5, "middle", "tick", "layer")
+	s.text(left-6, top+4, "end", "tick", "dB")
+	for layer := first; layer <= last; layer += (last-first)/16 + 1 {
+		s.text(x(layer), height+top+16, "middle", "tick", fmt.Sprint(layer))
 	}
 	for i, name := range names {
 		rs, main := byKind[name], usual(byKind[name])
@@ -144,7 +143,9 @@ func legend(s *svg, names []string, byKind map[string][]reportRow, x, top, heigh
 	}
 	for _, l := range ls {
 		s.printf(`<circle cx="%.1f" cy="%.1f" r="4" class="dot c%d"/>`, x, l.y, l.i%colours)
+		rs := byKind[names[l.i]]
 		s.text(x+9, l.y+4, "start", "label", short(names[l.i]))
+		s.text(s.width-2, l.y+4, "end", "tick", fmt.Sprintf("%.2f", rs[len(rs)-1].Stats.SQNR()))
 	}
 }
 
@@ -218,7 +219,7 @@ func choiceSVG(t datatype.Type, layers []int, counts map[int][]int64) template.H
 		s.printf(`<line x1="%g" x2="%g" y1="%.1f" y2="%.1f" class="grid"/>`, left, width, y, y)
 		s.text(left-6, y+4, "end", "tick", fmt.Sprintf("%.0f%%", 100*share))
 	}
-	s.text(left, top+height+bottom-2, "start", "tick", "layer")
+	s.text((left+width)/2, top+height+bottom-5, "middle", "tick", "layer")
 	every := max(1, int(math.Ceil(22/step)))
 	for i, layer := range layers {
 		var total int64
@@ -241,86 +242,6 @@ func choiceSVG(t datatype.Type, layers []int, counts map[int][]int64) template.H
 		if i%every == 0 {
 			s.text(x+step*.42, top+height+16, "middle", "tick", name)
 		}
-	}
-	return s.html()
-}
-
-// histogramCharts draws the weights of each kind.
-func histogramCharts(rows []reportRow) []histogramChart {
-	names, byKind := kinds(rows)
-	var charts []histogramChart
-	for _, name := range names {
-		var sum checkpoint.Stats
-		for _, r := range byKind[name] {
-			sum.Add(r.Stats)
-		}
-		h := &sum.Histogram
-		charts = append(charts, histogramChart{
-			Kind: short(name), Tensors: len(byKind[name]), SVG: histogramSVG(h),
-			Beyond: percent(beyond(h, 3)), BeyondTen: percent(beyond(h, 5)),
-		})
-	}
-	return charts
-}
-
-// beyond returns the share of weights of which the magnitude is above n σ, an
-// edge.
-func beyond(h *checkpoint.Histogram, n float64) float64 {
-	var out, total int64
-	for i, c := range h {
-		total += c
-		if h.Edge(i) >= n || h.Edge(i+1) <= -n {
-			out += c
-		}
-	}
-	return float64(out) / float64(max(total, 1))
-}
-
-func percent(share float64) string {
-	if share == 0 {
-		return "none"
-	}
-	return fmt.Sprintf("%.2g%%", 100*share)
-}
-
-// histogramSVG draws counts on a logarithmic axis, where tails can be seen, with
-// the normal distribution of the same variance.
-func histogramSVG(h *checkpoint.Histogram) template.HTML {
-	const width, height, bottom, top = 280., 120., 18., 4.
-	s := newSVG(width, top+height+bottom, "histogram of weights")
-	var total int64
-	for _, n := range h {
-		total += n
-	}
-	binWidth := h.Edge(1) - h.Edge(0)
-	const floor = -6.5 // decades below 1 a σ
-	y := func(density float64) float64 {
-		return top + height*min(1, max(0, math.Log10(density)/floor))
-	}
-	x := func(sigma float64) float64 { return width * (sigma/12 + .5) }
-	for _, sigma := range []float64{-3, 3} {
-		s.printf(`<line x1="%.1f" x2="%.1f" y1="%g" y2="%g" class="grid"/>`, x(sigma), x(sigma), top, top+height)
-	}
-	for i, n := range h {
-		if n == 0 {
-			continue
-		}
-		at := y(float64(n) / float64(total) / binWidth)
-		s.printf(`<rect x="%.2f" y="%.1f" width="%.2f" height="%.1f" class="fill c0"/>`, x(h.Edge(i)), at, width*binWidth/12+.3, top+height-at)
-	}
-	s.printf(`<polyline class="normal" points="`)
-	for sigma := -5.2; sigma <= 5.2; sigma += .1 {
-		s.printf("%.1f,%.1f ", x(sigma), y(math.Exp(-sigma*sigma/2)/math.Sqrt(2*math.Pi)))
-	}
-	s.printf(`"/>`)
-	for _, sigma := range []int{-6, -3, 0, 3, 6} {
-		anchor := "middle"
-		if sigma == -6 {
-			anchor = "start"
-		} else if sigma == 6 {
-			anchor = "end"
-		}
-		s.text(x(float64(sigma)), top+height+14, anchor, "tick", strings.ReplaceAll(fmt.Sprintf("%dσ", sigma), "-", "−"))
 	}
 	return s.html()
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,20 +38,91 @@ func TestSlurm(t *testing.T) {
 	must(t, "verify", dst, "-original", src)
 }
 
-// TestKubernetes checks that the program takes the arguments of the manifest.
+// TestKubernetes runs the workers and the merge with the arguments of the
+// manifests: on a shared volume, and with a volume for each, from which the
+// files are brought together.
 func TestKubernetes(t *testing.T) {
-	b, err := os.ReadFile("deploy/kubernetes.yaml")
+	src := source(t)
+	workers := arguments(t, "deploy/kubernetes.yaml", "args:")
+	merge := arguments(t, "deploy/kubernetes-merge.yaml", "command:")
+	if len(merge) != 3 || merge[0] != "/quantize" {
+		t.Fatalf("the merge is %q", merge)
+	}
+	on := func(volume string, index int, args []string) []string {
+		r := strings.NewReplacer("/models/source", src, "/models", volume, "$(JOB_COMPLETION_INDEX)", fmt.Sprint(index))
+		var out []string
+		for _, a := range args {
+			out = append(out, r.Replace(a))
+		}
+		return out
+	}
+	for _, shared := range []bool{true, false} {
+		models := t.TempDir()
+		for i := range 8 {
+			volume := models
+			if !shared {
+				volume = t.TempDir()
+			}
+			must(t, on(volume, i, workers)...)
+			if !shared {
+				copyFinished(t, filepath.Join(volume, "bitmod4"), filepath.Join(models, "bitmod4"))
+			}
+		}
+		must(t, on(models, 0, merge[1:])...)
+		must(t, "verify", filepath.Join(models, "bitmod4"), "-original", src)
+		if _, err := os.Stat(filepath.Join(models, "bitmod4", "config.json")); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// arguments returns the list of a manifest that follows key, of one to a line or
+// in brackets.
+func arguments(t *testing.T, path, key string) []string {
+	t.Helper()
+	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(path, "merge") && !strings.Contains(string(b), "completions: 8") {
+		t.Errorf("%s is not for 8 workers", path)
+	}
+	_, after, _ := strings.Cut(string(b), key)
 	var args []string
-	for line := range strings.Lines(string(b)) {
-		if arg, ok := strings.CutPrefix(strings.TrimSpace(line), "- -"); ok {
-			args = append(args, "-"+strings.ReplaceAll(arg, "$(JOB_COMPLETION_INDEX)", "7"))
+	for line := range strings.Lines(after) {
+		line = strings.TrimSpace(line)
+		if list, ok := strings.CutPrefix(line, "["); ok {
+			for a := range strings.SplitSeq(strings.TrimSuffix(list, "]"), ", ") {
+				args = append(args, strings.Trim(a, `"`))
+			}
+			break
+		}
+		arg, ok := strings.CutPrefix(line, "- ")
+		if !ok && line != "" {
+			break
+		}
+		if ok {
+			args = append(args, arg)
 		}
 	}
-	o, err := parse(args, io.Discard)
-	if err != nil || o.part != 7 || o.parts != 8 || !strings.Contains(string(b), "completions: 8") {
-		t.Errorf("%v: %+v, %v", args, o, err)
+	if len(args) == 0 {
+		t.Fatalf("%s has no %s", path, key)
+	}
+	return args
+}
+
+// copyFinished copies what a worker has finished, which may be nothing.
+func copyFinished(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.MkdirAll(to, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range contents(t, from) {
+		if strings.HasPrefix(name, ".") {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(to, name), b, 0o666); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

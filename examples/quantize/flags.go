@@ -36,6 +36,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	types := fs.String("types", defaultTypes, "types to compare without -in, a `list` with commas, or all")
 	fs.TextVar(&o.config.Type, "type", datatype.BitMoD4, "data `type`")
 	fs.IntVar(&o.config.GroupSize, "group", 0, "`columns` that share a scale; 0 is the type's own, 128 for most")
+	fs.BoolVar(&o.config.Search, "search", false, "search for scales with a smaller error, at a tenth of the speed")
 	fs.IntVar(&o.config.Workers, "workers", 0, "goroutines; 0 is one per processor")
 	fs.Func("include", "quantize tensors that match the `pattern` instead of the default; may be repeated", patternFlag(&o.rules.Include))
 	fs.Func("exclude", "do not quantize tensors that match the `pattern`; may be repeated", patternFlag(&o.rules.Exclude))

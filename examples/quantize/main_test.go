@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
@@ -141,7 +142,7 @@ func checkPage(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	page := string(b)
-	for _, want := range []string{"Special values chosen, bitmod4", "Special values chosen, bitmod3", "<svg", "Kept as they were", "self_attn.o_proj", "excluded"} {
+	for _, want := range []string{"Special values chosen", "<h3>bitmod4<", "<h3>bitmod3<", "<svg", "Kept as they were", "self_attn.o_proj", "excluded"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the report lacks %q", want)
 		}
@@ -175,5 +176,65 @@ func TestSkippedAndStrict(t *testing.T) {
 	os.WriteFile(dst, b, 0o666)
 	if code, _, errs := do("verify", dst); code != 1 || !strings.Contains(errs, "damaged") || !strings.Contains(errs, "tensor") {
 		t.Errorf("damaged: exit code %d, %s", code, errs)
+	}
+}
+
+// TestTransposedAndInclude quantizes what is chosen alone, [in, out] as [out, in].
+func TestTransposedAndInclude(t *testing.T) {
+	src := filepath.Join(t.TempDir(), "m.safetensors")
+	generate(t, src, []weight{{"h.0.c_fc.weight", "BF16", []int{64, 96}}, {"h.0.c_proj.weight", "BF16", []int{96, 64}}})
+	dst := filepath.Join(t.TempDir(), "q.safetensors")
+	flags := []string{"-in", src, "-include", "c_fc", "-transposed", "re:c_(fc|proj)", "-group", "32"}
+	if out := must(t, append(flags, "-dry-run", "-measure")...); !strings.Contains(out, "SQNR") || !strings.Contains(out, "kept h.0.c_proj.weight (BF16 [96 64]): not included") {
+		t.Errorf("-dry-run -measure\n%s", out)
+	}
+	must(t, append(flags, "-out", dst)...)
+	if out := must(t, "verify", dst, "-original", src); !strings.Contains(out, "[96 64]") {
+		t.Errorf("verify\n%s", out)
+	}
+	c, err := checkpoint.Open(dst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if m, err := c.Matrix("h.0.c_fc.weight"); err != nil || m.Rows() != 96 || m.Cols() != 64 {
+		t.Errorf("%v, %v; want 96×64", m, err)
+	}
+}
+
+// TestSearch wants a smaller error of what is written, from the flag alone.
+func TestSearch(t *testing.T) {
+	src := filepath.Join(t.TempDir(), "m.safetensors")
+	generate(t, src, []weight{{"up.weight", "BF16", []int{64, 512}}})
+	var errs []float64
+	for _, args := range [][]string{nil, {"-search"}} {
+		dst := filepath.Join(t.TempDir(), "q.safetensors")
+		must(t, append([]string{"-in", src, "-out", dst, "-type", "bitmod3", "-group", "64"}, args...)...)
+		c, err := checkpoint.Open(dst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		m, err := c.Matrix("up.weight")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := make([]float32, 64*512)
+		o, err := checkpoint.Open(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer o.Close()
+		if err := o.ReadRows(w, "up.weight", 0, 64); err != nil {
+			t.Fatal(err)
+		}
+		e, err := quant.Measure(w, m, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		errs = append(errs, e.MSE)
+	}
+	if !(errs[1] < errs[0]) {
+		t.Errorf("mean squared errors %v, want the second smaller", errs)
 	}
 }

@@ -114,7 +114,6 @@ func kinds(rows []reportRow) (names []string, byKind map[string][]reportRow) {
 	return names, byKind
 }
 
-func (r *report) Name() string              { return strings.TrimSuffix(filepath.Base(r.Source), ".safetensors") }
 func (r *report) Tensors() int              { return r.Sum.quantized + r.Sum.kept }
 func (r *report) Size(n int64) string       { return size(n) }
 func (r *report) Quantized() int            { return r.Sum.quantized }
@@ -124,6 +123,25 @@ func (r *report) Ratio() float64            { return float64(r.Sum.from) / float
 func (r *report) SQNR() float64             { return r.Sum.stats.SQNR() }
 func (r *report) Percent(x float64) float64 { return 100 * math.Sqrt(x) }
 func (r *report) Short(name string) string  { return short(name) }
+
+// Name is that of the source, or of its directory if it is called model.
+func (r *report) Name() string {
+	base := filepath.Base(r.Source)
+	name, _, _ := strings.Cut(base, ".safetensors")
+	if name != "model" {
+		return name
+	}
+	path, err := filepath.Abs(r.Source)
+	if err != nil {
+		return name
+	}
+	return filepath.Base(filepath.Dir(path))
+}
+
+// Shape writes dimensions as in 4096 × 11008.
+func (r *report) Shape(dims []int) string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(dims), "[]"), " ", " × ")
+}
 
 // Mixed reports whether tensors of one kind have several types.
 func (r *report) Mixed() bool {

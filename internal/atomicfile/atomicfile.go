@@ -2,6 +2,7 @@
 package atomicfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +11,7 @@ import (
 )
 
 // A File is being written under a temporary name. Exactly one of Commit and
-// Abort must be called.
+// Abort must be called. It is not safe for concurrent use.
 type File interface {
 	io.Writer
 	io.WriterAt
@@ -29,8 +30,15 @@ const suffix = ".partial-"
 
 type file struct {
 	*os.File
-	path string
+	path     string
+	unsynced int
+	syncing  chan error // of the sync under way; nil if there is none
+	err      error      // of one before
 }
+
+// syncBytes is what is written before the disk is set to work on it, so that
+// Commit need not wait for the whole file.
+const syncBytes = 32 << 20
 
 // Create starts a file that will be called path, as ".NAME.partial-RANDOM" in
 // the same directory. It first removes files of that pattern: what a killed
@@ -51,7 +59,7 @@ func Create(path string) (File, error) {
 		os.Remove(f.Name())
 		return nil, err
 	}
-	return &file{f, path}, nil
+	return &file{File: f, path: path}, nil
 }
 
 // RemoveStale removes what killed processes left of the file called path.
@@ -75,8 +83,47 @@ func RemoveStale(path string) error {
 	return nil
 }
 
+func (f *file) Write(p []byte) (int, error) {
+	n, err := f.File.Write(p)
+	f.wrote(n)
+	return n, err
+}
+
+func (f *file) WriteAt(p []byte, off int64) (int, error) {
+	n, err := f.File.WriteAt(p, off)
+	f.wrote(n)
+	return n, err
+}
+
+// wrote starts a sync on another goroutine now and then, one at a time.
+func (f *file) wrote(n int) {
+	if f.unsynced += n; f.unsynced < syncBytes {
+		return
+	}
+	if f.syncing != nil {
+		if len(f.syncing) == 0 {
+			return
+		}
+		f.wait()
+	}
+	f.unsynced = 0
+	done := make(chan error, 1)
+	f.syncing = done
+	go func() { done <- f.Sync() }()
+}
+
+// wait waits for the sync that is under way. Its error counts: the system may
+// report a failure only once.
+func (f *file) wait() {
+	if f.syncing != nil {
+		f.err = cmp.Or(f.err, <-f.syncing)
+		f.syncing = nil
+	}
+}
+
 func (f *file) Commit() error {
-	err := f.Sync()
+	f.wait()
+	err := cmp.Or(f.err, f.Sync())
 	if e := f.Close(); err == nil {
 		err = e
 	}
@@ -91,6 +138,7 @@ func (f *file) Commit() error {
 }
 
 func (f *file) Abort() error {
+	f.wait()
 	f.Close()
 	return os.Remove(f.Name())
 }

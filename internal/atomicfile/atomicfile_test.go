@@ -1,8 +1,10 @@
 package atomicfile
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -87,5 +89,41 @@ func TestCommitFails(t *testing.T) {
 	}
 	if ns := names(t, dir); len(ns) != 1 {
 		t.Errorf("files left: %v", ns)
+	}
+}
+
+// TestSyncWhileWriting writes enough for a sync on the way, and lets one fail.
+func TestSyncWhileWriting(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	b := make([]byte, syncBytes/2+1)
+	for _, fault := range []error{nil, syscall.EIO} {
+		f, err := Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 4 {
+			if _, err := f.WriteAt(b, int64(i*len(b))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		g := f.(*file)
+		if g.syncing == nil {
+			t.Fatal("no sync on the way")
+		}
+		if fault != nil {
+			g.wait()
+			g.syncing = make(chan error, 1)
+			g.syncing <- fault
+		}
+		if err := f.Commit(); !errors.Is(err, fault) {
+			t.Errorf("Commit returns %v, want %v", err, fault)
+		}
+		if st, err := os.Stat(path); err != nil || st.Size() != int64(4*len(b)) {
+			t.Errorf("%v, %v", st, err) // in the second round, what the first has left
+		}
+		if ns := names(t, dir); len(ns) != 1 {
+			t.Errorf("files: %v", ns)
+		}
 	}
 }

@@ -49,14 +49,18 @@ func Decode[T float32 | float64](dst []T, src []byte, f Format) {
 			dst[i] = T(half(le.Uint16(src[2*i:])))
 		}
 	case BF16:
-		// Four to a load: this is what most checkpoints are made of.
-		for len(dst) >= 4 && len(src) >= 8 {
-			x := le.Uint64(src)
-			dst[0] = T(math.Float32frombits(uint32(x) << 16))
-			dst[1] = T(math.Float32frombits(uint32(x) &^ 0xffff))
-			dst[2] = T(math.Float32frombits(uint32(x>>32) << 16))
-			dst[3] = T(math.Float32frombits(uint32(x>>32) &^ 0xffff))
-			dst, src = dst[4:], src[8:]
+		// Eight at a time: this is what most checkpoints are made of.
+		for len(dst) >= 8 && len(src) >= 16 {
+			d, x, y := (*[8]T)(dst), le.Uint64(src), le.Uint64(src[8:])
+			d[0] = T(math.Float32frombits(uint32(x) << 16))
+			d[1] = T(math.Float32frombits(uint32(x) &^ 0xffff))
+			d[2] = T(math.Float32frombits(uint32(x>>32) << 16))
+			d[3] = T(math.Float32frombits(uint32(x>>32) &^ 0xffff))
+			d[4] = T(math.Float32frombits(uint32(y) << 16))
+			d[5] = T(math.Float32frombits(uint32(y) &^ 0xffff))
+			d[6] = T(math.Float32frombits(uint32(y>>32) << 16))
+			d[7] = T(math.Float32frombits(uint32(y>>32) &^ 0xffff))
+			dst, src = dst[8:], src[16:]
 		}
 		for i := range dst {
 			dst[i] = T(math.Float32frombits(uint32(le.Uint16(src[2*i:])) << 16))

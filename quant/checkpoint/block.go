@@ -56,9 +56,10 @@ func (q *quantizer) quantize(s span) (block, error) {
 	d := q.source.dataOf(s.it.From)
 	var b block
 	var err error
-	if s.it.From.DType == "F64" {
+	switch s.it.From.DType {
+	case "F64", "BF16": // BF16 because Group widens to float64, and shifting does that as fast
 		b, err = quantizeSpan(q, &q.buf64, d, s)
-	} else {
+	default:
 		b, err = quantizeSpan(q, &q.buf32, d, s)
 	}
 	return b, tensorError(s.it.From.Name, err)
@@ -107,7 +108,7 @@ func grow[T any](buf *[]T, n int) []T {
 }
 
 // maxAbs returns the largest magnitude in a tensor.
-func maxAbs(ctx context.Context, c *Checkpoint, it *Item, workers int) (float64, error) {
+func maxAbs(ctx context.Context, c *Checkpoint, it *Item, workers int, m *meter) (float64, error) {
 	var amax float64
 	d := c.dataOf(it.From)
 	whole := *it
@@ -125,18 +126,19 @@ func maxAbs(ctx context.Context, c *Checkpoint, it *Item, workers int) (float64,
 				if err := d.Read64(w, int64(s.lo)*int64(cols)); err != nil {
 					return 0, err
 				}
-				var m float64
+				var most float64
 				for i, x := range w {
 					if !(math.Abs(x) <= math.MaxFloat32) {
 						return 0, &quant.WeightError{Row: s.lo + i/cols, Col: i % cols, Value: x}
 					}
-					m = max(m, math.Abs(x))
+					most = max(most, math.Abs(x))
 				}
-				return m, nil
+				return most, nil
 			}
 		},
-		func(_ span, m float64) error {
-			amax = max(amax, m)
+		func(s span, most float64) error {
+			amax = max(amax, most)
+			m.add(it.From.Name, share(it.From.Bytes, it.From.Rows(), s.lo, s.hi))
 			return nil
 		})
 	return amax, tensorError(it.From.Name, err)

@@ -27,7 +27,8 @@ func Merge(ctx context.Context, dir string, progress func(Progress)) (string, er
 	if err != nil {
 		return "", err
 	}
-	var total, done int64
+	m := meter{report: progress}
+	var total int64
 	var errs []error
 	plan := ""
 	for i, path := range paths {
@@ -48,12 +49,9 @@ func Merge(ctx context.Context, dir string, progress func(Progress)) (string, er
 			for _, t := range c.tensors {
 				total += t.Bytes
 			}
-			err = c.checkSums(ctx, func(name string, n int64) {
-				done += n
-				if progress != nil {
-					progress(Progress{name, done, total * int64(len(paths)) / int64(i+1)})
-				}
-			})
+			m.total = total / int64(i+1) * int64(len(paths)) // as far as is known
+			err = c.checkSums(ctx, &m)
+			m.reach(path, total)
 		}
 		c.Close()
 		if ctx.Err() != nil {

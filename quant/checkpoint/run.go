@@ -2,7 +2,6 @@ package checkpoint
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -23,17 +22,11 @@ type RunOptions struct {
 	// Measure compares every weight with the original, which takes about half
 	// as long as quantizing.
 	Measure bool
-	// Progress, if not nil, is called after every block of rows.
+	// Progress, if not nil, is called after every block of rows, by one goroutine
+	// at a time.
 	Progress func(Progress)
 
 	create atomicfile.Creator // nil: atomicfile.Create
-}
-
-// Progress is how far a run is.
-type Progress struct {
-	Tensor string // being worked on
-	Done   int64  // bytes of the source, of Total
-	Total  int64
 }
 
 // A Result is what a run has done.
@@ -87,7 +80,8 @@ func (p *Plan) Run(ctx context.Context, dst string, o RunOptions) (*Result, erro
 	if o.create == nil {
 		o.create = atomicfile.Create
 	}
-	r := &runner{plan: p, o: o, dst: dst, total: p.PartBytes(o.Part)}
+	r := &runner{plan: p, o: o, dst: dst}
+	r.meter = meter{report: o.Progress, total: p.work(o.Part)}
 	finished, err := r.resume(ctx)
 	if err != nil {
 		return nil, err
@@ -109,7 +103,8 @@ func (p *Plan) Run(ctx context.Context, dst string, o RunOptions) (*Result, erro
 // Measure does what [Plan.Run] does with the options' Measure, but writes
 // nothing.
 func (p *Plan) Measure(ctx context.Context, progress func(Progress)) (*Result, error) {
-	r := &runner{plan: p, o: RunOptions{Measure: true, Progress: progress}, dry: true, total: p.PartBytes(allParts)}
+	r := &runner{plan: p, o: RunOptions{Measure: true}, dry: true}
+	r.meter = meter{report: progress, total: p.work(allParts)}
 	for part := range p.options.Parts {
 		r.o.Part = part
 		if err := r.run(ctx, nil); err != nil {
@@ -126,11 +121,29 @@ type runner struct {
 	dst    string
 	dry    bool
 	result Result
+	meter  meter
 
 	open    *shard     // being written
 	pending chan error // of the commit of the one before; nil if there is none
-	done    int64      // bytes of the source, of total
-	total   int64
+}
+
+// work returns the bytes that doing a part takes through the meter.
+func (p *Plan) work(part int) int64 {
+	var n int64
+	for i := range p.items {
+		if it := &p.items[i]; part == allParts || p.parts[it.Shard] == part {
+			n += it.work()
+		}
+	}
+	return n
+}
+
+// work returns the bytes that a tensor takes.
+func (it *Item) work() int64 {
+	if it.quantize() && needsMax(it.To.Type) {
+		return 2 * it.From.Bytes
+	}
+	return it.From.Bytes
 }
 
 // A step is what goes through the pipeline: a span to quantize, a tensor to
@@ -202,7 +215,7 @@ func (r *runner) steps(ctx context.Context, finished map[int]bool, yield func(st
 		var amax float64
 		if needsMax(it.To.Type) {
 			var err error
-			if amax, err = maxAbs(ctx, p.source, it, p.options.Workers); err != nil {
+			if amax, err = maxAbs(ctx, p.source, it, p.options.Workers, &r.meter); err != nil {
 				return err
 			}
 		}
@@ -223,37 +236,25 @@ func (r *runner) consume(ctx context.Context, s step, b block) error {
 		return r.begin(s.shard)
 	case endShard:
 		return r.end()
+	case copyWhole:
+		r.result.Items = append(r.result.Items, ItemResult{Item: *s.it})
+		if r.dry {
+			r.meter.add(s.it.From.Name, s.it.From.Bytes)
+			return nil
+		}
+		return r.open.copyTensor(ctx, s.it.From, r.plan.source.dataOf(s.it.From), &r.meter)
 	}
-	if s.kind == copyWhole || s.lo == 0 {
+	if s.lo == 0 {
 		r.result.Items = append(r.result.Items, ItemResult{Item: *s.it})
 	}
-	bytes := s.it.From.Bytes
-	if s.kind == copyWhole {
-		if !r.dry {
-			if err := r.open.copyTensor(ctx, s.it.From, r.plan.source.dataOf(s.it.From)); err != nil {
-				return err
-			}
-		}
-	} else {
-		rows := int64(s.it.To.Rows())
-		bytes = bytes*int64(s.hi)/rows - bytes*int64(s.lo)/rows
-		r.result.Items[len(r.result.Items)-1].Stats.Add(b.stats)
-		if !r.dry {
-			if err := r.open.writeBlock(s.it.To.Name, b.m, b.first); err != nil {
-				return err
-			}
+	r.result.Items[len(r.result.Items)-1].Stats.Add(b.stats)
+	if !r.dry {
+		if err := r.open.writeBlock(s.it.To.Name, b.m, b.first); err != nil {
+			return err
 		}
 	}
-	r.progress(s.it.From.Name, bytes)
+	r.meter.add(s.it.From.Name, share(s.it.From.Bytes, s.it.To.Rows(), s.lo, s.hi))
 	return nil
-}
-
-func (r *runner) progress(tensor string, bytes int64) {
-	r.done += bytes
-	if r.o.Progress == nil {
-		return
-	}
-	r.o.Progress(Progress{Tensor: tensor, Done: r.done, Total: r.total})
 }
 
 // begin starts a file.
@@ -312,100 +313,4 @@ func (p *Plan) carried(shard int) map[string]string {
 		return strings.HasPrefix(k, keyPrefix) || shard > 0 && strings.HasPrefix(k, "gguf.")
 	})
 	return m
-}
-
-// resume looks for files of the part that are finished.
-func (r *runner) resume(ctx context.Context) (map[int]bool, error) {
-	p := r.plan
-	finished := make(map[int]bool)
-	for i, part := range p.parts {
-		if part != r.o.Part {
-			continue
-		}
-		path := p.file(r.dst, i)
-		ok, err := p.finished(ctx, path, i, r.o.Overwrite)
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			continue
-		}
-		finished[i] = true
-		r.result.Resumed = append(r.result.Resumed, path)
-		var bytes int64
-		for _, it := range p.items {
-			if it.Shard == i {
-				bytes += it.From.Bytes
-			}
-		}
-		r.progress(path, bytes)
-	}
-	return finished, nil
-}
-
-// finished reports whether the file at path is this plan's, and whole.
-func (p *Plan) finished(ctx context.Context, path string, shard int, overwrite bool) (bool, error) {
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	c, err := Open(path)
-	if err == nil {
-		defer c.Close()
-		if h := c.headers; len(h) == 1 && h[0].plan == p.id && h[0].shard == p.shardLabel(shard) {
-			err := c.checkSums(ctx, nil)
-			if errors.Is(err, ErrChecksum) {
-				return false, nil // damaged since: do it again
-			}
-			return err == nil, err
-		}
-		err = errors.New("made with other settings or of other weights")
-	}
-	if overwrite {
-		return false, nil
-	}
-	return false, fmt.Errorf("checkpoint: %s: %w: %v", path, ErrExists, err)
-}
-
-// addResumed adds the tensors of files that were finished before to the result,
-// and measures them if that was asked for.
-func (r *runner) addResumed(ctx context.Context, finished map[int]bool) error {
-	if len(finished) == 0 {
-		return nil
-	}
-	var all []ItemResult
-	written := r.result.Items
-	var c *Checkpoint
-	defer func() {
-		if c != nil {
-			c.Close()
-		}
-	}()
-	for _, it := range r.plan.items {
-		switch {
-		case r.plan.parts[it.Shard] != r.o.Part:
-		case !finished[it.Shard]:
-			all = append(all, written[0])
-			written = written[1:]
-		case !it.quantize() || !r.o.Measure:
-			all = append(all, ItemResult{Item: it})
-		default:
-			path := r.plan.file(r.dst, it.Shard)
-			if c == nil || c.path != path {
-				if c != nil {
-					c.Close()
-				}
-				var err error
-				if c, err = Open(path); err != nil {
-					return err
-				}
-			}
-			s, err := compare(ctx, c, r.plan.source, it.To, r.plan.options.Workers)
-			if err != nil {
-				return err
-			}
-			all = append(all, ItemResult{it, s})
-		}
-	}
-	r.result.Items = all
-	return nil
 }

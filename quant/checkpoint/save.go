@@ -50,7 +50,7 @@ func Save(path string, entries []Entry) error {
 		if e.Matrix != nil {
 			err = s.writeBlock(e.Name, e.Matrix, 0)
 		} else {
-			err = s.copyTensor(context.Background(), tensors[i], inMemory(e.Floats))
+			err = s.copyTensor(context.Background(), tensors[i], inMemory(e.Floats), new(meter))
 		}
 		if err != nil {
 			s.abort()

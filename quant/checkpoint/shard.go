@@ -118,7 +118,7 @@ func (s *shard) writeBlock(name string, m *quant.Matrix, first int) error {
 }
 
 // copyTensor writes all of a tensor that is not quantized.
-func (s *shard) copyTensor(ctx context.Context, t Tensor, d data) error {
+func (s *shard) copyTensor(ctx context.Context, t Tensor, d data, m *meter) error {
 	if s.buf == nil {
 		s.buf = make([]byte, 1<<20)
 	}
@@ -134,6 +134,7 @@ func (s *shard) copyTensor(ctx context.Context, t Tensor, d data) error {
 				if err := s.write(t.Name, buf[:n]); err != nil {
 					return err
 				}
+				m.add(t.Name, int64(n))
 			}
 			if err == io.EOF {
 				break
@@ -161,6 +162,7 @@ func (s *shard) copyTensor(ctx context.Context, t Tensor, d data) error {
 			return err
 		}
 		first += int64(len(part))
+		m.add(t.Name, share(t.Bytes, t.Elements(), first-int64(len(part)), first))
 	}
 	return nil
 }

@@ -80,9 +80,13 @@ func count(m *quant.Matrix, first int) Stats {
 		s.Choices[0] = int64(m.Rows()-first) * int64(m.Groups())
 		return s
 	}
-	for row := first; row < m.Rows(); row++ {
+	bits := m.Type().SelectorBits()
+	selectors := m.Storage().Selectors
+	rowBytes := len(selectors) / m.Rows()
+	for ; first < m.Rows(); first++ {
+		row := selectors[first*rowBytes : (first+1)*rowBytes]
 		for g := range m.Groups() {
-			s.Choices[m.Selector(row, g)]++
+			s.Choices[row[g*bits/8]>>(g*bits%8)&(1<<bits-1)]++
 		}
 	}
 	return s

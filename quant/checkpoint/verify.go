@@ -32,19 +32,14 @@ type Verification struct {
 // are right. Memory is bounded as in [Plan.Run]; progress may be nil; it
 // counts the bytes of c twice.
 func Verify(ctx context.Context, c, original *Checkpoint, progress func(Progress)) ([]Verification, error) {
-	total := int64(0)
-	for _, t := range c.tensors {
-		total += t.Bytes
-	}
 	const passes = 2
-	done := int64(0)
-	advance := func(name string, n int64) {
-		done += n
-		if progress != nil {
-			progress(Progress{name, done, passes * total})
-		}
+	m := &meter{report: progress}
+	for _, t := range c.tensors {
+		m.total += passes * t.Bytes
 	}
-	errs := []error{c.checkSums(ctx, advance)}
+	errs := []error{c.checkSums(ctx, m)}
+	done := m.total / passes
+	m.reach("", done)
 	var found []Verification
 	for _, t := range c.tensors {
 		v := Verification{Tensor: t}
@@ -53,11 +48,12 @@ func Verify(ctx context.Context, c, original *Checkpoint, progress func(Progress
 		case ctx.Err() != nil:
 			return found, context.Cause(ctx)
 		case t.Quantized:
-			v.Stats, err = compare(ctx, c, original, t, runtime.GOMAXPROCS(0))
+			v.Stats, err = compare(ctx, c, original, t, runtime.GOMAXPROCS(0), m, t.Bytes)
 		case original != nil:
-			err = sameElements(c, original, t)
+			err = sameElements(ctx, c, original, t, m)
 		}
-		advance(t.Name, t.Bytes)
+		done += t.Bytes
+		m.reach(t.Name, done)
 		if err != nil {
 			errs = append(errs, tensorError(t.Name, err))
 			continue
@@ -79,7 +75,7 @@ func Verify(ctx context.Context, c, original *Checkpoint, progress func(Progress
 
 // checkSums compares all data with the checksums of the headers. It returns all
 // that is wrong.
-func (c *Checkpoint) checkSums(ctx context.Context, advance func(name string, n int64)) error {
+func (c *Checkpoint) checkSums(ctx context.Context, m *meter) error {
 	var errs []error
 	for i, set := range c.storedFiles() {
 		h := c.headers[i]
@@ -92,13 +88,10 @@ func (c *Checkpoint) checkSums(ctx context.Context, advance func(name string, n 
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if err := checkSum(ctx, set, t, sums[t.Name]); err != nil {
+			if err := checkSum(ctx, set, t, sums[t.Name], m); err != nil {
 				errs = append(errs, tensorError(t.Name, err))
 			}
 			delete(sums, t.Name)
-			if advance != nil {
-				advance(t.Name, t.Bytes())
-			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(sums)) {
 			errs = append(errs, badTensor(name, "there is a checksum of it, but no data"))
@@ -107,12 +100,12 @@ func (c *Checkpoint) checkSums(ctx context.Context, advance func(name string, n 
 	return errors.Join(errs...)
 }
 
-func checkSum(ctx context.Context, f *safetensors.File, t safetensors.Tensor, want string) error {
+func checkSum(ctx context.Context, f *safetensors.File, t safetensors.Tensor, want string, m *meter) error {
 	if want == "" {
 		return fmt.Errorf("%w: %w: there is none", quant.ErrFormat, ErrChecksum)
 	}
 	h := sha256.New()
-	n, err := io.CopyBuffer(h, contextReader{ctx, f.Section(t)}, make([]byte, 256<<10))
+	n, err := io.CopyBuffer(h, meteredReader{ctx, f.Section(t), t.Name, m}, make([]byte, 256<<10))
 	if err == nil && n < t.Bytes() {
 		err = io.ErrUnexpectedEOF
 	}
@@ -125,17 +118,21 @@ func checkSum(ctx context.Context, f *safetensors.File, t safetensors.Tensor, wa
 	return nil
 }
 
-// A contextReader fails once ctx is done.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
+// A meteredReader fails once ctx is done.
+type meteredReader struct {
+	ctx    context.Context
+	r      io.Reader
+	tensor string
+	m      *meter
 }
 
-func (c contextReader) Read(p []byte) (int, error) {
-	if c.ctx.Err() != nil {
-		return 0, context.Cause(c.ctx)
+func (r meteredReader) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
 	}
-	return c.r.Read(p)
+	n, err := r.r.Read(p)
+	r.m.add(r.tensor, int64(n))
+	return n, err
 }
 
 // storedFiles returns the safetensors files, in the order of c.headers.
@@ -150,8 +147,8 @@ func (c *Checkpoint) storedFiles() []*safetensors.File {
 }
 
 // compare validates a quantized tensor of c and, if original is not nil,
-// measures its error.
-func compare(ctx context.Context, c, original *Checkpoint, t Tensor, workers int) (Stats, error) {
+// measures its error. Bytes go through the meter on the way.
+func compare(ctx context.Context, c, original *Checkpoint, t Tensor, workers int, m *meter, bytes int64) (Stats, error) {
 	p := c.dataOf(t).(*packed)
 	it := &Item{From: t, To: t}
 	var d data
@@ -195,8 +192,9 @@ func compare(ctx context.Context, c, original *Checkpoint, t Tensor, workers int
 				return st, err
 			}
 		},
-		func(_ span, s Stats) error {
-			total.Add(s)
+		func(s span, st Stats) error {
+			total.Add(st)
+			m.add(t.Name, share(bytes, t.Rows(), s.lo, s.hi))
 			return nil
 		})
 	return total, tensorError(t.Name, err)
@@ -212,7 +210,7 @@ func compareSpan[T float32 | float64](st *Stats, d data, buf *[]T, row []float32
 }
 
 // sameElements compares a tensor that is not quantized with the original.
-func sameElements(c, original *Checkpoint, t Tensor) error {
+func sameElements(ctx context.Context, c, original *Checkpoint, t Tensor, m *meter) error {
 	o, ok := original.Tensor(t.Name)
 	if !ok {
 		return fmt.Errorf("the original: %w", ErrNoTensor)
@@ -223,7 +221,7 @@ func sameElements(c, original *Checkpoint, t Tensor) error {
 	a, ok1 := c.dataOf(t).(raw)
 	b, ok2 := original.dataOf(o).(raw)
 	if ok1 && ok2 && t.DType == o.DType {
-		return sameBytes(a.Bytes(), b.Bytes())
+		return sameBytes(meteredReader{ctx, a.Bytes(), t.Name, m}, b.Bytes())
 	}
 	if !t.Float || !o.Float {
 		return fmt.Errorf("%w: %s, but the original is %s", quant.ErrFormat, t.DType, o.DType)
@@ -240,6 +238,7 @@ func sameElements(c, original *Checkpoint, t Tensor) error {
 			}
 		}
 		first += n
+		m.add(t.Name, share(t.Bytes, t.Elements(), first-n, first))
 	}
 	return nil
 }
@@ -273,5 +272,5 @@ func (c *Checkpoint) Stats(ctx context.Context, name string) (Stats, error) {
 	case !t.Quantized:
 		return Stats{}, &TensorError{name, fmt.Errorf("%w: it is not quantized, but %s", quant.ErrShape, t.DType)}
 	}
-	return compare(ctx, c, nil, t, runtime.GOMAXPROCS(0))
+	return compare(ctx, c, nil, t, runtime.GOMAXPROCS(0), new(meter), 0)
 }

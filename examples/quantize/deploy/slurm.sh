@@ -16,7 +16,7 @@
 #SBATCH --mem=1G
 #SBATCH --time=04:00:00
 #SBATCH --requeue
-#SBATCH --signal=TERM@30
+#SBATCH --signal=B:TERM@30
 
 set -euo pipefail
 

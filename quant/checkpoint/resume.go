@@ -1,0 +1,107 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// resume looks for files of the part that are finished.
+func (r *runner) resume(ctx context.Context) (map[int]bool, error) {
+	p := r.plan
+	finished := make(map[int]bool)
+	for i, part := range p.parts {
+		if part != r.o.Part {
+			continue
+		}
+		path := p.file(r.dst, i)
+		ok, err := p.finished(ctx, path, i, r.o.Overwrite)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		finished[i] = true
+		r.result.Resumed = append(r.result.Resumed, path)
+		var bytes int64
+		for j := range p.items {
+			if it := &p.items[j]; it.Shard == i {
+				bytes += it.work()
+				if r.o.Measure && it.quantize() { // which addResumed does
+					bytes -= it.From.Bytes
+				}
+			}
+		}
+		r.meter.add(path, bytes)
+	}
+	return finished, nil
+}
+
+// finished reports whether the file at path is this plan's, and whole.
+func (p *Plan) finished(ctx context.Context, path string, shard int, overwrite bool) (bool, error) {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	c, err := Open(path)
+	if err == nil {
+		defer c.Close()
+		if h := c.headers; len(h) == 1 && h[0].plan == p.id && h[0].shard == p.shardLabel(shard) {
+			err := c.checkSums(ctx, new(meter))
+			if errors.Is(err, ErrChecksum) {
+				return false, nil // damaged since: do it again
+			}
+			return err == nil, err
+		}
+		err = errors.New("made with other settings or of other weights")
+	}
+	if overwrite {
+		return false, nil
+	}
+	return false, fmt.Errorf("checkpoint: %s: %w: %v", path, ErrExists, err)
+}
+
+// addResumed adds the tensors of files that were finished before to the result,
+// and measures them if that was asked for.
+func (r *runner) addResumed(ctx context.Context, finished map[int]bool) error {
+	if len(finished) == 0 {
+		return nil
+	}
+	var all []ItemResult
+	written := r.result.Items
+	var c *Checkpoint
+	defer func() {
+		if c != nil {
+			c.Close()
+		}
+	}()
+	for _, it := range r.plan.items {
+		switch {
+		case r.plan.parts[it.Shard] != r.o.Part:
+		case !finished[it.Shard]:
+			all = append(all, written[0])
+			written = written[1:]
+		case !it.quantize() || !r.o.Measure:
+			all = append(all, ItemResult{Item: it})
+		default:
+			path := r.plan.file(r.dst, it.Shard)
+			if c == nil || c.path != path {
+				if c != nil {
+					c.Close()
+				}
+				var err error
+				if c, err = Open(path); err != nil {
+					return err
+				}
+			}
+			s, err := compare(ctx, c, r.plan.source, it.To, r.plan.options.Workers, &r.meter, it.From.Bytes)
+			if err != nil {
+				return err
+			}
+			all = append(all, ItemResult{it, s})
+		}
+	}
+	r.result.Items = all
+	return nil
+}
