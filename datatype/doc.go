@@ -8,6 +8,13 @@
 // value nearest to w/Δ. Which candidate a group uses is recorded in
 // [Type.SelectorBits] bits a group.
 //
+//	          -8     -6  -5  -4  -3  -2  -1   0   1   2   3   4   5   6       8
+//	fp4               ┼───────┼───┼───┼─┼─┼─┼─┼─┼─┼─┼─┼───┼───┼───────┼
+//	bitmod4   ○       ┼───○───┼───┼───┼─┼─┼─┼─┼─┼─┼─┼─┼───┼───┼───○───┼       ○
+//
+// Each group of bitmod4 has one of the four ○, the special value, which takes the
+// code that negative zero would waste.
+//
 // # Codes
 //
 //	minifloat-like   sign-magnitude: the top bit is the sign. The code of

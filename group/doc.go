@@ -1,6 +1,12 @@
 // Package group quantizes one group of weights: it chooses the codebook, the
 // scale and the codes.
 //
+//	w ──┬─ max|w| ─┬─ candidate 0: Δ, codes, error ─┐
+//	    │          ├─ candidate 1: Δ, codes, error ─┼─ least error ─┬─ codebook, codes
+//	    └──────────┴─ …                             ─┘               └─ Δ
+//
+//	the Δ of a row's groups ── RowScales ── one float32 step, a byte for each group
+//
 // # Selection
 //
 // For each candidate codebook of the type, in order of trial, with everything

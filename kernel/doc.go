@@ -6,6 +6,53 @@
 //	err = kernel.GEMV(q, wq, &a) // for every matrix that multiplies x
 //	err = kernel.GEMV(k, wk, &a)
 //
+// # The way of the data
+//
+// Weights come in from the left, once, activations from the right, for each token;
+// both are cut into the same blocks of 128 columns.
+//
+//	w []float32                                   x []float32
+//	     │ group     package group                     │ load
+//	     │ pack      internal/pack                     │
+//	quant.Matrix                                  Activation
+//	     codes       ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒  a row           q  ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒  int8
+//	     selectors   │ 0 │ 2 │ 1 │ 0 │ a group         d  │ d │ d │ d │ d │  a block
+//	     scales      │ k │ k │ k │ k │ a group         │
+//	     row scales  s                 a row           │
+//	     └───────────── tile ──────────────────────────┘
+//	                     │ dot       Σ n·q of a block's groups, int32
+//	                     │ rescale   · k, added; · d, into lane b mod 4
+//	                     │ finish    the lanes added; · s · unit
+//	                 dst []float32
+//
+// The steps, each with the file to read, in this order:
+//
+//	group    choose codebook and scale, round      group/selector.go, scale.go
+//	pack     a row of codes into strips            quant/group.go, internal/pack/pack.go
+//	load     int8 or float32, in blocks            activation.go
+//	tile     check; a matrix as a plan of tables   gemv.go, tables.go
+//	         a few rows at a time: integerRows,    gemv_amd64.go, gemv_arm64.go,
+//	         floatRows                             pairs_rows.go
+//	dot      codes → values → products → sums      gemv_generic.go: integerRow, floatRow;
+//	rescale  times k and d, into lanes               the same in avx2_steps_amd64.s, …
+//	finish   lanes in a tree, times s · unit       gemv_generic.go: finish, finishFloat
+//
+// gemv_generic.go does all of it for any type and group size, and the last columns
+// of rows that the others leave. These are made for less, and faster:
+//
+//	*_steps_*              scales for 128 columns or a multiple, codes of up to 4
+//	                       bits or 8-bit integers: four blocks at a time
+//	*_groups_*             groups of 16, 32 or 64 columns
+//	runs*.go, *_decode_*,  of any multiple of 16, and what is behind the last four
+//	*_sums_*, *_runs_*     blocks: codes to values, then sums of 16 columns
+//	*_float*               float mode
+//	gemm*.go, *_batch_*    a batch: values once for all activations
+//	*_load_*               Activation's methods
+//	pairs*.go              portable: sums of pairs of columns, looked up
+//
+// pool.go divides rows among goroutines, reference.go is the definition term by
+// term, and implementation.go says what a processor's code has to provide.
+//
 // The inner loops are assembly where the CPU has what they want, and portable Go
 // otherwise, or with the build tag purego ([Implementation] says which). The
 // result is the same to the last bit for all of them, for any number of threads

@@ -30,6 +30,39 @@ func activations(n int) []float32 {
 	return x
 }
 
+// Quantize a matrix, and multiply it by a vector. The second number is what float32
+// weights give.
+func Example() {
+	const rows, cols = 2, 256
+	w := make([]float32, rows*cols) // row-major, a row is an output channel
+	for i := range w {
+		w[i] = float32(i*i%251-125) / 250
+	}
+	m, err := quant.Group(w, cols, quant.Config{}) // bitmod4, groups of 128
+	if err != nil {
+		log.Fatal(err)
+	}
+	x := activations(cols)
+	var a kernel.Activation
+	if err := a.Load(x); err != nil {
+		log.Fatal(err)
+	}
+	y := make([]float32, rows)
+	if err := kernel.GEMV(y, m, &a); err != nil {
+		log.Fatal(err)
+	}
+	for row := range y {
+		var want float32
+		for col, v := range x {
+			want += w[row*cols+col] * v
+		}
+		fmt.Printf("%.2f %.2f\n", y[row], want)
+	}
+	// Output:
+	// -3.12 -3.05
+	// -3.42 -3.25
+}
+
 // Three matrices of an attention layer multiply the same vector: it is loaded
 // once.
 func ExampleGEMV() {

@@ -7,6 +7,11 @@
 // that share a scale and a codebook; see package group for how they are chosen.
 // The [Matrix] is what package kernel multiplies by, without another copy.
 //
+//	            ┌──── group 0 ────┬──── group 1 ────┬─ … ─┐
+//	row 0       │ codes           │ codes           │     │  one float32 step
+//	            │ scale, selector │ scale, selector │     │
+//	row 1       │ …               │                 │     │  one float32 step
+//
 // # Beyond the paper
 //
 // The zero [Config] chooses as the BitMoD paper does. Three options choose better,

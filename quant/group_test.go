@@ -213,20 +213,25 @@ func encode(t testing.TB, m *quant.Matrix) []byte {
 }
 
 func TestWorkersAgree(t *testing.T) {
-	r := rand.New(rand.NewPCG(9, 10))
-	w := normals(r, 301*777)
+	w := normals(rand.New(rand.NewPCG(9, 10)), 301*777)
 	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.NVFP4, datatype.Int4Asym} {
-		var want []byte
-		for _, workers := range []int{1, 2, 3, 16, 0} {
-			m, err := quant.Group(w, 777, quant.Config{Type: typ, Workers: workers})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if want == nil {
-				want = encode(t, m)
-			} else if !bytes.Equal(want, encode(t, m)) {
-				t.Errorf("%v: %d workers give another matrix", typ, workers)
-			}
+		workersAgree(t, w, 777, quant.Config{Type: typ}, 1, 2, 3, 16, 0)
+	}
+}
+
+// workersAgree checks that any number of workers makes the same matrix.
+func workersAgree(t *testing.T, w []float32, cols int, c quant.Config, workers ...int) {
+	t.Helper()
+	var want []byte
+	for _, c.Workers = range workers {
+		m, err := quant.Group(w, cols, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := encode(t, m); want == nil {
+			want = got
+		} else if !bytes.Equal(want, got) {
+			t.Errorf("%+v: another matrix than with %d workers", c, workers[0])
 		}
 	}
 }

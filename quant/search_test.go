@@ -242,18 +242,7 @@ func TestSearchDigest(t *testing.T) {
 func TestSearchWorkersAgree(t *testing.T) {
 	w := normals(rand.New(rand.NewPCG(9, 10)), 301*333)
 	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.NVFP4, datatype.Int4Asym} {
-		var want []byte
-		for _, workers := range []int{1, 2, 7} {
-			m, err := quant.Group(w, 333, quant.Config{Type: typ, Workers: workers, Search: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if want == nil {
-				want = encode(t, m)
-			} else if !bytes.Equal(want, encode(t, m)) {
-				t.Errorf("%v: %d workers give another matrix", typ, workers)
-			}
-		}
+		workersAgree(t, w, 333, quant.Config{Type: typ, Search: true}, 1, 2, 7)
 	}
 }
 

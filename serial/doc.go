@@ -11,6 +11,15 @@
 //	CompressBBS, BitSparsity     bidirectional bit sparsity of INT8 weights
 //	Simulate, Evaluate           cycles and energy of a language model on a design
 //
+//	Table     a group's codes      x, FP16 or INT8
+//	   └─ terms ──┐                   │
+//	      4 lanes: sign·man·2^exp  ×  x      one term of 4 weights a cycle
+//	              └── adder tree ── · 2^bsig ── accumulator     PE
+//	                                               │ at the end of the group
+//	                        scale, a bit a cycle × sum          Dequantizer
+//	                                               │
+//	                                            Product
+//
 // # Terms
 //
 // A weight is a sum of terms ±2^Exp·2^BSig, as many for each code of a type. A
