@@ -1,5 +1,5 @@
-// Package badfile has the error for checkpoint files that are not valid, which
-// the packages that read them share.
+// Package badfile has what the packages that read checkpoint files share: opening
+// one, and the error for one that is not valid.
 package badfile
 
 import (

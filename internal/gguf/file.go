@@ -2,13 +2,11 @@ package gguf
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math"
 	"math/bits"
-	"os"
 	"slices"
 	"sync"
 
@@ -55,19 +53,11 @@ const bufferSize = 4096 * q80Bytes // what Read decodes at a time
 
 // Open opens the file at path. See [New] for the errors.
 func Open(path string) (*File, error) {
-	f, err := os.Open(path)
+	f, size, err := badfile.Open("gguf", path)
 	if err != nil {
-		return nil, fmt.Errorf("gguf: %w", err)
+		return nil, err
 	}
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("gguf: %s: %w", path, err)
-	}
-	g, err := open(f, st.Size(), path)
+	g, err := open(f, size, path)
 	if err != nil {
 		f.Close()
 		return nil, err

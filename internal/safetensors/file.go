@@ -2,11 +2,9 @@ package safetensors
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"sync"
 
@@ -31,19 +29,11 @@ const bufferSize = 128 << 10 // what ReadRows decodes at a time
 
 // Open opens the file at path. See [New] for the errors.
 func Open(path string) (*File, error) {
-	f, err := os.Open(path)
+	f, size, err := badfile.Open("safetensors", path)
 	if err != nil {
-		return nil, fmt.Errorf("safetensors: %w", err)
+		return nil, err
 	}
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("safetensors: %s: %w", path, err)
-	}
-	s, err := open(f, st.Size(), path)
+	s, err := open(f, size, path)
 	if err != nil {
 		f.Close()
 		return nil, err

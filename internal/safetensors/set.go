@@ -128,9 +128,9 @@ func (s *Set) open(dir string, weights map[string]string) error {
 
 // readIndex returns the file of each tensor.
 func readIndex(path string) (map[string]string, error) {
-	f, err := os.Open(path)
+	f, _, err := badfile.Open("safetensors", path)
 	if err != nil {
-		return nil, fmt.Errorf("safetensors: %w", err)
+		return nil, err
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxHeader+1))
