@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/google/go-cmp/cmp"
 )
 
 var (
@@ -98,8 +97,8 @@ func TestValues(t *testing.T) {
 		for _, cb := range typ.Codebooks() {
 			got = append(got, cb.Values())
 		}
-		if d := cmp.Diff(want, got); d != "" {
-			t.Errorf("%v (-want +got):\n%s", typ, d)
+		if !slices.EqualFunc(want, got, slices.Equal[[]float32]) {
+			t.Errorf("%v has the codebooks\n%v, want\n%v", typ, got, want)
 		}
 	}
 	for typ, want := range map[datatype.Type][]float32{ // magnitudes

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/google/go-cmp/cmp"
 	"github.com/x448/float16"
 )
 
@@ -152,8 +151,8 @@ func TestLoadFloat(t *testing.T) {
 	if err := b.LoadFloat16(h); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(a.x, b.x); d != "" || !slices.Equal([]float32{a.x[0], a.x[16], a.x[32], a.x[48], a.x[1]}, x) || a.Len() != 5 || b.Len() != 5 {
-		t.Errorf("LoadFloat and LoadFloat16 differ: %s", d)
+	if !slices.EqualFunc(a.x, b.x, sameBits) || !slices.Equal([]float32{a.x[0], a.x[16], a.x[32], a.x[48], a.x[1]}, x) || a.Len() != 5 || b.Len() != 5 {
+		t.Errorf("LoadFloat has %v, LoadFloat16 %v", a.x, b.x)
 	}
 }
 

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/quant"
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestPool(t *testing.T) {
@@ -42,8 +42,8 @@ func TestPool(t *testing.T) {
 			if err := pl.GEMM(got, m, as); err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(want, got); d != "" {
-				t.Fatalf("%v, GEMM with %d workers: %s", m, n, d)
+			if !slices.EqualFunc(want, got, sameBits) {
+				t.Fatalf("%v, GEMM with %d workers: %v, want %v", m, n, got, want)
 			}
 			clear(got)
 			for i := range as {
@@ -54,8 +54,8 @@ func TestPool(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if d := cmp.Diff(want, got); d != "" {
-				t.Fatalf("%v, GEMV with %d workers: %s", m, n, d)
+			if !slices.EqualFunc(want, got, sameBits) {
+				t.Fatalf("%v, GEMV with %d workers: %v, want %v", m, n, got, want)
 			}
 		}
 		for range 2 {
@@ -108,8 +108,8 @@ func TestPoolShared(t *testing.T) {
 			for range 50 {
 				if err := pl.GEMV(got, m, &a); err != nil {
 					t.Error(err)
-				} else if d := cmp.Diff(want, got); d != "" {
-					t.Error(d)
+				} else if !slices.EqualFunc(want, got, sameBits) {
+					t.Errorf("%v, want %v", got, want)
 				}
 				time.Sleep(time.Duration(i) * 20 * time.Microsecond)
 			}
