@@ -173,6 +173,9 @@ func TestUnit(t *testing.T) {
 				if math.Abs(n-math.Round(n)) > 1e-6 {
 					t.Errorf("%v: %v is not a multiple of %v", typ, v, u)
 				}
+				if typ.Bits() <= 4 && math.Abs(n) > 16.1 {
+					t.Errorf("%v: %v is %v units, more than the 16 that vector code has room for: leave the unit out", typ, v, n)
+				}
 				for b := math.Abs(math.Round(n)); b != 0; {
 					gcd, b = b, math.Mod(gcd, b)
 				}

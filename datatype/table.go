@@ -8,7 +8,7 @@ type info struct {
 	groupSize uint8
 	scale     ScaleFormat
 	asym      bool
-	unit      float32
+	unit      float32           // 0: none, see Type.Unit
 	make      func() []Codebook // nil for asymmetric types
 }
 
