@@ -1,8 +1,8 @@
 package serial
 
-// ScaleBits is the width of a group's scale, and so the cycles of a
+// scaleBits is the width of a group's scale, and so the cycles of a
 // [Dequantizer].
-const ScaleBits = 8
+const scaleBits = 8
 
 // A Dequantizer is the bit-serial multiplier that applies a group's 8-bit scale
 // to its finished partial sum: each cycle doubles the product and adds the
@@ -17,11 +17,11 @@ type Dequantizer struct {
 // Start latches a partial sum and a scale, and clears the accumulator. The
 // product is exact while it fits int64: |sum| up to 2^55.
 func (d *Dequantizer) Start(sum int64, scale uint8) {
-	*d = Dequantizer{sum: sum, scale: scale, left: ScaleBits}
+	*d = Dequantizer{sum: sum, scale: scale, left: scaleBits}
 }
 
 // Step is one cycle. It reports whether the product is finished, which it is
-// after ScaleBits cycles; further steps change nothing.
+// after 8 cycles; further steps change nothing.
 func (d *Dequantizer) Step() bool {
 	if d.left > 0 {
 		d.left--
@@ -47,7 +47,7 @@ func Dequantize(sum int64, scale uint8) (product int64, cycles int) {
 // dequantize is Dequantize for a sum that a processing element has not rounded.
 func dequantize(sum fixed, scale uint8) fixed {
 	var acc fixed
-	for i := ScaleBits - 1; i >= 0; i-- {
+	for i := scaleBits - 1; i >= 0; i-- {
 		acc = acc.double()
 		if scale>>i&1 == 1 {
 			acc = acc.add(sum)

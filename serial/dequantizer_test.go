@@ -35,11 +35,11 @@ func TestDequantizerSteps(t *testing.T) {
 	}
 	for _, scale := range []uint8{0x80, 0xa5, 0xff, 1} {
 		d.Start(-77, scale)
-		for i := 1; i <= ScaleBits; i++ {
-			if done := d.Step(); done != (i == ScaleBits) {
+		for i := 1; i <= scaleBits; i++ {
+			if done := d.Step(); done != (i == scaleBits) {
 				t.Errorf("scale %d: finished: %v after %d cycles", scale, done, i)
 			}
-			if want := -77 * int64(scale>>(ScaleBits-i)); d.Product() != want {
+			if want := -77 * int64(scale>>(scaleBits-i)); d.Product() != want {
 				t.Errorf("scale %d: %d after %d cycles, want %d", scale, d.Product(), i, want)
 			}
 		}
@@ -106,7 +106,7 @@ func TestPipelineByCycles(t *testing.T) {
 				stalls++
 			}
 			if left == 0 && busy == 0 {
-				busy = ScaleBits
+				busy = scaleBits
 				if next++; next < len(groups) {
 					left = groups[next]
 				}

@@ -11,13 +11,13 @@ type Pipeline struct {
 	stalls int64
 }
 
-// Group runs a group through: cycles in the processing element, then [ScaleBits]
-// in the dequantizer. It returns for how many cycles the element had to wait to
+// Group runs a group through: cycles in the processing element, then 8 in
+// the dequantizer. It returns for how many cycles the element had to wait to
 // hand it over. A negative number of cycles counts as 0.
 func (p *Pipeline) Group(cycles int) (stall int) {
 	done := p.now + int64(max(cycles, 0))
 	p.now = max(done, p.free)
-	p.free = p.now + ScaleBits
+	p.free = p.now + scaleBits
 	p.stalls += p.now - done
 	return int(p.now - done)
 }

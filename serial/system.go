@@ -60,7 +60,7 @@ type System struct {
 func DefaultSystem() System {
 	return System{
 		Clock: 1e9, DRAMBits: 256, WeightBuffer: 512 << 10, InputBuffer: 512 << 10, ActivationBits: 16,
-		DRAMEnergy: 2400. / 128, PlaceAndRoute: 1.5, SRAM: DefaultSRAM(),
+		DRAMEnergy: 2400. / 128, PlaceAndRoute: 1.5, SRAM: defaultSRAM(),
 	}
 }
 
@@ -70,13 +70,13 @@ type SRAMCost struct {
 	Bits, Read, Write64 float64
 }
 
-// DefaultSRAM returns the costs of the 512 KiB buffers by width. The reference
+// defaultSRAM returns the costs of the 512 KiB buffers by width. The reference
 // simulator has them from CACTI (28 nm, 8 banks) and does not list them; these are
 // worked back from its 60 published on-chip energies (five designs, six models,
 // two tasks), which they give back to 1 µJ, the place to which those are
 // rounded. (One of the 14 figures, the write at 576 bits, is in a single one of
 // them together with the read, and is interpolated.)
-func DefaultSRAM() []SRAMCost {
+func defaultSRAM() []SRAMCost {
 	return []SRAMCost{
 		{192, 66.580482, 14.152061},
 		{256, 70.092278, 12.929486},

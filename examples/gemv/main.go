@@ -39,6 +39,10 @@ var (
 )
 
 func main() {
+	flag.Usage = func() {
+		fmt.Fprint(os.Stderr, "Usage: gemv [flags]\n\nTimes GEMV and GEMM against gonum's float32 and against memory.\n\n")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "gemv:", err)

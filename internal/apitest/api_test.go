@@ -156,8 +156,8 @@ func fields(s *ast.TypeSpec, add func(name, typ string), fset *token.FileSet) {
 				add(n.Name, source(fset, f.Type))
 			}
 		}
-		if len(f.Names) == 0 {
-			add(source(fset, f.Type), "(embedded)")
+		if name := source(fset, f.Type); len(f.Names) == 0 && (strings.ContainsAny(name, ".| ") || ast.IsExported(name)) {
+			add(name, "(embedded)")
 		}
 	}
 }
