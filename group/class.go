@@ -123,8 +123,8 @@ search:
 }
 
 // measure finds the scale and the zones of the group w and, if compare is set,
-// the squared error of every member.
-func (k *class) measure(t datatype.Type, w []float64, amax float64, tensorScale float32, compare bool) {
+// the squared error of every member, weighted by importance if that is not nil.
+func (k *class) measure(t datatype.Type, w, importance []float64, amax float64, tensorScale float32, compare bool) {
 	k.scale = candidateScale(t, amax, k.max, tensorScale)
 	delta := k.scale.Delta
 	if len(k.zones) < len(w) {
@@ -136,6 +136,12 @@ func (k *class) measure(t datatype.Type, w []float64, amax float64, tensorScale 
 		return
 	}
 	ms := k.members
+	if importance != nil {
+		for i := range ms {
+			weightedErrors(&ms[i], zones, w, importance, delta)
+		}
+		return
+	}
 	for ; len(ms) >= 2; ms = ms[2:] {
 		squaredErrors(&ms[0], &ms[1], zones, w, delta)
 	}
@@ -186,4 +192,15 @@ func squaredErrors(a, b *member, zones []uint8, w []float64, delta float64) {
 		sb += float64(eb * eb)
 	}
 	a.err, b.err = sa, sb
+}
+
+// weightedErrors is squaredErrors for one member, with a factor for each weight.
+func weightedErrors(m *member, zones []uint8, w, importance []float64, delta float64) {
+	zones, importance = zones[:len(w)], importance[:len(w)]
+	var sum float64
+	for i, x := range w {
+		e := x - float64(delta*m.values[zones[i]])
+		sum += float64(float64(importance[i]*e) * e)
+	}
+	m.err = sum
 }

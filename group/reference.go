@@ -10,11 +10,19 @@ import (
 // obvious loops over candidates, weights and codebook values. It is the
 // definition that Select is tested against, and slow.
 func Reference(t datatype.Type, codes []uint8, w []float64, tensorScale float32) (Choice, error) {
+	return WeightedReference(t, codes, w, nil, tensorScale)
+}
+
+// WeightedReference is to [Selector.SelectWeighted] what [Reference] is to Select.
+func WeightedReference(t datatype.Type, codes []uint8, w, importance []float64, tensorScale float32) (Choice, error) {
 	if !t.Valid() {
 		return Choice{}, unknown(t)
 	}
 	amax, err := check(codes, w)
 	if err != nil {
+		return Choice{}, err
+	}
+	if importance, err = checkImportance(importance, len(w)); err != nil {
 		return Choice{}, err
 	}
 	cbs := t.Codebooks()
@@ -31,7 +39,11 @@ func Reference(t datatype.Type, codes []uint8, w []float64, tensorScale float32)
 		for j, x := range w {
 			trial[j] = cb.Encode(ratio(x, c.Delta))
 			e := x - float64(c.Delta*float64(cb.Value(trial[j])))
-			sum += float64(e * e)
+			a := 1.
+			if importance != nil {
+				a = importance[j]
+			}
+			sum += float64(float64(a*e) * e)
 		}
 		if sum < bestError || i == 0 {
 			best, bestError = c, sum

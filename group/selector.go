@@ -74,8 +74,23 @@ func NewSelector(t datatype.Type) (*Selector, error) {
 // The error is a *[WeightError] for a weight that is not finite or beyond
 // float32, and matches [ErrShape] if codes is shorter than w.
 func (s *Selector) Select(codes []uint8, w []float64, tensorScale float32) (Choice, error) {
+	return s.SelectWeighted(codes, w, nil, tensorScale)
+}
+
+// SelectWeighted is Select with an importance ≥ 0 for each weight, commonly the
+// mean square of the activation that it is multiplied by: the error of a candidate
+// is then Σ importance·(w − Δ·q)². Scales and codes are as in Select; asymmetric
+// integers, which have no trial, are the same altogether. A nil importance, and
+// one that is 0 throughout, count as 1 throughout.
+//
+// The error matches [ErrShape], too, for an importance that is not nil and not as
+// long as w. What importances are NaN or negative is not checked.
+func (s *Selector) SelectWeighted(codes []uint8, w, importance []float64, tensorScale float32) (Choice, error) {
 	amax, err := check(codes, w)
 	if err != nil {
+		return Choice{}, err
+	}
+	if importance, err = checkImportance(importance, len(w)); err != nil {
 		return Choice{}, err
 	}
 	codes = codes[:len(w)]
@@ -84,7 +99,7 @@ func (s *Selector) Select(codes []uint8, w []float64, tensorScale float32) (Choi
 	}
 	compare := len(s.trials) > 1
 	for i := range s.classes {
-		s.classes[i].measure(s.typ, w, amax, tensorScale, compare)
+		s.classes[i].measure(s.typ, w, importance, amax, tensorScale, compare)
 	}
 	var best trial
 	bestError := math.Inf(1)
@@ -105,6 +120,61 @@ func (s *Selector) Select(codes []uint8, w []float64, tensorScale float32) (Choi
 	return choice, nil
 }
 
+// Encode writes the code of each weight in candidate codebook c.Codebook for the
+// scale c.Delta, which need not be one that [Selector.Select] gives: the code of
+// the value nearest to w/c.Delta, a tie going to the smaller, and of that nearest to
+// 0 if c.Delta is 0. The error matches [ErrShape] if codes is shorter than w or there
+// is no such codebook.
+func (s *Selector) Encode(codes []uint8, w []float64, c Choice) error {
+	if len(codes) < len(w) {
+		return fmt.Errorf("group: %w: len(codes) is %d, want at least %d (weights)", ErrShape, len(codes), len(w))
+	}
+	if uint(c.Codebook) >= uint(s.typ.NumCodebooks()) {
+		return fmt.Errorf("group: %w: codebook %d of %d", ErrShape, c.Codebook, s.typ.NumCodebooks())
+	}
+	codes = codes[:len(w)]
+	for i, x := range w {
+		codes[i] = s.encode(x, c)
+	}
+	return nil
+}
+
+// EncodeValue is Encode for one weight, and 0 if there is no such codebook.
+func (s *Selector) EncodeValue(w float64, c Choice) uint8 {
+	if uint(c.Codebook) >= uint(s.typ.NumCodebooks()) {
+		return 0
+	}
+	return s.encode(w, c)
+}
+
+func (s *Selector) encode(w float64, c Choice) uint8 {
+	r := ratio(w, c.Delta)
+	if s.top > 0 {
+		return s.encodeInteger(r, s.zero(c.Codebook))
+	}
+	t := s.trials[c.Codebook]
+	k := &s.classes[t.class]
+	limit := 4 * k.max
+	return k.members[t.member].codes[k.zone(max(-limit, min(limit, r)))]
+}
+
+// zero returns the zero-point of an integer type's codebook.
+func (s *Selector) zero(codebook int) int {
+	if s.typ.Asymmetric() {
+		return codebook
+	}
+	return s.top / 2
+}
+
+// encodeInteger returns the code of a ratio in an integer type.
+func (s *Selector) encodeInteger(r float64, zero int) uint8 {
+	limit := float64(2 * s.top)
+	r = max(-limit, min(limit, r))
+	n := int(r+limit) - 2*s.top
+	n += one(r > float64(n)+.5)
+	return uint8(min(max(n+zero, 0), s.top))
+}
+
 // check returns the largest magnitude in w, or what is wrong with the arguments
 // of Select.
 func check(codes []uint8, w []float64) (amax float64, err error) {
@@ -121,6 +191,22 @@ func check(codes []uint8, w []float64) (amax float64, err error) {
 		}
 	}
 	return amax, nil
+}
+
+// checkImportance returns nil for importances that say nothing.
+func checkImportance(importance []float64, n int) ([]float64, error) {
+	if importance == nil {
+		return nil, nil
+	}
+	if len(importance) != n {
+		return nil, fmt.Errorf("group: %w: len(importance) is %d, want %d (weights)", ErrShape, len(importance), n)
+	}
+	for _, a := range importance {
+		if a != 0 {
+			return importance, nil
+		}
+	}
+	return nil, nil
 }
 
 func unknown(t datatype.Type) error {

@@ -1,6 +1,7 @@
 package quant
 
 import (
+	"fmt"
 	"math"
 	"runtime"
 
@@ -25,6 +26,22 @@ type Config struct {
 	// Workers is the number of goroutines that quantize rows, 0 for
 	// runtime.GOMAXPROCS. The result is the same for any number.
 	Workers int
+
+	// What follows goes beyond the paper. It changes which codes, special values
+	// and scales are stored, but not how.
+
+	// Search rounds codes against the scale as it is stored, in 8 bits, and looks
+	// for the scale, special value and zero-point with the least squared error of
+	// the dequantized weights, where the paper takes the scale from the largest
+	// weight. No row comes out worse than without.
+	Search bool
+	// Importance has a weight ≥ 0 for each column, commonly the mean square of the
+	// activation that the column is multiplied by ([Hessian.Importance]): squared
+	// errors in selection and search are multiplied by it. nil is the same for all.
+	Importance []float64
+	// Feedback, if not nil, quantizes column by column and makes up for the error of
+	// each in the columns that follow.
+	Feedback *Feedback
 }
 
 const (
@@ -50,4 +67,21 @@ func (c Config) resolve() (Config, error) {
 		c.Workers = runtime.GOMAXPROCS(0)
 	}
 	return c, nil
+}
+
+// checkColumns checks what is given by column.
+func (c Config) checkColumns(cols int) error {
+	if c.Importance != nil && len(c.Importance) != cols {
+		return shapeError("len(Config.Importance)", len(c.Importance), "%d (columns)", cols)
+	}
+	return checkImportance(c.Importance)
+}
+
+func checkImportance(importance []float64) error {
+	for i, a := range importance {
+		if !(a >= 0) || math.IsInf(a, 0) {
+			return fmt.Errorf("quant: importance of column %d is %v: %w", i, a, ErrNotFinite)
+		}
+	}
+	return nil
 }

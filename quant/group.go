@@ -44,6 +44,9 @@ func GroupContext[T Weight](ctx context.Context, w []T, cols int, c Config) (*Ma
 	if err != nil {
 		return nil, err
 	}
+	if err := c.checkColumns(cols); err != nil {
+		return nil, err
+	}
 	m := newMatrix(l)
 	weights := any(w)
 	tensorScale := float32(1)
@@ -55,13 +58,17 @@ func GroupContext[T Weight](ctx context.Context, w []T, cols int, c Config) (*Ma
 		tensorScale = group.TensorScale(c.Type, amax)
 		m.storage.RowScales[0] = tensorScale
 	}
-	err = forRows(ctx, l.rows, cols, c.Workers, func() (func(row int) error, error) {
-		q, err := newRowQuantizer(weights, m, tensorScale)
-		if err != nil {
-			return nil, err
-		}
-		return q.quantize, nil
-	})
+	if c.Feedback != nil {
+		err = groupFeedback(ctx, weights, m, c, tensorScale)
+	} else {
+		err = forRows(ctx, l.rows, cols, c.Workers, func() (func(row int) error, error) {
+			q, err := newRowQuantizer(weights, m, c, tensorScale)
+			if err != nil {
+				return nil, err
+			}
+			return q.quantize, nil
+		})
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -73,19 +80,20 @@ type rowQuantizer struct {
 	w           any // []T, the whole tensor
 	m           *Matrix
 	tensorScale float32
+	importance  []float64 // by column, or nil
 	selector    *group.Selector
 	wide        []float64 // a group's weights
 	codes       []uint8   // the row's
 	deltas      []float64 // by group
 }
 
-func newRowQuantizer(w any, m *Matrix, tensorScale float32) (*rowQuantizer, error) {
+func newRowQuantizer(w any, m *Matrix, c Config, tensorScale float32) (*rowQuantizer, error) {
 	s, err := group.NewSelector(m.typ)
 	if err != nil {
 		return nil, err
 	}
 	return &rowQuantizer{
-		w: w, m: m, tensorScale: tensorScale, selector: s,
+		w: w, m: m, tensorScale: tensorScale, importance: c.Importance, selector: s,
 		wide:   make([]float64, min(m.groupSize, m.cols)),
 		codes:  make([]uint8, m.cols),
 		deltas: make([]float64, m.groups),
@@ -94,14 +102,15 @@ func newRowQuantizer(w any, m *Matrix, tensorScale float32) (*rowQuantizer, erro
 
 func (q *rowQuantizer) quantize(row int) error {
 	m := q.m
-	scales := m.storage.Scales[row*m.groups : (row+1)*m.groups]
-	selectors := m.storage.Selectors[row*m.selectorBytes : (row+1)*m.selectorBytes]
-	selectorBits := m.typ.SelectorBits()
 	for g := range m.groups {
-		lo, hi := g*m.groupSize, min((g+1)*m.groupSize, m.cols)
+		lo, hi := m.groupColumns(g)
 		wide := q.wide[:hi-lo]
 		widen(wide, q.w, row*m.cols+lo)
-		c, err := q.selector.Select(q.codes[lo:hi], wide, q.tensorScale)
+		var importance []float64
+		if q.importance != nil {
+			importance = q.importance[lo:hi]
+		}
+		c, err := q.selector.SelectWeighted(q.codes[lo:hi], wide, importance, q.tensorScale)
 		if err != nil {
 			var bad *group.WeightError
 			if errors.As(err, &bad) {
@@ -109,34 +118,40 @@ func (q *rowQuantizer) quantize(row int) error {
 			}
 			return err
 		}
-		scales[g] = c.Scale
+		m.setGroup(row, g, c)
 		q.deltas[g] = c.Delta
-		if selectorBits > 0 {
-			at := g * selectorBits
-			selectors[at/8] |= uint8(c.Codebook << (at % 8))
-		}
 	}
 	if m.typ.Scale() == datatype.RowStep {
+		scales := m.storage.Scales[row*m.groups : (row+1)*m.groups]
 		m.storage.RowScales[row] = group.RowScales(scales, q.deltas)
 	}
 	pack.Row(m.codeRow(row), q.codes, m.typ.Bits())
-	return q.checkRange(row)
+	return m.checkRange(row, q.codes, q.w)
+}
+
+// setGroup stores the scale and the codebook of a group whose selector is still 0.
+func (m *Matrix) setGroup(row, g int, c group.Choice) {
+	m.storage.Scales[row*m.groups+g] = c.Scale
+	if b := m.typ.SelectorBits(); b > 0 {
+		at := g * b
+		m.storage.Selectors[row*m.selectorBytes+at/8] |= uint8(c.Codebook << (at % 8))
+	}
 }
 
 // checkRange looks for dequantized weights that overflow, which rounding can
-// cause within the last percent below the largest float32.
-func (q *rowQuantizer) checkRange(row int) error {
-	m := q.m
+// cause within the last percent below the largest float32. codes are the row's, and
+// w is the whole tensor.
+func (m *Matrix) checkRange(row int, codes []uint8, w any) error {
 	for g := range m.groups {
 		if m.Scale(row, g) < 0x1p110 {
 			continue
 		}
-		lo, hi := g*m.groupSize, min((g+1)*m.groupSize, m.cols)
+		lo, hi := m.groupColumns(g)
 		cb, k, s := m.codebooks[m.selector(row, g)], m.groupScale(row, g), m.RowScale(row)
 		for col := lo; col < hi; col++ {
-			if v := float32(cb.Value(q.codes[col])*k) * s; math.IsInf(float64(v), 0) {
+			if v := float32(cb.Value(codes[col])*k) * s; math.IsInf(float64(v), 0) {
 				var x [1]float64
-				widen(x[:], q.w, row*m.cols+col)
+				widen(x[:], w, row*m.cols+col)
 				return &WeightError{Row: row, Col: col, Value: x[0]}
 			}
 		}

@@ -199,6 +199,11 @@ func (m *Matrix) has(row, group int) bool {
 	return uint(row) < uint(m.rows) && uint(group) < uint(m.groups)
 }
 
+// groupColumns returns the columns of a group, lo to hi−1.
+func (l *layout) groupColumns(g int) (lo, hi int) {
+	return g * l.groupSize, min((g+1)*l.groupSize, l.cols)
+}
+
 func (m *Matrix) groupScale(row, group int) float32 {
 	return m.typ.Scale().Value(m.storage.Scales[row*m.groups+group])
 }

@@ -2,7 +2,6 @@ package quant
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"runtime"
 )
@@ -45,11 +44,11 @@ func Measure[T Weight](w []T, m *Matrix, importance []float64) (*Report, error) 
 	if importance != nil && len(importance) != m.cols {
 		return nil, shapeError("len(importance)", len(importance), "%d (columns)", m.cols)
 	}
+	if err := checkImportance(importance); err != nil {
+		return nil, err
+	}
 	var perRow float64
-	for i, a := range importance {
-		if !(a >= 0) || math.IsInf(a, 0) {
-			return nil, fmt.Errorf("quant: importance of column %d is %v: %w", i, a, ErrNotFinite)
-		}
+	for _, a := range importance {
 		perRow += a
 	}
 	if importance == nil {

@@ -14,6 +14,22 @@ import (
 func forRows(ctx context.Context, rows, cols, workers int, newWorker func() (func(row int) error, error)) error {
 	const blockWeights = 1 << 15
 	block := max(1, blockWeights/cols)
+	return forBlocks(ctx, rows, block, workers, func() (func(lo, hi int) (int, error), error) {
+		do, err := newWorker()
+		return func(lo, hi int) (int, error) {
+			for row := lo; row < hi; row++ {
+				if err := do(row); err != nil {
+					return row, err
+				}
+			}
+			return 0, nil
+		}, err
+	})
+}
+
+// forBlocks is forRows for a function of block rows, lo to hi−1, or fewer at the
+// end, which returns the first row that has an error along with it.
+func forBlocks(ctx context.Context, rows, block, workers int, newWorker func() (func(lo, hi int) (int, error), error)) error {
 	blocks := (rows-1)/block + 1
 	var (
 		next atomic.Int64 // block
@@ -45,11 +61,9 @@ func forRows(ctx context.Context, rows, cols, workers int, newWorker func() (fun
 			if b >= blocks {
 				return
 			}
-			for row := b * block; row < min((b+1)*block, rows); row++ {
-				if e := do(row); e != nil {
-					report(row, e)
-					return
-				}
+			if row, e := do(b*block, min((b+1)*block, rows)); e != nil {
+				report(row, e)
+				return
 			}
 		}
 	}

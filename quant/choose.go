@@ -1,0 +1,57 @@
+package quant
+
+import (
+	"math"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/group"
+)
+
+// A chooser settles groups one at a time, as a Config says.
+type chooser struct {
+	typ         datatype.Type
+	selector    *group.Selector
+	importance  []float64 // by column, or nil
+	tensorScale float32
+	codes       []uint8
+}
+
+func newChooser(t datatype.Type, c Config, tensorScale float32) (*chooser, error) {
+	s, err := group.NewSelector(t)
+	if err != nil {
+		return nil, err
+	}
+	return &chooser{typ: t, selector: s, importance: c.Importance, tensorScale: tensorScale}, nil
+}
+
+// importanceOf returns the importances of n columns from lo on.
+func (c *chooser) importanceOf(lo, n int) []float64 {
+	if c.importance == nil {
+		return nil
+	}
+	return c.importance[lo : lo+n]
+}
+
+// free chooses for the group w, whose first column is lo, without regard to the
+// row's step.
+func (c *chooser) free(lo int, w []float64) (group.Choice, error) {
+	if len(c.codes) < len(w) {
+		c.codes = make([]uint8, len(w))
+	}
+	return c.selector.SelectWeighted(c.codes, w, c.importanceOf(lo, len(w)), c.tensorScale)
+}
+
+// stored is free with the scale that is stored, Scale and Delta, in a row whose step
+// is s.
+func (c *chooser) stored(lo int, w []float64, s float32) (group.Choice, error) {
+	choice, err := c.free(lo, w)
+	if err != nil || c.typ.Scale() != datatype.RowStep {
+		return choice, err
+	}
+	choice.Scale = 0
+	if s > 0 {
+		choice.Scale = uint8(min(math.RoundToEven(choice.Delta/float64(s)), 255))
+	}
+	choice.Delta = float64(choice.Scale) * float64(s)
+	return choice, nil
+}

@@ -1,0 +1,230 @@
+package quant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// ErrSingular is matched by the error for a Hessian that can't be factored.
+var ErrSingular = errors.New("singular Hessian")
+
+const defaultDamping = 0.01
+
+// A factor is H + λ·I = M·D·Mᵀ with M unit upper triangular and D diagonal, rows and
+// columns in the order of visits.
+//
+// GPTQ works with U, where H⁻¹ = Uᵀ·U, and adds −(w_i − ŵ_i)/U_ii·U_ij to every
+// later column j. Because U⁻¹ = M·D^½, that comes to the same as rounding
+//
+//	w_j + Σ_{i<j} (w_i − ŵ_i)·M_ij
+//
+// where w_i is the weight before all feedback: QuIP (arXiv 2307.13304, section 3 and
+// theorem 6) shows it. M needs no inverse, which spares two thirds of the work and
+// its rounding. The loss of a row is then Σ D_j·r_j², where r_j is what rounding
+// column j by itself left.
+//
+// It is factored here rather than by gonum, whose assembly and portable code add
+// up in different orders: which codes are chosen would depend on the processor.
+type factor struct {
+	n       int
+	order   []int     // column of each visit; nil for ascending
+	m       []float64 // M's upper triangle by rows; on the diagonal D
+	damping float64   // that it took
+}
+
+// row returns M's row i from column i on, with D_i in front.
+func (f *factor) row(i int) []float64 {
+	at := rowOffset(f.n, i)
+	return f.m[at : at+f.n-i]
+}
+
+func (f *factor) column(visit int) int {
+	if f.order == nil {
+		return visit
+	}
+	return f.order[visit]
+}
+
+// rowOffset returns where row i of a packed upper triangle begins.
+func rowOffset(n, i int) int { return i*n - i*(i-1)/2 }
+
+// newFactor factors the Hessian of f, damped; more and more until it works, to the
+// mean of the diagonal and no further.
+func newFactor(ctx context.Context, fb *Feedback, cols, workers int) (*factor, error) {
+	h := fb.Hessian
+	if h == nil {
+		return nil, shapeError("columns of Config.Feedback.Hessian", 0, "%d (columns)", cols)
+	}
+	if h.cols != cols {
+		return nil, shapeError("columns of Config.Feedback.Hessian", h.cols, "%d (columns)", cols)
+	}
+	if h.n == 0 {
+		return nil, shapeError("vectors of Config.Feedback.Hessian", 0, "at least 1")
+	}
+	damping := fb.Damping
+	if !(damping >= 0) || math.IsInf(damping, 0) {
+		return nil, fmt.Errorf("quant: Config.Feedback.Damping is %v, want at least 0: %w", damping, ErrNotFinite)
+	}
+	if damping == 0 {
+		damping = defaultDamping
+	}
+	diagonal := make([]float64, cols)
+	var mean float64
+	for i := range diagonal {
+		diagonal[i] = h.sums[rowOffset(cols, i)]
+		mean += diagonal[i]
+	}
+	mean /= float64(cols)
+	f := &factor{n: cols, m: make([]float64, len(h.sums))}
+	if fb.ActOrder {
+		f.order = make([]int, cols)
+		for i := range f.order {
+			f.order[i] = i
+		}
+		slices.SortStableFunc(f.order, func(a, b int) int {
+			switch {
+			case diagonal[a] > diagonal[b]:
+				return -1
+			case diagonal[a] < diagonal[b]:
+				return 1
+			}
+			return 0
+		})
+	}
+	for {
+		f.fill(h, float64(damping*mean))
+		ok, err := f.decompose(ctx, workers)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			f.damping = damping
+			return f, nil
+		}
+		if damping >= 1 {
+			return nil, fmt.Errorf("quant: %w, even with a damping of %g", ErrSingular, damping)
+		}
+		damping = min(10*damping, 1)
+	}
+}
+
+// fill sets f to the permuted Hessian with lambda on the diagonal. An input that was
+// always 0 has nothing else in its row and column, and gets a 1 so that there is a
+// pivot: its weight is rounded by itself.
+func (f *factor) fill(h *Hessian, lambda float64) {
+	if f.order == nil {
+		copy(f.m, h.sums)
+	} else {
+		for i := range f.n {
+			row := f.row(i)
+			for j := range row {
+				a, b := f.order[i], f.order[i+j]
+				row[j] = h.sums[rowOffset(f.n, min(a, b))+max(a, b)-min(a, b)]
+			}
+		}
+	}
+	for i := range f.n {
+		d := &f.row(i)[0]
+		if *d += lambda; *d == 0 {
+			*d = 1
+		}
+	}
+}
+
+// factorBlock columns are eliminated at a time, so that the triangle passes
+// through the processor n/factorBlock times. The bits don't depend on it.
+const factorBlock = 32
+
+// decompose factors in place, from the last column to the first:
+//
+//	D_k  = A_kk
+//	M_ik = A_ik/D_k            i < k
+//	A_ij = A_ij − A_ik·M_jk    i ≤ j < k
+//
+// It is false if a pivot is lost in rounding.
+func (f *factor) decompose(ctx context.Context, workers int) (ok bool, err error) {
+	n := f.n
+	least := make([]float64, n) // for a pivot
+	for i := range least {
+		least[i] = f.row(i)[0] * float64(n) * 0x1p-52
+	}
+	// Of the block's columns, by column: A_ik, and M_ik.
+	a, m := make([][]float64, factorBlock), make([][]float64, factorBlock)
+	for b := range a {
+		a[b], m[b] = make([]float64, n), make([]float64, n)
+	}
+	for hi := n; hi > 0; hi -= factorBlock {
+		lo := max(hi-factorBlock, 0)
+		for i := range hi {
+			row := f.row(i)
+			for k := max(lo, i); k < hi; k++ {
+				a[k-lo][i] = row[k-i]
+			}
+		}
+		for k := hi - 1; k >= lo; k-- {
+			ak, mk := a[k-lo], m[k-lo]
+			d := ak[k]
+			if !(d > least[k]) || math.IsInf(d, 0) {
+				return false, nil
+			}
+			for i, x := range ak[:k] {
+				mk[i] = x / d
+			}
+			for j := lo; j < k; j++ {
+				aj, c := a[j-lo][:j+1], mk[j]
+				for i := range aj {
+					aj[i] -= float64(ak[i] * c)
+				}
+			}
+		}
+		for i := range hi {
+			row := f.row(i)
+			for k := max(lo, i+1); k < hi; k++ {
+				row[k-i] = m[k-lo][i]
+			}
+			if i >= lo {
+				row[0] = a[i-lo][i]
+			}
+		}
+		if lo == 0 {
+			break
+		}
+		err := forRows(ctx, lo, factorBlock*(lo/2+1), workers, func() (func(i int) error, error) {
+			return func(i int) error {
+				eliminate(f.row(i)[:lo-i], a[:hi-lo], m[:hi-lo], i)
+				return nil
+			}, nil
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// eliminate subtracts a[b][i]·m[b][i+j] from row[j] for every column b of a block,
+// from the last to the first.
+func eliminate(row []float64, a, m [][]float64, i int) {
+	b := len(a) - 1
+	for ; b >= 3; b -= 4 {
+		c0, c1, c2, c3 := a[b][i], a[b-1][i], a[b-2][i], a[b-3][i]
+		m0, m1, m2, m3 := m[b][i:], m[b-1][i:], m[b-2][i:], m[b-3][i:]
+		m0, m1, m2, m3 = m0[:len(row)], m1[:len(row)], m2[:len(row)], m3[:len(row)]
+		for j, x := range row {
+			x -= float64(c0 * m0[j])
+			x -= float64(c1 * m1[j])
+			x -= float64(c2 * m2[j])
+			x -= float64(c3 * m3[j])
+			row[j] = x
+		}
+	}
+	for ; b >= 0; b-- {
+		c, mb := a[b][i], m[b][i:]
+		for j := range row {
+			row[j] -= float64(c * mb[j])
+		}
+	}
+}

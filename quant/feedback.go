@@ -1,0 +1,281 @@
+package quant
+
+import (
+	"context"
+	"math"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/group"
+	"github.com/bitmod-go/bitmod/internal/pack"
+)
+
+// Feedback says how errors are fed back: GPTQ (arXiv 2210.17323). Columns are
+// rounded one after the other, and the error of each is made up for, as well as
+// the Hessian allows, by the columns that follow. A group's scale, special value
+// and zero-point are chosen when its first column comes, from the weights as
+// feedback has left them.
+//
+// Besides the matrix, it takes 4·cols² bytes for the factored Hessian and some 500
+// bytes per column for each worker; time is cols³/6 multiplications for the factor
+// and cols²/2 for each row. Codes are the same for any number of workers and on
+// every architecture.
+type Feedback struct {
+	// Hessian is that of the layer's inputs, with as many columns as the weights and
+	// at least one vector.
+	Hessian *Hessian
+	// Damping is added to the diagonal, relative to the mean of the diagonal; 0
+	// stands for 0.01. If the Hessian can't be factored with it, ten times as much
+	// is tried, and so on up to 1; then the error matches ErrSingular.
+	Damping float64
+	// ActOrder takes columns in the order of their falling diagonal, so that those
+	// that count most are rounded while most others are left to make up for them.
+	// Groups remain those of the columns as stored: all that belongs to a group is
+	// then chosen before the first column is rounded, from the weights as they are
+	// ("static groups").
+	ActOrder bool
+}
+
+const (
+	// feedbackRows rows at most are quantized together, which read the factor once.
+	feedbackRows = 8
+	// feedbackColumns columns at most are rounded before their errors go to the
+	// columns beyond them. The bits depend on neither.
+	feedbackColumns = 128
+	// headroom is what the row's largest scale may grow by as feedback changes the
+	// weights it is chosen from.
+	headroom = 9. / 8
+)
+
+// A feedbackQuantizer has the memory to quantize a few rows at a time.
+type feedbackQuantizer struct {
+	w       any
+	m       *Matrix
+	factor  *factor
+	chooser *chooser
+	rows    [feedbackRows]feedbackRow
+	first   []float64 // a group's weights
+}
+
+type feedbackRow struct {
+	weights []float64 // by column
+	target  []float64 // by visit: weights with the feedback so far
+	errors  []float64 // by visit: weights minus what they became
+	codes   []uint8   // by column
+	groups  []feedbackGroup
+}
+
+type feedbackGroup struct {
+	choice group.Choice
+	values [256]float64 // dequantized, by code
+}
+
+func newFeedbackQuantizer(w any, m *Matrix, f *factor, c *chooser) *feedbackQuantizer {
+	q := &feedbackQuantizer{w: w, m: m, factor: f, chooser: c, first: make([]float64, min(m.groupSize, m.cols))}
+	for i := range q.rows {
+		r := &q.rows[i]
+		r.weights, r.target, r.errors = make([]float64, m.cols), make([]float64, m.cols), make([]float64, m.cols)
+		r.codes = make([]uint8, m.cols)
+		r.groups = make([]feedbackGroup, m.groups)
+	}
+	return q
+}
+
+// quantize quantizes rows lo to hi−1. It returns the first row that has an error
+// with it.
+func (q *feedbackQuantizer) quantize(lo, hi int) (int, error) {
+	m := q.m
+	var bad error
+	for row := lo; row < hi && bad == nil; row++ {
+		r := &q.rows[row-lo]
+		widen(r.weights, q.w, row*m.cols)
+		for col, x := range r.weights {
+			if !(math.Abs(x) <= math.MaxFloat32) {
+				// Rows before it may have errors of their own.
+				bad, hi = &WeightError{Row: row, Col: col, Value: x}, row
+				break
+			}
+		}
+	}
+	for row := lo; row < hi; row++ {
+		if err := q.start(&q.rows[row-lo], row); err != nil {
+			return row, err
+		}
+	}
+	q.run(q.rows[:hi-lo], lo)
+	for row := lo; row < hi; row++ {
+		r := &q.rows[row-lo]
+		for g := range r.groups {
+			m.setGroup(row, g, r.groups[g].choice)
+		}
+		pack.Row(m.codeRow(row), r.codes, m.typ.Bits())
+		if err := m.checkRange(row, r.codes, q.w); err != nil {
+			return row, err
+		}
+	}
+	return hi, bad
+}
+
+// start finds the step of a row and, where groups are static, all that belongs to
+// them.
+func (q *feedbackQuantizer) start(r *feedbackRow, row int) error {
+	m, f := q.m, q.factor
+	for visit := range r.target {
+		r.target[visit] = r.weights[f.column(visit)]
+	}
+	if m.typ.Scale() == datatype.RowStep {
+		var top float64
+		for g := range m.groups {
+			lo, hi := m.groupColumns(g)
+			c, err := q.chooser.free(lo, r.weights[lo:hi])
+			if err != nil {
+				return err
+			}
+			top = max(top, c.Delta)
+		}
+		m.storage.RowScales[row] = float32(min(top*headroom, math.MaxFloat32) / 255)
+	}
+	if f.order == nil {
+		return nil
+	}
+	for g := range m.groups {
+		lo, hi := m.groupColumns(g)
+		if err := q.choose(r, row, g, r.weights[lo:hi]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// choose settles a group of a row for the weights w.
+func (q *feedbackQuantizer) choose(r *feedbackRow, row, g int, w []float64) error {
+	m := q.m
+	lo, _ := m.groupColumns(g)
+	s := m.RowScale(row)
+	c, err := q.chooser.stored(lo, w, s)
+	if err != nil {
+		return err
+	}
+	fg := &r.groups[g]
+	fg.choice = c
+	k := m.typ.Scale().Value(c.Scale)
+	cb := m.codebooks[c.Codebook]
+	for code := range cb.Len() {
+		fg.values[code] = float64(float32(cb.Value(uint8(code))*k) * s)
+	}
+	return nil
+}
+
+// run rounds the columns of some rows, the first of which is number first.
+func (q *feedbackQuantizer) run(rows []feedbackRow, first int) {
+	m, f := q.m, q.factor
+	for lo := 0; lo < m.cols; {
+		hi := q.blockEnd(lo)
+		for visit := lo; visit < hi; visit++ {
+			col := f.column(visit)
+			g := col / m.groupSize
+			if from, to := m.groupColumns(g); f.order == nil && from == col {
+				for i := range rows {
+					w := q.first[:to-from]
+					for j, x := range rows[i].target[from:to] {
+						w[j] = clamp(x, rows[i].weights[from+j])
+					}
+					// Its only errors are for weights that clamp leaves none of.
+					if err := q.choose(&rows[i], first+i, g, w); err != nil {
+						panic(err)
+					}
+				}
+			}
+			next := f.row(visit)[1 : hi-visit]
+			for i := range rows {
+				r := &rows[i]
+				fg := &r.groups[g]
+				x := clamp(r.target[visit], r.weights[col])
+				code := q.chooser.selector.EncodeValue(x, fg.choice)
+				r.codes[col] = code
+				e := r.weights[col] - fg.values[code]
+				r.errors[visit] = e
+				target := r.target[visit+1 : hi]
+				for j, mj := range next {
+					target[j] += float64(e * mj)
+				}
+			}
+		}
+		q.spread(rows, lo, hi)
+		lo = hi
+	}
+}
+
+// blockEnd returns where a block of visits that begins at lo ends: where a group
+// begins, if one does within feedbackColumns, so that all feedback of earlier blocks
+// has reached a group when it is chosen.
+func (q *feedbackQuantizer) blockEnd(lo int) int {
+	size := q.m.groupSize
+	switch {
+	case q.factor.order != nil:
+		return min(lo+feedbackColumns, q.m.cols)
+	case size <= feedbackColumns:
+		return min(lo+feedbackColumns/size*size, q.m.cols)
+	}
+	return min(lo+feedbackColumns, (lo/size+1)*size, q.m.cols)
+}
+
+// spread adds the errors of visits lo to hi−1 to the targets from hi on, in the
+// order of visits.
+func (q *feedbackQuantizer) spread(rows []feedbackRow, lo, hi int) {
+	f := q.factor
+	if hi == f.n {
+		return
+	}
+	visit := lo
+	for ; visit+4 <= hi; visit += 4 {
+		m0, m1, m2, m3 := f.row(visit)[hi-visit:], f.row(visit + 1)[hi-visit-1:], f.row(visit + 2)[hi-visit-2:], f.row(visit + 3)[hi-visit-3:]
+		for i := range rows {
+			target := rows[i].target[hi:]
+			e := rows[i].errors[visit : visit+4]
+			e0, e1, e2, e3 := e[0], e[1], e[2], e[3]
+			m0, m1, m2, m3 := m0[:len(target)], m1[:len(target)], m2[:len(target)], m3[:len(target)]
+			for j, x := range target {
+				x += float64(e0 * m0[j])
+				x += float64(e1 * m1[j])
+				x += float64(e2 * m2[j])
+				x += float64(e3 * m3[j])
+				target[j] = x
+			}
+		}
+	}
+	for ; visit < hi; visit++ {
+		mv := f.row(visit)[hi-visit:]
+		for i := range rows {
+			target := rows[i].target[hi:]
+			e := rows[i].errors[visit]
+			for j, x := range mv {
+				target[j] += float64(e * x)
+			}
+		}
+	}
+}
+
+// clamp returns x, within the range of float32, or w if x is not a number: with
+// weights near the end of float32 feedback can overflow.
+func clamp(x, w float64) float64 {
+	if x != x {
+		return w
+	}
+	return max(-math.MaxFloat32, min(math.MaxFloat32, x))
+}
+
+// groupFeedback quantizes all rows of w with feedback.
+func groupFeedback(ctx context.Context, w any, m *Matrix, c Config, tensorScale float32) error {
+	f, err := newFactor(ctx, c.Feedback, m.cols, c.Workers)
+	if err != nil {
+		return err
+	}
+	block := min(max(m.rows/(4*c.Workers), 1), feedbackRows)
+	return forBlocks(ctx, m.rows, block, c.Workers, func() (func(lo, hi int) (int, error), error) {
+		ch, err := newChooser(m.typ, c, tensorScale)
+		if err != nil {
+			return nil, err
+		}
+		return newFeedbackQuantizer(w, m, f, ch).quantize, nil
+	})
+}
