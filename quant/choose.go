@@ -11,7 +11,9 @@ import (
 type chooser struct {
 	typ         datatype.Type
 	selector    *group.Selector
-	importance  []float64 // by column, or nil
+	searcher    *group.Searcher  // nil without search
+	candidates  group.Candidates // of the last group
+	importance  []float64        // by column, or nil
 	tensorScale float32
 	codes       []uint8
 }
@@ -21,7 +23,11 @@ func newChooser(t datatype.Type, c Config, tensorScale float32) (*chooser, error
 	if err != nil {
 		return nil, err
 	}
-	return &chooser{typ: t, selector: s, importance: c.Importance, tensorScale: tensorScale}, nil
+	ch := &chooser{typ: t, selector: s, importance: c.Importance, tensorScale: tensorScale}
+	if c.Search {
+		ch.searcher, err = group.NewSearcher(t)
+	}
+	return ch, err
 }
 
 // importanceOf returns the importances of n columns from lo on.
@@ -32,18 +38,31 @@ func (c *chooser) importanceOf(lo, n int) []float64 {
 	return c.importance[lo : lo+n]
 }
 
+// find searches for the scales of the group w, whose first column is lo.
+func (c *chooser) find(found *group.Candidates, lo int, w []float64) error {
+	return c.searcher.Find(found, w, c.importanceOf(lo, len(w)))
+}
+
 // free chooses for the group w, whose first column is lo, without regard to the
 // row's step.
 func (c *chooser) free(lo int, w []float64) (group.Choice, error) {
+	if c.searcher != nil {
+		err := c.find(&c.candidates, lo, w)
+		return c.candidates.Free(), err
+	}
 	if len(c.codes) < len(w) {
 		c.codes = make([]uint8, len(w))
 	}
 	return c.selector.SelectWeighted(c.codes, w, c.importanceOf(lo, len(w)), c.tensorScale)
 }
 
-// stored is free with the scale that is stored, Scale and Delta, in a row whose step
-// is s.
+// stored chooses for the group w with a scale that is stored, Scale and Delta, in a
+// row whose step is s, or a tensor whose scale.
 func (c *chooser) stored(lo int, w []float64, s float32) (group.Choice, error) {
+	if c.searcher != nil {
+		err := c.find(&c.candidates, lo, w)
+		return c.candidates.Stored(s), err
+	}
 	choice, err := c.free(lo, w)
 	if err != nil || c.typ.Scale() != datatype.RowStep {
 		return choice, err

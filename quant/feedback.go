@@ -157,11 +157,7 @@ func (q *feedbackQuantizer) choose(r *feedbackRow, row, g int, w []float64) erro
 	}
 	fg := &r.groups[g]
 	fg.choice = c
-	k := m.typ.Scale().Value(c.Scale)
-	cb := m.codebooks[c.Codebook]
-	for code := range cb.Len() {
-		fg.values[code] = float64(float32(cb.Value(uint8(code))*k) * s)
-	}
+	m.values(&fg.values, c, s)
 	return nil
 }
 

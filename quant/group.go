@@ -2,7 +2,6 @@ package quant
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 
@@ -47,6 +46,7 @@ func GroupContext[T Weight](ctx context.Context, w []T, cols int, c Config) (*Ma
 	if err := c.checkColumns(cols); err != nil {
 		return nil, err
 	}
+	c.Importance = scaledImportance(c.Importance)
 	m := newMatrix(l)
 	weights := any(w)
 	tensorScale := float32(1)
@@ -62,11 +62,14 @@ func GroupContext[T Weight](ctx context.Context, w []T, cols int, c Config) (*Ma
 		err = groupFeedback(ctx, weights, m, c, tensorScale)
 	} else {
 		err = forRows(ctx, l.rows, cols, c.Workers, func() (func(row int) error, error) {
-			q, err := newRowQuantizer(weights, m, c, tensorScale)
+			ch, err := newChooser(c.Type, c, tensorScale)
 			if err != nil {
 				return nil, err
 			}
-			return q.quantize, nil
+			if c.Search {
+				return newRowSearcher(weights, m, ch).quantize, nil
+			}
+			return newRowQuantizer(weights, m, ch).quantize, nil
 		})
 	}
 	if err != nil {
@@ -75,29 +78,23 @@ func GroupContext[T Weight](ctx context.Context, w []T, cols int, c Config) (*Ma
 	return m, nil
 }
 
-// A rowQuantizer has the memory to quantize one row at a time.
+// A rowQuantizer has the memory to quantize one row at a time as the paper does.
 type rowQuantizer struct {
-	w           any // []T, the whole tensor
-	m           *Matrix
-	tensorScale float32
-	importance  []float64 // by column, or nil
-	selector    *group.Selector
-	wide        []float64 // a group's weights
-	codes       []uint8   // the row's
-	deltas      []float64 // by group
+	w       any // []T, the whole tensor
+	m       *Matrix
+	chooser *chooser
+	wide    []float64 // a group's weights
+	codes   []uint8   // the row's
+	deltas  []float64 // by group
 }
 
-func newRowQuantizer(w any, m *Matrix, c Config, tensorScale float32) (*rowQuantizer, error) {
-	s, err := group.NewSelector(m.typ)
-	if err != nil {
-		return nil, err
-	}
+func newRowQuantizer(w any, m *Matrix, c *chooser) *rowQuantizer {
 	return &rowQuantizer{
-		w: w, m: m, tensorScale: tensorScale, importance: c.Importance, selector: s,
+		w: w, m: m, chooser: c,
 		wide:   make([]float64, min(m.groupSize, m.cols)),
 		codes:  make([]uint8, m.cols),
 		deltas: make([]float64, m.groups),
-	}, nil
+	}
 }
 
 func (q *rowQuantizer) quantize(row int) error {
@@ -106,17 +103,9 @@ func (q *rowQuantizer) quantize(row int) error {
 		lo, hi := m.groupColumns(g)
 		wide := q.wide[:hi-lo]
 		widen(wide, q.w, row*m.cols+lo)
-		var importance []float64
-		if q.importance != nil {
-			importance = q.importance[lo:hi]
-		}
-		c, err := q.selector.SelectWeighted(q.codes[lo:hi], wide, importance, q.tensorScale)
+		c, err := q.chooser.selector.SelectWeighted(q.codes[lo:hi], wide, q.chooser.importanceOf(lo, hi-lo), q.chooser.tensorScale)
 		if err != nil {
-			var bad *group.WeightError
-			if errors.As(err, &bad) {
-				err = &WeightError{Row: row, Col: lo + bad.Index, Value: bad.Value}
-			}
-			return err
+			return weightError(err, row, lo)
 		}
 		m.setGroup(row, g, c)
 		q.deltas[g] = c.Delta
