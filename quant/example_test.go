@@ -101,3 +101,39 @@ func ExampleWeightError() {
 	// 3 17
 	// quant: weight at row 3, column 17 is NaN
 }
+
+// Scale channels so that those with large inputs are rounded less: what is before the
+// layer takes the inverse scales.
+func ExampleChannelScales() {
+	weights := exampleWeights(64, 128)
+	inputs := make([]float32, 100*128) // of a hundred tokens
+	r := rand.New(rand.NewPCG(3, 4))
+	for i := range inputs {
+		inputs[i] = float32(r.NormFloat64())
+		if i%128 < 4 {
+			inputs[i] *= 30
+		}
+	}
+	h, err := quant.NewHessian(128)
+	if err != nil {
+		panic(err)
+	}
+	if err := h.Add(inputs); err != nil {
+		panic(err)
+	}
+	c := quant.Config{Type: datatype.BitMoD3}
+	found, err := quant.ChannelScales(weights, 128, c, h, nil)
+	if err != nil {
+		panic(err)
+	}
+	for i := range weights {
+		weights[i] *= found.Scales[i%128]
+	}
+	m, err := quant.Group(weights, 128, c) // for inputs divided by the scales
+	if err != nil {
+		panic(err)
+	}
+	fmt.Printf("%v: output error %.2f times what it was\n", m, found.Error/found.Unscaled)
+	// Output:
+	// 64×128 bitmod3, group 128, 3.375 bits/weight: output error 0.45 times what it was
+}
