@@ -56,6 +56,18 @@ each with its standard error. Quantized are the matrices of the layers; embeddin
 and classifier stay float32. "kv:TYPE" is float32 weights with a quantized
 key-value cache, "a8:TYPE" quantized weights multiplied by 8-bit activations.
 
+"mixed3.5" gives rows of all layers 3, 4 or 8 bits (bitmod3, bitmod4, int8), 3.5 on
+average with their scales. Behind a type, or behind mixed3.5, go options, such as
+"bitmod3+search+gptq", which know more than the weights, from text that the float32
+model writes (other than the text to predict):
+
+  +search      looks for scales and special values with the least error
+  +importance  weighs errors by the mean squares of a column's activations
+  +gptq        makes up for errors in the columns that follow (GPTQ)
+  +actorder    GPTQ in the order of falling activations
+  +sequential  takes activations behind layers as quantized
+  +awq         scales channels (AWQ)
+
 `
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -110,6 +122,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	calibration, err := calibrate(m)
+	if err != nil {
+		return err
+	}
 	var w rowWriter = &table{w: stdout}
 	if *asJSON {
 		w = &jsonLines{w: stdout}
@@ -118,9 +134,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
 		}
-		r, err := v.measure(m, e)
+		r, err := v.measure(m, e, calibration)
 		if err != nil {
-			return fmt.Errorf("%v: %w", v.name(), err)
+			return fmt.Errorf("%v: %w", v.name, err)
 		}
 		if err := w.write(r); err != nil {
 			return err

@@ -11,6 +11,10 @@ const (
 	defaultTokens = 4080 // 16 texts of the module's own model
 	maxBlock      = 512
 	textSeed      = 1
+
+	// The calibration text is sampled, too, by other seeds than any text to predict.
+	calibrationTokens = 8192
+	calibrationSeed   = 1 << 32
 )
 
 // readBlocks returns n tokens of text in blocks that the model reads on their own:
@@ -45,4 +49,14 @@ func readBlocks(m *llama.Model, tok llama.Tokenizer, file string, n int) ([][]in
 		return nil, fmt.Errorf("%s: no text", file)
 	}
 	return llama.Blocks(tokens, m.Config.BOS, length), nil
+}
+
+// calibrate returns the calibration with text that m writes.
+func calibrate(m *llama.Model) (*llama.Calibration, error) {
+	length := min(m.Config.Context, maxBlock)
+	blocks, err := llama.SampleTexts(m, max(calibrationTokens/length, 1), length, calibrationSeed)
+	if err != nil {
+		return nil, err
+	}
+	return llama.NewCalibration(m, blocks), nil
 }
