@@ -15,9 +15,10 @@ type profile struct {
 
 	// The weights in an interval of the line: at start[c] begin those whose cell is c
 	// or above. Cells are of equal width.
-	start []int32
-	inv   float64
-	order []int32 // where in the group w comes from
+	start   []int32
+	inv     float64
+	crowded bool    // some cell has many
+	order   []int32 // where in the group w comes from
 }
 
 // A sum is of importances a and products a·w.
@@ -27,7 +28,7 @@ type sum struct{ a, aw float64 }
 // throughout.
 func (p *profile) load(w, importance []float64) {
 	n := len(w)
-	if cap(p.w) < n {
+	if cap(p.w) < n || p.sums == nil {
 		p.w, p.order = make([]float64, n), make([]int32, n)
 		p.sums = make([]sum, n+1)
 		p.start = make([]int32, 2*n+2)
@@ -72,12 +73,12 @@ func (p *profile) sort(w []float64) {
 	for _, x := range w {
 		p.start[int((x-lo)*p.inv)+1]++
 	}
-	crowded := false
+	p.crowded = false
 	for c := 1; c < len(p.start); c++ {
-		crowded = crowded || p.start[c] > 16
+		p.crowded = p.crowded || p.start[c] > 16
 		p.start[c] += p.start[c-1]
 	}
-	if crowded {
+	if p.crowded {
 		p.sortGeneral(w)
 		return
 	}
@@ -146,11 +147,29 @@ func (p *profile) below(x float64) int {
 // greatest value q, the sums would be q·Σaw and q²·Σa; each step takes its part from
 // those that are not above its threshold.
 func (p *profile) fit(b *book, delta float64) fit {
-	all := p.sums[len(p.w)]
+	n := len(p.w)
+	all := p.sums[n]
 	f := fit{float64(b.high * all.aw), float64(b.highSquared * all.a)}
+	if n == 0 {
+		return f
+	}
+	first, last, inv := p.w[0], p.w[n-1], p.inv
 	for i := range b.steps {
 		s := &b.steps[i]
-		sum := &p.sums[p.below(float64(s.threshold*delta))]
+		x := float64(s.threshold * delta)
+		at := n
+		switch {
+		case p.crowded:
+			at = p.below(x)
+		case x < first:
+			at = 0
+		case x < last: // as below, but one by one: there is about one in a cell
+			at = int(p.start[int((x-first)*inv)])
+			for p.w[at] <= x {
+				at++
+			}
+		}
+		sum := &p.sums[at]
 		f.awq -= float64(s.up * sum.aw)
 		f.aqq -= float64(s.upSquared * sum.a)
 	}

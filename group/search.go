@@ -157,6 +157,9 @@ func (c *Candidates) findZero() {
 	least, most := int(top), 0
 	for _, r := range ratios {
 		delta := full * r
+		if delta == 0 {
+			continue
+		}
 		last := -1
 		for _, z := range [...]float64{-lo / delta, (top - (hi+lo)/delta) / 2, top - hi/delta} {
 			z := int(max(0, min(top, math.RoundToEven(z))))

@@ -37,7 +37,9 @@ type Config struct {
 	Search bool
 	// Importance has a weight ≥ 0 for each column, commonly the mean square of the
 	// activation that the column is multiplied by ([Hessian.Importance]): squared
-	// errors in selection and search are multiplied by it. nil is the same for all.
+	// errors in selection and search are multiplied by it. nil is the same for all;
+	// with Feedback, what an error costs after feedback, which is better than mean
+	// squares there.
 	Importance []float64
 	// Feedback, if not nil, quantizes column by column and makes up for the error of
 	// each in the columns that follow.

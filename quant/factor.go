@@ -48,6 +48,16 @@ func (f *factor) column(visit int) int {
 	return f.order[visit]
 }
 
+// importance returns D by column: what the square of a column's error costs once
+// those that follow have made up for what they can.
+func (f *factor) importance() []float64 {
+	a := make([]float64, f.n)
+	for visit := range a {
+		a[f.column(visit)] = f.row(visit)[0]
+	}
+	return a
+}
+
 // rowOffset returns where row i of a packed upper triangle begins.
 func rowOffset(n, i int) int { return i*n - i*(i-1)/2 }
 

@@ -266,6 +266,9 @@ func groupFeedback(ctx context.Context, w any, m *Matrix, c Config, tensorScale 
 	if err != nil {
 		return err
 	}
+	if c.Importance == nil {
+		c.Importance = scaledImportance(f.importance())
+	}
 	block := min(max(m.rows/(4*c.Workers), 1), feedbackRows)
 	return forBlocks(ctx, m.rows, block, c.Workers, func() (func(lo, hi int) (int, error), error) {
 		ch, err := newChooser(m.typ, c, tensorScale)

@@ -46,6 +46,7 @@ func needsMax(t datatype.Type) bool { return t.Scale() == datatype.E4M3 }
 type quantizer struct {
 	source  *Checkpoint
 	measure bool
+	search  bool
 	buf32   []float32
 	buf64   []float64
 	row     []float32
@@ -82,7 +83,7 @@ func quantizeSpan[T float32 | float64](q *quantizer, buf *[]T, d data, s span) (
 		return b, err
 	}
 	var err error
-	b.m, err = quant.Group(w, cols, quant.Config{Type: to.Type, GroupSize: to.GroupSize, Workers: 1})
+	b.m, err = quant.Group(w, cols, quant.Config{Type: to.Type, GroupSize: to.GroupSize, Workers: 1, Search: q.search})
 	if err != nil {
 		if bad, ok := errors.AsType[*quant.WeightError](err); ok {
 			err = &quant.WeightError{Row: max(bad.Row-b.first, 0) + s.lo, Col: bad.Col, Value: bad.Value}

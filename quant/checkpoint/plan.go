@@ -18,7 +18,9 @@ import (
 // Options say what a plan does. The zero value quantizes the linear layers as
 // quant.Config's zero value does.
 type Options struct {
-	// Config has the default type and group size, and the number of workers.
+	// Config has the default type and group size, the number of workers, and whether
+	// scales are searched for. Importance and Feedback belong to one matrix, and must
+	// be nil.
 	quant.Config
 	// Rules say which tensors are quantized, and to what.
 	Rules
@@ -49,8 +51,8 @@ type Plan struct {
 // reads three samples of 4 KiB of every tensor, from which it knows a result of
 // the same weights again.
 //
-// The error matches [quant.ErrShape] for a group size that can't be,
-// [datatype.ErrUnknown], [ErrUnsupported] for tensors that can neither be
+// The error matches [quant.ErrShape] for a group size that can't be, and for an
+// Importance or a Feedback, [datatype.ErrUnknown], [ErrUnsupported] for tensors that can neither be
 // quantized nor copied, all of which it lists, and [ErrSkipped] likewise for
 // those that are skipped, if options are strict.
 func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
@@ -62,6 +64,9 @@ func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 		if r.GroupSize != 0 && r.GroupSize < 8 {
 			return nil, fmt.Errorf("checkpoint: %w: a group size of %d, want 0 or at least 8", quant.ErrShape, r.GroupSize)
 		}
+	}
+	if o.Importance != nil || o.Feedback != nil {
+		return nil, fmt.Errorf("checkpoint: %w: Config has an Importance or a Feedback, which belong to one matrix, for a whole checkpoint", quant.ErrShape)
 	}
 	if o.GroupSize == 0 {
 		o.GroupSize = o.Type.GroupSize()
@@ -110,13 +115,14 @@ func (o Options) settings() string {
 		Tool       string   `json:"tool,omitempty"`
 		Type       string   `json:"type"`
 		GroupSize  int      `json:"group_size"`
+		Search     bool     `json:"search,omitempty"`
 		Include    []string `json:"include,omitempty"`
 		Exclude    []string `json:"exclude,omitempty"`
 		Types      []string `json:"tensor_type,omitempty"`
 		Transposed []string `json:"transposed,omitempty"`
 		ShardSize  int64    `json:"shard_size"`
 		Parts      int      `json:"parts"`
-	}{o.Tool, o.Type.String(), o.GroupSize, strs(o.Include), strs(o.Exclude), types, strs(o.Transposed), o.ShardSize, o.Parts})
+	}{o.Tool, o.Type.String(), o.GroupSize, o.Search, strs(o.Include), strs(o.Exclude), types, strs(o.Transposed), o.ShardSize, o.Parts})
 }
 
 // check looks for what can't be done, and in a strict plan for what isn't, and

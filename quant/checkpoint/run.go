@@ -156,7 +156,7 @@ func (r *runner) run(ctx context.Context, finished map[int]bool) error {
 	err := ordered(ctx, p.options.Workers,
 		func(ctx context.Context, yield func(step) bool) error { return r.steps(ctx, finished, yield) },
 		func() func(context.Context, step) (block, error) {
-			q := &quantizer{source: p.source, measure: r.o.Measure}
+			q := &quantizer{source: p.source, measure: r.o.Measure, search: p.options.Search}
 			return func(_ context.Context, s step) (block, error) {
 				if s.kind != quantizeRows {
 					return block{}, nil
