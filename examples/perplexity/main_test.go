@@ -71,10 +71,10 @@ func TestJSON(t *testing.T) {
 // Every option makes a difference, and what they promise holds where it is plain.
 func TestOptions(t *testing.T) {
 	if testing.Short() {
-		t.Skip("quantizes ten times")
+		t.Skip("quantizes many times")
 	}
 	names := []string{"bitmod3", "bitmod3+search", "bitmod3+importance", "bitmod3+gptq", "bitmod3+gptq+actorder",
-		"bitmod3+gptq+sequential", "bitmod3+awq", "a8:bitmod3+gptq", "mixed3.5", "mixed3.5+gptq"}
+		"bitmod3+awq", "a8:bitmod3+gptq", "mixed3.5", "mixed3.5+gptq"}
 	code, out, errs := invoke(t, "-tokens", "510", "-types", strings.Join(names, ","), "-group", "128", "-json")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errs)
@@ -103,7 +103,7 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%s takes %v bits", name, b)
 		}
 	}
-	for _, better := range []string{"bitmod3+gptq", "bitmod3+gptq+actorder", "bitmod3+gptq+sequential", "mixed3.5"} {
+	for _, better := range []string{"bitmod3+gptq", "bitmod3+gptq+actorder", "mixed3.5"} {
 		if !(kl[better] < kl["bitmod3"]) {
 			t.Errorf("divergence %v of %s, %v of bitmod3", kl[better], better, kl["bitmod3"])
 		}

@@ -23,9 +23,14 @@ const (
 
 // defaultOptions are the rows with options of the whole table.
 var defaultOptions = []string{
-	"bitmod3+search", "bitmod3+search+importance", "bitmod3+gptq", "bitmod3+awq",
-	"bitmod4+search", "bitmod4+search+importance", "bitmod4+gptq", "bitmod4+awq",
-	"mixed3.5",
+	"bitmod3+search", "bitmod3+search+importance", "bitmod3+awq", "bitmod3+gptq", "bitmod3+search+gptq+actorder",
+	"bitmod4+search", "bitmod4+search+importance", "bitmod4+awq", "bitmod4+gptq", "bitmod4+search+gptq+actorder",
+	"mixed3.5", "mixed3.5+search+gptq+actorder", "mixed4", "mixed4+search+gptq+actorder",
+}
+
+// calibrated reports whether they take text.
+func (o *options) calibrated() bool {
+	return o.importance || o.gptq || o.awq || o.mixed != 0
 }
 
 // flag returns the field for the name of an option, nil if there is none.
@@ -49,9 +54,6 @@ func (o *options) flag(name string) *bool {
 
 // parseOptions reads "search+gptq".
 func parseOptions(list string) (o options, err error) {
-	if list == "" {
-		return o, nil
-	}
 	for name := range strings.SplitSeq(list, "+") {
 		f := o.flag(name)
 		switch {

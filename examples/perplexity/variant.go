@@ -95,19 +95,21 @@ func parseVariants(names string, group int) ([]variant, error) {
 // parseVariant reads one name.
 func parseVariant(name string) (variant, error) {
 	v := variant{name: name}
-	name, list, _ := strings.Cut(name, "+")
+	name, list, more := strings.Cut(name, "+")
 	if name, v.cache = strings.CutPrefix(name, cachePrefix); !v.cache {
 		name, v.int8 = strings.CutPrefix(name, int8Prefix)
 	}
 	var err error
-	if v.options, err = parseOptions(list); err != nil {
-		return v, err
+	if more {
+		if v.options, err = parseOptions(list); err != nil {
+			return v, err
+		}
 	}
 	if bits, ok := strings.CutPrefix(name, mixedPrefix); ok && !v.cache {
 		v.mixed, err = parseBits(bits)
 		return v, err
 	}
-	if v.cache && list != "" {
+	if v.cache && more {
 		return v, fmt.Errorf("a cache has no options")
 	}
 	v.typ, err = datatype.Parse(name)
