@@ -160,7 +160,8 @@ func (r *Runner) layer(i int, chunks []Chunk, n int) error {
 	if err := mul(&r.up, Up, r.norm); err != nil {
 		return err
 	}
-	r.crew.Split(len(r.gate), 1, 8*len(r.gate), func(_, lo, hi int) { swiGLU(r.gate[lo:hi], r.up[lo:hi]) })
+	const exponential = 32 // as many multiplications
+	r.crew.Split(len(r.gate), 1, exponential*len(r.gate), func(_, lo, hi int) { swiGLU(r.gate[lo:hi], r.up[lo:hi]) })
 	if err := mul(&r.out, Down, r.gate); err != nil {
 		return err
 	}
