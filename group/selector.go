@@ -14,8 +14,8 @@ type Choice struct {
 	Codebook int
 	// Delta is the scale with which the codes were chosen.
 	Delta float64
-	// Scale is the stored 8-bit scale, for types whose format is not
-	// [datatype.RowStep]; those get theirs from [RowScales].
+	// Scale is the stored 8-bit scale. From selection, it is for types whose format
+	// is not [datatype.RowStep]; those get theirs from [RowScales].
 	Scale uint8
 }
 

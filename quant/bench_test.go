@@ -71,3 +71,36 @@ func BenchmarkDequantize(b *testing.B) {
 func weightsPerSecond(b *testing.B, n int) {
 	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mweights/s")
 }
+
+// BenchmarkOptions measures what the options beyond the paper cost, on one processor
+// and rows of 1024. Feedback includes the factor of the Hessian.
+func BenchmarkOptions(b *testing.B) {
+	const rows, cols = 256, 1024
+	r := rand.New(rand.NewPCG(1, 1))
+	w := normals(r, rows*cols)
+	h := hessian(b, inputs(r, cols, 64), cols)
+	for _, typ := range []datatype.Type{datatype.BitMoD3, datatype.BitMoD4, datatype.Int3Asym, datatype.Int4Asym} {
+		for _, o := range []struct {
+			name string
+			c    quant.Config
+		}{
+			{"paper", quant.Config{}},
+			{"importance", quant.Config{Importance: h.Importance()}},
+			{"search", quant.Config{Search: true}},
+			{"search+importance", quant.Config{Search: true, Importance: h.Importance()}},
+			{"feedback", quant.Config{Feedback: &quant.Feedback{Hessian: h}}},
+			{"search+feedback", quant.Config{Search: true, Feedback: &quant.Feedback{Hessian: h}}},
+		} {
+			b.Run(fmt.Sprintf("type=%v/options=%s", typ, o.name), func(b *testing.B) {
+				c := o.c
+				c.Type, c.Workers = typ, 1
+				for b.Loop() {
+					if _, err := quant.Group(w, cols, c); err != nil {
+						b.Fatal(err)
+					}
+				}
+				weightsPerSecond(b, rows*cols)
+			})
+		}
+	}
+}

@@ -7,6 +7,23 @@
 // that share a scale and a codebook; see package group for how they are chosen.
 // The [Matrix] is what package kernel multiplies by, without another copy.
 //
+// # Beyond the paper
+//
+// The zero [Config] chooses as the BitMoD paper does. Three options choose better,
+// at the same size and in the same form, so that whatever reads a matrix needs to
+// know nothing of them:
+//
+//	Search      codes rounded against the stored scale, and scales searched for as
+//	            ggml's k-quants do: no row's error is above that of the paper's choice
+//	Importance  squared errors weighted by column, in selection and in search
+//	Feedback    GPTQ (arXiv 2210.17323): each column's error made up for by those
+//	            that follow
+//
+// Importance and Feedback need calibration: a [Hessian] of what the layer sees while
+// the model reads some text. Search and Feedback together are best for the outputs of
+// a layer, of which the plain error of weights, that [Measure] gives, is a poor sign:
+// feedback raises it.
+//
 // # A weight from a Matrix
 //
 // The weight at (row, col) is, with g = col / GroupSize,

@@ -13,29 +13,24 @@ var ErrSingular = errors.New("singular Hessian")
 
 const defaultDamping = 0.01
 
-// A factor is H + λ·I = M·D·Mᵀ with M unit upper triangular and D diagonal, rows and
-// columns in the order of visits.
+// A factor is (H + λ·I)⁻¹ = Vᵀ·D⁻¹·V with V unit upper triangular and D diagonal, rows
+// and columns in the order of visits. With GPTQ's U, where H⁻¹ = Uᵀ·U, it is
+// V_ij = U_ij/U_ii and D_i = 1/U_ii²: an error r of column i takes r·V_ij from every
+// later column j, and adds D_i·r² to the loss of the row.
 //
-// GPTQ works with U, where H⁻¹ = Uᵀ·U, and adds −(w_i − ŵ_i)/U_ii·U_ij to every
-// later column j. Because U⁻¹ = M·D^½, that comes to the same as rounding
-//
-//	w_j + Σ_{i<j} (w_i − ŵ_i)·M_ij
-//
-// where w_i is the weight before all feedback: QuIP (arXiv 2307.13304, section 3 and
-// theorem 6) shows it. M needs no inverse, which spares two thirds of the work and
-// its rounding. The loss of a row is then Σ D_j·r_j², where r_j is what rounding
-// column j by itself left.
-//
-// It is factored here rather than by gonum, whose assembly and portable code add
-// up in different orders: which codes are chosen would depend on the processor.
+// GPTQ inverts H and factors the inverse. Here M·D·Mᵀ = H + λ·I is factored from the
+// last column to the first, and V = M⁻¹, which takes a third of the work and keeps
+// its precision for a nearly singular H (QuIP, arXiv 2307.13304, section 3, has the
+// relation). It is done here rather than by gonum, whose assembly and portable code
+// add up in different orders: which codes are chosen would depend on the processor.
 type factor struct {
 	n       int
 	order   []int     // column of each visit; nil for ascending
-	m       []float64 // M's upper triangle by rows; on the diagonal D
+	m       []float64 // V's upper triangle by rows; on the diagonal D
 	damping float64   // that it took
 }
 
-// row returns M's row i from column i on, with D_i in front.
+// row returns V's row i from column i on, with D_i in front.
 func (f *factor) row(i int) []float64 {
 	at := rowOffset(f.n, i)
 	return f.m[at : at+f.n-i]
@@ -112,7 +107,7 @@ func newFactor(ctx context.Context, fb *Feedback, cols, workers int) (*factor, e
 		}
 		if ok {
 			f.damping = damping
-			return f, nil
+			return f, f.invert(ctx, workers)
 		}
 		if damping >= 1 {
 			return nil, fmt.Errorf("quant: %w, even with a damping of %g", ErrSingular, damping)
@@ -236,5 +231,78 @@ func eliminate(row []float64, a, m [][]float64, i int) {
 		for j := range row {
 			row[j] -= float64(c * mb[j])
 		}
+	}
+}
+
+// invert replaces M by V = M⁻¹. Row i of V begins as that of M's unit matrix, and
+// each of its elements k ≥ i, once it is reached, takes itself times M_kj from
+// every later j. That needs no rows of M before i, so that V can take their place.
+func (f *factor) invert(ctx context.Context, workers int) error {
+	n := f.n
+	batch := min(feedbackRows*workers, n)
+	v := make([]float64, batch*n)
+	for first := 0; first < n; first += batch {
+		rows := min(batch, n-first)
+		err := forBlocks(ctx, rows, feedbackRows, workers, func() (func(lo, hi int) (int, error), error) {
+			return func(lo, hi int) (int, error) {
+				f.invertRows(v[lo*n:hi*n], first+lo)
+				return 0, nil
+			}, nil
+		})
+		if err != nil {
+			return err
+		}
+		for i := range rows {
+			copy(f.row(first + i)[1:], v[i*n+first+i+1:(i+1)*n])
+		}
+	}
+	return nil
+}
+
+// invertRows sets v to rows of V, n elements each, of which the first is number first.
+func (f *factor) invertRows(v []float64, first int) {
+	n := f.n
+	clear(v)
+	for i := range len(v) / n {
+		v[i*n+first+i] = 1
+	}
+	// Four columns at a time, the triangle between them first.
+	for k := first; k < n; k += 4 {
+		end := min(k+4, n)
+		for i := range len(v) / n {
+			row := v[i*n : (i+1)*n]
+			for a := k; a < end; a++ {
+				m := f.row(a)
+				for b := a + 1; b < end; b++ {
+					row[b] -= float64(row[a] * m[b-a])
+				}
+			}
+			takeFour(f, row, row, k, end, end)
+		}
+	}
+}
+
+// takeFour takes r[i]·V_ij (or M_ij) from each target[j], j ≥ from, for the up to
+// four rows i = lo … hi−1, in this order.
+func takeFour(f *factor, target, r []float64, lo, hi, from int) {
+	t := target[from:f.n]
+	if hi-lo < 4 {
+		for i := lo; i < hi; i++ {
+			x := r[i]
+			for j, m := range f.row(i)[from-i:] {
+				t[j] -= float64(x * m)
+			}
+		}
+		return
+	}
+	r0, r1, r2, r3 := r[lo], r[lo+1], r[lo+2], r[lo+3]
+	m0, m1, m2, m3 := f.row(lo)[from-lo:], f.row(lo + 1)[from-lo-1:], f.row(lo + 2)[from-lo-2:], f.row(lo + 3)[from-lo-3:]
+	m0, m1, m2, m3 = m0[:len(t)], m1[:len(t)], m2[:len(t)], m3[:len(t)]
+	for j, x := range t {
+		x -= float64(r0 * m0[j])
+		x -= float64(r1 * m1[j])
+		x -= float64(r2 * m2[j])
+		x -= float64(r3 * m3[j])
+		t[j] = x
 	}
 }

@@ -15,10 +15,11 @@ import (
 // and zero-point are chosen when its first column comes, from the weights as
 // feedback has left them.
 //
-// Besides the matrix, it takes 4·cols² bytes for the factored Hessian and some 500
-// bytes per column for each worker; time is cols³/6 multiplications for the factor
-// and cols²/2 for each row. Codes are the same for any number of workers and on
-// every architecture.
+// Besides the matrix, it takes 4·cols² bytes for the factored Hessian, 512 bytes per
+// column while that is made, and some 300 bytes per column for each worker, more for
+// groups of less than 64 and codes of more than 4 bits; time is cols³/3
+// multiplications for the factor and cols²/2 for each row. Codes are the same for any
+// number of workers and on every architecture.
 type Feedback struct {
 	// Hessian is that of the layer's inputs, with as many columns as the weights and
 	// at least one vector.
@@ -59,14 +60,14 @@ type feedbackQuantizer struct {
 type feedbackRow struct {
 	weights []float64 // by column
 	target  []float64 // by visit: weights with the feedback so far
-	errors  []float64 // by visit: weights minus what they became
+	errors  []float64 // by visit: targets minus what they became
 	codes   []uint8   // by column
 	groups  []feedbackGroup
 }
 
 type feedbackGroup struct {
 	choice group.Choice
-	values [256]float64 // dequantized, by code
+	values []float64 // dequantized, by code
 }
 
 func newFeedbackQuantizer(w any, m *Matrix, f *factor, c *chooser) *feedbackQuantizer {
@@ -76,6 +77,11 @@ func newFeedbackQuantizer(w any, m *Matrix, f *factor, c *chooser) *feedbackQuan
 		r.weights, r.target, r.errors = make([]float64, m.cols), make([]float64, m.cols), make([]float64, m.cols)
 		r.codes = make([]uint8, m.cols)
 		r.groups = make([]feedbackGroup, m.groups)
+		codes := 1 << m.typ.Bits()
+		values := make([]float64, codes*m.groups)
+		for g := range r.groups {
+			r.groups[g].values = values[g*codes : (g+1)*codes]
+		}
 	}
 	return q
 }
@@ -157,7 +163,7 @@ func (q *feedbackQuantizer) choose(r *feedbackRow, row, g int, w []float64) erro
 	}
 	fg := &r.groups[g]
 	fg.choice = c
-	m.values(&fg.values, c, s)
+	m.values(fg.values, c, s)
 	return nil
 }
 
@@ -188,11 +194,11 @@ func (q *feedbackQuantizer) run(rows []feedbackRow, first int) {
 				x := clamp(r.target[visit], r.weights[col])
 				code := q.chooser.selector.EncodeValue(x, fg.choice)
 				r.codes[col] = code
-				e := r.weights[col] - fg.values[code]
+				e := x - fg.values[code]
 				r.errors[visit] = e
 				target := r.target[visit+1 : hi]
-				for j, mj := range next {
-					target[j] += float64(e * mj)
+				for j, v := range next {
+					target[j] -= float64(e * v)
 				}
 			}
 		}
@@ -215,38 +221,12 @@ func (q *feedbackQuantizer) blockEnd(lo int) int {
 	return min(lo+feedbackColumns, (lo/size+1)*size, q.m.cols)
 }
 
-// spread adds the errors of visits lo to hi−1 to the targets from hi on, in the
+// spread takes the errors of visits lo to hi−1 to the targets from hi on, in the
 // order of visits.
 func (q *feedbackQuantizer) spread(rows []feedbackRow, lo, hi int) {
-	f := q.factor
-	if hi == f.n {
-		return
-	}
-	visit := lo
-	for ; visit+4 <= hi; visit += 4 {
-		m0, m1, m2, m3 := f.row(visit)[hi-visit:], f.row(visit + 1)[hi-visit-1:], f.row(visit + 2)[hi-visit-2:], f.row(visit + 3)[hi-visit-3:]
+	for visit := lo; visit < hi; visit += 4 {
 		for i := range rows {
-			target := rows[i].target[hi:]
-			e := rows[i].errors[visit : visit+4]
-			e0, e1, e2, e3 := e[0], e[1], e[2], e[3]
-			m0, m1, m2, m3 := m0[:len(target)], m1[:len(target)], m2[:len(target)], m3[:len(target)]
-			for j, x := range target {
-				x += float64(e0 * m0[j])
-				x += float64(e1 * m1[j])
-				x += float64(e2 * m2[j])
-				x += float64(e3 * m3[j])
-				target[j] = x
-			}
-		}
-	}
-	for ; visit < hi; visit++ {
-		mv := f.row(visit)[hi-visit:]
-		for i := range rows {
-			target := rows[i].target[hi:]
-			e := rows[i].errors[visit]
-			for j, x := range mv {
-				target[j] += float64(e * x)
-			}
+			takeFour(q.factor, rows[i].target, rows[i].errors, visit, min(visit+4, hi), hi)
 		}
 	}
 }

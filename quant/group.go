@@ -18,10 +18,13 @@ import (
 // group size is below 8, [datatype.ErrUnknown] if the type is not valid, and
 // ErrNotFinite, with row and column of the first such weight, if w has a NaN, an
 // infinity or a float64 beyond float32, or is so near to the end of float32 that
-// a dequantized weight would not be finite.
+// a dequantized weight would not be finite. Options beyond the paper add: ErrShape
+// for an importance or a Hessian of another number of columns or without vectors,
+// ErrNotFinite for an importance or a damping that is negative or not finite, and
+// [ErrSingular].
 //
-// Besides the matrix itself it allocates some 20 bytes per column for each
-// worker.
+// Besides the matrix itself it allocates some 20 bytes per column for each worker,
+// and some 120 with Search; [Feedback] says what it takes.
 func Group[T Weight](w []T, cols int, c Config) (*Matrix, error) {
 	return GroupContext(context.Background(), w, cols, c)
 }

@@ -174,7 +174,7 @@ func (s *rowSearcher) measure(r *rowChoice) {
 	for g, c := range r.groups {
 		lo, hi := m.groupColumns(g)
 		var values [256]float64
-		m.values(&values, c, r.step)
+		m.values(values[:], c, r.step)
 		var noise float64
 		for col := lo; col < hi; col++ {
 			v := values[r.codes[col]]
@@ -218,7 +218,7 @@ func (s *rowSearcher) fitStep() (float32, bool) {
 }
 
 // values sets the values of the codes of a group, as they are dequantized.
-func (m *Matrix) values(dst *[256]float64, c group.Choice, step float32) {
+func (m *Matrix) values(dst []float64, c group.Choice, step float32) {
 	cb, k := m.codebooks[c.Codebook], m.typ.Scale().Value(c.Scale)
 	for code := range cb.Len() {
 		dst[code] = float64(float32(cb.Value(uint8(code))*k) * step)

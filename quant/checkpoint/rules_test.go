@@ -176,6 +176,7 @@ func TestPlanErrors(t *testing.T) {
 	for _, o := range []Options{
 		{Config: quant.Config{GroupSize: 7}}, {Config: quant.Config{GroupSize: -1}}, {Config: quant.Config{Workers: -1}},
 		{ShardSize: -1}, {Parts: -1}, {Rules: Rules{Types: []TypeRule{{GroupSize: 3}}}},
+		{Config: quant.Config{Importance: []float64{1}}}, {Config: quant.Config{Feedback: &quant.Feedback{}}},
 	} {
 		if _, err := NewPlan(c, o); !errors.Is(err, quant.ErrShape) {
 			t.Errorf("%+v: %v", o, err)

@@ -53,7 +53,7 @@ func checkResult(t *testing.T, p *Plan, got *Checkpoint) {
 				}
 			}
 		}
-		want, err := quant.Group(w, x.Cols(), quant.Config{Type: x.Type, GroupSize: x.GroupSize})
+		want, err := quant.Group(w, x.Cols(), quant.Config{Type: x.Type, GroupSize: x.GroupSize, Search: p.options.Search})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,6 +87,23 @@ func TestRunEqualsInMemory(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestSearch checks that a plan that searches writes what quant.Group does, and is
+// another plan.
+func TestSearch(t *testing.T) {
+	c := openSource(t, model(1)[:10]...)
+	for _, typ := range []datatype.Type{datatype.BitMoD3, datatype.NVFP4} {
+		config := quant.Config{Type: typ, Search: true}
+		p := plan(t, c, Options{Config: config})
+		dst := filepath.Join(t.TempDir(), "out.safetensors")
+		run(t, p, dst, RunOptions{})
+		checkResult(t, p, open(t, dst))
+		config.Search = false
+		if plan(t, c, Options{Config: config}).id == p.id {
+			t.Error("a plan without search is taken for the same")
+		}
 	}
 }
 

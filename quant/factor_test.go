@@ -1,0 +1,406 @@
+package quant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/group"
+	"gonum.org/v1/gonum/mat"
+)
+
+// correlated returns the Hessian of n vectors in which neighbours go together, as
+// activations do, some columns count for much more than others, and one is dead.
+func correlated(t testing.TB, cols, n int) *Hessian {
+	t.Helper()
+	r := rand.New(rand.NewPCG(uint64(cols), uint64(n)))
+	size := make([]float64, cols)
+	for i := range size {
+		size[i] = math.Exp(r.NormFloat64())
+	}
+	if cols > 4 {
+		size[cols/2] = 0
+	}
+	h, err := NewHessian(cols)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := make([]float32, cols)
+	for range n {
+		common, walk := r.NormFloat64(), 0.
+		for i := range x {
+			walk = .9*walk + r.NormFloat64()
+			x[i] = float32(size[i] * (walk + common))
+		}
+		if err := h.Add(x); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h
+}
+
+func symmetric(h *Hessian) *mat.SymDense {
+	return mat.NewSymDense(h.cols, dense(h))
+}
+
+func dense(h *Hessian) []float64 {
+	d := make([]float64, h.cols*h.cols)
+	for i := range h.cols {
+		for j := i; j < h.cols; j++ {
+			d[i*h.cols+j] = h.sums[rowOffset(h.cols, i)+j-i]
+			d[j*h.cols+i] = d[i*h.cols+j]
+		}
+	}
+	return d
+}
+
+// damped adds what newFactor adds.
+func damped(h *Hessian, damping float64) *mat.SymDense {
+	s := symmetric(h)
+	lambda := damping * mat.Trace(s) / float64(h.cols)
+	for i := range h.cols {
+		s.SetSym(i, i, s.At(i, i)+lambda)
+	}
+	return s
+}
+
+var factorSizes = []int{1, 2, 5, 31, 32, 33, 64, 97, 200}
+
+// TestFactorEqualsPlain compares with the few lines of decompose's and invert's
+// comments.
+func TestFactorEqualsPlain(t *testing.T) {
+	for _, n := range factorSizes {
+		h := correlated(t, n, 2*n+3)
+		f, err := newFactor(context.Background(), &Feedback{Hessian: h}, n, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &factor{n: n, m: make([]float64, len(h.sums))}
+		var mean float64
+		for i := range n {
+			mean += h.sums[rowOffset(n, i)]
+		}
+		a.fill(h, .01*(mean/float64(n)))
+		for k := n - 1; k >= 0; k-- {
+			m := make([]float64, k)
+			for i := range k {
+				m[i] = a.row(i)[k-i] / a.row(k)[0]
+			}
+			for i := range k {
+				for j := i; j < k; j++ {
+					a.row(i)[j-i] -= float64(a.row(i)[k-i] * m[j])
+				}
+				a.row(i)[k-i] = m[i]
+			}
+		}
+		for i := range n {
+			v := make([]float64, n)
+			v[i] = 1
+			for k := i; k < n; k++ {
+				for j := k + 1; j < n; j++ {
+					v[j] -= float64(v[k] * a.row(k)[j-k])
+				}
+			}
+			copy(a.row(i)[1:], v[i+1:])
+		}
+		if !slices.Equal(a.m, f.m) {
+			t.Errorf("%d columns: blocks give another factor", n)
+		}
+		for _, workers := range []int{2, 5} {
+			g, err := newFactor(context.Background(), &Feedback{Hessian: h}, n, workers)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(g.m, f.m) {
+				t.Errorf("%d columns: %d workers give another factor", n, workers)
+			}
+		}
+	}
+}
+
+// TestFactorAgainstGonum checks that it is GPTQ's factor of the inverse: with
+// H⁻¹ = Uᵀ·U, V = diag(U)⁻¹·U and D = 1/diag(U)².
+func TestFactorAgainstGonum(t *testing.T) {
+	for _, n := range factorSizes {
+		for _, act := range []bool{false, true} {
+			h := correlated(t, n, 2*n+3)
+			f, err := newFactor(context.Background(), &Feedback{Hessian: h, ActOrder: act, Damping: .05}, n, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := damped(h, .05)
+			var inverse mat.SymDense
+			var c mat.Cholesky
+			if !c.Factorize(permuted(want, f)) {
+				t.Fatal("gonum can't factor it")
+			}
+			if err := c.InverseTo(&inverse); err != nil {
+				t.Fatal(err)
+			}
+			var u mat.TriDense
+			if !c.Factorize(&inverse) {
+				t.Fatal("gonum can't factor the inverse")
+			}
+			c.UTo(&u)
+			for i := range n {
+				if d := 1 / (u.At(i, i) * u.At(i, i)); math.Abs(f.row(i)[0]-d) > 1e-9*d {
+					t.Errorf("%d columns: D(%d) is %v, want %v", n, i, f.row(i)[0], d)
+				}
+				for j := i + 1; j < n; j++ {
+					v := u.At(i, j) / u.At(i, i)
+					if math.Abs(f.row(i)[j-i]-v) > 1e-9*(1+math.Abs(v)) {
+						t.Fatalf("%d columns: V(%d, %d) is %v, want %v", n, i, j, f.row(i)[j-i], v)
+					}
+				}
+			}
+			if act && n > 1 {
+				a := h.Importance()
+				for i := 1; i < n; i++ {
+					if a[f.order[i-1]] < a[f.order[i]] {
+						t.Errorf("columns %d and %d are in the wrong order", f.order[i-1], f.order[i])
+					}
+				}
+			}
+		}
+	}
+}
+
+func permuted(s *mat.SymDense, f *factor) *mat.SymDense {
+	p := mat.NewSymDense(f.n, nil)
+	for i := range f.n {
+		for j := i; j < f.n; j++ {
+			p.SetSym(i, j, s.At(f.column(i), f.column(j)))
+		}
+	}
+	return p
+}
+
+func TestFactorSingular(t *testing.T) {
+	const n = 40
+	h, err := NewHessian(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(i + 1)
+	}
+	if err := h.Add(x); err != nil {
+		t.Fatal(err)
+	}
+	// One vector: all but one pivot is 0 but for the damping.
+	f, err := newFactor(context.Background(), &Feedback{Hessian: h, Damping: 1e-30}, n, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !(f.damping > 1e-18) || f.damping > 1e-8 {
+		t.Errorf("it took a damping of %v", f.damping)
+	}
+	if f, err = newFactor(context.Background(), &Feedback{Hessian: h}, n, 1); err != nil || f.damping != .01 {
+		t.Errorf("damping 0: %v, %v", f, err)
+	}
+	h.sums[3] = math.Inf(1)
+	if _, err := newFactor(context.Background(), &Feedback{Hessian: h}, n, 1); !errors.Is(err, ErrSingular) {
+		t.Errorf("infinite Hessian: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := newFactor(ctx, &Feedback{Hessian: correlated(t, 200, 300)}, 200, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+}
+
+// plainFeedback is the definition of feedback, a row and a column at a time.
+func plainFeedback(w []float64, m *Matrix, row int, f *factor, c *chooser) (codes []uint8, choices []group.Choice) {
+	codes, choices = make([]uint8, m.cols), make([]group.Choice, m.groups)
+	target := make([]float64, m.cols)
+	for visit := range target {
+		target[visit] = w[f.column(visit)]
+	}
+	var top float64
+	for g := range choices {
+		lo, hi := m.groupColumns(g)
+		free, err := c.free(lo, w[lo:hi])
+		if err != nil {
+			panic(err)
+		}
+		top = max(top, free.Delta)
+	}
+	s := c.tensorScale
+	if m.typ.Scale() == datatype.RowStep {
+		s = float32(top * 9 / 8 / 255)
+	}
+	chosen := make([]bool, m.groups)
+	for visit := range m.cols {
+		col := f.column(visit)
+		g := col / m.groupSize
+		if !chosen[g] {
+			lo, hi := m.groupColumns(g)
+			from := target[lo:hi]
+			if f.order != nil {
+				from = w[lo:hi]
+			}
+			var err error
+			if choices[g], err = c.stored(lo, from, s); err != nil {
+				panic(err)
+			}
+			chosen[g] = true
+		}
+		cb, k := m.codebooks[choices[g].Codebook], m.typ.Scale().Value(choices[g].Scale)
+		codes[col] = cb.Encode(0)
+		if d := float64(k) * float64(s); d > 0 {
+			codes[col] = cb.Encode(target[visit] / d)
+		}
+		e := target[visit] - float64(float32(cb.Value(codes[col])*k)*s)
+		for i := visit + 1; i < m.cols; i++ {
+			target[i] -= float64(e * f.row(visit)[i-visit])
+		}
+	}
+	return codes, choices
+}
+
+// TestFeedbackEqualsPlain compares blocks of rows and columns with the definition,
+// bit for bit.
+func TestFeedbackEqualsPlain(t *testing.T) {
+	for i, typ := range datatype.Types() {
+		for j, shape := range []struct{ rows, cols, groupSize int }{{19, 300, 128}, {3, 70, 16}, {2, 333, 200}, {9, 290, 300}, {5, 150, 9}} {
+			if typ.Bits() > 5 && j > 0 {
+				continue
+			}
+			r := rand.New(rand.NewPCG(31, uint64(i)))
+			w := make([]float64, shape.rows*shape.cols)
+			for i := range w {
+				w[i] = r.NormFloat64()
+			}
+			h := correlated(t, shape.cols, 500)
+			for mode := range 4 {
+				c := Config{Type: typ, GroupSize: shape.groupSize, Workers: 1 + mode, Search: mode&1 > 0, Feedback: &Feedback{Hessian: h, ActOrder: mode&2 > 0}}
+				got, err := Group(w, shape.cols, c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				f, err := newFactor(context.Background(), c.Feedback, shape.cols, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.Importance = scaledImportance(f.importance())
+				tensor := float32(1)
+				if typ.Scale() == datatype.E4M3 {
+					tensor = got.RowScale(0)
+				}
+				ch, err := newChooser(typ, c, tensor)
+				if err != nil {
+					t.Fatal(err)
+				}
+				codes := make([]uint8, shape.cols)
+				for row := range shape.rows {
+					want, choices := plainFeedback(w[row*shape.cols:(row+1)*shape.cols], got, row, f, ch)
+					if err := got.Codes(codes, row); err != nil {
+						t.Fatal(err)
+					}
+					if !slices.Equal(codes, want) {
+						t.Fatalf("%v, mode %d, row %d: codes differ", got, mode, row)
+					}
+					for g, c := range choices {
+						if got.ScaleCode(row, g) != c.Scale || got.Selector(row, g) != c.Codebook {
+							t.Fatalf("%v, mode %d, row %d, group %d: scale %d of codebook %d, want %+v", got, mode, row, g, got.ScaleCode(row, g), got.Selector(row, g), c)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestFeedbackEqualsTextbook compares with Optimal Brain Quantization in a fixed
+// order, as GPTQ's section 3 has it: the inverse of the Hessian of the columns left,
+// updated after each by one step of Gaussian elimination (equations 2 and 3).
+func TestFeedbackEqualsTextbook(t *testing.T) {
+	const rows, cols, groupSize = 8, 96, 32
+	for _, typ := range datatype.Types() {
+		if typ.Scale() != datatype.RowStep {
+			continue
+		}
+		r := rand.New(rand.NewPCG(33, uint64(typ)))
+		w := make([]float64, rows*cols)
+		for i := range w {
+			w[i] = r.NormFloat64()
+		}
+		h := correlated(t, cols, 300)
+		ones := make([]float64, cols)
+		for i := range ones {
+			ones[i] = 1
+		}
+		c := Config{Type: typ, GroupSize: groupSize, Importance: ones, Feedback: &Feedback{Hessian: h}}
+		m, err := Group(w, cols, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ch mat.Cholesky
+		if !ch.Factorize(damped(h, .01)) {
+			t.Fatal("gonum can't factor it")
+		}
+		var first mat.SymDense
+		if err := ch.InverseTo(&first); err != nil {
+			t.Fatal(err)
+		}
+		selector, err := group.NewSelector(typ)
+		if err != nil {
+			t.Fatal(err)
+		}
+		codes, scratch := make([]uint8, cols), make([]uint8, groupSize)
+		for row := range rows {
+			inverse := mat.DenseCopyOf(&first)
+			left := slices.Clone(w[row*cols : (row+1)*cols])
+			if err := m.Codes(codes, row); err != nil {
+				t.Fatal(err)
+			}
+			var choice group.Choice
+			s := m.RowScale(row)
+			for col := range cols {
+				if col%groupSize == 0 {
+					if choice, err = selector.Select(scratch, left[col:col+groupSize], 1); err != nil {
+						t.Fatal(err)
+					}
+					choice.Scale = uint8(min(math.RoundToEven(choice.Delta/float64(s)), 255))
+				}
+				scale := float64(choice.Scale) * float64(s)
+				cb := m.codebooks[choice.Codebook]
+				code := cb.Encode(left[col] / scale)
+				if g := col / groupSize; m.ScaleCode(row, g) != choice.Scale || m.Selector(row, g) != choice.Codebook {
+					t.Fatalf("%v, row %d, group %d: scale %d of codebook %d, want %+v", typ, row, g, m.ScaleCode(row, g), m.Selector(row, g), choice)
+				}
+				if codes[col] != code {
+					t.Fatalf("%v, row %d, column %d: code %d, want %d for %v", typ, row, col, codes[col], code, left[col]/scale)
+				}
+				e := (left[col] - float64(cb.Value(code))*scale) / inverse.At(col, col)
+				for i := col; i < cols; i++ {
+					left[i] -= e * inverse.At(col, i)
+				}
+				for i := col + 1; i < cols; i++ {
+					for j := col + 1; j < cols; j++ {
+						inverse.Set(i, j, inverse.At(i, j)-inverse.At(i, col)*inverse.At(col, j)/inverse.At(col, col))
+					}
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkFactor(b *testing.B) {
+	for _, n := range []int{512, 2048} {
+		b.Run(fmt.Sprintf("cols=%d", n), func(b *testing.B) {
+			h := correlated(b, n, 8)
+			for b.Loop() {
+				if _, err := newFactor(context.Background(), &Feedback{Hessian: h}, n, 1); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
