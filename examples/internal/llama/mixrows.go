@@ -42,6 +42,16 @@ func (m mixedRows) layer(i int) mixedLayer {
 //
 // the second-order term of the loss, which is half the Kullback-Leibler divergence's,
 // with the expectation of the product taken as the product of the expectations.
+//
+// MixLLM's salience is |S1 + ½·S1²| with S1 = Σ G⊙δ, G being the mean gradient by the
+// weights. On text that the model writes itself the mean gradient is nothing but
+// noise, and on the embedded model rows are picked worse by it: mixed rows of the
+// groups of 128 have a Kullback-Leibler divergence of
+//
+//	bits   this     MixLLM's   the same, of the sum over the text   E[(δ·x)²] alone
+//	3.3    0.03989  0.04412    0.04740                              0.04480
+//	3.5    0.02255  0.03168    0.03733                              0.03715
+//	4      0.01176  0.02020    0.01987                              0.01560
 func (c *Calibration) mixRows(r *Recipe) (mixedRows, error) {
 	if r.Bits == 0 {
 		return nil, nil
