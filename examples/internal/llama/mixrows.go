@@ -40,7 +40,8 @@ func (m mixedRows) layer(i int) mixedLayer {
 //
 //	½ · E[(∂L/∂y)²] · E[(δ·x)²]
 //
-// the second-order term of the loss, which is half the Kullback-Leibler divergence's,
+// the second-order term of the loss, and of the Kullback-Leibler divergence if the text
+// is the model's own,
 // with the expectation of the product taken as the product of the expectations.
 //
 // MixLLM's salience is |S1 + ½·S1²| with S1 = Σ G⊙δ, G being the mean gradient by the
