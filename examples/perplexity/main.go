@@ -69,6 +69,7 @@ model writes (other than the text to predict):
   +actorder    GPTQ in the order of falling activations
   +sequential  takes activations behind layers as quantized
   +awq         scales channels (AWQ)
+  +all         all of these
 
 `
 

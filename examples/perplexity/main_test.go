@@ -74,7 +74,7 @@ func TestOptions(t *testing.T) {
 		t.Skip("quantizes many times")
 	}
 	names := []string{"bitmod3", "bitmod3+search", "bitmod3+importance", "bitmod3+gptq", "bitmod3+gptq+actorder",
-		"bitmod3+awq", "a8:bitmod3+gptq", "mixed3.5", "mixed3.5+gptq"}
+		"bitmod3+awq", "a8:bitmod3+gptq", "bitmod3+all", "mixed3.5", "mixed3.5+gptq"}
 	code, out, errs := invoke(t, "-tokens", "510", "-types", strings.Join(names, ","), "-group", "128", "-json")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errs)
@@ -103,7 +103,7 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%s takes %v bits", name, b)
 		}
 	}
-	for _, better := range []string{"bitmod3+gptq", "bitmod3+gptq+actorder", "mixed3.5"} {
+	for _, better := range []string{"bitmod3+gptq", "bitmod3+gptq+actorder", "bitmod3+all", "mixed3.5"} {
 		if !(kl[better] < kl["bitmod3"]) {
 			t.Errorf("divergence %v of %s, %v of bitmod3", kl[better], better, kl["bitmod3"])
 		}
@@ -116,7 +116,7 @@ func TestTable(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
-	for _, want := range []string{"20 tokens", "top-1", "float32", "bitmod4                        128  4.20"} {
+	for _, want := range []string{"20 tokens", "top-1", "float32", "bitmod4                          128  4.20"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -186,6 +186,7 @@ func TestErrors(t *testing.T) {
 		{"-types bitmod3+", 2, `option ""`},
 		{"-types bitmod3+magic", 2, `option "magic"`},
 		{"-types bitmod3+awq+awq", 2, "twice"},
+		{"-types bitmod3+awq+all", 2, `option "all"`},
 		{"-types bitmod3+actorder", 2, "gptq"},
 		{"-types kv:bitmod3+gptq", 2, "no options"},
 		{"-types mixed", 2, "mixed rows"},

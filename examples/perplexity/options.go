@@ -23,8 +23,10 @@ const (
 
 // defaultOptions are the rows with options of the whole table.
 var defaultOptions = []string{
-	"bitmod3+search", "bitmod3+search+importance", "bitmod3+awq", "bitmod3+gptq", "bitmod3+search+gptq+actorder",
-	"bitmod4+search", "bitmod4+search+importance", "bitmod4+awq", "bitmod4+gptq", "bitmod4+search+gptq+actorder",
+	"bitmod3+search", "bitmod3+search+importance", "bitmod3+awq", "bitmod3+gptq",
+	"bitmod3+search+gptq+actorder", "bitmod3+all", "int3_asym+all",
+	"bitmod4+search", "bitmod4+search+importance", "bitmod4+awq", "bitmod4+gptq",
+	"bitmod4+search+gptq+actorder", "bitmod4+all", "int4_asym+all",
 	"mixed3.5", "mixed3.5+search+gptq+actorder", "mixed4", "mixed4+search+gptq+actorder",
 }
 
@@ -54,11 +56,14 @@ func (o *options) flag(name string) *bool {
 
 // parseOptions reads "search+gptq".
 func parseOptions(list string) (o options, err error) {
+	if list == "all" {
+		return options{search: true, importance: true, gptq: true, actOrder: true, sequential: true, awq: true}, nil
+	}
 	for name := range strings.SplitSeq(list, "+") {
 		f := o.flag(name)
 		switch {
 		case f == nil:
-			return o, fmt.Errorf("option %q, want search, importance, gptq, actorder, sequential or awq", name)
+			return o, fmt.Errorf("option %q, want search, importance, gptq, actorder, sequential, awq, or all alone", name)
 		case *f:
 			return o, fmt.Errorf("option %q twice", name)
 		}
