@@ -83,6 +83,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		tokens    = flags.Int("tokens", defaultTokens, "number `N` of tokens to predict; 0 is all of the text")
 		types     = flags.String("types", "", "comma-separated types; if empty, all of 3 and 4 bits")
 		group     = flags.Int("group", 0, "group size `N`; 0 is 32, 64 and 128. MX and NV types have their own")
+		known     = flags.Int("calibration", 8192, "number `N` of tokens that the float32 model writes for types with options")
 		asJSON    = flags.Bool("json", false, "write a JSON object per line")
 	)
 	flags.Usage = func() {
@@ -104,6 +105,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if *tokens < 0 {
 		return fail("-tokens is %d, want 0 or more", *tokens)
+	}
+	if *known < 1 {
+		return fail("-calibration is %d, want 1 or more", *known)
 	}
 	if *tokens == 0 && *text == "" {
 		return fail("-tokens 0 is all of the -text, and there is none")
@@ -127,7 +131,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	calibration := llama.NewCalibration(m, nil)
 	if slices.ContainsFunc(variants, func(v variant) bool { return v.calibrated() }) {
-		if calibration, err = calibrate(m); err != nil {
+		if calibration, err = calibrate(m, *known); err != nil {
 			return err
 		}
 	}

@@ -75,7 +75,7 @@ func TestOptions(t *testing.T) {
 	}
 	names := []string{"bitmod3", "bitmod3+search", "bitmod3+importance", "bitmod3+gptq", "bitmod3+gptq+actorder",
 		"bitmod3+awq", "a8:bitmod3+gptq", "bitmod3+all", "mixed3.5", "mixed3.5+gptq"}
-	code, out, errs := invoke(t, "-tokens", "510", "-types", strings.Join(names, ","), "-group", "128", "-json")
+	code, out, errs := invoke(t, "-tokens", "510", "-calibration", "1500", "-types", strings.Join(names, ","), "-group", "128", "-json")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
@@ -181,6 +181,7 @@ func TestErrors(t *testing.T) {
 		{"-nonsense", 2, "not defined"},
 		{"-tokens -1", 2, "-tokens is -1"},
 		{"-tokens 0", 2, "there is none"},
+		{"-calibration 0", 2, "-calibration is 0"},
 		{"-types int9", 2, "unknown data type"},
 		{"-types kv:int9", 2, "unknown data type"},
 		{"-types bitmod3+", 2, `option ""`},
@@ -192,7 +193,7 @@ func TestErrors(t *testing.T) {
 		{"-types mixed", 2, "mixed rows"},
 		{"-types mixed-1", 2, "mixed rows"},
 		{"-types kv:mixed3.5", 2, "unknown data type"},
-		{"-types mixed2 -tokens 10", 1, "smallest"},
+		{"-types mixed2 -tokens 10 -calibration 256", 1, "smallest"},
 		{"-group 7", 2, "-group is 7"},
 		{"stray", 2, `"stray"`},
 		{"-model none", 1, "none"},

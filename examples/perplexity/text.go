@@ -12,9 +12,8 @@ const (
 	maxBlock      = 512
 	textSeed      = 1
 
-	// The calibration text is sampled, too, by other seeds than any text to predict.
-	calibrationTokens = 8192
-	calibrationSeed   = 1 << 32
+	// Texts for calibration have other seeds than any to predict.
+	calibrationSeed = 1 << 32
 )
 
 // readBlocks returns n tokens of text in blocks that the model reads on their own:
@@ -51,10 +50,10 @@ func readBlocks(m *llama.Model, tok llama.Tokenizer, file string, n int) ([][]in
 	return llama.Blocks(tokens, m.Config.BOS, length), nil
 }
 
-// calibrate returns the calibration with text that m writes.
-func calibrate(m *llama.Model) (*llama.Calibration, error) {
+// calibrate returns the calibration with about n tokens of text that m writes.
+func calibrate(m *llama.Model, n int) (*llama.Calibration, error) {
 	length := min(m.Config.Context, maxBlock)
-	blocks, err := llama.SampleTexts(m, max(calibrationTokens/length, 1), length, calibrationSeed)
+	blocks, err := llama.SampleTexts(m, (n+length-1)/length, length, calibrationSeed)
 	if err != nil {
 		return nil, err
 	}
