@@ -116,9 +116,8 @@ type floatArgs struct {
 	steps int // at least 1
 }
 
-// The functions floatStepsNxS set the lanes of rows in float mode to what the first
-// steps·512 columns of N-bit codes, with selectors of S bits, give. A group has 128
-// columns.
+// The functions floatStepsNxS add steps·512 columns of N-bit codes, with selectors
+// of S bits, to the lanes of rows in float mode. A group has 128 columns.
 
 //go:noescape
 func floatSteps4x0AVX2(acc *[floatLanes]float32, a *floatArgs, rows int)

@@ -115,11 +115,6 @@ row:                                         \
 	MOVQ    R12, SI                      \
 	MOVQ    floatArgs_x(R13), R10        \
 	MOVQ    floatArgs_steps(R13), CX     \
-	VXORPS  X0, X0, X0                   \
-	VMOVUPS Y0, (DX)                     \
-	VMOVUPS Y0, 32(DX)                   \
-	VMOVUPS Y0, 64(DX)                   \
-	VMOVUPS Y0, 96(DX)                   \
 	PCALIGN $64 \
 step:                                        \
 	STEP                                 \

@@ -141,8 +141,8 @@ row:                                 \
 	MOVQ    R12, SI                  \
 	MOVQ    floatArgs_x(R13), R10    \
 	MOVQ    floatArgs_steps(R13), CX \
-	VPXORD  Z0, Z0, Z0               \
-	VPXORD  Z1, Z1, Z1               \
+	VMOVUPS (DX), Z0                 \
+	VMOVUPS 64(DX), Z1               \
 	PCALIGN $64 \
 step:                                \
 	STEP                             \
