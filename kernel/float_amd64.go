@@ -34,13 +34,16 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 	// Blocks behind the whole steps.
 	end := vector && p.scale == datatype.RowStep && p.groupSize%block == 0 && p.bits > 2 && p.cols%block == 0
 	var last tail
+	var acc [tileRows][floatLanes]float32
 	for ; lo < hi; lo += tileRows {
 		n := min(tileRows, hi-lo)
-		var acc [tileRows][floatLanes]float32
 		s := 0
+		if !direct {
+			clear(acc[:n])
+		}
 		if direct {
 			for ; s < whole; s += args.steps {
-				args.steps = min(part, whole-s)
+				args.steps, args.more = min(part, whole-s), s
 				args.x = &a.x[s*step]
 				args.codes = &p.s.Codes[lo*p.rowBytes+s*step*p.bits/8]
 				args.scales = &p.s.Scales[lo*p.groups+4*s]
@@ -64,7 +67,7 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 			args := floatArgs{
 				codes: &last.codes[0][0], scales: &last.scales[0][0], selectors: &last.selectors[0][0],
 				codeStride: 256, scaleStride: 4, selectorStride: 2,
-				table: &p.signed[0], wide: &p.wide[0], x: &a.x[whole*step], steps: 1,
+				table: &p.signed[0], wide: &p.wide[0], x: &a.x[whole*step], steps: 1, more: 1,
 			}
 			floatSteps(&acc[0], &args, n, p.bits, selectorBits(p), impl)
 		} else if s*step < p.cols {
