@@ -114,11 +114,12 @@ type floatArgs struct {
 	wide  *float32 // 16 per selector: tables.wide
 	x     *float32
 	steps int // at least 1
+	more  int // 0 to set the lanes instead
 }
 
-// The functions floatStepsNxS set the lanes of rows in float mode to what the first
-// steps·512 columns of N-bit codes, with selectors of S bits, give. A group has 128
-// columns.
+// The functions floatStepsNxS add steps·512 columns of N-bit codes, with selectors
+// of S bits, to the lanes of rows in float mode. A group has 128 columns. They move
+// scales and selectors of their arguments on.
 
 //go:noescape
 func floatSteps4x0AVX2(acc *[floatLanes]float32, a *floatArgs, rows int)

@@ -51,18 +51,19 @@
 	FLOAT0(Y6, Y10)                \
 	FLOAT0(Y7, Y11)                \
 	ADD(192)                       \
-	VBROADCASTSS K(SP), Y12        \
+	VBROADCASTSS K(R11), Y12        \
 	SCALE(0, Y0)                   \
 	SCALE(32, Y1)                  \
 	SCALE(64, Y2)                  \
 	SCALE(96, Y3)                  \
 	ADDQ $512, R10
 
-// SCALES prepares those of a step: k-16(SP) … k-4(SP).
+// SCALES prepares those of a step, at R11: on the stack, but not across cache lines,
+// which would cost more than all the rest of a step.
 #define SCALES \
 	VPMOVZXBD (R9), X8      \
 	VCVTDQ2PS X8, X8        \
-	VMOVUPS   X8, k-16(SP)  \
+	VMOVUPS   X8, 0(R11)  \
 	ADDQ      $4, R9
 
 #define STEP4(SEL, T0, T1, T2, T3) \
@@ -70,16 +71,16 @@
 	SCALES          \
 	T0              \
 	UNPACK4(0)      \
-	PRODUCTS(k-16)  \
+	PRODUCTS(0)  \
 	T1              \
 	UNPACK4(64)     \
-	PRODUCTS(k-12)  \
+	PRODUCTS(4)  \
 	T2              \
 	UNPACK4(128)    \
-	PRODUCTS(k-8)   \
+	PRODUCTS(8)   \
 	T3              \
 	UNPACK4(192)    \
-	PRODUCTS(k-4)   \
+	PRODUCTS(12)   \
 	ADDQ $256, DI
 
 #define STEP3(SEL, T0, T1, T2, T3) \
@@ -87,16 +88,16 @@
 	SCALES          \
 	T0              \
 	UNPACK3(0)      \
-	PRODUCTS(k-16)  \
+	PRODUCTS(0)  \
 	T1              \
 	UNPACK3(64)     \
-	PRODUCTS(k-12)  \
+	PRODUCTS(4)  \
 	T2              \
 	UNPACK3(128)    \
-	PRODUCTS(k-8)   \
+	PRODUCTS(8)   \
 	T3              \
 	UNPACK3LAST     \
-	PRODUCTS(k-4)   \
+	PRODUCTS(12)   \
 	ADDQ $192, DI
 
 // ROWS is a function that takes STEP for all steps of all rows.
@@ -107,19 +108,23 @@
 	VPBROADCASTQ MASK<>(SB), Y15         \
 	VBROADCASTI128 (R8), Y13             \
 	MOVQ floatArgs_codes(R13), R14       \
-	MOVQ floatArgs_scales(R13), R11      \
-	MOVQ floatArgs_selectors(R13), R12   \
+	LEAQ space-128(SP), R11           \
+	ADDQ $63, R11                     \
+	ANDQ $~63, R11                    \
 row:                                         \
 	MOVQ    R14, DI                      \
-	MOVQ    R11, R9                      \
-	MOVQ    R12, SI                      \
+	MOVQ    floatArgs_scales(R13), R9    \
+	MOVQ    floatArgs_selectors(R13), SI \
 	MOVQ    floatArgs_x(R13), R10        \
 	MOVQ    floatArgs_steps(R13), CX     \
+	CMPQ    floatArgs_more(R13), $0      \
+	JNE     more                         \
 	VXORPS  X0, X0, X0                   \
 	VMOVUPS Y0, (DX)                     \
 	VMOVUPS Y0, 32(DX)                   \
 	VMOVUPS Y0, 64(DX)                   \
 	VMOVUPS Y0, 96(DX)                   \
+more:                                        \
 	PCALIGN $64 \
 step:                                        \
 	STEP                                 \
@@ -127,33 +132,35 @@ step:                                        \
 	JNZ     step                         \
 	ADDQ    $128, DX                     \
 	ADDQ    floatArgs_codeStride(R13), R14     \
-	ADDQ    floatArgs_scaleStride(R13), R11    \
-	ADDQ    floatArgs_selectorStride(R13), R12 \
+	MOVQ    floatArgs_scaleStride(R13), AX \
+	ADDQ    AX, floatArgs_scales(R13)  \
+	MOVQ    floatArgs_selectorStride(R13), AX \
+	ADDQ    AX, floatArgs_selectors(R13) \
 	DECQ    rows+16(FP)                  \
 	JNZ     row                          \
 	VZEROUPPER                           \
 	RET
 
 // func floatSteps4x0AVX2(acc *[32]float32, a *floatArgs, rows int)
-TEXT ·floatSteps4x0AVX2(SB), NOSPLIT, $16-24
+TEXT ·floatSteps4x0AVX2(SB), NOSPLIT, $128-24
 	ROWS(nibbles, STEP4(SEL0, TABLE0_0, TABLE0_1, TABLE0_2, TABLE0_3))
 
 // func floatSteps4x2AVX2(acc *[32]float32, a *floatArgs, rows int)
-TEXT ·floatSteps4x2AVX2(SB), NOSPLIT, $16-24
+TEXT ·floatSteps4x2AVX2(SB), NOSPLIT, $128-24
 	ROWS(nibbles, STEP4(SEL2, TABLE2_0, TABLE2_1, TABLE2_2, TABLE2_3))
 
 // func floatSteps4x4AVX2(acc *[32]float32, a *floatArgs, rows int)
-TEXT ·floatSteps4x4AVX2(SB), NOSPLIT, $16-24
+TEXT ·floatSteps4x4AVX2(SB), NOSPLIT, $128-24
 	ROWS(nibbles, STEP4(SEL4, TABLE4_0, TABLE4_1, TABLE4_2, TABLE4_3))
 
 // func floatSteps3x0AVX2(acc *[32]float32, a *floatArgs, rows int)
-TEXT ·floatSteps3x0AVX2(SB), NOSPLIT, $16-24
+TEXT ·floatSteps3x0AVX2(SB), NOSPLIT, $128-24
 	ROWS(sevens, STEP3(SEL0, TABLE0_0, TABLE0_1, TABLE0_2, TABLE0_3))
 
 // func floatSteps3x2AVX2(acc *[32]float32, a *floatArgs, rows int)
-TEXT ·floatSteps3x2AVX2(SB), NOSPLIT, $16-24
+TEXT ·floatSteps3x2AVX2(SB), NOSPLIT, $128-24
 	ROWS(sevens, STEP3(SEL2, TABLE2_0, TABLE2_1, TABLE2_2, TABLE2_3))
 
 // func floatSteps3x4AVX2(acc *[32]float32, a *floatArgs, rows int)
-TEXT ·floatSteps3x4AVX2(SB), NOSPLIT, $16-24
+TEXT ·floatSteps3x4AVX2(SB), NOSPLIT, $128-24
 	ROWS(sevens, STEP3(SEL4, TABLE4_0, TABLE4_1, TABLE4_2, TABLE4_3))

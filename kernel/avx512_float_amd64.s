@@ -61,24 +61,36 @@
 	TERM(UP, Z18, Z22, X+1280, Z10)   \
 	TERM(LAST, CODES, Z23, X+1792, Z11)
 
-// SCALES prepares those of a step: k-16(SP) … k-4(SP).
+// SCALES makes Z24 … Z27 those of the blocks of a step. VPERMPS spreads a number as
+// well as the instruction for that, and needs no other to bring it to the front.
 #define SCALES \
 	VPMOVZXBD (R9), X12      \
 	VCVTDQ2PS X12, X12       \
-	VMOVUPS   X12, k-16(SP)
+	VPERMPS   Z12, Z28, Z24  \
+	VPERMPS   Z12, Z29, Z25  \
+	VPERMPS   Z12, Z30, Z26  \
+	VPERMPS   Z12, Z31, Z27
 
 // SCALE ends a step.
 #define SCALE \
-	VFMADD231PS.BCST k-16(SP), Z4, Z0  \
-	VFMADD231PS.BCST k-16(SP), Z8, Z1  \
-	VFMADD231PS.BCST k-12(SP), Z5, Z0  \
-	VFMADD231PS.BCST k-12(SP), Z9, Z1  \
-	VFMADD231PS.BCST k-8(SP), Z6, Z0   \
-	VFMADD231PS.BCST k-8(SP), Z10, Z1  \
-	VFMADD231PS.BCST k-4(SP), Z7, Z0   \
-	VFMADD231PS.BCST k-4(SP), Z11, Z1  \
-	ADDQ             $4, R9            \
-	ADDQ             $2048, R10
+	VFMADD231PS Z24, Z4, Z0  \
+	VFMADD231PS Z24, Z8, Z1  \
+	VFMADD231PS Z25, Z5, Z0  \
+	VFMADD231PS Z25, Z9, Z1  \
+	VFMADD231PS Z26, Z6, Z0  \
+	VFMADD231PS Z26, Z10, Z1 \
+	VFMADD231PS Z27, Z7, Z0  \
+	VFMADD231PS Z27, Z11, Z1 \
+	ADDQ        $4, R9       \
+	ADDQ        $2048, R10
+
+// INDICES sets Z28 … Z31 to zeros, ones, twos and threes.
+#define INDICES \
+	VPXORD     Z28, Z28, Z28 \
+	VPTERNLOGD $0xff, Z29, Z29, Z29 \
+	VPSRLD     $31, Z29, Z29 \
+	VPADDD     Z29, Z29, Z30 \
+	VPADDD     Z29, Z30, Z31
 
 #define STEP4(SEL, S0, S1, S2, S3) \
 	SEL                \
@@ -132,6 +144,7 @@
 	MOVQ a+8(FP), R13                \
 	MOVQ floatArgs_wide(R13), R8    \
 	THREES                           \
+	INDICES                          \
 	MOVQ floatArgs_codes(R13), R14   \
 	MOVQ floatArgs_scales(R13), R11  \
 	MOVQ floatArgs_selectors(R13), R12 \
@@ -143,6 +156,11 @@ row:                                 \
 	MOVQ    floatArgs_steps(R13), CX \
 	VPXORD  Z0, Z0, Z0               \
 	VPXORD  Z1, Z1, Z1               \
+	CMPQ    floatArgs_more(R13), $0  \
+	JEQ     zero                     \
+	VMOVUPS (DX), Z0                 \
+	VMOVUPS 64(DX), Z1               \
+zero:                                \
 	PCALIGN $64 \
 step:                                \
 	STEP                             \
@@ -160,27 +178,27 @@ step:                                \
 	RET
 
 // func floatSteps4x0AVX512(acc *[32]float32, a *floatArgs, rows int)
-TEXT ·floatSteps4x0AVX512(SB), NOSPLIT, $16-24
+TEXT ·floatSteps4x0AVX512(SB), NOSPLIT, $0-24
 	ROWS(STEP4(SEL0, SEL0_0, SEL0_1, SEL0_2, SEL0_3))
 
 // func floatSteps4x2AVX512(acc *[32]float32, a *floatArgs, rows int)
-TEXT ·floatSteps4x2AVX512(SB), NOSPLIT, $16-24
+TEXT ·floatSteps4x2AVX512(SB), NOSPLIT, $0-24
 	ROWS(STEP4(SEL2, SEL2_0, SEL2_1, SEL2_2, SEL2_3))
 
 // func floatSteps4x4AVX512(acc *[32]float32, a *floatArgs, rows int)
-TEXT ·floatSteps4x4AVX512(SB), NOSPLIT, $16-24
+TEXT ·floatSteps4x4AVX512(SB), NOSPLIT, $0-24
 	ROWS(STEP4(SEL4, SEL4_0, SEL4_1, SEL4_2, SEL4_3))
 
 // func floatSteps3x0AVX512(acc *[32]float32, a *floatArgs, rows int)
-TEXT ·floatSteps3x0AVX512(SB), NOSPLIT, $16-24
+TEXT ·floatSteps3x0AVX512(SB), NOSPLIT, $0-24
 	ROWS(STEP3(SEL0, SEL0_0, SEL0_1, SEL0_2, SEL0_3))
 
 // func floatSteps3x2AVX512(acc *[32]float32, a *floatArgs, rows int)
-TEXT ·floatSteps3x2AVX512(SB), NOSPLIT, $16-24
+TEXT ·floatSteps3x2AVX512(SB), NOSPLIT, $0-24
 	ROWS(STEP3(SEL2, SEL2_0, SEL2_1, SEL2_2, SEL2_3))
 
 // func floatSteps3x4AVX512(acc *[32]float32, a *floatArgs, rows int)
-TEXT ·floatSteps3x4AVX512(SB), NOSPLIT, $16-24
+TEXT ·floatSteps3x4AVX512(SB), NOSPLIT, $0-24
 	ROWS(STEP3(SEL4, SEL4_0, SEL4_1, SEL4_2, SEL4_3))
 
 // Blocks that have been decoded to bytes. The words of Z4 have lanes 0–15, with

@@ -5,6 +5,7 @@ import (
 	"log"
 	"sync"
 
+	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/kernel"
 	"github.com/bitmod-go/bitmod/quant"
 )
@@ -148,4 +149,30 @@ func ExampleGEMM() {
 	// [-1.13 -0.50]
 	// [1.37 1.87]
 	// [-0.49 -0.74]
+}
+
+// The rows that matter most have more bits.
+func ExampleGEMVMixed() {
+	w := make([]float32, 6*256)
+	for i := range w {
+		w[i] = float32((i*7+4)%13-6) / 8
+	}
+	rows := []uint8{0, 0, 1, 0, 0, 0} // which of the configurations
+	m, err := quant.GroupMixed(w, 256, rows, []quant.Config{{Type: datatype.BitMoD3}, {Type: datatype.Int8}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m)
+	var a kernel.Activation
+	if err := a.Load(activations(256)); err != nil {
+		log.Fatal(err)
+	}
+	y := make([]float32, m.Rows())
+	if err := kernel.GEMVMixed(y, m, &a); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.2f\n", y)
+	// Output:
+	// 6×256 mixed, 4.078 bits/weight; 5 rows bitmod3; 1 rows int8
+	// [-0.75 -0.38 -0.12 0.38 0.75 1.31]
 }

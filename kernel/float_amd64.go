@@ -2,24 +2,28 @@
 
 package kernel
 
+import "github.com/bitmod-go/bitmod/datatype"
+
 // floatRows is integerRows for float mode.
 func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
 	if impl == portable || p.bits > 4 || p.groupSize%16 != 0 {
 		return lo
 	}
-	const tile = 16
 	var meta runMeta
 	whole := p.cols / step
-	direct := whole > 0 && p.direct() && (impl == avx512 || p.ints != nil)
+	vector := impl == avx512 || p.ints != nil
+	direct := whole > 0 && p.direct() && vector
 	args := floatArgs{
 		codeStride:     p.rowBytes,
 		scaleStride:    p.groups,
 		selectorStride: p.selectorBytes,
 		table:          &p.signed[0],
 		wide:           &p.wide[0],
-		x:              &a.x[0],
-		steps:          whole,
 	}
+	// Steps whose activations stay in the first-level cache for all rows of a tile.
+	const most = 16
+	parts := (whole + most - 1) / most
+	part := (whole + parts - 1) / max(1, parts)
 	small := whole > 0 && impl == avx512 && p.smallGroups()
 	var table [64]byte
 	var groups groupStepArgs
@@ -27,20 +31,27 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 		p.groupTable(&table, p.signed)
 		groups = p.groupSteps(a, &table)
 	}
-	var acc [tile][floatLanes]float32
-	for ; lo < hi; lo += tile {
-		n := min(tile, hi-lo)
+	// Blocks behind the whole steps.
+	end := vector && p.scale == datatype.RowStep && p.groupSize%block == 0 && p.bits > 2 && p.cols%block == 0
+	var last tail
+	var acc [tileRows][floatLanes]float32
+	for ; lo < hi; lo += tileRows {
+		n := min(tileRows, hi-lo)
 		s := 0
-		if direct {
-			s = whole
-			args.codes = &p.s.Codes[lo*p.rowBytes]
-			args.scales = &p.s.Scales[lo*p.groups]
-			if p.selectorBits > 0 {
-				args.selectors = &p.s.Selectors[lo*p.selectorBytes]
-			}
-			floatSteps(&acc[0], &args, n, p.bits, p.selectorBits, impl)
-		} else {
+		if !direct {
 			clear(acc[:n])
+		}
+		if direct {
+			for ; s < whole; s += args.steps {
+				args.steps, args.more = min(part, whole-s), s
+				args.x = &a.x[s*step]
+				args.codes = &p.s.Codes[lo*p.rowBytes+s*step*p.bits/8]
+				args.scales = &p.s.Scales[lo*p.groups+4*s]
+				if p.selectorBits > 0 {
+					args.selectors = &p.s.Selectors[lo*p.selectorBytes+s*p.selectorBits/2]
+				}
+				floatSteps(&acc[0], &args, n, p.bits, p.selectorBits, impl)
+			}
 		}
 		for i := 0; small && i < n; i++ {
 			s = whole
@@ -51,7 +62,15 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 				floatGroupSteps3AVX512(&acc[i], &groups)
 			}
 		}
-		if s*step < p.cols {
+		if s == whole && end && p.cols%step > 0 {
+			last.fill(p, lo, n)
+			args := floatArgs{
+				codes: &last.codes[0][0], scales: &last.scales[0][0], selectors: &last.selectors[0][0],
+				codeStride: 256, scaleStride: 4, selectorStride: 2,
+				table: &p.signed[0], wide: &p.wide[0], x: &a.x[whole*step], steps: 1, more: 1,
+			}
+			floatSteps(&acc[0], &args, n, p.bits, selectorBits(p), impl)
+		} else if s*step < p.cols {
 			for i := range n {
 				meta.addFloats(&acc[i], p, a, lo+i, s, impl)
 			}

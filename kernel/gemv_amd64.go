@@ -61,8 +61,7 @@ func (p *plan) direct() bool {
 
 // stepRows computes rows with scales for every 128 columns, or a multiple.
 func stepRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
-	const tile = 16
-	whole := p.cols / step
+	whole, left := p.cols/step, p.cols%step
 	direct := p.direct()
 	args := stepArgs{
 		table:          &p.bytes[0],
@@ -70,9 +69,10 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementa
 		scaleStride:    p.groups,
 		selectorStride: p.selectorBytes,
 	}
-	for ; lo < hi; lo += tile {
-		n := min(tile, hi-lo)
-		var acc [tile][lanes]float32
+	var last tail
+	for ; lo < hi; lo += tileRows {
+		n := min(tileRows, hi-lo)
+		var acc [tileRows][lanes]float32
 		if direct && whole > 0 {
 			args.codes = &p.s.Codes[lo*p.rowBytes]
 			args.scales = &p.s.Scales[lo*p.groups]
@@ -82,17 +82,25 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementa
 			args.at(a, 0, whole)
 			steps(&acc[0], &args, n, p.bits, p.selectorBits, impl)
 		}
+		for i := 0; !direct && i < n; i++ {
+			stepRow(&acc[i], p, a, lo+i, impl)
+		}
+		switch {
+		case left > 0 && left%block == 0 && p.bits > 2:
+			last.fill(p, lo, n)
+			end := stepArgs{
+				codes: &last.codes[0][0], scales: &last.scales[0][0], selectors: &last.selectors[0][0],
+				codeStride: 256, scaleStride: 4, selectorStride: 2,
+				table: &p.bytes[0],
+			}
+			end.at(a, whole, 1)
+			steps(&acc[0], &end, n, p.bits, selectorBits(p), impl)
+		case left > 0:
+			for i := range n {
+				stepRowRagged(&acc[i], p, a, lo+i)
+			}
+		}
 		for i := range n {
-			if !direct {
-				stepRow(&acc[i], p, a, lo+i, impl)
-			}
-			if left := p.cols - whole*step; left > 0 {
-				if left%block == 0 && p.bits > 2 {
-					stepRowEnd(&acc[i], p, a, lo+i, impl)
-				} else {
-					stepRowRagged(&acc[i], p, a, lo+i)
-				}
-			}
 			dst[lo+i] = p.finish(&acc[i], lo+i)
 		}
 	}
@@ -118,24 +126,7 @@ func stepRow(acc *[lanes]float32, p *plan, a *Activation, row int, impl implemen
 	}
 }
 
-// stepRowEnd adds what is behind the whole steps of a row: one to three blocks.
-func stepRowEnd(acc *[lanes]float32, p *plan, a *Activation, row int, impl implementation) {
-	var meta stepMeta
-	var codes [256]byte
-	p.lastStep(&codes, row)
-	at := p.cols / step
-	meta.expand(p, row, at, 1)
-	args := stepArgs{
-		codes:     &codes[0],
-		scales:    &meta.scales[0],
-		selectors: &meta.selectors[0],
-		table:     &p.bytes[0],
-	}
-	args.at(a, at, 1)
-	steps(acc, &args, 1, p.bits, selectorBits(p), impl)
-}
-
-// stepRowRagged is stepRowEnd for any number of columns.
+// stepRowRagged adds what is behind the whole steps of a row, any number of columns.
 func stepRowRagged(acc *[lanes]float32, p *plan, a *Activation, row int) {
 	var meta runMeta
 	meta.addSteps(acc, p, a, row, p.cols/step)

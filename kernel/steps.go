@@ -54,25 +54,53 @@ func (p *plan) lastStep(codes *[256]byte, row int) {
 // widen3 turns the codes of a chunk of 3-bit codes whose height h is 32 or 16,
 // which are 2 blocks or 1, into codes of so many blocks in a chunk of height 64.
 func widen3(dst, src []byte, h int) {
-	// The strip of h columns at column c of a block of 128 goes to bits c/64·3
-	// of byte c%64 of the block.
-	put := func(col int, strip uint64) {
-		at := col/128*64 + col%64
-		shift := col % 128 / 64 * 3
-		binary.LittleEndian.PutUint64(dst[at:], binary.LittleEndian.Uint64(dst[at:])|strip<<shift)
+	// Columns 0–63 of a block are in bits 0–2 of its 64 bytes, and 64–127 in bits
+	// 3–5. Strips 2 and 3, or 4 and 5, are in bytes x of src, and in bytes y what is
+	// to share bytes of dst with strips 6 and 7.
+	const low, high, two, four = 0x0707070707070707, 0x3838383838383838, 0x0303030303030303, 0x0404040404040404
+	x, y := h, 2*h
+	if h == 16 {
+		x, y = y, x
 	}
-	const low, two, four = 0x0707070707070707, 0x0303030303030303, 0x0404040404040404
 	for i := 0; i < h; i += 8 {
 		b0 := binary.LittleEndian.Uint64(src[i:])
-		b1 := binary.LittleEndian.Uint64(src[h+i:])
-		b2 := binary.LittleEndian.Uint64(src[2*h+i:])
-		put(i, b0&low)
-		put(h+i, b0>>3&low)
-		put(2*h+i, b1&low)
-		put(3*h+i, b1>>3&low)
-		put(4*h+i, b2&low)
-		put(5*h+i, b2>>3&low)
-		put(6*h+i, b0>>6&two|b2>>4&four)
-		put(7*h+i, b1>>6&two|b2>>5&four)
+		bx := binary.LittleEndian.Uint64(src[x+i:])
+		by := binary.LittleEndian.Uint64(src[y+i:])
+		b1, b2 := bx, by
+		if h == 16 {
+			b1, b2 = by, bx
+		}
+		six, seven := b0>>6&two|b2>>4&four, b1>>6&two|b2>>5&four
+		binary.LittleEndian.PutUint64(dst[i:], b0&low|bx&low<<3)
+		binary.LittleEndian.PutUint64(dst[h+i:], b0>>3&low|bx&high)
+		binary.LittleEndian.PutUint64(dst[2*h+i:], by&low|six<<3)
+		binary.LittleEndian.PutUint64(dst[3*h+i:], by>>3&low|seven<<3)
+	}
+}
+
+// A tail is what is behind the whole steps of some rows, one to three blocks, as a
+// step: the rest of it are zeros.
+type tail struct {
+	codes     [tileRows][256]byte
+	scales    [tileRows][4]byte
+	selectors [tileRows][2]byte
+}
+
+// tileRows is the number of rows that go through vector code in one call.
+const tileRows = 16
+
+// fill sets t to the tails of n rows, whose columns must be whole blocks, and
+// their groups, too.
+func (t *tail) fill(p *plan, row, n int) {
+	first, perGroup := p.cols/step*4, p.groupSize/block
+	blocks := p.cols/block - first
+	for i := range n {
+		p.lastStep(&t.codes[i], row+i)
+		t.scales[i], t.selectors[i] = [4]byte{}, [2]byte{}
+		for b := range blocks {
+			g := (first + b) / perGroup
+			t.scales[i][b] = p.scaleByte(row+i, g)
+			t.selectors[i][b/2] |= uint8(p.selector(row+i, g) << (b % 2 * 4))
+		}
 	}
 }

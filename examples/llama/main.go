@@ -54,6 +54,7 @@ type options struct {
 	seed                     uint64
 	n, threads               int
 	speed, synthetic         bool
+	rounds, speedPrompt      int
 }
 
 func parse(args []string, stderr io.Writer) (*options, error) {
@@ -75,7 +76,9 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.IntVar(&o.n, "n", 256, "number of tokens to generate at most")
 	flags.IntVar(&o.threads, "threads", runtime.GOMAXPROCS(0), "goroutines to compute with")
 	flags.BoolVar(&o.speed, "speed", false, "measure tokens/s with float32, 4-bit and 3-bit weights")
-	flags.BoolVar(&o.synthetic, "synthetic", false, "with -speed: random weights in the shapes of Llama-3.2-1B (5 GB as float32)")
+	flags.BoolVar(&o.synthetic, "synthetic", false, "with -speed: random weights in the shapes of Llama-3.2-1B (7 GB of memory)")
+	flags.IntVar(&o.rounds, "rounds", 3, "with -speed: turns that all weights take, of which the medians are shown")
+	flags.IntVar(&o.speedPrompt, "promptlen", 128, "with -speed: tokens of the prompt")
 	flags.Usage = func() {
 		fmt.Fprint(stderr, "Usage: llama [flags]\n\nContinues a text with a language model on quantized weights.\n\n")
 		flags.PrintDefaults()
@@ -98,6 +101,10 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		complaint = fmt.Errorf("-n is %d, want 1 or more", o.n)
 	case o.threads < 1:
 		complaint = fmt.Errorf("-threads is %d, want 1 or more", o.threads)
+	case o.rounds < 1:
+		complaint = fmt.Errorf("-rounds is %d, want 1 or more", o.rounds)
+	case o.speedPrompt < 2:
+		complaint = fmt.Errorf("-promptlen is %d, want 2 or more", o.speedPrompt)
 	case o.synthetic && !o.speed:
 		complaint = errors.New("-synthetic has random weights, which make no text: it goes with -speed")
 	}

@@ -46,7 +46,7 @@ func TestSpeed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("loads five models")
 	}
-	code, out, errs := invoke(t, "-speed", "-n", "3")
+	code, out, errs := invoke(t, "-speed", "-n", "3", "-rounds", "2", "-promptlen", "20")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
@@ -71,6 +71,8 @@ func TestErrors(t *testing.T) {
 		{"-topp 0", 2, "-topp is 0"},
 		{"-n 0", 2, "-n is 0"},
 		{"-threads 0", 2, "-threads is 0"},
+		{"-rounds 0", 2, "-rounds is 0"},
+		{"-promptlen 1", 2, "-promptlen is 1"},
 		{"-synthetic", 2, "-speed"},
 		{"-type int9", 2, "unknown data type"},
 		{"-kv int9", 2, "unknown data type"},

@@ -5,62 +5,86 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
+	"slices"
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/examples/internal/llama"
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// speedPrompt is the number of tokens of the prompts that speed measures with.
-const speedPrompt = 128
+// A contender is one way to keep the weights of a model.
+type contender struct {
+	name             string
+	model            *llama.Model
+	prompt, generate []float64 // tokens per second, by round
+}
 
-// speed measures tokens per second of one model with float32 weights and with
-// 4- and 3-bit weights: reading a prompt, and generating token by token. One model
-// is in memory at a time.
+// speed measures tokens per second of one model with float32 weights and with 4- and
+// 3-bit weights: reading a prompt, and generating token by token. All are in memory,
+// and take turns, so that a machine that slows down does so for all of them.
 func speed(ctx context.Context, o *options, kv llama.KV, w io.Writer) error {
-	load := func(maker llama.Maker) (*llama.Model, error) {
-		if o.synthetic {
-			return llama.Synthetic(llama.Llama1B, llama.Options{Maker: maker})
-		}
-		m, _, err := llama.Open(o.model, o.tokenizer, llama.Options{Maker: maker})
-		return m, err
+	list, err := contenders(o)
+	if err != nil {
+		return err
 	}
-	maker := func(t datatype.Type, all bool) llama.Maker {
-		return llama.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: all, Int8: !o.exact}.Make
+	for range o.rounds {
+		for i := range list {
+			c := &list[i]
+			st, err := measure(ctx, c.model, o, kv)
+			if err != nil {
+				return err
+			}
+			c.prompt = append(c.prompt, float64(st.Prompt)/st.PromptTime.Seconds())
+			c.generate = append(c.generate, st.Speed())
+		}
 	}
-	fmt.Fprintf(w, "%d goroutines, tokens/s\n\n%-26s%6s%10s%10s%10s\n", o.threads, "weights", "bits", "memory", "prompt", "generate")
-	for _, row := range []struct {
-		name  string
-		maker llama.Maker
-	}{
-		{"float32", llama.Float},
-		{"bitmod4", maker(datatype.BitMoD4, false)},
-		{"bitmod3", maker(datatype.BitMoD3, false)},
-		{"bitmod4 and classifier", maker(datatype.BitMoD4, true)},
-		{"bitmod3 and classifier", maker(datatype.BitMoD3, true)},
-	} {
-		debug.FreeOSMemory() // the model before, before the next
-		m, err := load(row.maker)
-		if err != nil {
-			return err
-		}
-		st, err := measure(ctx, m, o, kv)
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(w, "%-26s%6.2f%10s%10.1f%10.1f\n", row.name, m.BitsPerWeight(), size(m.Bytes()),
-			float64(st.Prompt)/st.PromptTime.Seconds(), st.Speed()); err != nil {
+	fmt.Fprintf(w, "%d goroutines, tokens/s, medians of %d turns\n\n%-26s%6s%10s%10s%10s\n",
+		o.threads, o.rounds, "weights", "bits", "memory", "prompt", "generate")
+	for _, c := range list {
+		if _, err := fmt.Fprintf(w, "%-26s%6.2f%10s%10.1f%10.1f\n", c.name, c.model.BitsPerWeight(), size(c.model.Bytes()),
+			median(c.prompt), median(c.generate)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// contenders makes them all of one model. What they have in common, they share.
+func contenders(o *options) ([]contender, error) {
+	var (
+		float *llama.Model
+		err   error
+	)
+	if o.synthetic {
+		float, err = llama.Synthetic(llama.Llama1B, llama.Options{})
+	} else {
+		float, _, err = llama.Open(o.model, o.tokenizer, llama.Options{})
+	}
+	if err != nil {
+		return nil, err
+	}
+	list := []contender{{name: "float32", model: float}}
+	inLayers := func(p llama.Place) bool { return p.Layer >= 0 }
+	outside := func(p llama.Place) bool { return p.Layer < 0 }
+	for _, t := range []datatype.Type{datatype.BitMoD4, datatype.BitMoD3} {
+		maker := llama.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: true, Int8: !o.exact}.Make
+		m, err := float.ReplaceSome(inLayers, maker)
+		if err != nil {
+			return nil, err
+		}
+		all, err := m.ReplaceSome(outside, maker)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, contender{name: t.String(), model: m}, contender{name: t.String() + " and classifier", model: all})
+	}
+	return list, nil
+}
+
 func measure(ctx context.Context, m *llama.Model, o *options, kv llama.KV) (llama.Stats, error) {
 	r := llama.NewRunner(m, o.threads)
 	defer r.Close()
-	prompt := make([]int, min(speedPrompt, m.Config.Context/2)-1)
+	prompt := make([]int, min(o.speedPrompt, m.Config.Context/2)-1)
 	for i := range prompt {
 		prompt[i] = i * 7919 % m.Config.Vocab
 	}
@@ -75,4 +99,9 @@ func measure(ctx context.Context, m *llama.Model, o *options, kv llama.KV) (llam
 		err = errors.New("interrupted")
 	}
 	return st, err
+}
+
+// median returns the median of x, the upper one of two.
+func median(x []float64) float64 {
+	return slices.Sorted(slices.Values(x))[len(x)/2]
 }

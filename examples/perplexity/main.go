@@ -18,8 +18,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 
 	"github.com/bitmod-go/bitmod/examples/internal/llama"
+	"github.com/bitmod-go/bitmod/quant"
 )
 
 func main() {
@@ -56,6 +58,19 @@ each with its standard error. Quantized are the matrices of the layers; embeddin
 and classifier stay float32. "kv:TYPE" is float32 weights with a quantized
 key-value cache, "a8:TYPE" quantized weights multiplied by 8-bit activations.
 
+"mixed3.5" gives rows of all layers 3, 4 or 8 bits (bitmod3, bitmod4, int8), 3.5 on
+average with their scales. Behind a type, or behind mixed3.5, go options, such as
+"bitmod3+search+gptq", which know more than the weights, from text that the float32
+model writes (other than the text to predict):
+
+  +search      looks for scales and special values with the least error
+  +importance  weighs errors by the mean squares of a column's activations
+  +gptq        makes up for errors in the columns that follow (GPTQ)
+  +actorder    GPTQ in the order of falling activations
+  +sequential  takes activations behind layers as quantized
+  +awq         scales channels (AWQ)
+  +all         all of these
+
 `
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -68,6 +83,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		tokens    = flags.Int("tokens", defaultTokens, "number `N` of tokens to predict; 0 is all of the text")
 		types     = flags.String("types", "", "comma-separated types; if empty, all of 3 and 4 bits")
 		group     = flags.Int("group", 0, "group size `N`; 0 is 32, 64 and 128. MX and NV types have their own")
+		known     = flags.Int("calibration", 8192, "number `N` of tokens that the float32 model writes for types with options")
 		asJSON    = flags.Bool("json", false, "write a JSON object per line")
 	)
 	flags.Usage = func() {
@@ -90,6 +106,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *tokens < 0 {
 		return fail("-tokens is %d, want 0 or more", *tokens)
 	}
+	if *known < 1 {
+		return fail("-calibration is %d, want 1 or more", *known)
+	}
 	if *tokens == 0 && *text == "" {
 		return fail("-tokens 0 is all of the -text, and there is none")
 	}
@@ -110,6 +129,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	calibration := llama.NewCalibration(m, nil)
+	if slices.ContainsFunc(variants, func(v variant) bool { return v.calibrated() }) {
+		if calibration, err = calibrate(m, *known); err != nil {
+			return err
+		}
+	}
 	var w rowWriter = &table{w: stdout}
 	if *asJSON {
 		w = &jsonLines{w: stdout}
@@ -118,9 +143,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
 		}
-		r, err := v.measure(m, e)
+		r, err := v.measure(m, e, calibration)
+		if *types == "" && v.mixed != 0 && errors.Is(err, quant.ErrShape) {
+			// Narrow rows take more for their scales than the default table knows of.
+			fmt.Fprintf(stderr, "perplexity: without %s: %v\n", v.name, err)
+			continue
+		}
 		if err != nil {
-			return fmt.Errorf("%v: %w", v.name(), err)
+			return fmt.Errorf("%v: %w", v.name, err)
 		}
 		if err := w.write(r); err != nil {
 			return err

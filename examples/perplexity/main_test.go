@@ -68,13 +68,55 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// Every option makes a difference, and what they promise holds where it is plain.
+func TestOptions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("quantizes many times")
+	}
+	names := []string{"bitmod3", "bitmod3+search", "bitmod3+importance", "bitmod3+gptq", "bitmod3+gptq+actorder",
+		"bitmod3+awq", "a8:bitmod3+gptq", "bitmod3+all", "mixed3.5", "mixed3.5+gptq"}
+	code, out, errs := invoke(t, "-tokens", "510", "-calibration", "1500", "-types", strings.Join(names, ","), "-group", "128", "-json")
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	kl, bits := map[string]float64{}, map[string]float64{}
+	seen := map[float64]bool{}
+	for line := range strings.Lines(out) {
+		var row jsonRow
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatal(err)
+		}
+		kl[row.Type], bits[row.Type] = row.KL, row.Bits
+		if seen[row.KL] {
+			t.Errorf("%s is the same as another row", row.Type)
+		}
+		seen[row.KL] = true
+	}
+	if len(kl) != len(names)+1 {
+		t.Errorf("rows %v", kl)
+	}
+	for name, b := range bits {
+		if strings.HasPrefix(name, "bitmod3") && b != bits["bitmod3"] {
+			t.Errorf("%s takes %v bits, bitmod3 alone %v", name, b, bits["bitmod3"])
+		}
+		if strings.HasPrefix(name, "mixed") && (b > 3.5 || b < 3.49) {
+			t.Errorf("%s takes %v bits", name, b)
+		}
+	}
+	for _, better := range []string{"bitmod3+gptq", "bitmod3+gptq+actorder", "bitmod3+all", "mixed3.5"} {
+		if !(kl[better] < kl["bitmod3"]) {
+			t.Errorf("divergence %v of %s, %v of bitmod3", kl[better], better, kl["bitmod3"])
+		}
+	}
+}
+
 func TestTable(t *testing.T) {
 	args := []string{"-tokens", "20", "-types", "bitmod4", "-group", "128"}
 	code, out, errs := invoke(t, args...)
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
-	for _, want := range []string{"20 tokens", "top-1", "float32", "bitmod4        128  4.20"} {
+	for _, want := range []string{"20 tokens", "top-1", "float32", "bitmod4                          128  4.20"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -88,7 +130,7 @@ func TestVariants(t *testing.T) {
 	}
 	count := map[string]int{}
 	for _, v := range all {
-		count[v.name()]++
+		count[v.name]++
 	}
 	want := map[string]int{"float32": 1}
 	for _, typ := range datatype.Types() {
@@ -104,6 +146,9 @@ func TestVariants(t *testing.T) {
 	}
 	for _, typ := range defaultCaches {
 		want[cachePrefix+typ.String()] = 3
+	}
+	for _, name := range defaultOptions {
+		want[name] = 1
 	}
 	if !maps.Equal(count, want) {
 		t.Errorf("rows by type %v, want %v", count, want)
@@ -136,8 +181,19 @@ func TestErrors(t *testing.T) {
 		{"-nonsense", 2, "not defined"},
 		{"-tokens -1", 2, "-tokens is -1"},
 		{"-tokens 0", 2, "there is none"},
+		{"-calibration 0", 2, "-calibration is 0"},
 		{"-types int9", 2, "unknown data type"},
 		{"-types kv:int9", 2, "unknown data type"},
+		{"-types bitmod3+", 2, `option ""`},
+		{"-types bitmod3+magic", 2, `option "magic"`},
+		{"-types bitmod3+awq+awq", 2, "twice"},
+		{"-types bitmod3+awq+all", 2, `option "all"`},
+		{"-types bitmod3+actorder", 2, "gptq"},
+		{"-types kv:bitmod3+gptq", 2, "no options"},
+		{"-types mixed", 2, "mixed rows"},
+		{"-types mixed-1", 2, "mixed rows"},
+		{"-types kv:mixed3.5", 2, "unknown data type"},
+		{"-types mixed2 -tokens 10 -calibration 256", 1, "smallest"},
 		{"-group 7", 2, "-group is 7"},
 		{"stray", 2, `"stray"`},
 		{"-model none", 1, "none"},

@@ -19,7 +19,7 @@ func (t *table) write(r row) error {
 	s := &r.score
 	if !t.head {
 		t.head = true
-		if _, err := fmt.Fprintf(t.w, "%d tokens; ± is a standard error\n\n%-12s%6s%6s%16s%16s%19s%14s%6s\n", s.Tokens,
+		if _, err := fmt.Fprintf(t.w, "%d tokens; ± is a standard error\n\n%-30s%6s%6s%16s%16s%19s%14s%6s\n", s.Tokens,
 			"type", "group", "bits", "ppl", "+ppl %", "KL", "top-1 %", "s"); err != nil {
 			return err
 		}
@@ -31,8 +31,8 @@ func (t *table) write(r row) error {
 	if !r.float {
 		group = fmt.Sprint(r.group)
 	}
-	_, err := fmt.Fprintf(t.w, "%-12s%6s%6.2f%9.4f ±%.3f%9.2f ±%.2f%10.5f ±%.5f%8.2f ±%.2f%6.1f\n",
-		r.name(), group, r.bits, s.Perplexity.Mean, s.Perplexity.SE, excess, excessSE,
+	_, err := fmt.Fprintf(t.w, "%-30s%6s%6.2f%9.4f ±%.3f%9.2f ±%.2f%10.5f ±%.5f%8.2f ±%.2f%6.1f\n",
+		r.name, group, r.bits, s.Perplexity.Mean, s.Perplexity.SE, excess, excessSE,
 		s.KL.Mean, s.KL.SE, 100*s.Top1.Mean, 100*s.Top1.SE, r.seconds)
 	return err
 }
@@ -68,7 +68,7 @@ func (j *jsonLines) write(r row) error {
 		return &x
 	}
 	b, err := json.Marshal(jsonRow{
-		Type: r.name(), Group: r.group, Bits: r.bits,
+		Type: r.name, Group: r.group, Bits: r.bits,
 		PPL: s.Perplexity.Mean, KL: s.KL.Mean, Top1: s.Top1.Mean,
 		PPLSE: se(s.Perplexity.SE), KLSE: se(s.KL.SE), Top1SE: se(s.Top1.SE),
 		NLL: s.NLL.Mean, NLLSE: se(s.NLL.SE), Excess: s.Excess.Mean, ExcessSE: se(s.Excess.SE),

@@ -11,6 +11,9 @@ const (
 	defaultTokens = 4080 // 16 texts of the module's own model
 	maxBlock      = 512
 	textSeed      = 1
+
+	// Texts for calibration have other seeds than any to predict.
+	calibrationSeed = 1 << 32
 )
 
 // readBlocks returns n tokens of text in blocks that the model reads on their own:
@@ -45,4 +48,14 @@ func readBlocks(m *llama.Model, tok llama.Tokenizer, file string, n int) ([][]in
 		return nil, fmt.Errorf("%s: no text", file)
 	}
 	return llama.Blocks(tokens, m.Config.BOS, length), nil
+}
+
+// calibrate returns the calibration with about n tokens of text that m writes.
+func calibrate(m *llama.Model, n int) (*llama.Calibration, error) {
+	length := min(m.Config.Context, maxBlock)
+	blocks, err := llama.SampleTexts(m, (n+length-1)/length, length, calibrationSeed)
+	if err != nil {
+		return nil, err
+	}
+	return llama.NewCalibration(m, blocks), nil
 }

@@ -7,16 +7,17 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/examples/internal/llama"
-	"github.com/bitmod-go/bitmod/quant"
 )
 
 // A variant is a way to store the model, and a row of the table.
 type variant struct {
+	name  string
 	float bool // weights as they are
 	cache bool // the type is of the key-value cache
 	int8  bool // what the weights are multiplied by is rounded to 8 bits
 	typ   datatype.Type
 	group int
+	options
 }
 
 const (
@@ -40,8 +41,8 @@ func parseVariants(names string, group int) ([]variant, error) {
 		}
 		groups = []int{group}
 	}
-	rows := []variant{{float: true}}
-	add := func(v variant) {
+	rows := []variant{{name: "float32", float: true}}
+	add := func(v variant, groups []int) {
 		for _, g := range groups {
 			if v.group = g; v.typ.Scale() != datatype.RowStep {
 				v.group = v.typ.GroupSize() // the standard's
@@ -51,38 +52,68 @@ func parseVariants(names string, group int) ([]variant, error) {
 			}
 		}
 	}
-	if names == "" {
-		for bits := 3; bits <= 4; bits++ {
-			for _, t := range datatype.Types() { // BitMoD's are first
-				if t.Bits() == bits {
-					add(variant{typ: t})
-				}
+	if names != "" {
+		for name := range strings.SplitSeq(names, ",") {
+			name = strings.TrimSpace(name)
+			if name == "" || name == "float32" {
+				continue
 			}
-		}
-		for _, t := range defaultInt8 {
-			add(variant{typ: t, int8: true})
-		}
-		for _, t := range defaultCaches {
-			add(variant{typ: t, cache: true})
+			v, err := parseVariant(name)
+			if err != nil {
+				return nil, fmt.Errorf("-types: %s: %w", name, err)
+			}
+			add(v, groups)
 		}
 		return rows, nil
 	}
-	for name := range strings.SplitSeq(names, ",") {
-		name = strings.TrimSpace(name)
-		if name == "" || name == "float32" {
-			continue
+	for bits := 3; bits <= 4; bits++ {
+		for _, t := range datatype.Types() { // BitMoD's are first
+			if t.Bits() == bits {
+				add(variant{name: t.String(), typ: t}, groups)
+			}
 		}
-		var v variant
-		if name, v.cache = strings.CutPrefix(name, cachePrefix); !v.cache {
-			name, v.int8 = strings.CutPrefix(name, int8Prefix)
+	}
+	for _, t := range defaultInt8 {
+		add(variant{name: int8Prefix + t.String(), typ: t, int8: true}, groups)
+	}
+	for _, t := range defaultCaches {
+		add(variant{name: cachePrefix + t.String(), typ: t, cache: true}, groups)
+	}
+	if group == 0 {
+		groups = []int{optionsGroup}
+	}
+	for _, name := range defaultOptions {
+		v, err := parseVariant(name)
+		if err != nil {
+			return nil, err
 		}
-		var err error
-		if v.typ, err = datatype.Parse(name); err != nil {
-			return nil, fmt.Errorf("-types: %w", err)
-		}
-		add(v)
+		add(v, groups)
 	}
 	return rows, nil
+}
+
+// parseVariant reads one name.
+func parseVariant(name string) (variant, error) {
+	v := variant{name: name}
+	name, list, more := strings.Cut(name, "+")
+	if name, v.cache = strings.CutPrefix(name, cachePrefix); !v.cache {
+		name, v.int8 = strings.CutPrefix(name, int8Prefix)
+	}
+	var err error
+	if more {
+		if v.options, err = parseOptions(list); err != nil {
+			return v, err
+		}
+	}
+	if bits, ok := strings.CutPrefix(name, mixedPrefix); ok && !v.cache {
+		v.mixed, err = parseBits(bits)
+		return v, err
+	}
+	if v.cache && more {
+		return v, fmt.Errorf("a cache has no options")
+	}
+	v.typ, err = datatype.Parse(name)
+	return v, err
 }
 
 // distinct leaves out caches that are the same as the one before, because their
@@ -100,18 +131,6 @@ func distinct(rows []variant, width int) []variant {
 	return keep
 }
 
-func (v variant) name() string {
-	switch {
-	case v.float:
-		return "float32"
-	case v.cache:
-		return cachePrefix + v.typ.String()
-	case v.int8:
-		return int8Prefix + v.typ.String()
-	}
-	return v.typ.String()
-}
-
 // A row is what there is to say about a variant.
 type row struct {
 	variant
@@ -120,7 +139,8 @@ type row struct {
 	seconds float64 // to quantize and to evaluate
 }
 
-func (v variant) measure(m *llama.Model, e *llama.Evaluator) (row, error) {
+// measure quantizes and evaluates. c is the calibration with the float32 model.
+func (v variant) measure(m *llama.Model, e *llama.Evaluator, c *llama.Calibration) (row, error) {
 	start := time.Now()
 	r := row{variant: v, bits: 32}
 	var (
@@ -137,8 +157,7 @@ func (v variant) measure(m *llama.Model, e *llama.Evaluator) (row, error) {
 	default:
 		// The kernel multiplies packed weights by 8-bit integers. With float32 its sums
 		// are the same as of unpacked weights, but for rounding.
-		q := llama.Quantizer{Config: quant.Config{Type: v.typ, GroupSize: v.group}, Int8: v.int8, Unpack: !v.int8}
-		if m, err = m.Replace(q.Make); err != nil {
+		if m, err = c.Quantize(v.recipe()); err != nil {
 			return r, err
 		}
 		r.bits = m.BitsPerWeight()

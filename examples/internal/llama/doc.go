@@ -14,6 +14,14 @@
 //	err = r.Forward(llama.Chunk{s, tokens})    // any number of texts at once
 //	err = r.Logits(logits, len(tokens)-1, len(tokens))
 //
+// A [Calibration] has what a model does with some text: the Hessians of the inputs of
+// its matrices and, by [Gradients], how much the loss feels each of their outputs. With
+// it a [Recipe] quantizes by more than the weights: importance, error feedback, scales
+// of channels, and rows of 3, 4 or 8 bits.
+//
+//	c := llama.NewCalibration(m, texts)
+//	q, err := c.Quantize(llama.Recipe{Quantizer: llama.Quantizer{Config: config}, Feedback: true})
+//
 // # Rounding
 //
 // Every result is the same bits however many goroutines compute it, and however

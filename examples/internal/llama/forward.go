@@ -42,18 +42,10 @@ type Chunk struct {
 // order of the chunks. After an error the sequences can't be used any more, unless
 // it is about a token or the length of a text, which are checked first.
 func (r *Runner) Forward(chunks ...Chunk) error {
-	m, c := r.model, &r.model.Config
-	n := 0
-	for _, ch := range chunks {
-		if end := ch.Sequence.length + len(ch.Tokens); end > c.Context {
-			return fmt.Errorf("llama: a text of %d tokens is longer than the model's context, %d", end, c.Context)
-		}
-		for _, t := range ch.Tokens {
-			if t < 0 || t >= c.Vocab {
-				return fmt.Errorf("llama: token %d is not in a vocabulary of %d", t, c.Vocab)
-			}
-		}
-		n += len(ch.Tokens)
+	m := r.model
+	n, err := m.check(chunks)
+	if err != nil {
+		return err
 	}
 	r.n = 0 // nothing to show, should this fail
 	if err := r.embed(chunks, n); err != nil {
@@ -72,23 +64,52 @@ func (r *Runner) Forward(chunks ...Chunk) error {
 	return nil
 }
 
+// check returns the number of tokens, which must all be in the vocabulary, and no text
+// be too long.
+func (m *Model) check(chunks []Chunk) (n int, err error) {
+	for _, ch := range chunks {
+		if end := ch.Sequence.length + len(ch.Tokens); end > m.Config.Context {
+			return 0, fmt.Errorf("llama: a text of %d tokens is longer than the model's context, %d", end, m.Config.Context)
+		}
+		for _, t := range ch.Tokens {
+			if t < 0 || t >= m.Config.Vocab {
+				return 0, fmt.Errorf("llama: token %d is not in a vocabulary of %d", t, m.Config.Vocab)
+			}
+		}
+		n += len(ch.Tokens)
+	}
+	return n, nil
+}
+
 // embed sets x to the embeddings of all tokens, and cos and sin to the rotations
 // of their positions.
 func (r *Runner) embed(chunks []Chunk, n int) error {
 	c := &r.model.Config
-	pairs := len(r.frequencies)
-	r.x, r.cos, r.sin = grow(&r.x, n*c.Dim), grow(&r.cos, n*pairs), grow(&r.sin, n*pairs)
+	r.x = grow(&r.x, n*c.Dim)
 	i := 0
 	for _, ch := range chunks {
-		for j, t := range ch.Tokens {
+		for _, t := range ch.Tokens {
 			if err := r.model.Embedding.Row(r.x[i*c.Dim:][:c.Dim], t); err != nil {
 				return fmt.Errorf("llama: embedding of token %d: %w", t, err)
 			}
+			i++
+		}
+	}
+	r.positions(chunks, n)
+	return nil
+}
+
+// positions sets cos and sin to the rotations of the positions of all tokens.
+func (r *Runner) positions(chunks []Chunk, n int) {
+	pairs := len(r.frequencies)
+	r.cos, r.sin = grow(&r.cos, n*pairs), grow(&r.sin, n*pairs)
+	i := 0
+	for _, ch := range chunks {
+		for j := range ch.Tokens {
 			angles(r.cos[i*pairs:][:pairs], r.sin[i*pairs:][:pairs], r.frequencies, ch.Sequence.length+j)
 			i++
 		}
 	}
-	return nil
 }
 
 // normalize sets norm to x after RMSNorm.
@@ -139,7 +160,8 @@ func (r *Runner) layer(i int, chunks []Chunk, n int) error {
 	if err := mul(&r.up, Up, r.norm); err != nil {
 		return err
 	}
-	r.crew.Split(len(r.gate), 1, 8*len(r.gate), func(_, lo, hi int) { swiGLU(r.gate[lo:hi], r.up[lo:hi]) })
+	const exponential = 32 // as many multiplications
+	r.crew.Split(len(r.gate), 1, exponential*len(r.gate), func(_, lo, hi int) { swiGLU(r.gate[lo:hi], r.up[lo:hi]) })
 	if err := mul(&r.out, Down, r.gate); err != nil {
 		return err
 	}

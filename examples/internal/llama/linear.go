@@ -103,6 +103,11 @@ func (q Quantizer) Make(p Place, w []float32, cols int) (Linear, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%v: %w", p, err)
 	}
+	return q.linear(m)
+}
+
+// linear makes the Linear of a packed matrix.
+func (q Quantizer) linear(m Packed) (Linear, error) {
 	if q.Unpack {
 		return unpack(m)
 	}

@@ -64,6 +64,11 @@ func (m *Model) BitsPerWeight() float64 {
 // Replace returns a model with every matrix made anew by maker from its weights as
 // float32. It shares the rest with m. Matrices are made on GOMAXPROCS goroutines.
 func (m *Model) Replace(maker Maker) (*Model, error) {
+	return m.ReplaceSome(func(Place) bool { return true }, maker)
+}
+
+// ReplaceSome is Replace for the matrices at some places alone.
+func (m *Model) ReplaceSome(at func(Place) bool, maker Maker) (*Model, error) {
 	r := *m
 	r.Layers = append([]Layer(nil), m.Layers...)
 	slot := func(p Place) *Linear {
@@ -81,7 +86,11 @@ func (m *Model) Replace(maker Maker) (*Model, error) {
 		wait   sync.WaitGroup
 		slots  = make(chan struct{}, runtime.GOMAXPROCS(0))
 	)
-	m.Each(func(p Place, _ Linear) { places = append(places, p) })
+	m.Each(func(p Place, _ Linear) {
+		if at(p) {
+			places = append(places, p)
+		}
+	})
 	errs := make([]error, len(places))
 	for i, p := range places {
 		slots <- struct{}{}

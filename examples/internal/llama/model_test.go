@@ -247,3 +247,20 @@ func write(t *testing.T, path string, data []byte) {
 		t.Fatal(err)
 	}
 }
+
+func TestReplaceSome(t *testing.T) {
+	m := tiny(t, tinyConfig, weights{1, true})
+	q, err := m.ReplaceSome(func(p Place) bool { return p.Layer == 1 }, func(p Place, w []float32, cols int) (Linear, error) {
+		return newDense(make([]float32, len(w)), cols), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := map[Place]Linear{}
+	m.Each(func(p Place, l Linear) { before[p] = l })
+	q.Each(func(p Place, l Linear) {
+		if same := before[p] == l; same == (p.Layer == 1) {
+			t.Errorf("%v is the same: %v", p, same)
+		}
+	})
+}

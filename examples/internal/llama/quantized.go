@@ -5,18 +5,25 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A Quantized is a Linear of a quant.Matrix, multiplied in its packed form.
-type Quantized struct {
-	Matrix *quant.Matrix
-	Int8   bool // see Quantizer
+// A Packed is a *quant.Matrix or a *quant.Mixed.
+type Packed interface {
+	Rows() int
+	Cols() int
+	Bytes() int
+	Dequantize(dst []float32) error
+	DequantizeRow(dst []float32, row int) error
 }
 
-func (q *Quantized) Rows() int  { return q.Matrix.Rows() }
-func (q *Quantized) Cols() int  { return q.Matrix.Cols() }
-func (q *Quantized) Bytes() int { return q.Matrix.Bytes() }
+// A Quantized is a Linear of a packed matrix, multiplied in its packed form.
+type Quantized struct {
+	Packed
+	Int8 bool // see Quantizer
+}
 
-func (q *Quantized) Row(dst []float32, row int) error { return q.Matrix.DequantizeRow(dst, row) }
+// Row writes the weights of a row to dst.
+func (q *Quantized) Row(dst []float32, row int) error { return q.DequantizeRow(dst, row) }
 
+// Mul multiplies through package kernel.
 func (q *Quantized) Mul(dst, x []float32, n int, c *Crew) error {
 	rows, cols := q.Rows(), q.Cols()
 	as := c.Activations(n)
@@ -26,7 +33,7 @@ func (q *Quantized) Mul(dst, x []float32, n int, c *Crew) error {
 		}
 		const faster = 16 // than float32, so that sharing out pays later
 		return c.try(rows, rowBlock, rows*cols/faster, func(_, lo, hi int) error {
-			return kernel.GEMVRows(dst, q.Matrix, &as[0], lo, hi)
+			return gemvRows(dst, q.Packed, &as[0], lo, hi)
 		})
 	}
 	return c.try(n, 1, rows*cols*n, func(_, lo, hi int) error { // by vector
@@ -35,7 +42,7 @@ func (q *Quantized) Mul(dst, x []float32, n int, c *Crew) error {
 				return err
 			}
 		}
-		return kernel.GEMM(dst[lo*rows:hi*rows], q.Matrix, as[lo:hi])
+		return gemm(dst[lo*rows:hi*rows], q.Packed, as[lo:hi])
 	})
 }
 
@@ -46,13 +53,27 @@ func (q *Quantized) load(a *kernel.Activation, x []float32) error {
 	return a.LoadFloat(x)
 }
 
-// An unpacked is a quant.Matrix multiplied as float32 weights.
-type unpacked struct {
-	dense
-	matrix *quant.Matrix
+func gemvRows(dst []float32, m Packed, a *kernel.Activation, lo, hi int) error {
+	if m, ok := m.(*quant.Mixed); ok {
+		return kernel.GEMVMixedRows(dst, m, a, lo, hi)
+	}
+	return kernel.GEMVRows(dst, m.(*quant.Matrix), a, lo, hi)
 }
 
-func unpack(m *quant.Matrix) (*unpacked, error) {
+func gemm(dst []float32, m Packed, as []kernel.Activation) error {
+	if m, ok := m.(*quant.Mixed); ok {
+		return kernel.GEMMMixed(dst, m, as)
+	}
+	return kernel.GEMM(dst, m.(*quant.Matrix), as)
+}
+
+// An unpacked is a packed matrix multiplied as float32 weights.
+type unpacked struct {
+	dense
+	matrix Packed
+}
+
+func unpack(m Packed) (*unpacked, error) {
 	w := make([]float32, m.Rows()*m.Cols())
 	if err := m.Dequantize(w); err != nil {
 		return nil, err

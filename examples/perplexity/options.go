@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/bitmod-go/bitmod/examples/internal/llama"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// options are what goes beyond the paper: "+NAME" behind a type.
+type options struct {
+	search, importance, gptq, actOrder, sequential, awq bool
+
+	mixed float64 // bits of rows of several types, on average; 0 is one type
+}
+
+const (
+	mixedPrefix  = "mixed"
+	optionsGroup = 128
+)
+
+// defaultOptions are the rows with options of the whole table.
+var defaultOptions = []string{
+	"bitmod3+search", "bitmod3+search+importance", "bitmod3+awq", "bitmod3+gptq",
+	"bitmod3+search+gptq+actorder", "bitmod3+all", "int3_asym+all",
+	"bitmod4+search", "bitmod4+search+importance", "bitmod4+awq", "bitmod4+gptq",
+	"bitmod4+search+gptq+actorder", "bitmod4+all", "int4_asym+all",
+	"mixed3.5", "mixed3.5+search+gptq+actorder", "mixed4", "mixed4+search+gptq+actorder",
+}
+
+// calibrated reports whether they take text.
+func (o *options) calibrated() bool {
+	return o.importance || o.gptq || o.awq || o.mixed != 0
+}
+
+// flag returns the field for the name of an option, nil if there is none.
+func (o *options) flag(name string) *bool {
+	switch name {
+	case "search":
+		return &o.search
+	case "importance":
+		return &o.importance
+	case "gptq":
+		return &o.gptq
+	case "actorder":
+		return &o.actOrder
+	case "sequential":
+		return &o.sequential
+	case "awq":
+		return &o.awq
+	}
+	return nil
+}
+
+// parseOptions reads "search+gptq".
+func parseOptions(list string) (o options, err error) {
+	if list == "all" {
+		return options{search: true, importance: true, gptq: true, actOrder: true, sequential: true, awq: true}, nil
+	}
+	for name := range strings.SplitSeq(list, "+") {
+		f := o.flag(name)
+		switch {
+		case f == nil:
+			return o, fmt.Errorf("option %q, want search, importance, gptq, actorder, sequential, awq, or all alone", name)
+		case *f:
+			return o, fmt.Errorf("option %q twice", name)
+		}
+		*f = true
+	}
+	if o.actOrder && !o.gptq {
+		return o, fmt.Errorf("option actorder is the order of gptq, which is not there")
+	}
+	return o, nil
+}
+
+func parseBits(s string) (float64, error) {
+	bits, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(bits > 0 && bits < 16) {
+		return 0, fmt.Errorf("mixed rows of %q bits, want a number such as 3.5", s)
+	}
+	return bits, nil
+}
+
+func (v *variant) recipe() llama.Recipe {
+	return llama.Recipe{
+		Quantizer: llama.Quantizer{
+			Config: quant.Config{Type: v.typ, GroupSize: v.group, Search: v.search},
+			Int8:   v.int8,
+			Unpack: !v.int8,
+		},
+		Importance: v.importance,
+		Feedback:   v.gptq,
+		ActOrder:   v.actOrder,
+		Sequential: v.sequential,
+		Channels:   v.awq,
+		Bits:       v.mixed,
+	}
+}
