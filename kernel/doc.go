@@ -47,6 +47,7 @@
 //	*_sums_*, *_runs_*     blocks: codes to values, then sums of 16 columns
 //	*_float*               float mode
 //	gemm*.go, *_batch_*    a batch: values once for all activations
+//	mixed.go               matrices with rows of several types: one part at a time
 //	*_load_*               Activation's methods
 //	pairs*.go              portable: sums of pairs of columns, looked up
 //
