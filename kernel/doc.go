@@ -114,8 +114,9 @@
 // # What it costs
 //
 // Load takes some 0.15 µs per thousand columns with AVX2, LoadFloat 0.05 µs. An
-// Activation takes 7 bytes a column. It allocates only when a vector is longer than
-// any that it had before; nothing else allocates, apart from [NewPool].
+// Activation takes 6.2 bytes a column on amd64, 5.2 elsewhere. It allocates only when a
+// vector is longer than any that it had before; nothing else allocates, apart from
+// [NewPool].
 //
 // GEMV reads the weights once, and is at its best limited by that. From the cache,
 // one thread of a Zen 5 multiplies so many Gweights a second, after Load and after

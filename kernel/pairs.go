@@ -17,16 +17,13 @@ package kernel
 // where coef is the group's and flag is 1 for the codes in question: for BitMoD the
 // one of the special value, for integers with a zero-point all codes. An entry has
 // Σ n0·q in its low bits and Σ flag·q from bit flagShift on, so that one addition
-// adds both; split takes the sum apart, and coef multiplies the second just once
+// adds both; unflag takes the sum apart, and coef multiplies the second just once
 // for a group.
 
-// flagShift is the number of bits for Σ n0·q over split columns, |n0| ≤ 16 and
-// |q| ≤ 127. For Σ flag·q there are 14 left, which is as many as it needs.
-const (
-	flagShift = 18
-	// split is the number of columns after which the sum of entries must be split.
-	split = 64
-)
+// flagShift is the number of bits for Σ n0·q over 64 columns, after which unflag must
+// take a sum apart, |n0| ≤ 16 and |q| ≤ 127. For Σ flag·q there are 14 left, which is
+// as many as it needs.
+const flagShift = 18
 
 // A pairBook is what a type's codebooks are to tables of pairs.
 type pairBook struct {
@@ -76,8 +73,8 @@ func newPairBook(books [][]int16, bits int) *pairBook {
 	return b
 }
 
-// unflag takes the sum of entries of split columns apart, and returns Σ n·q, where
-// the coefficient of flags is coef.
+// unflag takes the sum of entries of at most 64 columns apart, and returns Σ n·q,
+// where the coefficient of flags is coef.
 func unflag(sum uint32, coef int32) int32 {
 	n := int32(sum) << (32 - flagShift) >> (32 - flagShift)
 	return n + (int32(sum)-n)>>flagShift*coef
