@@ -183,9 +183,12 @@ func TestFeedbackExtremes(t *testing.T) {
 		tiny[i] *= 1e-42
 	}
 	hessians["huge"], hessians["tiny"] = hessian(t, huge, cols), hessian(t, tiny, cols)
-	for _, typ := range datatype.Types() {
+	for i, typ := range datatype.Types() {
 		for name, h := range hessians {
-			for _, src := range matrices {
+			for j, src := range matrices {
+				if testing.Short() && (i+j)%4 != 0 {
+					continue
+				}
 				w := make([]float32, rows*cols)
 				for i := range w {
 					w[i] = float32(src.next(r))
