@@ -13,6 +13,15 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
+// memory is the number of bytes of weights that a benchmark cycles through, so that
+// they come from memory and not from a cache. Short ones show that they run.
+func memory() int {
+	if testing.Short() {
+		return 1 << 20
+	}
+	return 1 << 30
+}
+
 // Names are for benchstat -col /impl and the like. What BenchmarkGEMV calls dram
 // cycles through 1 GiB of weights, and reports, as "bandwidth", the bytes of
 // weights per second as a share of what one thread, or as many as are used, can
@@ -44,16 +53,19 @@ func BenchmarkGEMV(b *testing.B) {
 		{datatype.Int8, 128, 1024, 4096, false},
 		{datatype.FP6E3M2, 128, 1024, 4096, false},
 	} {
-		memory := "cached"
+		from := "cached"
 		if c.dram {
-			memory = "dram"
+			from = "dram"
 		}
-		b.Run(fmt.Sprintf("type=%v/group=%d/shape=%dx%d/memory=%s", c.typ, c.groupSize, c.rows, c.cols, memory), func(b *testing.B) {
+		if testing.Short() {
+			c.rows = 64
+		}
+		b.Run(fmt.Sprintf("type=%v/group=%d/shape=%dx%d/memory=%s", c.typ, c.groupSize, c.rows, c.cols, from), func(b *testing.B) {
 			var mem guards
 			defer mem.free()
 			m := randomMatrix(&mem, r, c.typ, c.groupSize, c.rows, c.cols)
 			ms := []*quant.Matrix{m}
-			for c.dram && len(ms)*m.Bytes() < 1<<30 {
+			for c.dram && len(ms)*m.Bytes() < memory() {
 				ms = append(ms, clone(m))
 			}
 			x := activations(r, c.cols, false)

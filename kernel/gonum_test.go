@@ -18,9 +18,12 @@ import (
 // activations. It reports the ratio of times in the same turn, its median and
 // extremes, and the median rate; time per operation is that of both together.
 func BenchmarkGonum(b *testing.B) {
-	const rows, cols = 4096, 4096
+	rows, cols := 4096, 4096
+	if testing.Short() {
+		rows = 64
+	}
 	r := rand.New(rand.NewPCG(1, 6))
-	dense := make([][]float32, 1<<30/(4*rows*cols))
+	dense := make([][]float32, memory()/(4*rows*cols))
 	for i := range dense {
 		dense[i] = make([]float32, rows*cols)
 		for j := range dense[i] {
@@ -35,24 +38,28 @@ func BenchmarkGonum(b *testing.B) {
 		{datatype.Int3, 128}, {datatype.Int3Asym, 128}, {datatype.BitMoD4, 64}, {datatype.BitMoD4, 32},
 		{datatype.BitMoD4, 16}, {datatype.BitMoD3, 32},
 	} {
-		for _, impl := range implementations() {
-			for _, mode := range []string{"int8", "float32"} {
-				b.Run(fmt.Sprintf("type=%v/group=%d/x=%s/impl=%v", c.typ, c.groupSize, mode, impl), func(b *testing.B) {
-					benchmarkGonum(b, r, dense, c.typ, c.groupSize, rows, cols, mode, impl)
-				})
+		b.Run(fmt.Sprintf("type=%v/group=%d", c.typ, c.groupSize), func(b *testing.B) {
+			var mem guards
+			defer mem.free()
+			ms := []*quant.Matrix{randomMatrix(&mem, r, c.typ, c.groupSize, rows, cols)}
+			for len(ms)*ms[0].Bytes() < memory() {
+				ms = append(ms, clone(ms[0]))
 			}
-		}
+			x := activations(r, cols, false)
+			for _, mode := range []string{"int8", "float32"} {
+				for _, impl := range implementations() {
+					b.Run(fmt.Sprintf("x=%s/impl=%v", mode, impl), func(b *testing.B) {
+						benchmarkGonum(b, dense, ms, x, mode, impl)
+					})
+				}
+			}
+		})
 	}
 }
 
-func benchmarkGonum(b *testing.B, r *rand.Rand, dense [][]float32, typ datatype.Type, groupSize, rows, cols int, mode string, impl implementation) {
-	var mem guards
-	defer mem.free()
-	ms := []*quant.Matrix{randomMatrix(&mem, r, typ, groupSize, rows, cols)}
-	for len(ms)*ms[0].Bytes() < 1<<30 {
-		ms = append(ms, clone(ms[0]))
-	}
-	x, dst := activations(r, cols, false), make([]float32, rows)
+func benchmarkGonum(b *testing.B, dense [][]float32, ms []*quant.Matrix, x []float32, mode string, impl implementation) {
+	rows, cols := ms[0].Rows(), ms[0].Cols()
+	dst := make([]float32, rows)
 	var a Activation
 	load := func() error { return a.load(x, impl) }
 	if mode == "float32" {
