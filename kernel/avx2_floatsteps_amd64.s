@@ -59,7 +59,7 @@
 	ADDQ $512, R10
 
 // SCALES prepares those of a step, at R11: on the stack, but not across cache lines,
-// which would cost more than all the rest of a step.
+// which slows every step down.
 #define SCALES \
 	VPMOVZXBD (R9), X8      \
 	VCVTDQ2PS X8, X8        \

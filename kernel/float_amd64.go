@@ -38,9 +38,6 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 	for ; lo < hi; lo += tileRows {
 		n := min(tileRows, hi-lo)
 		s := 0
-		if !direct {
-			clear(acc[:n])
-		}
 		if direct {
 			for ; s < whole; s += args.steps {
 				args.steps, args.more = min(part, whole-s), s
@@ -52,6 +49,8 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 				}
 				floatSteps(&acc[0], &args, n, p.bits, p.selectorBits, impl)
 			}
+		} else {
+			clear(acc[:n])
 		}
 		for i := 0; small && i < n; i++ {
 			s = whole
@@ -118,5 +117,21 @@ func (r *runMeta) addFloats(acc *[floatLanes]float32, p *plan, a *Activation, ro
 		default:
 			floatTableAVX2(acc, &r.values[0], x, &r.runK[0], 4*n, &p.wide[0])
 		}
+	}
+}
+
+// scaleRows multiplies the sums of rows lo to hi−1 by their outer factors.
+func (p *plan) scaleRows(dst []float32, lo, hi int) {
+	dst = dst[lo:hi]
+	if p.scale == datatype.RowStep {
+		scales := p.s.RowScales[lo:hi]
+		for i := range dst {
+			dst[i] = float32(dst[i] * float32(scales[i]*p.unit))
+		}
+		return
+	}
+	outer := p.outer(lo)
+	for i := range dst {
+		dst[i] = float32(dst[i] * outer)
 	}
 }

@@ -23,22 +23,6 @@ func (p *plan) finishFloat(acc *[floatLanes]float32, row int) float32 {
 	return float32(acc[0] * p.outer(row))
 }
 
-// scaleRows multiplies the sums of rows lo to hi−1 by their outer factors.
-func (p *plan) scaleRows(dst []float32, lo, hi int) {
-	dst = dst[lo:hi]
-	if p.scale == datatype.RowStep {
-		scales := p.s.RowScales[lo:hi]
-		for i := range dst {
-			dst[i] = float32(dst[i] * float32(scales[i]*p.unit))
-		}
-		return
-	}
-	outer := p.outer(lo)
-	for i := range dst {
-		dst[i] = float32(dst[i] * outer)
-	}
-}
-
 // A reader goes through the codes of a row from left to right.
 type reader struct {
 	src   []byte // from the next chunk on
@@ -145,8 +129,9 @@ func (p *plan) floatRow(acc *[floatLanes]float32, a *Activation, row, col int, i
 	}
 }
 
-// floatQuads adds columns from at on, which are those of whole lanes, to these. It is fma without its branches: where
-// one would have gone the rare way, it starts again.
+// floatQuads adds columns from at on, which are those of whole lanes, to these. It
+// is fma without its branches: where one would have gone the rare way, it starts
+// again.
 func floatQuads(acc *[floatLanes]float32, codes []uint8, x []float32, at int, table []float32, k float32) {
 	for len(codes) >= 4 {
 		c := (*[4]uint8)(codes)
