@@ -4,6 +4,7 @@ package apitest
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"go/ast"
@@ -11,13 +12,14 @@ import (
 	"go/printer"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	difference "github.com/google/go-cmp/cmp"
 )
 
 var update = flag.Bool("update", false, "write api.txt")
@@ -28,7 +30,7 @@ const (
 )
 
 func TestAPI(t *testing.T) {
-	var lines []string
+	var packages []string
 	err := filepath.WalkDir(root, func(dir string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return err
@@ -36,15 +38,16 @@ func TestAPI(t *testing.T) {
 		if name := d.Name(); dir != root && (name == "internal" || name == "examples" || name == "testdata" || strings.HasPrefix(name, ".")) {
 			return fs.SkipDir
 		}
-		found, err := exported(dir)
-		lines = append(lines, found...)
+		text, err := exported(dir)
+		if text != "" {
+			packages = append(packages, text)
+		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.Sort(lines)
-	got := strings.Join(slices.Compact(lines), "\n") + "\n"
+	got := strings.Join(packages, "\n")
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o666); err != nil {
 			t.Fatal(err)
@@ -54,117 +57,186 @@ func TestAPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); d != "" {
+	if d := difference.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); d != "" {
 		t.Errorf("the exported names are not those of api.txt (-api.txt +source); if that is meant,\n"+
 			"go test ./internal/apitest -update\n%s", d)
 	}
 }
 
 // exported lists the exported names of the package in dir, of all its files
-// whatever their build constraints.
-func exported(dir string) ([]string, error) {
+// whatever their build constraints: constants and variables by their types,
+// functions, and types with their fields and, behind them, their methods. It is
+// empty for a command, and where there is no Go.
+func exported(dir string) (string, error) {
+	path, err := filepath.Rel(root, dir)
+	if err != nil {
+		return "", err
+	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	pkg, err := filepath.Rel(root, dir)
-	if err != nil {
-		return nil, err
-	}
-	var lines []string
-	add := func(format string, args ...any) {
-		lines = append(lines, filepath.ToSlash(pkg)+": "+fmt.Sprintf(format, args...))
-	}
+	p := api{values: map[string][]string{}, types: map[string]*typeLines{}}
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}
-		fset := token.NewFileSet()
-		f, err := parser.ParseFile(fset, file, nil, parser.SkipObjectResolution)
+		p.fset = token.NewFileSet()
+		f, err := parser.ParseFile(p.fset, file, nil, parser.SkipObjectResolution)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		if f.Name.Name == "main" {
-			continue
+			return "", nil
 		}
 		for _, decl := range f.Decls {
-			switch d := decl.(type) {
-			case *ast.FuncDecl:
-				if d.Name.IsExported() && (d.Recv == nil || exportedReceiver(d.Recv)) {
-					d.Body, d.Doc = nil, nil
-					add("%s", source(fset, d))
+			p.declaration(decl)
+		}
+	}
+	lines := p.lines()
+	if len(lines) == 0 {
+		return "", nil
+	}
+	return "package " + filepath.ToSlash(path) + "\n\n" + strings.Join(lines, "\n") + "\n", nil
+}
+
+// api is what a package exports.
+type api struct {
+	fset   *token.FileSet
+	values map[string][]string // names, by "const" or "var" and type
+	funcs  []string
+	types  map[string]*typeLines
+}
+
+type typeLines struct {
+	decl    string
+	plain   []string // of the methods of everyday interfaces, the names
+	methods []string
+}
+
+func (p *api) typ(name string) *typeLines {
+	if p.types[name] == nil {
+		p.types[name] = &typeLines{}
+	}
+	return p.types[name]
+}
+
+func (p *api) declaration(decl ast.Decl) {
+	switch d := decl.(type) {
+	case *ast.FuncDecl:
+		p.function(d)
+	case *ast.GenDecl:
+		var of string // what an implicit repetition in a const declaration repeats
+		for _, spec := range d.Specs {
+			switch s := spec.(type) {
+			case *ast.TypeSpec:
+				if s.Name.IsExported() {
+					p.typ(s.Name.Name).decl = fmt.Sprintf("type %s %s", s.Name, p.shape(s.Type))
 				}
-			case *ast.GenDecl:
-				for _, spec := range d.Specs {
-					switch s := spec.(type) {
-					case *ast.TypeSpec:
-						if s.Name.IsExported() {
-							add("type %s %s", s.Name, kind(s.Type))
-							fields(s, func(name, typ string) { add("type %s: %s %s", s.Name, name, typ) }, fset)
-						}
-					case *ast.ValueSpec:
-						for _, n := range s.Names {
-							if n.IsExported() {
-								add("%s %s", d.Tok, n)
-							}
-						}
+			case *ast.ValueSpec:
+				if s.Type != nil || len(s.Values) > 0 {
+					of = p.source(s.Type)
+				}
+				for _, n := range s.Names {
+					if n.IsExported() {
+						key := d.Tok.String() + " " + of
+						p.values[key] = append(p.values[key], n.Name)
 					}
 				}
 			}
 		}
 	}
-	return lines, nil
 }
 
-func exportedReceiver(recv *ast.FieldList) bool {
-	t := recv.List[0].Type
-	if s, ok := t.(*ast.StarExpr); ok {
-		t = s.X
-	}
-	id, ok := t.(*ast.Ident)
-	return !ok || id.IsExported()
-}
-
-func kind(t ast.Expr) string {
-	switch t := t.(type) {
-	case *ast.StructType:
-		return "struct"
-	case *ast.InterfaceType:
-		return "interface"
-	case *ast.FuncType:
-		return "func"
-	case *ast.Ident:
-		return t.Name
-	}
-	return "…"
-}
-
-func fields(s *ast.TypeSpec, add func(name, typ string), fset *token.FileSet) {
-	var list *ast.FieldList
-	switch t := s.Type.(type) {
-	case *ast.StructType:
-		list = t.Fields
-	case *ast.InterfaceType:
-		list = t.Methods
-	default:
+func (p *api) function(d *ast.FuncDecl) {
+	if !d.Name.IsExported() {
 		return
 	}
-	for _, f := range list.List {
-		f.Doc, f.Comment = nil, nil
-		for _, n := range f.Names {
-			if n.IsExported() {
-				add(n.Name, source(fset, f.Type))
-			}
-		}
-		if name := source(fset, f.Type); len(f.Names) == 0 && (strings.ContainsAny(name, ".| ") || ast.IsExported(name)) {
-			add(name, "(embedded)")
-		}
+	d.Body, d.Doc = nil, nil
+	text := p.source(d)
+	if d.Recv == nil {
+		p.funcs = append(p.funcs, text)
+		return
+	}
+	of := d.Recv.List[0].Type
+	if s, ok := of.(*ast.StarExpr); ok {
+		of = s.X
+	}
+	if !ast.IsExported(p.source(of)) {
+		return
+	}
+	t := p.typ(p.source(of))
+	_, signature, _ := strings.Cut(text, ") ")
+	switch signature {
+	case "Error() string", "Unwrap() error", "String() string":
+		t.plain = append(t.plain, d.Name.Name)
+	default:
+		t.methods = append(t.methods, "\t"+strings.TrimPrefix(text, "func "))
 	}
 }
 
-func source(fset *token.FileSet, node any) string {
+func (p *api) lines() []string {
+	var lines []string
+	for _, key := range slices.Sorted(maps.Keys(p.values)) {
+		names := slices.Sorted(slices.Values(p.values[key]))
+		kind, of, _ := strings.Cut(key, " ")
+		lines = append(lines, strings.TrimSpace(kind+" "+strings.Join(slices.Compact(names), ", ")+" "+of))
+	}
+	slices.Sort(p.funcs)
+	lines = append(lines, slices.Compact(p.funcs)...)
+	for _, name := range slices.Sorted(maps.Keys(p.types)) {
+		t := p.types[name]
+		line := t.decl
+		if slices.Sort(t.plain); len(t.plain) > 0 {
+			line += " // has " + strings.Join(slices.Compact(t.plain), ", ")
+		}
+		// By name: the receiver's comes first in the line.
+		slices.SortFunc(t.methods, func(a, b string) int {
+			_, a, _ = strings.Cut(a, ") ")
+			_, b, _ = strings.Cut(b, ") ")
+			return cmp.Compare(a, b)
+		})
+		lines = append(lines, line)
+		lines = append(lines, slices.Compact(t.methods)...)
+	}
+	return lines
+}
+
+// shape is the source of a type without what is not exported.
+func (p *api) shape(t ast.Expr) string {
+	s, ok := t.(*ast.StructType)
+	if !ok {
+		return p.source(t)
+	}
+	var fields []string
+	for _, f := range s.Fields.List {
+		var names []string
+		for _, n := range f.Names {
+			if n.IsExported() {
+				names = append(names, n.Name)
+			}
+		}
+		typ := p.source(f.Type)
+		switch {
+		case len(names) > 0:
+			fields = append(fields, strings.Join(names, ", ")+" "+typ)
+		case len(f.Names) == 0 && ast.IsExported(typ[strings.LastIndex(typ, ".")+1:]):
+			fields = append(fields, typ)
+		}
+	}
+	if len(fields) == 0 {
+		return "struct"
+	}
+	return "struct { " + strings.Join(fields, "; ") + " }"
+}
+
+// source is the text of a node in one line.
+func (p *api) source(node any) string {
+	if node == nil || node == ast.Expr(nil) {
+		return ""
+	}
 	var b bytes.Buffer
-	if err := printer.Fprint(&b, fset, node); err != nil {
+	if err := printer.Fprint(&b, p.fset, node); err != nil {
 		return err.Error()
 	}
 	return strings.Join(strings.Fields(b.String()), " ")
