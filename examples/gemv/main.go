@@ -10,6 +10,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -36,6 +37,7 @@ var (
 	cols   = flag.Int("cols", 4096, "columns of the large matrix")
 	memory = flag.Int("memory", 1<<30, "bytes of weights to cycle through, so that they come from memory")
 	batch  = flag.Bool("batch", true, "measure GEMM, too")
+	asJSON = flag.Bool("json", false, "print a JSON object")
 )
 
 func main() {
@@ -162,8 +164,7 @@ func run() error {
 	if err := measure(cs); err != nil {
 		return err
 	}
-	report(cs)
-	return nil
+	return report(summary(cs))
 }
 
 // addBatches adds the candidates of GEMM, on a part of the large matrix.
@@ -218,21 +219,39 @@ func measure(cs []*candidate) error {
 	return nil
 }
 
-func report(cs []*candidate) {
-	fmt.Printf("%s/%s, %d CPUs, %s, kernel: %s\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), kernel.Implementation())
+// A result is what is printed, and with -json an object of it.
+type result struct {
+	Implementation string
+	Rates          []rate
+	Ratios         []ratio
+}
+
+// A rate is the median of a candidate.
+type rate struct {
+	Name         string
+	Milliseconds float64
+	Gweights     float64 // products a second, in 10⁹
+	GB           float64 // of weights read a second
+}
+
+// A ratio is how many times as fast as another a candidate was in the same turn.
+type ratio struct {
+	Name, To         string
+	Min, Median, Max float64
+}
+
+func summary(cs []*candidate) result {
+	res := result{Implementation: kernel.Implementation()}
 	byName := map[string]*candidate{}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\tms\tGweights/s\tGB/s\t")
 	for _, c := range cs {
 		byName[c.name] = c
 		s := median(c.seconds)
-		fmt.Fprintf(w, "%s\t%.3f\t%.2f\t%.2f\t\n", c.name, s*1e3, c.work/s/1e9, c.bytes/s/1e9)
+		res.Rates = append(res.Rates, rate{c.name, s * 1e3, c.work / s / 1e9, c.bytes / s / 1e9})
 	}
-	fmt.Fprintln(w, "\t\t\t\t")
-	fmt.Fprintln(w, "ratio\tmin\tmedian\tmax\t")
 	for _, pair := range [][2]string{
 		{"bitmod4", "gonum"}, {"bitmod3", "gonum"}, {"bitmod4 float", "gonum"}, {"bitmod3 float", "gonum"},
 		{"bitmod4", "read bitmod4"}, {"bitmod3", "read bitmod3"},
+		{"bitmod4 float", "read bitmod4"}, {"bitmod3 float", "read bitmod3"},
 		{"bitmod4 ×2", "read bitmod4 ×2"}, {"bitmod3 ×2", "read bitmod3 ×2"},
 		{"bitmod4 ×2", "bitmod4"}, {"bitmod3 ×2", "bitmod3"}, {"small ×2", "small"},
 		{"bitmod4 cached", "bitmod4"}, {"bitmod3 cached", "bitmod3"},
@@ -246,10 +265,27 @@ func report(cs []*candidate) {
 		for i := range a.seconds {
 			ratios = append(ratios, b.seconds[i]/b.work/(a.seconds[i]/a.work))
 		}
-		slices.Sort(ratios)
-		fmt.Fprintf(w, "%s / %s\t%.2f\t%.2f\t%.2f\t\n", a.name, b.name, ratios[0], median(ratios), ratios[len(ratios)-1])
+		res.Ratios = append(res.Ratios, ratio{a.name, b.name, slices.Min(ratios), median(ratios), slices.Max(ratios)})
 	}
-	w.Flush()
+	return res
+}
+
+func report(res result) error {
+	if *asJSON {
+		return json.NewEncoder(os.Stdout).Encode(res)
+	}
+	fmt.Printf("%s/%s, %d CPUs, %s, kernel: %s\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), res.Implementation)
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "\tms\tGweights/s\tGB/s\t")
+	for _, r := range res.Rates {
+		fmt.Fprintf(w, "%s\t%.3f\t%.2f\t%.2f\t\n", r.Name, r.Milliseconds, r.Gweights, r.GB)
+	}
+	fmt.Fprintln(w, "\t\t\t\t")
+	fmt.Fprintln(w, "ratio\tmin\tmedian\tmax\t")
+	for _, r := range res.Ratios {
+		fmt.Fprintf(w, "%s / %s\t%.2f\t%.2f\t%.2f\t\n", r.Name, r.To, r.Min, r.Median, r.Max)
+	}
+	return w.Flush()
 }
 
 func median(s []float64) float64 {

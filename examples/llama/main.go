@@ -53,7 +53,7 @@ type options struct {
 	temperature, topP        float64
 	seed                     uint64
 	n, threads               int
-	speed, synthetic         bool
+	speed, synthetic, json   bool
 	rounds, speedPrompt      int
 }
 
@@ -77,6 +77,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.IntVar(&o.threads, "threads", runtime.GOMAXPROCS(0), "goroutines to compute with")
 	flags.BoolVar(&o.speed, "speed", false, "measure tokens/s with float32, 4-bit and 3-bit weights")
 	flags.BoolVar(&o.synthetic, "synthetic", false, "with -speed: random weights in the shapes of Llama-3.2-1B (7 GB of memory)")
+	flags.BoolVar(&o.json, "json", false, "with -speed: print a JSON array")
 	flags.IntVar(&o.rounds, "rounds", 3, "with -speed: turns that all weights take, of which the medians are shown")
 	flags.IntVar(&o.speedPrompt, "promptlen", 128, "with -speed: tokens of the prompt")
 	flags.Usage = func() {

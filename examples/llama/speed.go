@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -38,15 +39,29 @@ func speed(ctx context.Context, o *options, kv llama.KV, w io.Writer) error {
 			c.generate = append(c.generate, st.Speed())
 		}
 	}
+	var lines []speedLine
+	for _, c := range list {
+		lines = append(lines, speedLine{c.name, c.model.BitsPerWeight(), c.model.Bytes(), median(c.prompt), median(c.generate)})
+	}
+	if o.json {
+		return json.NewEncoder(w).Encode(lines)
+	}
 	fmt.Fprintf(w, "%d goroutines, tokens/s, medians of %d turns\n\n%-26s%6s%10s%10s%10s\n",
 		o.threads, o.rounds, "weights", "bits", "memory", "prompt", "generate")
-	for _, c := range list {
-		if _, err := fmt.Fprintf(w, "%-26s%6.2f%10s%10.1f%10.1f\n", c.name, c.model.BitsPerWeight(), size(c.model.Bytes()),
-			median(c.prompt), median(c.generate)); err != nil {
+	for _, l := range lines {
+		if _, err := fmt.Fprintf(w, "%-26s%6.2f%10s%10.1f%10.1f\n", l.Weights, l.Bits, size(l.Bytes), l.Prompt, l.Generate); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// A speedLine is what is printed of a contender, and with -json an object of it.
+type speedLine struct {
+	Weights          string
+	Bits             float64 // per weight, in the layers
+	Bytes            int
+	Prompt, Generate float64 // tokens per second
 }
 
 // contenders makes them all of one model. What they have in common, they share.

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// benchmarks are the results of go test -bench.
+type benchmarks struct {
+	names  []string                        // without the number of processors, in the order of their runs
+	values map[string]map[string][]float64 // of all runs, by name, then by unit
+}
+
+func parseBenchmarks(out []byte) (benchmarks, error) {
+	bs := benchmarks{values: map[string]map[string][]float64{}}
+	for line := range strings.Lines(string(out)) {
+		f := strings.Fields(line)
+		if len(f) < 4 || !strings.HasPrefix(f[0], "Benchmark") || len(f)%2 != 0 {
+			continue
+		}
+		name := processors.ReplaceAllString(f[0], "")
+		if bs.values[name] == nil {
+			bs.names = append(bs.names, name)
+			bs.values[name] = map[string][]float64{}
+		}
+		for i := 2; i < len(f); i += 2 {
+			v, err := strconv.ParseFloat(f[i], 64)
+			if err != nil {
+				return benchmarks{}, fmt.Errorf("benchmark %s: %w", name, err)
+			}
+			bs.values[name][f[i+1]] = append(bs.values[name][f[i+1]], v)
+		}
+	}
+	return bs, nil
+}
+
+var processors = regexp.MustCompile(`-\d+$`)
+
+// median returns the middle of a benchmark's values of a unit.
+func (bs benchmarks) median(name, unit string) (float64, error) {
+	vs := slices.Sorted(slices.Values(bs.values[name][unit]))
+	if len(vs) == 0 {
+		return 0, fmt.Errorf("no %s of %s among the results", unit, name)
+	}
+	return vs[len(vs)/2], nil
+}
+
+// bench runs benchmarks, a few times if they are to mean something.
+func (s *session) bench(pattern, pkg string) (benchmarks, error) {
+	command := []string{"go", "test", "-run", "^$", "-bench", pattern, "-count", "5", "-timeout", limit.String(), pkg}
+	if s.quick {
+		command = []string{"go", "test", "-run", "^$", "-bench", pattern, "-short", "-benchtime", "1x", pkg}
+	}
+	out, err := s.output(nil, command...)
+	if err != nil {
+		return benchmarks{}, err
+	}
+	return parseBenchmarks(out)
+}

@@ -1,0 +1,141 @@
+// Bench prints all tables of speed in the README, as Markdown, with the machine,
+// the version of Go and the commit that they belong to:
+//
+//	go run ./examples/bench                        # a quarter of an hour, and 10 GB of memory
+//	go run ./examples/bench -only gemv,quantize
+//	go run ./examples/bench -quick                 # seconds; shows that everything runs
+//	go run ./examples/bench -update README.md      # and puts them in their places
+//
+// It runs the programs and benchmarks that measure, one after another, and prints
+// with each table the commands that it comes from; only the layout is made here.
+// It works in the root folder of the repository, and nothing else should run
+// meanwhile.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// A section is one table of the README, or a few that belong together.
+type section struct {
+	name    string
+	measure func(*session) (string, error)
+}
+
+var sections = []section{
+	{"gemv", gemv},
+	{"kernels", kernels},
+	{"llama", llama},
+	{"checkpoint", checkpoints},
+	{"quantize", quantization},
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var names []string
+	for _, s := range sections {
+		names = append(names, s.name)
+	}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	only := flags.String("only", strings.Join(names, ","), "comma-separated `TABLES`")
+	quick := flags.Bool("quick", false, "measure next to nothing, to see that everything runs")
+	update := flags.String("update", "", "put the tables between the marks in this `FILE`, too")
+	flags.Usage = func() {
+		fmt.Fprint(stderr, "Usage: bench [flags]\n\nPrints all tables of speed in the README.\n\n")
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *quick && *update != "" {
+		return errors.New("-quick has no figures for -update")
+	}
+	wanted := strings.Split(*only, ",")
+	for _, name := range wanted {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("-only: there is no table %q, but %s", name, strings.Join(names, ", "))
+		}
+	}
+	if _, err := os.Stat("examples/bench/main.go"); err != nil {
+		return fmt.Errorf("bench works in the root folder of the repository: %w", err)
+	}
+
+	s := &session{ctx: ctx, quick: *quick, progress: stderr}
+	tables := map[string]string{"machine": s.machine()}
+	fmt.Fprintln(stdout, tables["machine"])
+	for _, sec := range sections {
+		if !slices.Contains(wanted, sec.name) {
+			continue
+		}
+		s.commands = nil
+		table, err := sec.measure(s)
+		if err != nil {
+			return fmt.Errorf("%s: %w", sec.name, err)
+		}
+		tables[sec.name] = strings.Join(s.commands, "\n") + "\n\n" + table
+		fmt.Fprintf(stdout, "%s\n", tables[sec.name])
+	}
+	if *update != "" {
+		return updateFile(*update, tables)
+	}
+	return nil
+}
+
+// A session runs commands.
+type session struct {
+	ctx      context.Context
+	quick    bool
+	progress io.Writer
+	commands []string // that ran for the present table, as Markdown's code
+}
+
+// limit is more than any of the commands takes.
+const limit = 20 * time.Minute
+
+// output runs a command, with variables set in its environment, and returns what
+// it prints.
+func (s *session) output(env []string, command ...string) ([]byte, error) {
+	line := strings.Join(append(slices.Clone(env), quoted(command)...), " ")
+	s.commands = append(s.commands, "    "+line)
+	fmt.Fprintln(s.progress, line)
+	ctx, cancel := context.WithTimeout(s.ctx, limit)
+	defer cancel()
+	c := exec.CommandContext(ctx, command[0], command[1:]...)
+	c.Env = append(os.Environ(), env...)
+	c.Stderr = s.progress
+	out, err := c.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", line, err, out)
+	}
+	return out, nil
+}
+
+// quoted puts in quotes what a shell would take apart.
+func quoted(command []string) []string {
+	words := slices.Clone(command)
+	for i, w := range words {
+		if strings.ContainsAny(w, "^$()|[]*") {
+			words[i] = "'" + w + "'"
+		}
+	}
+	return words
+}

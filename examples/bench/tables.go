@@ -1,0 +1,267 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// gemv is what examples/gemv measures, with the assembly and without.
+func gemv(s *session) (string, error) {
+	var of [2]gemvResult
+	for i, tags := range []string{"", "purego"} {
+		command := []string{"go", "run", "./examples/gemv", "-json"}
+		if tags != "" {
+			command = []string{"go", "run", "-tags", tags, "./examples/gemv", "-json", "-batch=false"}
+		}
+		if s.quick {
+			command = append(command, "-rounds", "1", "-rows", "512", "-cols", "1024", "-memory", "1000000")
+		} else {
+			command = append(command, "-rounds", "15")
+		}
+		out, err := s.output(nil, command...)
+		if err != nil {
+			return "", err
+		}
+		if err := json.Unmarshal(out, &of[i]); err != nil {
+			return "", fmt.Errorf("what examples/gemv prints: %w", err)
+		}
+	}
+	g := grid{{"", "Gweights/s", "against gonum's float32 (min, median, max)", "of the speed of reading"}}
+	for _, row := range []struct {
+		label, name, against, reading string
+		portable                      int
+	}{
+		{"`bitmod4`, 8-bit activations", "bitmod4", "gonum", "read bitmod4", 0},
+		{"`bitmod3`, 8-bit activations", "bitmod3", "gonum", "read bitmod3", 0},
+		{"`bitmod4`, float32 activations", "bitmod4 float", "gonum", "read bitmod4", 0},
+		{"`bitmod3`, float32 activations", "bitmod3 float", "gonum", "read bitmod3", 0},
+		{"`bitmod4`, 2 goroutines in a `Pool`", "bitmod4 ×2", "", "read bitmod4 ×2", 0},
+		{"`bitmod3`, 2 goroutines in a `Pool`", "bitmod3 ×2", "", "read bitmod3 ×2", 0},
+		{"`bitmod4` from the cache", "bitmod4 cached", "", "", 0},
+		{"`bitmod3` from the cache", "bitmod3 cached", "", "", 0},
+		{"`bitmod4`, 512 × 2048 from the cache", "small", "", "", 0},
+		{"the same, 2 goroutines", "small ×2", "", "", 0},
+		{"`bitmod4`, GEMM of 32 tokens", "bitmod4 GEMM 32", "gonum GEMM 32", "", 0},
+		{"`bitmod4`, GEMM of 512 tokens", "bitmod4 GEMM 512", "gonum GEMM 512", "", 0},
+		{"`bitmod4`, portable Go, 8-bit activations", "bitmod4", "gonum", "read bitmod4", 1},
+		{"`bitmod3`, portable Go, 8-bit activations", "bitmod3", "gonum", "read bitmod3", 1},
+		{"gonum `blas32.Gemv`, float32", "gonum", "", "", 0},
+	} {
+		r := of[row.portable]
+		rate, ok := r.rate(row.name)
+		if !ok {
+			return "", fmt.Errorf("examples/gemv measured no %q", row.name)
+		}
+		cells := []string{row.label, significant(rate), "", ""}
+		if row.against != "" {
+			q, ok := r.ratio(row.name, row.against)
+			if !ok {
+				return "", fmt.Errorf("examples/gemv has no ratio of %q and %q", row.name, row.against)
+			}
+			cells[2] = fmt.Sprintf("%.1f, **%.1f**, %.1f", q.Min, q.Median, q.Max)
+		}
+		if row.reading != "" {
+			q, ok := r.ratio(row.name, row.reading)
+			if !ok {
+				return "", fmt.Errorf("examples/gemv has no ratio of %q and %q", row.name, row.reading)
+			}
+			cells[3] = fmt.Sprintf("%.0f %%", 100*q.Median)
+		}
+		g.add(cells...)
+	}
+	return g.String(), nil
+}
+
+// A gemvResult is what examples/gemv -json prints.
+type gemvResult struct {
+	Rates []struct {
+		Name     string
+		Gweights float64
+	}
+	Ratios []struct {
+		Name, To         string
+		Min, Median, Max float64
+	}
+}
+
+func (r gemvResult) rate(name string) (float64, bool) {
+	for _, x := range r.Rates {
+		if x.Name == name {
+			return x.Gweights, true
+		}
+	}
+	return 0, false
+}
+
+func (r gemvResult) ratio(name, to string) (struct{ Min, Median, Max float64 }, bool) {
+	for _, x := range r.Ratios {
+		if x.Name == name && x.To == to {
+			return struct{ Min, Median, Max float64 }{x.Min, x.Median, x.Max}, true
+		}
+	}
+	return struct{ Min, Median, Max float64 }{}, false
+}
+
+// kernels is every implementation that this processor has, one thread, weights
+// from memory.
+func kernels(s *session) (string, error) {
+	where := "group=128/shape=4096x4096/memory=dram"
+	if s.quick {
+		where = "group=128/shape=64x4096/memory=dram"
+	}
+	bs, err := s.bench("GEMV/type=bitmod[34]/"+where+"/x=/threads=1", "./kernel")
+	if err != nil {
+		return "", err
+	}
+	var impls []string
+	for _, name := range bs.names {
+		_, impl, _ := strings.Cut(name, "/impl=")
+		if strings.Contains(name, "type=bitmod4/") && strings.Contains(name, "/x=int8/") {
+			impls = append(impls, impl)
+		}
+	}
+	g := grid{{"Gweights/s", "`bitmod4`, 8-bit activations", "`bitmod3`, 8-bit", "`bitmod4`, float32", "`bitmod3`, float32"}}
+	for _, impl := range impls {
+		cells := []string{impl}
+		for _, x := range []string{"int8", "float32"} {
+			for _, typ := range []string{"bitmod4", "bitmod3"} {
+				v, err := bs.median(fmt.Sprintf("BenchmarkGEMV/type=%s/%s/x=%s/threads=1/impl=%s", typ, where, x, impl), "weights/s")
+				if err != nil {
+					return "", err
+				}
+				cells = append(cells, significant(v/1e9))
+			}
+		}
+		g.add(cells...)
+	}
+	return g.String(), nil
+}
+
+// llama is tokens a second, of a large model without meaning and of the small one.
+func llama(s *session) (string, error) {
+	type line struct {
+		Weights          string
+		Bytes            int
+		Prompt, Generate float64
+	}
+	measure := func(flags ...string) ([]line, error) {
+		out, err := s.output(nil, append([]string{"go", "run", "./examples/llama", "-speed", "-json"}, flags...)...)
+		if err != nil {
+			return nil, err
+		}
+		var lines []line
+		if err := json.Unmarshal(out, &lines); err != nil {
+			return nil, fmt.Errorf("what examples/llama prints: %w", err)
+		}
+		return lines, nil
+	}
+	small := []string{"-n", "64", "-rounds", "5"}
+	large := []string{"-synthetic", "-n", "12", "-rounds", "2", "-promptlen", "64"}
+	if s.quick {
+		small = []string{"-n", "8", "-rounds", "1", "-promptlen", "8"}
+		large = small
+	}
+	big, err := measure(large...)
+	if err != nil {
+		return "", err
+	}
+	little, err := measure(small...)
+	if err != nil {
+		return "", err
+	}
+	if len(big) != len(little) {
+		return "", fmt.Errorf("examples/llama measured %d ways to keep weights, then %d", len(big), len(little))
+	}
+	g := grid{{"weights", "memory, GB", "prompt", "generate", "embedded model: prompt", "generate"}}
+	for i, b := range big {
+		l := little[i]
+		g.add(b.Weights, fmt.Sprintf("%.2f", float64(b.Bytes)/1e9), significant(b.Prompt), significant(b.Generate),
+			significant(l.Prompt), significant(l.Generate))
+	}
+	return g.String(), nil
+}
+
+// checkpoints is the whole job, from file to file.
+func checkpoints(s *session) (string, error) {
+	size := "2200M"
+	if s.quick {
+		size = "20M"
+	}
+	out, err := s.output([]string{"QUANTIZE_LARGE=" + size},
+		"go", "test", "-run", "LargeCheckpoint", "-v", "-timeout", limit.String(), "./examples/quantize")
+	if err != nil {
+		return "", err
+	}
+	g := grid{{"bfloat16 to `bitmod4`", "min, median, max"}}
+	for _, row := range []struct{ label, pattern string }{
+		{"file to file, MB of bfloat16 a second", `streamed, MB/s of the source`},
+		{"`quant.Group` from memory", `in memory, MB/s of the source`},
+		{"the former in % of the latter", `ratio, %`},
+		{"the same by processor time", `ratio of processor time, %`},
+	} {
+		m := regexp.MustCompile(regexp.QuoteMeta(row.pattern) + ` +min (\d+), median (\d+), max (\d+)`).FindSubmatch(out)
+		if m == nil {
+			return "", fmt.Errorf("no %q in what the test prints", row.pattern)
+		}
+		g.add(row.label, fmt.Sprintf("%s, **%s**, %s", m[1], m[2], m[3]))
+	}
+	peak := regexp.MustCompile(`peak memory (.+)`).FindSubmatch(out)
+	if peak == nil {
+		return "", fmt.Errorf("no peak in what the test prints")
+	}
+	g.add("peak of memory", string(peak[1]))
+	return g.String(), nil
+}
+
+// quantization is quant.Group beside the definition, and with options.
+func quantization(s *session) (string, error) {
+	types := []string{"bitmod4", "bitmod3", "int4", "int4_asym"}
+	bs, err := s.bench("Group/type=("+strings.Join(types, "|")+")$", "./quant")
+	if err != nil {
+		return "", err
+	}
+	const unit = "Mweights/s"
+	g := grid{{"million weights a second", "definition", "`quant.Group`, 1 goroutine", "all processors"}}
+	for _, typ := range types {
+		name := "BenchmarkGroup/type=" + typ
+		definition, err := bs.median(name+"/impl=definition", unit)
+		if err != nil {
+			return "", err
+		}
+		cells := []string{"`" + typ + "`", significant(definition)}
+		for _, workers := range []string{"1", "all"} {
+			v, err := bs.median(name+"/impl=quant.Group/workers="+workers, unit)
+			if err != nil {
+				return "", err
+			}
+			cells = append(cells, fmt.Sprintf("%s (%s ×)", significant(v), significant(v/definition)))
+		}
+		g.add(cells...)
+	}
+	if bs, err = s.bench("Options/type=bitmod4$", "./quant"); err != nil {
+		return "", err
+	}
+	options := grid{{"`bitmod4`, 1 goroutine, rows of 1024", "million weights a second"}}
+	for _, name := range bs.names {
+		_, option, _ := strings.Cut(name, "/options=")
+		v, err := bs.median(name, unit)
+		if err != nil {
+			return "", err
+		}
+		options.add(option, significant(v))
+	}
+	return g.String() + "\n" + options.String(), nil
+}
+
+// significant rounds to about two digits: more than the noise leaves.
+func significant(x float64) string {
+	switch {
+	case x < 1:
+		return fmt.Sprintf("%.2f", x)
+	case x < 10:
+		return fmt.Sprintf("%.1f", x)
+	}
+	return fmt.Sprintf("%.0f", x)
+}
