@@ -49,12 +49,12 @@ func (bs benchmarks) median(name, unit string) (float64, error) {
 }
 
 // bench runs benchmarks, a few times if they are to mean something.
-func (s *session) bench(pattern, pkg string) (benchmarks, error) {
+func (r *runner) bench(pattern, pkg string) (benchmarks, error) {
 	command := []string{"go", "test", "-run", "^$", "-bench", pattern, "-count", "5", "-timeout", limit.String(), pkg}
-	if s.quick {
+	if r.quick {
 		command = []string{"go", "test", "-run", "^$", "-bench", pattern, "-short", "-benchtime", "1x", pkg}
 	}
-	out, err := s.output(nil, command...)
+	out, err := r.output(nil, command...)
 	if err != nil {
 		return benchmarks{}, err
 	}

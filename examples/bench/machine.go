@@ -13,10 +13,10 @@ import (
 )
 
 // machine says what the figures belong to, in a line of Markdown.
-func (s *session) machine() string {
+func (r *runner) machine() string {
 	return fmt.Sprintf("Measured on %s (%s/%s, %d CPUs, kernel %s), %s, at commit %s, on %s.\n",
 		processor(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), kernel.Implementation(), runtime.Version(),
-		s.commit(), time.Now().Format(time.DateOnly))
+		r.commit(), time.Now().Format(time.DateOnly))
 }
 
 // processor returns the name that Linux gives the first one, with its family and
@@ -44,9 +44,9 @@ func processor() string {
 }
 
 // commit returns the short name of the commit, and whether files differ from it.
-func (s *session) commit() string {
+func (r *runner) commit() string {
 	git := func(args ...string) (string, error) {
-		out, err := exec.CommandContext(s.ctx, "git", args...).Output()
+		out, err := exec.CommandContext(r.ctx, "git", args...).Output()
 		return strings.TrimSpace(string(out)), err
 	}
 	name, err := git("rev-parse", "--short", "HEAD")

@@ -38,7 +38,7 @@ func main() {
 // A section is one table of the README, or a few that belong together.
 type section struct {
 	name    string
-	measure func(*session) (string, error)
+	measure func(*runner) (string, error)
 }
 
 var sections = []section{
@@ -79,19 +79,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("bench works in the root folder of the repository: %w", err)
 	}
 
-	s := &session{ctx: ctx, quick: *quick, progress: stderr}
-	tables := map[string]string{"machine": s.machine()}
+	r := &runner{ctx: ctx, quick: *quick, progress: stderr}
+	tables := map[string]string{"machine": r.machine()}
 	fmt.Fprintln(stdout, tables["machine"])
 	for _, sec := range sections {
 		if !slices.Contains(wanted, sec.name) {
 			continue
 		}
-		s.commands = nil
-		table, err := sec.measure(s)
+		r.commands = nil
+		table, err := sec.measure(r)
 		if err != nil {
 			return fmt.Errorf("%s: %w", sec.name, err)
 		}
-		tables[sec.name] = strings.Join(s.commands, "\n") + "\n\n" + table
+		tables[sec.name] = strings.Join(r.commands, "\n") + "\n\n" + table
 		fmt.Fprintf(stdout, "%s\n", tables[sec.name])
 	}
 	if *update != "" {
@@ -100,8 +100,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// A session runs commands.
-type session struct {
+// A runner runs commands.
+type runner struct {
 	ctx      context.Context
 	quick    bool
 	progress io.Writer
@@ -113,15 +113,15 @@ const limit = 20 * time.Minute
 
 // output runs a command, with variables set in its environment, and returns what
 // it prints.
-func (s *session) output(env []string, command ...string) ([]byte, error) {
+func (r *runner) output(env []string, command ...string) ([]byte, error) {
 	line := strings.Join(append(slices.Clone(env), quoted(command)...), " ")
-	s.commands = append(s.commands, "    "+line)
-	fmt.Fprintln(s.progress, line)
-	ctx, cancel := context.WithTimeout(s.ctx, limit)
+	r.commands = append(r.commands, "    "+line)
+	fmt.Fprintln(r.progress, line)
+	ctx, cancel := context.WithTimeout(r.ctx, limit)
 	defer cancel()
 	c := exec.CommandContext(ctx, command[0], command[1:]...)
 	c.Env = append(os.Environ(), env...)
-	c.Stderr = s.progress
+	c.Stderr = r.progress
 	out, err := c.Output()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w\n%s", line, err, out)

@@ -8,19 +8,19 @@ import (
 )
 
 // gemv is what examples/gemv measures, with the assembly and without.
-func gemv(s *session) (string, error) {
+func gemv(r *runner) (string, error) {
 	var of [2]gemvResult
 	for i, tags := range []string{"", "purego"} {
 		command := []string{"go", "run", "./examples/gemv", "-json"}
 		if tags != "" {
 			command = []string{"go", "run", "-tags", tags, "./examples/gemv", "-json", "-batch=false"}
 		}
-		if s.quick {
+		if r.quick {
 			command = append(command, "-rounds", "1", "-rows", "512", "-cols", "1024", "-memory", "1000000")
 		} else {
 			command = append(command, "-rounds", "15")
 		}
-		out, err := s.output(nil, command...)
+		out, err := r.output(nil, command...)
 		if err != nil {
 			return "", err
 		}
@@ -49,21 +49,21 @@ func gemv(s *session) (string, error) {
 		{"`bitmod3`, portable Go, 8-bit activations", "bitmod3", "gonum", "read bitmod3", 1},
 		{"gonum `blas32.Gemv`, float32", "gonum", "", "", 0},
 	} {
-		r := of[row.portable]
-		rate, ok := r.rate(row.name)
+		res := of[row.portable]
+		rate, ok := res.rate(row.name)
 		if !ok {
 			return "", fmt.Errorf("examples/gemv measured no %q", row.name)
 		}
 		cells := []string{row.label, significant(rate), "", ""}
 		if row.against != "" {
-			q, ok := r.ratio(row.name, row.against)
+			q, ok := res.ratio(row.name, row.against)
 			if !ok {
 				return "", fmt.Errorf("examples/gemv has no ratio of %q and %q", row.name, row.against)
 			}
 			cells[2] = fmt.Sprintf("%.1f, **%.1f**, %.1f", q.Min, q.Median, q.Max)
 		}
 		if row.reading != "" {
-			q, ok := r.ratio(row.name, row.reading)
+			q, ok := res.ratio(row.name, row.reading)
 			if !ok {
 				return "", fmt.Errorf("examples/gemv has no ratio of %q and %q", row.name, row.reading)
 			}
@@ -106,12 +106,12 @@ func (r gemvResult) ratio(name, to string) (struct{ Min, Median, Max float64 }, 
 
 // kernels is every implementation that this processor has, one thread, weights
 // from memory.
-func kernels(s *session) (string, error) {
+func kernels(r *runner) (string, error) {
 	where := "group=128/shape=4096x4096/memory=dram"
-	if s.quick {
+	if r.quick {
 		where = "group=128/shape=64x4096/memory=dram"
 	}
-	bs, err := s.bench("GEMV/type=bitmod[34]/"+where+"/x=/threads=1", "./kernel")
+	bs, err := r.bench("GEMV/type=bitmod[34]/"+where+"/x=/threads=1", "./kernel")
 	if err != nil {
 		return "", err
 	}
@@ -140,14 +140,14 @@ func kernels(s *session) (string, error) {
 }
 
 // llama is tokens a second, of a large model without meaning and of the small one.
-func llama(s *session) (string, error) {
+func llama(r *runner) (string, error) {
 	type line struct {
 		Weights          string
 		Bytes            int
 		Prompt, Generate float64
 	}
 	measure := func(flags ...string) ([]line, error) {
-		out, err := s.output(nil, append([]string{"go", "run", "./examples/llama", "-speed", "-json"}, flags...)...)
+		out, err := r.output(nil, append([]string{"go", "run", "./examples/llama", "-speed", "-json"}, flags...)...)
 		if err != nil {
 			return nil, err
 		}
@@ -159,7 +159,7 @@ func llama(s *session) (string, error) {
 	}
 	small := []string{"-n", "64", "-rounds", "5"}
 	large := []string{"-synthetic", "-n", "12", "-rounds", "2", "-promptlen", "64"}
-	if s.quick {
+	if r.quick {
 		small = []string{"-n", "8", "-rounds", "1", "-promptlen", "8"}
 		large = small
 	}
@@ -184,12 +184,12 @@ func llama(s *session) (string, error) {
 }
 
 // checkpoints is the whole job, from file to file.
-func checkpoints(s *session) (string, error) {
+func checkpoints(r *runner) (string, error) {
 	size := "2200M"
-	if s.quick {
+	if r.quick {
 		size = "20M"
 	}
-	out, err := s.output([]string{"QUANTIZE_LARGE=" + size},
+	out, err := r.output([]string{"QUANTIZE_LARGE=" + size},
 		"go", "test", "-run", "LargeCheckpoint", "-v", "-timeout", limit.String(), "./examples/quantize")
 	if err != nil {
 		return "", err
@@ -216,9 +216,9 @@ func checkpoints(s *session) (string, error) {
 }
 
 // quantization is quant.Group beside the definition, and with options.
-func quantization(s *session) (string, error) {
+func quantization(r *runner) (string, error) {
 	types := []string{"bitmod4", "bitmod3", "int4", "int4_asym"}
-	bs, err := s.bench("Group/type=("+strings.Join(types, "|")+")$", "./quant")
+	bs, err := r.bench("Group/type=("+strings.Join(types, "|")+")$", "./quant")
 	if err != nil {
 		return "", err
 	}
@@ -240,7 +240,7 @@ func quantization(s *session) (string, error) {
 		}
 		g.add(cells...)
 	}
-	if bs, err = s.bench("Options/type=bitmod4$", "./quant"); err != nil {
+	if bs, err = r.bench("Options/type=bitmod4$", "./quant"); err != nil {
 		return "", err
 	}
 	options := grid{{"`bitmod4`, 1 goroutine, rows of 1024", "million weights a second"}}
