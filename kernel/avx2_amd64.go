@@ -90,6 +90,21 @@ func groups3AVX2(acc *[lanes]float32, a *groupArgs)
 //go:noescape
 func groups2AVX2(acc *[lanes]float32, a *groupArgs)
 
+// Those of 4-bit codes with scales of E8M0 for every 32 and E4M3 for every 16
+// columns, with several codebooks and with one, do not use scaleStep and spread.
+
+//go:noescape
+func groupsE8M0AVX2(acc *[lanes]float32, a *groupArgs)
+
+//go:noescape
+func groupsE8M0x0AVX2(acc *[lanes]float32, a *groupArgs)
+
+//go:noescape
+func groupsE4M3AVX2(acc *[lanes]float32, a *groupArgs)
+
+//go:noescape
+func groupsE4M3x0AVX2(acc *[lanes]float32, a *groupArgs)
+
 // The functions decodeN unpack steps·512 columns of N-bit codes and look each up
 // in the 16 bytes at table + runs[column/16].
 

@@ -147,6 +147,148 @@ TEXT ·groupSteps4AVX512(SB), NOSPLIT, $0-16
 TEXT ·groupSteps3AVX512(SB), NOSPLIT, $0-16
 	ROW(0x07070707, STEP3)
 
+// Scales as MX and NV types have them are the powers of two and the small floats of
+// datatype.E8M0 and datatype.E4M3. Groups are those of the types, 32 and 16.
+//
+//	Z19 a constant
+//	Z17 where the scales of [group][block] are among those of [block][group]
+
+// INTEGER, E8M0 and E4M3 turn scales into floats, and the functions START set what
+// they want.
+#define INTEGER(V) VCVTDQ2PS V, V
+#define STARTINTEGER
+
+// E8M0 makes b the exponent of 2^(b−127), which is subnormal for 0.
+#define E8M0(V) \
+	VPSLLD  $23, V, V \
+	VPMAXSD Z19, V, V
+#define STARTE8M0 \
+	MOVL         $0x00400000, AX \
+	VPBROADCASTD AX, Z19
+
+// E4M3 puts exponent and fraction where those of a float32 are, and makes up for
+// the other bias: times 2^120, which is exact for subnormal ones, too.
+#define E4M3(V) \
+	VPSLLD $20, V, V \
+	VMULPS Z19, V, V
+#define STARTE4M3 \
+	MOVL         $0x7b800000, AX \
+	VPBROADCASTD AX, Z19
+
+// SUMS multiplies half H by its activations, in words of four columns.
+#define SUMS(H, IN, OUT) \
+	VALUES(IN, Z20)           \
+	VMOVDQU64 64*H(R11), OUT  \
+	VPDPBUSD  64*H(R10), Z20, OUT
+
+#define SUMSBLOCK(C, H0, H1, LO, HI) \
+	PREFETCHT0 C+AHEAD(DI) \
+	VMOVDQU64  C(DI), Z1   \
+	SUMS(H0, Z1, LO)       \
+	VPSRLW     $4, Z1, Z1  \
+	SUMS(H1, Z1, HI)
+
+// SUMSSTEP leaves, of the lower halves of blocks in Z8 and of the upper ones in Z9,
+// a sum of each block in every quarter, and the scales in the same order in Y28.
+#define SUMSSTEP \
+	META                            \
+	SUMSBLOCK(0, 0, 1, Z8, Z12)     \
+	SUMSBLOCK(64, 2, 3, Z9, Z13)    \
+	SUMSBLOCK(128, 4, 5, Z10, Z18)  \
+	SUMSBLOCK(192, 6, 7, Z11, Z23)  \
+	ADD4(Z8)                        \
+	ADD4OF(Z12, Z13, Z18, Z23, Z9)  \
+	VPERMB Y28, Y17, Y28
+
+// QUARTER adds quarter Q of IN to the sums of blocks in X10.
+#define QUARTER(Q, IN) \
+	VEXTRACTF32X4 Q, IN, X11 \
+	VADDPS        X11, X10, X10
+
+#define SUMSEND \
+	VMULPS (R12), X10, X10 \
+	VADDPS X10, X0, X0     \
+	ADDQ   $512, R10       \
+	ADDQ   $512, R11       \
+	ADDQ   $16, R12        \
+	ADDQ   $256, DI
+
+// Groups of 32 are two quarters of a half.
+#define STEPE8M0 \
+	SUMSSTEP                       \
+	VSHUFI64X2 $0x88, Z9, Z8, Z10  \
+	VSHUFI64X2 $0xdd, Z9, Z8, Z11  \
+	VPADDD     Z11, Z10, Z8        \
+	VCVTDQ2PS  Z8, Z8              \
+	VPMOVZXBD  X28, Z28            \
+	E8M0(Z28)                      \
+	VMULPS     Z28, Z8, Z8         \
+	VMOVAPS    X8, X10             \
+	QUARTER($1, Z8)                \
+	QUARTER($2, Z8)                \
+	QUARTER($3, Z8)                \
+	SUMSEND
+
+// Groups of 16 are the quarters.
+#define STEPE4M3 \
+	SUMSSTEP                      \
+	VCVTDQ2PS     Z8, Z8          \
+	VCVTDQ2PS     Z9, Z9          \
+	VEXTRACTI32X4 $1, Y28, X11    \
+	VPMOVZXBD     X28, Z28        \
+	VPMOVZXBD     X11, Z11        \
+	E4M3(Z28)                     \
+	E4M3(Z11)                     \
+	VMULPS        Z28, Z8, Z8     \
+	VMULPS        Z11, Z9, Z9     \
+	VMOVAPS      X8, X10          \
+	QUARTER($1, Z8)               \
+	QUARTER($2, Z8)               \
+	QUARTER($3, Z8)               \
+	VADDPS       X9, X10, X10     \
+	QUARTER($1, Z9)               \
+	QUARTER($2, Z9)               \
+	QUARTER($3, Z9)               \
+	SUMSEND
+
+// Byte 16i + 4j + k is, of block k, group 4i + j: of 4 groups a block in byGroups4,
+// and of 8 in byGroups8.
+DATA byGroups4<>+0(SB)/8, $0x0d0905010c080400
+DATA byGroups4<>+8(SB)/8, $0x0f0b07030e0a0602
+DATA byGroups4<>+16(SB)/8, $0
+DATA byGroups4<>+24(SB)/8, $0
+GLOBL byGroups4<>(SB), RODATA|NOPTR, $32
+DATA byGroups8<>+0(SB)/8, $0x1911090118100800
+DATA byGroups8<>+8(SB)/8, $0x1b130b031a120a02
+DATA byGroups8<>+16(SB)/8, $0x1d150d051c140c04
+DATA byGroups8<>+24(SB)/8, $0x1f170f071e160e06
+GLOBL byGroups8<>(SB), RODATA|NOPTR, $32
+
+#define SUMSROW(SET, BYGROUPS, STEP) \
+	START(0x0f0f0f0f)                \
+	SET                              \
+	VMOVDQU64 BYGROUPS<>(SB), Y17    \
+	MOVQ groupStepArgs_q(R13), R10   \
+	MOVQ groupStepArgs_corr4(R13), R11 \
+	MOVQ groupStepArgs_d(R13), R12   \
+	VMOVUPS (DX), X0                 \
+	PCALIGN $64 \
+step:                                \
+	STEP                             \
+	DECQ CX                          \
+	JNZ  step                        \
+	VMOVUPS X0, (DX)                 \
+	VZEROUPPER                       \
+	RET
+
+// func groupStepsE8M0AVX512(acc *[4]float32, a *groupStepArgs)
+TEXT ·groupStepsE8M0AVX512(SB), NOSPLIT, $0-16
+	SUMSROW(STARTE8M0, byGroups4, STEPE8M0)
+
+// func groupStepsE4M3AVX512(acc *[4]float32, a *groupStepArgs)
+TEXT ·groupStepsE4M3AVX512(SB), NOSPLIT, $0-16
+	SUMSROW(STARTE4M3, byGroups8, STEPE4M3)
+
 // Float mode. Z0 has lanes 0–15 of the row, Z1 lanes 16–31.
 
 #define FLOAT(LEFT, V) \
@@ -155,7 +297,7 @@ TEXT ·groupSteps3AVX512(SB), NOSPLIT, $0-16
 	VCVTDQ2PS Z21, Z21
 
 // FLOATS adds half H to the lanes in ACC, which SUM has for the half.
-#define FLOATS(H, IN, V, SUM, ACC) \
+#define FLOATS(H, IN, V, SUM, ACC, K) \
 	VALUES(IN, V)                     \
 	FLOAT($24, V)                        \
 	VMULPS      256*H(R10), Z21, SUM     \
@@ -167,38 +309,39 @@ TEXT ·groupSteps3AVX512(SB), NOSPLIT, $0-16
 	VCVTDQ2PS   V, V                     \
 	VFMADD231PS 256*H+192(R10), V, SUM   \
 	SCALES(Z22)                       \
-	VCVTDQ2PS   Z22, Z22                 \
+	K(Z22)                               \
 	VFMADD231PS Z22, SUM, ACC
 
-#define FLOATBLOCK(C, SHIFT, H0, H1, IN) \
+#define FLOATBLOCK(C, SHIFT, H0, H1, IN, K) \
 	PREFETCHT0 C+AHEAD(DI)         \
 	VMOVDQU64  C(DI), IN           \
-	FLOATS(H0, IN, Z20, Z6, Z0)    \
+	FLOATS(H0, IN, Z20, Z6, Z0, K)    \
 	VPSRLW     SHIFT, IN, Z5       \
-	FLOATS(H1, Z5, Z23, Z7, Z1)
+	FLOATS(H1, Z5, Z23, Z7, Z1, K)
 
-#define FLOATSTEP4 \
+#define FLOATSTEP4(K) \
 	META                           \
-	FLOATBLOCK(0, $4, 0, 1, Z2)    \
-	FLOATBLOCK(64, $4, 2, 3, Z2)   \
-	FLOATBLOCK(128, $4, 4, 5, Z2)  \
-	FLOATBLOCK(192, $4, 6, 7, Z2)  \
+	FLOATBLOCK(0, $4, 0, 1, Z2, K)    \
+	FLOATBLOCK(64, $4, 2, 3, Z2, K)   \
+	FLOATBLOCK(128, $4, 4, 5, Z2, K)  \
+	FLOATBLOCK(192, $4, 6, 7, Z2, K)  \
 	ADDQ $2048, R10                \
 	ADDQ $256, DI
 
-#define FLOATSTEP3 \
+#define FLOATSTEP3(K) \
 	META                           \
-	FLOATBLOCK(0, $3, 0, 1, Z2)    \
-	FLOATBLOCK(64, $3, 2, 3, Z3)   \
-	FLOATBLOCK(128, $3, 4, 5, Z4)  \
+	FLOATBLOCK(0, $3, 0, 1, Z2, K)    \
+	FLOATBLOCK(64, $3, 2, 3, Z3, K)   \
+	FLOATBLOCK(128, $3, 4, 5, Z4, K)  \
 	LAST3(Z2, Z3, Z4, Z2, Z3)      \
-	FLOATS(6, Z2, Z20, Z6, Z0)     \
-	FLOATS(7, Z3, Z23, Z7, Z1)     \
+	FLOATS(6, Z2, Z20, Z6, Z0, K)     \
+	FLOATS(7, Z3, Z23, Z7, Z1, K)     \
 	ADDQ $2048, R10                \
 	ADDQ $192, DI
 
-#define FLOATROW(MASK, STEP) \
+#define FLOATROW(MASK, SET, STEP) \
 	START(MASK)                     \
+	SET                             \
 	MOVQ groupStepArgs_x(R13), R10  \
 	VMOVUPS (DX), Z0                \
 	VMOVUPS 64(DX), Z1              \
@@ -214,8 +357,16 @@ step:                               \
 
 // func floatGroupSteps4AVX512(acc *[32]float32, a *groupStepArgs)
 TEXT ·floatGroupSteps4AVX512(SB), NOSPLIT, $0-16
-	FLOATROW(0x0f0f0f0f, FLOATSTEP4)
+	FLOATROW(0x0f0f0f0f, STARTINTEGER, FLOATSTEP4(INTEGER))
 
 // func floatGroupSteps3AVX512(acc *[32]float32, a *groupStepArgs)
 TEXT ·floatGroupSteps3AVX512(SB), NOSPLIT, $0-16
-	FLOATROW(0x07070707, FLOATSTEP3)
+	FLOATROW(0x07070707, STARTINTEGER, FLOATSTEP3(INTEGER))
+
+// func floatGroupStepsE8M0AVX512(acc *[32]float32, a *groupStepArgs)
+TEXT ·floatGroupStepsE8M0AVX512(SB), NOSPLIT, $0-16
+	FLOATROW(0x0f0f0f0f, STARTE8M0, FLOATSTEP4(E8M0))
+
+// func floatGroupStepsE4M3AVX512(acc *[32]float32, a *groupStepArgs)
+TEXT ·floatGroupStepsE4M3AVX512(SB), NOSPLIT, $0-16
+	FLOATROW(0x0f0f0f0f, STARTE4M3, FLOATSTEP4(E4M3))

@@ -29,7 +29,7 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 	var groups groupStepArgs
 	if small {
 		p.groupTable(&table, p.signed)
-		groups = p.groupSteps(a, &table)
+		groups = p.groupArgs(a, &table)
 	}
 	// Blocks behind the whole steps.
 	end := vector && p.scale == datatype.RowStep && p.groupSize%block == 0 && p.bits > 2 && p.cols%block == 0
@@ -55,11 +55,7 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 		for i := 0; small && i < n; i++ {
 			s = whole
 			groups.row(p, lo+i)
-			if p.bits == 4 {
-				floatGroupSteps4AVX512(&acc[i], &groups)
-			} else {
-				floatGroupSteps3AVX512(&acc[i], &groups)
-			}
+			p.floatGroupSteps(&acc[i], &groups)
 		}
 		if s == whole && end && p.cols%step > 0 {
 			last.fill(p, lo, n)

@@ -31,10 +31,50 @@ func groupSteps4AVX512(acc *[lanes]float32, a *groupStepArgs)
 func groupSteps3AVX512(acc *[lanes]float32, a *groupStepArgs)
 
 //go:noescape
+func groupStepsE8M0AVX512(acc *[lanes]float32, a *groupStepArgs)
+
+//go:noescape
+func groupStepsE4M3AVX512(acc *[lanes]float32, a *groupStepArgs)
+
+//go:noescape
 func floatGroupSteps4AVX512(acc *[floatLanes]float32, a *groupStepArgs)
 
 //go:noescape
 func floatGroupSteps3AVX512(acc *[floatLanes]float32, a *groupStepArgs)
+
+//go:noescape
+func floatGroupStepsE8M0AVX512(acc *[floatLanes]float32, a *groupStepArgs)
+
+//go:noescape
+func floatGroupStepsE4M3AVX512(acc *[floatLanes]float32, a *groupStepArgs)
+
+// groupSteps adds the steps of a row to its lanes.
+func (p *plan) groupSteps(acc *[lanes]float32, args *groupStepArgs) {
+	switch {
+	case p.scale == datatype.E8M0:
+		groupStepsE8M0AVX512(acc, args)
+	case p.scale == datatype.E4M3:
+		groupStepsE4M3AVX512(acc, args)
+	case p.bits == 4:
+		groupSteps4AVX512(acc, args)
+	default:
+		groupSteps3AVX512(acc, args)
+	}
+}
+
+// floatGroupSteps is groupSteps for float mode.
+func (p *plan) floatGroupSteps(acc *[floatLanes]float32, args *groupStepArgs) {
+	switch {
+	case p.scale == datatype.E8M0:
+		floatGroupStepsE8M0AVX512(acc, args)
+	case p.scale == datatype.E4M3:
+		floatGroupStepsE4M3AVX512(acc, args)
+	case p.bits == 4:
+		floatGroupSteps4AVX512(acc, args)
+	default:
+		floatGroupSteps3AVX512(acc, args)
+	}
+}
 
 // A spread says, for the first 64 columns of a step, where in its selectors each
 // finds its own: so many bits that this comes to lie above the code. And for four
@@ -67,8 +107,11 @@ var spreadsByShape = func() (s [3][3][2]spread) {
 
 // smallGroups reports whether the functions groupSteps can be used.
 func (p *plan) smallGroups() bool {
-	return p.scale == datatype.RowStep && p.ints != nil && (p.bits == 3 || p.bits == 4) &&
-		(p.groupSize == 16 || p.groupSize == 32 || p.groupSize == 64) && p.selectorBits <= 2
+	if p.ints == nil || p.selectorBits > 2 {
+		return false
+	}
+	return p.standardGroups() || p.scale == datatype.RowStep && (p.bits == 3 || p.bits == 4) &&
+		(p.groupSize == 16 || p.groupSize == 32 || p.groupSize == 64)
 }
 
 // groupTable sets t to the values of v, 16 bytes for each selector, as they are
@@ -80,8 +123,8 @@ func (p *plan) groupTable(t *[64]byte, v []byte) {
 	}
 }
 
-// groupSteps sets what is the same for all rows, of which there is table.
-func (p *plan) groupSteps(a *Activation, table *[64]byte) groupStepArgs {
+// groupArgs sets what is the same for all rows, of which there is table.
+func (p *plan) groupArgs(a *Activation, table *[64]byte) groupStepArgs {
 	i := p.groupSize / 32 // 16, 32, 64: 0, 1, 2
 	args := groupStepArgs{
 		scaleBytes:    step / p.groupSize,

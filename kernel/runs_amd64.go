@@ -7,14 +7,14 @@ import "github.com/bitmod-go/bitmod/datatype"
 // groupRows computes rows with any other scales, for multiples of 16 columns.
 func groupRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
 	var meta runMeta
-	small := p.scale == datatype.RowStep && 64%p.groupSize == 0
+	small := p.scale == datatype.RowStep && 64%p.groupSize == 0 || p.standardGroups()
 	whole := p.cols / step
 	direct := impl == avx512 && whole > 0 && p.smallGroups()
 	var table [64]byte
 	var args groupStepArgs
 	if direct {
 		p.groupTable(&table, p.bytes)
-		args = p.groupSteps(a, &table)
+		args = p.groupArgs(a, &table)
 	}
 	for r := lo; r < hi; r++ {
 		var acc [lanes]float32
@@ -23,11 +23,7 @@ func groupRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 		case direct:
 			s = whole
 			args.row(p, r)
-			if p.bits == 4 {
-				groupSteps4AVX512(&acc, &args)
-			} else {
-				groupSteps3AVX512(&acc, &args)
-			}
+			p.groupSteps(&acc, &args)
 		case small:
 			s = whole
 			meta.addGroups(&acc, p, a, r)
@@ -38,8 +34,14 @@ func groupRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 	return hi
 }
 
+// standardGroups reports whether p has the groups that the standards of MX and NV
+// types say.
+func (p *plan) standardGroups() bool {
+	return p.bits == 4 && (p.scale == datatype.E8M0 && p.groupSize == 32 || p.scale == datatype.E4M3 && p.groupSize == 16)
+}
+
 // addGroups adds the whole steps of a row with scales for every 16, 32 or 64
-// columns.
+// columns, or of standardGroups.
 func (r *runMeta) addGroups(acc *[lanes]float32, p *plan, a *Activation, row int) {
 	spread := &spreads[p.groupSize/32]
 	for s := 0; s < p.cols/step; s += runSteps {
@@ -57,10 +59,18 @@ func (r *runMeta) addGroups(acc *[lanes]float32, p *plan, a *Activation, row int
 			d:         &a.d[s*4],
 			steps:     n,
 		}
-		switch p.bits {
-		case 4:
+		switch {
+		case p.scale == datatype.E8M0 && p.selectorBits == 0:
+			groupsE8M0x0AVX2(acc, &args)
+		case p.scale == datatype.E8M0:
+			groupsE8M0AVX2(acc, &args)
+		case p.scale == datatype.E4M3 && p.selectorBits == 0:
+			groupsE4M3x0AVX2(acc, &args)
+		case p.scale == datatype.E4M3:
+			groupsE4M3AVX2(acc, &args)
+		case p.bits == 4:
 			groups4AVX2(acc, &args)
-		case 3:
+		case p.bits == 3:
 			groups3AVX2(acc, &args)
 		default:
 			groups2AVX2(acc, &args)
