@@ -42,7 +42,7 @@
 //
 //	*_steps_*              scales for 128 columns or a multiple, codes of up to 4
 //	                       bits or 8-bit integers: four blocks at a time
-//	*_groups_*             groups of 16, 32 or 64 columns
+//	*_groups_*, *_mx_*     groups of 16, 32 or 64 columns, and MX and NV types
 //	runs*.go, *_decode_*,  of any multiple of 16, and what is behind the last four
 //	*_sums_*, *_runs_*     blocks: codes to values, then sums of 16 columns
 //	*_float*               float mode
