@@ -1,15 +1,13 @@
 // Package serial is BitMoD's hardware in software (arXiv 2411.11745, section IV):
 // weights as terms, the bit-serial processing element and dequantizer, exact to
-// the bit, and the accelerator model that the paper's speedups come from. It is
-// the oracle that package kernel's integer results are compared with, and a tool
-// for those who design such accelerators.
+// the bit. It is the oracle that package kernel's integer results are compared
+// with, and a tool for those who design such accelerators.
 //
 //	Terms, Table, AppendBooth    a code as signed powers of two
 //	PE                           four lanes, FP16 or INT8 activations
 //	Dequantizer, Pipeline        8-bit scales, one bit a cycle, behind the next group
 //	GEMV, GEMVFloat16            a whole quant.Matrix through all of these
 //	CompressBBS, BitSparsity     bidirectional bit sparsity of INT8 weights
-//	Simulate, Evaluate           cycles and energy of a language model on a design
 //
 //	Table     a group's codes      x, FP16 or INT8
 //	   └─ terms ──┐                   │
@@ -64,22 +62,4 @@
 // exactly what comes out where 10 % and 20 % of the channels are multiples of
 // 32), and 1.24× and 1.57× with the metadata, which the paper's figures leave
 // out.
-//
-// # The accelerator model
-//
-// [Simulate] has the rules of the paper's simulator, and gives its cycle counts,
-// to the cycle, for all six models on all five designs. BitMoD's speedups,
-// lossless over FP16 and lossy over the others:
-//
-//	             discriminative   generative      overall
-//	over FP16    1.989 (1.99)     2.408 (2.41)    2.198
-//	over ANT     1.723 (1.72)     1.660 (1.66)    1.691 (1.69)
-//	over OliVe   1.560 (1.56)     1.388 (1.39)    1.474 (1.48)
-//
-// in parentheses the paper's. Its 1.48 is the mean of the rounded 1.56 and 1.39.
-// In its energy figures, 2.31, 1.48 and 1.31, rounded numbers are divided by
-// each other; with all digits they are 2.31, 1.48 and 1.32.
-//
-// With attention counted head by head ([System.PerHeadAttention]) instead of by
-// the simulator's convention, the overall speedups are 2.26, 1.73 and 1.49.
 package serial

@@ -73,7 +73,7 @@ func (e *TermError) Unwrap() error { return ErrTerm }
 
 // A ConfigError is a setting out of its range. It wraps [ErrConfig].
 type ConfigError struct {
-	Field string // such as "Design.Rows"
+	Field string // such as "PE.Mode"
 	Value any
 	Want  string
 }
