@@ -14,10 +14,10 @@ const MaxBoothBits = 10
 // The error wraps [ErrConfig]; it allocates only to grow dst.
 func AppendBooth(dst []Term, v, width int) ([]Term, error) {
 	if width < 1 || width > MaxBoothBits {
-		return dst, &ConfigError{"width", width, "1…10 bits"}
+		return dst, configError("width", width, "1…10 bits")
 	}
 	if half := 1 << (width - 1); v < -half || v >= half {
-		return dst, &ConfigError{"v", v, "an integer of that width"}
+		return dst, configError("v", v, "an integer of that width")
 	}
 	return appendBooth(dst, v, (width+1)/2, 0), nil
 }

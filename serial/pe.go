@@ -137,10 +137,10 @@ func (p *PE) StepInt8(w *[Lanes]Term, x *[Lanes]int8) error {
 
 func (p *PE) check(w *[Lanes]Term) error {
 	if p.Mode > Truncate {
-		return &ConfigError{"PE.Mode", p.Mode, "exact, paper or truncate"}
+		return configError("PE.Mode", p.Mode, "exact, paper or truncate")
 	}
 	if p.LowBSig < minBSig || p.LowBSig > maxBSig {
-		return &ConfigError{"PE.LowBSig", p.LowBSig, "-4…8"}
+		return configError("PE.LowBSig", p.LowBSig, "-4…8")
 	}
 	for i, t := range w {
 		switch {
@@ -231,10 +231,10 @@ func (p *PE) GroupInt8(t *Table, codes []uint8, x []int8) (sum int64, cycles int
 
 func (p *PE) begin(t *Table, codes []uint8, n int) error {
 	if p.Mode > Truncate {
-		return &ConfigError{"PE.Mode", p.Mode, "exact, paper or truncate"}
+		return configError("PE.Mode", p.Mode, "exact, paper or truncate")
 	}
 	if t.Len() == 0 {
-		return &ConfigError{"table", "empty", "one from NewTable"}
+		return configError("table", "empty", "one from NewTable")
 	}
 	if len(codes) != n {
 		return shapeError("len(x)", n, "%d (codes)", len(codes))
