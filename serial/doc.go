@@ -6,7 +6,7 @@
 //
 //	Terms, Table, AppendBooth    a code as signed powers of two
 //	PE                           four lanes, FP16 or INT8 activations
-//	Dequantizer, Pipeline        8-bit scales, one bit a cycle, behind the next group
+//	Dequantize, Pipeline         8-bit scales, one bit a cycle, behind the next group
 //	GEMV, GEMVFloat16            a whole quant.Matrix through all of these
 //
 //	Table     a group's codes      x, FP16 or INT8
@@ -14,7 +14,7 @@
 //	      4 lanes: sign·man·2^exp  ×  x      one term of 4 weights a cycle
 //	              └── adder tree ── · 2^bsig ── accumulator     PE
 //	                                               │ at the end of the group
-//	                        scale, a bit a cycle × sum          Dequantizer
+//	                        scale, a bit a cycle × sum          Dequantize
 //	                                               │
 //	                                            product
 //

@@ -31,7 +31,7 @@ func bound(mode Mode, tab *Table, codes []uint8, x []float16.Float16) (lost, mag
 	sum, largest := 0., 0.
 	for i := 0; i < len(codes); i += Lanes {
 		n := min(i+Lanes, len(codes))
-		for k := range tab.Steps() {
+		for k := range tab.plan.steps {
 			var exp [Lanes]int
 			e, cut := 1, 0.
 			for j := i; j < n; j++ {
@@ -230,7 +230,7 @@ func TestErrorSearch(t *testing.T) {
 			for range 4000 {
 				i := r.IntN(n)
 				code, h := codes[i], x[i]
-				codes[i] = uint8(r.IntN(tab.Len()))
+				codes[i] = uint8(r.IntN(tab.codes()))
 				x[i] = float16.Float16((1+r.IntN(28))<<10 | r.IntN(1024) | r.IntN(2)<<15)
 				if s := share(); s >= best {
 					best = s
@@ -249,7 +249,7 @@ func TestErrorSearch(t *testing.T) {
 
 // bellCodes returns codes of normally distributed weights.
 func bellCodes(r *rand.Rand, n int, tab *Table) []uint8 {
-	values, largest := make([]float64, tab.Len()), 0.
+	values, largest := make([]float64, tab.codes()), 0.
 	for c := range values {
 		for _, term := range tab.Terms(uint8(c)) {
 			values[c] += term.Value()
@@ -357,7 +357,7 @@ func FuzzPE(f *testing.F) {
 		finite := true
 		for i := range n {
 			x[i] = float16.Float16(binary.BigEndian.Uint16(data[3*i:]))
-			codes[i] = uint8(int(data[3*i+2]) % tab.Len())
+			codes[i] = uint8(int(data[3*i+2]) % tab.codes())
 			finite = finite && x[i].IsFinite()
 		}
 		exact, approx := PE{}, PE{Mode: mode}
