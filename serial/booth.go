@@ -1,9 +1,9 @@
 package serial
 
-// MaxBoothBits is the width of the widest integer that [AppendBooth] takes
+// maxBoothBits is the width of the widest integer that [AppendBooth] takes
 // apart; BSig goes to 8, one step beyond the INT8 of the paper, for int8_asym
 // and the 9-bit fixed points of FP5 and FP6.
-const MaxBoothBits = 10
+const maxBoothBits = 10
 
 // AppendBooth appends the ⌈width/2⌉ radix-4 Booth digits of v, a two's
 // complement integer of 1 to 10 bits, the least significant digit first. Digit
@@ -13,11 +13,11 @@ const MaxBoothBits = 10
 //
 // The error wraps [ErrConfig]; it allocates only to grow dst.
 func AppendBooth(dst []Term, v, width int) ([]Term, error) {
-	if width < 1 || width > MaxBoothBits {
-		return dst, &ConfigError{"width", width, "1…10 bits"}
+	if width < 1 || width > maxBoothBits {
+		return dst, configError("width", width, "1…10 bits")
 	}
 	if half := 1 << (width - 1); v < -half || v >= half {
-		return dst, &ConfigError{"v", v, "an integer of that width"}
+		return dst, configError("v", v, "an integer of that width")
 	}
 	return appendBooth(dst, v, (width+1)/2, 0), nil
 }

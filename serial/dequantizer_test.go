@@ -29,22 +29,22 @@ func TestDequantize(t *testing.T) {
 // After i cycles the product is the sum times the first i bits of the scale, and
 // a new start forgets the last product.
 func TestDequantizerSteps(t *testing.T) {
-	var d Dequantizer
-	if !d.Step() || d.Product() != 0 {
-		t.Error("a zero Dequantizer is not finished")
+	var d dequantizer
+	if !d.step() || d.acc != 0 {
+		t.Error("a zero dequantizer is not finished")
 	}
 	for _, scale := range []uint8{0x80, 0xa5, 0xff, 1} {
-		d.Start(-77, scale)
+		d.start(-77, scale)
 		for i := 1; i <= scaleBits; i++ {
-			if done := d.Step(); done != (i == scaleBits) {
+			if done := d.step(); done != (i == scaleBits) {
 				t.Errorf("scale %d: finished: %v after %d cycles", scale, done, i)
 			}
-			if want := -77 * int64(scale>>(scaleBits-i)); d.Product() != want {
-				t.Errorf("scale %d: %d after %d cycles, want %d", scale, d.Product(), i, want)
+			if want := -77 * int64(scale>>(scaleBits-i)); d.acc != want {
+				t.Errorf("scale %d: %d after %d cycles, want %d", scale, d.acc, i, want)
 			}
 		}
-		if d.Step(); d.Product() != -77*int64(scale) {
-			t.Errorf("scale %d: a ninth cycle gives %d", scale, d.Product())
+		if d.step(); d.acc != -77*int64(scale) {
+			t.Errorf("scale %d: a ninth cycle gives %d", scale, d.acc)
 		}
 	}
 }

@@ -1,24 +1,25 @@
-// Package serial is BitMoD's hardware in software (arXiv 2411.11745, section IV):
-// weights as terms, the bit-serial processing element and dequantizer, exact to
-// the bit, and the accelerator model that the paper's speedups come from. It is
-// the oracle that package kernel's integer results are compared with, and a tool
-// for those who design such accelerators.
+// Package serial is BitMoD's processing element in software (arXiv 2411.11745,
+// section IV), exact to the bit: weights as terms, the bit-serial element that adds
+// up a group of them, and the bit-serial dequantizer. It is the oracle that package
+// kernel's integer results are compared with, and what a circuit can be compared
+// with, cycle by cycle.
 //
 //	Terms, Table, AppendBooth    a code as signed powers of two
 //	PE                           four lanes, FP16 or INT8 activations
-//	Dequantizer, Pipeline        8-bit scales, one bit a cycle, behind the next group
+//	Dequantize, Pipeline         8-bit scales, one bit a cycle, behind the next group
 //	GEMV, GEMVFloat16            a whole quant.Matrix through all of these
-//	CompressBBS, BitSparsity     bidirectional bit sparsity of INT8 weights
-//	Simulate, Evaluate           cycles and energy of a language model on a design
 //
 //	Table     a group's codes      x, FP16 or INT8
 //	   └─ terms ──┐                   │
 //	      4 lanes: sign·man·2^exp  ×  x      one term of 4 weights a cycle
 //	              └── adder tree ── · 2^bsig ── accumulator     PE
 //	                                               │ at the end of the group
-//	                        scale, a bit a cycle × sum          Dequantizer
+//	                        scale, a bit a cycle × sum          Dequantize
 //	                                               │
-//	                                            Product
+//	                                            product
+//
+// Package serial/bbs runs pruned INT8 weights on the same element, and package
+// serial/accelerator counts the cycles of whole models on arrays of elements.
 //
 // # Terms
 //
@@ -28,8 +29,14 @@
 // terms), 96 with int6 and int5, 128 with int8. [Terms] says which type has how
 // many.
 //
-//	5 = 4 + 1    6 = 4 + 2    1.5 = 1 + 0.5    8 = 8 + 0    (bitmod4)
-//	-77 = -1·1 + 1·4 - 1·16 - 1·64                          (int8)
+//	        bitmod4    cycle 1, BSig 0    cycle 2, BSig −1
+//	        weight     Neg Man Exp        Neg Man Exp
+//	lane 0   5          0   1   2          0   1   1            4 + 1
+//	lane 1  −1.5        1   1   0          1   1   0           −1 − 0.5
+//	lane 2   0.5        0   0   0          0   1   0            0 + 0.5
+//	lane 3   3          0   1   1          0   1   1            2 + 1
+//
+// and −77 of int8 is −1 + 4 − 16 − 64, with BSig 0, 2, 4 and 6.
 //
 // # What the arithmetic of a processing element loses
 //
@@ -54,32 +61,4 @@
 // most follows from the widths; the tests derive it, and search for groups that
 // come near to it, one weight changed at a time: such as have large activations
 // against zero terms, which decide the exponent and add nothing.
-//
-// # Bidirectional bit sparsity
-//
-// Of the bits of trained INT8 weights (a speech model, DTLN) 50.5 % are zeros;
-// 64.6 % can be skipped in columns of 8 weights, and 58.1 % in columns of 32,
-// where half is guaranteed. [BBSConservative] and [BBSModerate] make them 1.29×
-// and 1.63× smaller in bit columns (the paper has 1.29× and 1.66×, which is
-// exactly what comes out where 10 % and 20 % of the channels are multiples of
-// 32), and 1.24× and 1.57× with the metadata, which the paper's figures leave
-// out.
-//
-// # The accelerator model
-//
-// [Simulate] has the rules of the paper's simulator, and gives its cycle counts,
-// to the cycle, for all six models on all five designs. BitMoD's speedups,
-// lossless over FP16 and lossy over the others:
-//
-//	             discriminative   generative      overall
-//	over FP16    1.989 (1.99)     2.408 (2.41)    2.198
-//	over ANT     1.723 (1.72)     1.660 (1.66)    1.691 (1.69)
-//	over OliVe   1.560 (1.56)     1.388 (1.39)    1.474 (1.48)
-//
-// in parentheses the paper's. Its 1.48 is the mean of the rounded 1.56 and 1.39.
-// In its energy figures, 2.31, 1.48 and 1.31, rounded numbers are divided by
-// each other; with all digits they are 2.31, 1.48 and 1.32.
-//
-// With attention counted head by head ([System.PerHeadAttention]) instead of by
-// the simulator's convention, the overall speedups are 2.26, 1.73 and 1.49.
 package serial

@@ -43,6 +43,10 @@ func shapeError(what string, got int, format string, args ...any) error {
 	return &quant.ShapeError{Package: "serial", What: what, Got: got, Want: fmt.Sprintf(format, args...)}
 }
 
+func configError(field string, value any, want string) error {
+	return &ConfigError{Package: "serial", Field: field, Value: value, Want: want}
+}
+
 // A CodeError is a code with no value in its codebook. It wraps [ErrCode].
 type CodeError struct {
 	Codebook string
@@ -73,13 +77,14 @@ func (e *TermError) Unwrap() error { return ErrTerm }
 
 // A ConfigError is a setting out of its range. It wraps [ErrConfig].
 type ConfigError struct {
-	Field string // such as "Design.Rows"
-	Value any
-	Want  string
+	Package string // that found it: "serial" or "bbs"
+	Field   string // such as "PE.Mode"
+	Value   any
+	Want    string
 }
 
 func (e *ConfigError) Error() string {
-	return fmt.Sprintf("serial: %s is %v, want %s", e.Field, e.Value, e.Want)
+	return fmt.Sprintf("%s: %s is %v, want %s", e.Package, e.Field, e.Value, e.Want)
 }
 
 // Unwrap returns [ErrConfig].

@@ -41,7 +41,7 @@ func ExamplePE_Step() {
 	weights := [serial.Lanes]float64{5, -1.5, 0.5, 3}
 
 	pe := serial.PE{Mode: serial.Paper, LowBSig: table.LowBSig()}
-	for step := range table.Steps() {
+	for step := range table.Terms(0) {
 		var w [serial.Lanes]serial.Term
 		for lane, v := range weights {
 			w[lane] = table.Terms(cb.Encode(v))[step]
@@ -58,7 +58,8 @@ func ExamplePE_Step() {
 
 // A group at once, its scale, and how both overlap over a row of 32 groups.
 func ExamplePE_GroupInt8() {
-	table, err := serial.NewTable(datatype.BitMoD4.Codebooks()[0])
+	typ := datatype.BitMoD4
+	table, err := serial.NewTable(typ.Codebooks()[0])
 	if err != nil {
 		panic(err)
 	}
@@ -75,7 +76,7 @@ func ExamplePE_GroupInt8() {
 		}
 		product, more := serial.Dequantize(sum, 200)
 		if stall := pipe.Group(cycles); pipe.Cycles() == int64(cycles+more) {
-			fmt.Println(sum, "·", table.Unit(), "in", cycles, "cycles; times 200", product, "in", more, "stalled", stall)
+			fmt.Println(sum, "·", typ.Unit(), "in", cycles, "cycles; times 200", product, "in", more, "stalled", stall)
 		}
 	}
 	fmt.Println(pipe.Cycles(), "cycles,", pipe.Stalls(), "stalls")
@@ -117,62 +118,4 @@ func ExampleGEMV() {
 	// [-271575 -128265 -506940 500820]
 	// {Cycles:264 Element:256 Stalls:0 Sums:4}
 	// row 0: -1437, of unquantized weights -1486
-}
-
-// The conservative setting of BBS on a layer.
-func ExampleCompressBBS() {
-	const rows, cols = 320, 64
-	weights, scales := make([]int8, rows*cols), make([]float32, rows)
-	for i := range weights {
-		weights[i] = int8(i * i % 61)
-	}
-	b, err := serial.CompressBBS(weights, cols, scales, serial.BBSConservative())
-	if err != nil {
-		panic(err)
-	}
-	stats, err := b.GEMV(make([]int64, rows), make([]int8, cols))
-	if err != nil {
-		panic(err)
-	}
-	fmt.Printf("%d bytes instead of %d, %d cycles instead of %d\n", b.Bytes(), len(weights), stats.Cycles, stats.Booth)
-	// Output:
-	// 16488 bytes instead of 20480, 15872 cycles instead of 20480
-}
-
-// What a 4-bit BitMoD accelerator with twice the memory bandwidth makes of a
-// model.
-func ExampleSimulate() {
-	model, err := serial.FindModel("llama-3-8b")
-	if err != nil {
-		panic(err)
-	}
-	design, system := serial.BitMoDLossy(), serial.DefaultSystem()
-	design.Decode.WeightBits = 4.08
-	system.DRAMBits = 512
-	r, err := serial.Simulate(design, model, serial.Task{Tokens: 1, Context: 4096, Decode: true}, system)
-	if err != nil {
-		panic(err)
-	}
-	fmt.Printf("%d cycles a token\n", r.Cycles)
-	for _, l := range r.Layers[5:] {
-		fmt.Println(l.Name, "is bound by", l.Bound())
-	}
-	// Output:
-	// 60154172 cycles a token
-	// mlp.up is bound by memory
-	// mlp.down is bound by memory
-	// lm_head is bound by memory
-	// attn.scores is bound by compute
-	// attn.values is bound by memory
-}
-
-// The paper's headline.
-func ExampleEvaluate() {
-	e, err := serial.Evaluate(serial.Models(), serial.DefaultSystem())
-	if err != nil {
-		panic(err)
-	}
-	fmt.Printf("%.3f× over ANT, %.3f× over OliVe\n", e.Speedup("ant").Overall, e.Speedup("olive").Overall)
-	// Output:
-	// 1.691× over ANT, 1.474× over OliVe
 }

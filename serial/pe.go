@@ -72,13 +72,12 @@ type PE struct {
 	// the accumulator is empty.
 	LowBSig int8
 
-	fix    fixed // Exact, and INT8 products in any mode
-	acc    accumulator
-	nan    bool
-	cycles int
+	fix fixed // Exact, and INT8 products in any mode
+	acc accumulator
+	nan bool
 }
 
-// Reset empties the accumulator and sets the cycle count to 0.
+// Reset empties the accumulator.
 func (p *PE) Reset() {
 	*p = PE{Mode: p.Mode, LowBSig: p.LowBSig}
 }
@@ -101,9 +100,6 @@ func (p *PE) total() fixed {
 	}
 	return p.fix.add(shifted(p.acc.man, p.acc.exp+accumulatorPoint+int(p.acc.low)+fixedPoint))
 }
-
-// Cycles returns the number of steps since Reset.
-func (p *PE) Cycles() int { return p.cycles }
 
 // Step takes one term of each of four weights against four activations: one
 // cycle. The terms must have the same BSig, LowBSig…LowBSig+8 and at most 8.
@@ -131,16 +127,15 @@ func (p *PE) StepInt8(w *[Lanes]Term, x *[Lanes]int8) error {
 		sum += v
 	}
 	p.fix = p.fix.addInt(sum << (fixedPoint + w[0].BSig))
-	p.cycles++
 	return nil
 }
 
 func (p *PE) check(w *[Lanes]Term) error {
 	if p.Mode > Truncate {
-		return &ConfigError{"PE.Mode", p.Mode, "exact, paper or truncate"}
+		return configError("PE.Mode", p.Mode, "exact, paper or truncate")
 	}
 	if p.LowBSig < minBSig || p.LowBSig > maxBSig {
-		return &ConfigError{"PE.LowBSig", p.LowBSig, "-4…8"}
+		return configError("PE.LowBSig", p.LowBSig, "-4…8")
 	}
 	for i, t := range w {
 		switch {
@@ -159,7 +154,6 @@ func (p *PE) check(w *[Lanes]Term) error {
 
 // step is Step on terms that are known to be good.
 func (p *PE) step(w *[Lanes]Term, x *[Lanes]float16.Float16) {
-	p.cycles++
 	var man, exp [Lanes]int
 	for i, h := range x {
 		e, m := int(h>>10&31), int(h&1023)
@@ -193,13 +187,13 @@ func (p *PE) step(w *[Lanes]Term, x *[Lanes]float16.Float16) {
 // Group computes the dot product of a whole group from an empty accumulator:
 // the values of codes by t, times x, len(codes) of each. The lanes that the last
 // four weights leave over hold zeros. It returns the sum in true units (a float64
-// nearest to the accumulator) and the cycles, ⌈len(codes)/4⌉·t.Steps(). The
+// nearest to the accumulator) and the cycles, ⌈len(codes)/4⌉ times the terms of a code. The
 // error wraps [ErrShape], [ErrCode] or [ErrConfig].
 func (p *PE) Group(t *Table, codes []uint8, x []float16.Float16) (sum float64, cycles int, err error) {
 	if err := p.begin(t, codes, len(x)); err != nil {
 		return 0, 0, err
 	}
-	s := t.Steps()
+	s := t.plan.steps
 	for i := 0; i < len(codes); i += Lanes {
 		n := min(Lanes, len(codes)-i)
 		var lanes [Lanes]float16.Float16
@@ -213,34 +207,35 @@ func (p *PE) Group(t *Table, codes []uint8, x []float16.Float16) (sum float64, c
 				w[j] = t.terms[int(c)*s+k]
 			}
 			p.step(&w, &lanes)
+			cycles++
 		}
 	}
-	return float64(t.plan.scale) * p.Sum(), p.cycles, nil
+	return float64(t.plan.scale) * p.Sum(), cycles, nil
 }
 
 // GroupInt8 is Group with INT8 activations. The sum is an exact integer in steps
-// of t.Unit(), in every mode.
+// of the type's unit, in every mode.
 func (p *PE) GroupInt8(t *Table, codes []uint8, x []int8) (sum int64, cycles int, err error) {
 	if err := p.begin(t, codes, len(x)); err != nil {
 		return 0, 0, err
 	}
-	sum, p.cycles = t.walk.dot(codes, x)
+	sum, cycles = t.walk.dot(codes, x)
 	p.fix = shifted(sum, fixedPoint+int(t.plan.low))
-	return sum >> t.shift, p.cycles, nil
+	return sum >> t.shift, cycles, nil
 }
 
 func (p *PE) begin(t *Table, codes []uint8, n int) error {
 	if p.Mode > Truncate {
-		return &ConfigError{"PE.Mode", p.Mode, "exact, paper or truncate"}
+		return configError("PE.Mode", p.Mode, "exact, paper or truncate")
 	}
-	if t.Len() == 0 {
-		return &ConfigError{"table", "empty", "one from NewTable"}
+	if t == nil || t.codes() == 0 {
+		return configError("table", "empty", "one from NewTable")
 	}
 	if len(codes) != n {
 		return shapeError("len(x)", n, "%d (codes)", len(codes))
 	}
 	for i, c := range codes {
-		if int(c) >= t.Len() {
+		if int(c) >= t.codes() {
 			return &CodeError{t.name, c, i}
 		}
 	}

@@ -1,7 +1,7 @@
 package serial
 
 // A Pipeline counts the cycles of a processing element whose partial sums go to
-// one [Dequantizer]. The element hands over a finished group as soon as the
+// one dequantizer ([Dequantize]). The element hands over a finished group as soon as the
 // dequantizer is free, and goes on with the next group at once: the 8 cycles of
 // dequantization are hidden behind a next group that takes 8 cycles or more, and
 // stall the element for the rest of them otherwise. The zero value is ready.

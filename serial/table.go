@@ -15,7 +15,6 @@ type Table struct {
 	name  string
 	terms []Term // steps for each code
 	plan  plan
-	unit  float32
 	shift uint8 // unit = scale·2^(low+shift): FP3 has a fraction bit it does not use
 	walk  walker
 }
@@ -30,22 +29,17 @@ func NewTable(cb datatype.Codebook) (*Table, error) {
 		name:  cb.Name(),
 		terms: make([]Term, 0, p.steps*cb.Len()),
 		plan:  p,
-		unit:  cb.Type().Unit(),
 	}
 	for code := range cb.Len() {
 		t.terms = p.append(t.terms, cb.Value(uint8(code)))
 	}
-	t.shift = uint8(math.Log2(float64(t.unit/p.scale))) - uint8(p.low)
+	t.shift = uint8(math.Log2(float64(cb.Type().Unit()/p.scale))) - uint8(p.low)
 	t.walk = newWalker(t)
 	return t, nil
 }
 
-// Len returns the number of codes.
-func (t *Table) Len() int { return len(t.terms) / max(t.plan.steps, 1) }
-
-// Steps returns the number of terms of each code: the cycles that a processing
-// element spends on four weights.
-func (t *Table) Steps() int { return t.plan.steps }
+// codes returns the number of codes.
+func (t *Table) codes() int { return len(t.terms) / max(t.plan.steps, 1) }
 
 // LowBSig returns the least BSig of the terms, which is what [PE.LowBSig] has to
 // be for them.
@@ -55,13 +49,11 @@ func (t *Table) LowBSig() int8 { return t.plan.low }
 // value: 1 but for apot4 and apot4_sp, where it is 0.1.
 func (t *Table) Scale() float32 { return t.plan.scale }
 
-// Unit returns the type's unit, in which [PE.GroupInt8] and [GEMV] count.
-func (t *Table) Unit() float32 { return t.unit }
-
 // Terms returns the terms of code, which the caller must not change, or nil if
-// code is not below Len.
+// the codebook has no such code. There are as many for each code, which is the
+// number of cycles that a processing element spends on four weights.
 func (t *Table) Terms(code uint8) []Term {
-	if int(code) >= t.Len() {
+	if int(code) >= t.codes() {
 		return nil
 	}
 	lo := int(code) * t.plan.steps

@@ -59,25 +59,20 @@ func (t Term) String() string {
 // one-sided forms, mxfp4, nvfp4, RaZeR, e2m1_sr, e2m1_sp) are FP3 and FP4 here.
 // The error wraps [ErrNotBitSerial] for nf3, nf4, sf3, sf4 (and for apot4 and
 // apot4_sp, whose values are multiples of 0.1: [NewTable] takes these), or
-// [ErrCode].
+// [ErrCode]. Where many codes of one codebook are wanted, [Table.Terms] gives the
+// same without allocating.
 func Terms(cb datatype.Codebook, code uint8) ([]Term, error) {
-	return AppendTerms(nil, cb, code)
-}
-
-// AppendTerms appends [Terms](cb, code) to dst. It allocates only to grow dst.
-// Where many codes of one codebook are wanted a [Table] is faster.
-func AppendTerms(dst []Term, cb datatype.Codebook, code uint8) ([]Term, error) {
 	p, err := newPlan(cb)
 	if err != nil {
-		return dst, err
+		return nil, err
 	}
 	if p.scale != 1 {
-		return dst, &TypeError{cb.Type(), "its values are multiples of 0.1, not sums of powers of two"}
+		return nil, &TypeError{cb.Type(), "its values are multiples of 0.1, not sums of powers of two"}
 	}
 	if int(code) >= cb.Len() {
-		return dst, &CodeError{cb.Name(), code, 0}
+		return nil, &CodeError{cb.Name(), code, 0}
 	}
-	return p.append(dst, cb.Value(code)), nil
+	return p.append(nil, cb.Value(code)), nil
 }
 
 // A plan is how the values of one codebook are taken apart: as integers

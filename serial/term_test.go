@@ -42,9 +42,9 @@ func TestTermsSum(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if tab.Steps() != steps || tab.Len() != cb.Len() || tab.Unit() != typ.Unit() {
-				t.Errorf("%s: %d steps, %d codes, unit %v, want %d, %d, %v",
-					cb.Name(), tab.Steps(), tab.Len(), tab.Unit(), steps, cb.Len(), typ.Unit())
+			if tab.plan.steps != steps || tab.codes() != cb.Len() {
+				t.Errorf("%s: %d steps, %d codes, want %d, %d",
+					cb.Name(), tab.plan.steps, tab.codes(), steps, cb.Len())
 			}
 			for code := range cb.Len() {
 				testCode(t, cb, tab, uint8(code))
@@ -72,7 +72,7 @@ func testCode(t *testing.T, cb datatype.Codebook, tab *Table, code uint8) {
 			t.Errorf("%s code %d: BSig %d below %d", cb.Name(), code, term.BSig, tab.LowBSig())
 		}
 	}
-	units := math.Round(float64(cb.Value(code)) / float64(tab.Unit()))
+	units := math.Round(float64(cb.Value(code)) / float64(cb.Type().Unit()))
 	if tab.Scale() == 1 {
 		if sum != float64(cb.Value(code)) {
 			t.Errorf("%s code %d: terms %v sum to %v, want %v", cb.Name(), code, ts, sum, cb.Value(code))
@@ -141,7 +141,7 @@ func TestTermsOfBitMoD(t *testing.T) {
 // −2…2, and a digit follows from its three bits alone.
 func TestBooth(t *testing.T) {
 	digit := [8]float64{0, 1, 1, 2, -2, -1, -1, 0}
-	for width := 1; width <= MaxBoothBits; width++ {
+	for width := 1; width <= maxBoothBits; width++ {
 		half := 1 << (width - 1)
 		for v := -half; v < half; v++ {
 			ts, err := AppendBooth(nil, v, width)
@@ -166,7 +166,7 @@ func TestBooth(t *testing.T) {
 			}
 		}
 	}
-	for _, width := range []int{-1, 0, MaxBoothBits + 1, math.MaxInt} {
+	for _, width := range []int{-1, 0, maxBoothBits + 1, math.MaxInt} {
 		if _, err := AppendBooth(nil, 0, width); !errors.Is(err, ErrConfig) {
 			t.Errorf("AppendBooth(0, %d): %v", width, err)
 		}
@@ -188,14 +188,13 @@ func TestTermsErrors(t *testing.T) {
 	}
 }
 
-func TestAppendTermsDoesNotAllocate(t *testing.T) {
-	buf := make([]Term, 0, 8)
-	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.BitMoD3, datatype.Int8, datatype.Int8Asym, datatype.FP6E3M2} {
-		cb := typ.Codebooks()[0]
+func TestTableTermsDoesNotAllocate(t *testing.T) {
+	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.Int8Asym, datatype.FP6E3M2} {
+		tab := mustTable(t, typ.Codebooks()[0])
 		if n := testing.AllocsPerRun(100, func() {
-			for code := range cb.Len() {
-				if _, err := AppendTerms(buf, cb, uint8(code)); err != nil {
-					t.Fatal(err)
+			for code := range tab.codes() {
+				if len(tab.Terms(uint8(code))) != wantSteps[typ] {
+					t.Fatal(code)
 				}
 			}
 		}); n != 0 {

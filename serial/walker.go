@@ -18,8 +18,8 @@ type laneTerm struct {
 }
 
 func newWalker(t *Table) walker {
-	w := make(walker, t.Steps())
-	for code := range t.Len() {
+	w := make(walker, t.plan.steps)
+	for code := range t.codes() {
 		for k, term := range t.Terms(uint8(code)) {
 			s := &w[k]
 			s.bsig = uint8(term.BSig - t.plan.low)

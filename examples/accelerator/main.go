@@ -1,7 +1,7 @@
 // Accelerator compares BitMoD's accelerator with an FP16 design, ANT and OliVe:
 // cycles, speedups and energy for six language models, beside the paper's
 // figures (arXiv 2411.11745), and what bounds each layer of a model on one of
-// the designs. It shows how to use package serial's accelerator model, also with
+// the designs. It shows how to use package accelerator, also with
 // a model, array, bandwidth, precision or context of your own:
 //
 //	accelerator                                  # the paper's tables
@@ -26,7 +26,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bitmod-go/bitmod/serial"
+	"github.com/bitmod-go/bitmod/serial/accelerator"
 )
 
 func main() {
@@ -41,8 +41,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		fmt.Fprintln(stderr, "accelerator:", err)
-		return 2
+		return fail(stderr, err, 2)
 	}
 	if o.svg != "" {
 		err = draw(o.svg, stdout, stderr)
@@ -50,10 +49,16 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = o.print(stdout)
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "accelerator:", err)
-		return 1
+		return fail(stderr, err, 1)
 	}
 	return 0
+}
+
+// fail prints the name of the program before the error once, although the package
+// has the same.
+func fail(stderr io.Writer, err error, status int) int {
+	fmt.Fprintln(stderr, "accelerator:", strings.TrimPrefix(err.Error(), "accelerator: "))
+	return status
 }
 
 // plots is the module that draws, from the root of the repository.
@@ -77,20 +82,23 @@ func draw(dir string, stdout, stderr io.Writer) error {
 	return nil
 }
 
+// clock is that of the paper's designs, in Hz. The model itself counts cycles.
+const clock = 1e9
+
 type options struct {
 	json    bool
 	svg     string
-	models  []serial.Model // of the tables
-	model   serial.Model   // of the layers
+	models  []accelerator.Model // of the tables
+	model   accelerator.Model   // of the layers
 	design  string
-	array   serial.Array // zero fields: the design's own
+	array   accelerator.Array // zero fields: the design's own
 	tokens  int
 	context int
-	system  serial.System
+	system  accelerator.System
 }
 
 func parse(args []string, stderr io.Writer) (*options, error) {
-	o := &options{system: serial.DefaultSystem()}
+	o := &options{system: accelerator.DefaultSystem()}
 	fs := flag.NewFlagSet("accelerator", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // an error is printed once, by run
 	fs.BoolVar(&o.json, "json", false, "print speedups and cycles as JSON, and nothing else")
@@ -115,11 +123,11 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
-	if !slices.ContainsFunc(serial.Designs(""), func(d serial.Design) bool { return d.Name == o.design }) {
+	if !slices.ContainsFunc(accelerator.Designs(""), func(d accelerator.Design) bool { return d.Name == o.design }) {
 		return nil, fmt.Errorf("-design: no design %q", o.design)
 	}
-	o.system.DRAMBits = *bandwidth * 8 * 1e9 / o.system.Clock
-	o.models = serial.Models()
+	o.system.DRAMBits = *bandwidth * 8 * 1e9 / clock
+	o.models = accelerator.Models()
 	name := *model
 	if name == "" {
 		name = "llama-2-7b"
@@ -129,29 +137,29 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		return nil, fmt.Errorf("-model: %w", err)
 	}
 	if *model != "" {
-		o.models = []serial.Model{o.model}
+		o.models = []accelerator.Model{o.model}
 	}
 	return o, nil
 }
 
 // load finds a model by name, or reads a config.json.
-func load(name string) (serial.Model, error) {
+func load(name string) (accelerator.Model, error) {
 	if filepath.Ext(name) != ".json" && !strings.ContainsRune(name, filepath.Separator) {
-		return serial.FindModel(name)
+		return accelerator.FindModel(name)
 	}
 	config, err := os.ReadFile(name)
 	if err != nil {
-		return serial.Model{}, err
+		return accelerator.Model{}, err
 	}
-	m, err := serial.ParseModel(config)
+	m, err := accelerator.ParseModel(config)
 	if err != nil {
-		return serial.Model{}, fmt.Errorf("%s: %w", name, err)
+		return accelerator.Model{}, fmt.Errorf("%s: %w", name, err)
 	}
 	return m, nil
 }
 
 func (o *options) print(w io.Writer) error {
-	e, err := serial.Evaluate(o.models, o.system)
+	e, err := accelerator.Evaluate(o.models, o.system)
 	if err != nil {
 		return err
 	}
@@ -160,7 +168,7 @@ func (o *options) print(w io.Writer) error {
 	}
 	t := table{w: w}
 	t.cycles(e)
-	t.speedups(e, len(o.models) == len(serial.Models()) && o.system.DRAMBits == 256 && !o.system.PerHeadAttention)
+	t.speedups(e, len(o.models) == len(accelerator.Models()) && o.system.DRAMBits == 256 && !o.system.PerHeadAttention)
 	t.energy(e)
 	if err := t.layers(o); err != nil {
 		return err
@@ -180,7 +188,7 @@ type speedup struct {
 
 // printJSON prints the speedups of BitMoD by the design that it is compared
 // with, and the cycles by design and model, the generative ones for one token.
-func printJSON(w io.Writer, e *serial.Evaluation) error {
+func printJSON(w io.Writer, e *accelerator.Evaluation) error {
 	out := struct {
 		Speedup map[string]speedup                 `json:"speedup"`
 		Cycles  map[string]map[string]tasks[int64] `json:"cycles"`

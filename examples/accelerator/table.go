@@ -5,7 +5,7 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"github.com/bitmod-go/bitmod/serial"
+	"github.com/bitmod-go/bitmod/serial/accelerator"
 )
 
 // A table prints, and remembers the first error.
@@ -30,7 +30,7 @@ func (t *table) aligned(f func(t *table)) {
 	}
 }
 
-func (t *table) cycles(e *serial.Evaluation) {
+func (t *table) cycles(e *accelerator.Evaluation) {
 	t.printf("Million cycles: one pass of 256 tokens, and one token after them\n\n")
 	t.aligned(func(t *table) {
 		t.printf("\t")
@@ -49,15 +49,15 @@ func (t *table) cycles(e *serial.Evaluation) {
 }
 
 // paper has the speedups of arXiv 2411.11745, figure 7 and abstract.
-var paper = map[string]serial.Comparison{
+var paper = map[string]accelerator.Comparison{
 	"fp16":  {Discriminative: 1.99, Generative: 2.41},
 	"ant":   {Discriminative: 1.72, Generative: 1.66, Overall: 1.69},
 	"olive": {Discriminative: 1.56, Generative: 1.39, Overall: 1.48},
 }
 
-func (t *table) speedups(e *serial.Evaluation, beside bool) {
-	t.printf("\nSpeedup of BitMoD (lossless over fp16, lossy over the others), mean over the models;\n"+
-		"generative: the pass and %d tokens\n\n", serial.GeneratedTokens)
+func (t *table) speedups(e *accelerator.Evaluation, beside bool) {
+	t.printf("\nSpeedup of BitMoD (lossless over fp16, lossy over the others), mean over the models;\n" +
+		"generative: the pass and 20 tokens\n\n")
 	t.aligned(func(t *table) {
 		t.printf("\tdiscriminative\tgenerative\toverall\t")
 		if beside {
@@ -78,7 +78,7 @@ func (t *table) speedups(e *serial.Evaluation, beside bool) {
 	})
 }
 
-func (t *table) energy(e *serial.Evaluation) {
+func (t *table) energy(e *accelerator.Evaluation) {
 	t.printf("\nArea of the elements, and energy relative to fp16, mean over the models\n\n")
 	t.aligned(func(t *table) {
 		t.printf("\tmm²\tdiscriminative\tgenerative\t\n")
@@ -93,30 +93,33 @@ func (t *table) energy(e *serial.Evaluation) {
 
 // layers prints what each kind of layer waits for, in both tasks.
 func (t *table) layers(o *options) error {
-	for _, d := range serial.Designs(o.model.Name) {
+	for _, d := range accelerator.Designs(o.model.Name) {
 		if d.Name != o.design {
 			continue
 		}
 		d.Prefill, d.Decode = o.override(d.Prefill), o.override(d.Decode)
-		for _, task := range []serial.Task{
-			{Tokens: o.tokens, Context: o.context},
-			{Tokens: 1, Context: o.context, Decode: true},
+		for _, pass := range []struct {
+			array accelerator.Array
+			task  accelerator.Task
+		}{
+			{d.Prefill, accelerator.Task{Tokens: o.tokens, Context: o.context}},
+			{d.Decode, accelerator.Task{Tokens: 1, Context: o.context, Decode: true}},
 		} {
-			r, err := serial.Simulate(d, o.model, task, o.system)
+			a, task := pass.array, pass.task
+			r, err := accelerator.Simulate(d, o.model, task, o.system)
 			if err != nil {
 				return err
 			}
-			a := d.Array(task)
 			t.printf("\n%s on %s, %d × %d elements, %g-bit weights: %d new tokens, context %d\n\n",
 				o.model.Name, d.Name, a.Rows, a.Cols, a.WeightBits, task.Tokens, task.Context)
 			t.aligned(func(t *table) {
 				t.printf("layer\tcount\tcompute cycles\tDRAM cycles\tof all\tMACs/byte\tbound by\t\n")
 				for _, l := range r.Layers {
 					t.printf("%s\t%d\t%d\t%d\t%.1f %%\t%.1f\t%s\t\n", l.Name, l.Count, l.Compute, l.DRAM,
-						100*float64(l.Count)*float64(l.Cycles())/float64(r.Cycles), l.MACs/float64(l.Traffic()), l.Bound())
+						100*float64(l.Count)*float64(l.Cycles())/float64(r.Cycles), l.MACs/float64(l.Traffic), l.Bound())
 				}
 			})
-			ms := float64(r.Cycles) / o.system.Clock * 1e3
+			ms := float64(r.Cycles) / clock * 1e3
 			t.printf("\n%d cycles, %.2f ms (%.1f tokens/s), %.1f mJ (%.0f %% DRAM)\n",
 				r.Cycles, ms, float64(task.Tokens)/ms*1e3, r.Energy.Total()/1e9, 100*r.Energy.DRAM/r.Energy.Total())
 		}
@@ -125,7 +128,7 @@ func (t *table) layers(o *options) error {
 }
 
 // override puts the fields that are given on the command line into a.
-func (o *options) override(a serial.Array) serial.Array {
+func (o *options) override(a accelerator.Array) accelerator.Array {
 	if o.array.Rows != 0 {
 		a.Rows = o.array.Rows
 	}

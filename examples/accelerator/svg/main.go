@@ -1,7 +1,7 @@
 // Svg draws what examples/accelerator prints, in the manner of the paper's
 // figures 7 and 8 (arXiv 2411.11745): speedup and energy of the five designs on
 // six language models, and where the layers of one model lie under the roofline
-// of one design. It shows how to turn the reports of package serial into plots.
+// of one design. It shows how to turn the reports of package accelerator into plots.
 //
 //	go run -C examples/accelerator/svg . -svg DIRECTORY
 //
@@ -16,7 +16,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/bitmod-go/bitmod/serial"
+	"github.com/bitmod-go/bitmod/serial/accelerator"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
@@ -41,12 +41,12 @@ func write(dir, model string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	e, err := serial.Evaluate(serial.Models(), serial.DefaultSystem())
+	e, err := accelerator.Evaluate(accelerator.Models(), accelerator.DefaultSystem())
 	if err != nil {
 		return err
 	}
-	speedup := func(base, r serial.Result) float64 { return float64(base.Cycles(true)) / float64(r.Cycles(true)) }
-	energy := func(base, r serial.Result) float64 { return r.Energy(true).Total() / base.Energy(true).Total() }
+	speedup := func(base, r accelerator.Result) float64 { return float64(base.Cycles(true)) / float64(r.Cycles(true)) }
+	energy := func(base, r accelerator.Result) float64 { return r.Energy(true).Total() / base.Energy(true).Total() }
 	if err := bars(e, speedup, "Speedup over FP16, 256 + 20 tokens", filepath.Join(dir, "speedup.svg")); err != nil {
 		return err
 	}
@@ -56,14 +56,14 @@ func write(dir, model string) error {
 	return roofline(model, filepath.Join(dir, "roofline.svg"))
 }
 
-// colors are the designs', in the order of serial.Designs.
+// colors are the designs', in the order of accelerator.Designs.
 var colors = []color.Color{
 	color.RGBA{0xd6, 0x4f, 0x4f, 255}, color.RGBA{0x8a, 0x8a, 0x8a, 255}, color.RGBA{0x15, 0x64, 0xc0, 255},
 	color.RGBA{0xf0, 0xa0, 0x30, 255}, color.RGBA{0x54, 0xb4, 0x32, 255},
 }
 
 // bars draws a group of bars for each model, and one for their mean.
-func bars(e *serial.Evaluation, value func(base, r serial.Result) float64, title, file string) error {
+func bars(e *accelerator.Evaluation, value func(base, r accelerator.Result) float64, title, file string) error {
 	p := plot.New()
 	p.Title.Text = title
 	p.Legend.Top = true
@@ -101,11 +101,11 @@ func bars(e *serial.Evaluation, value func(base, r serial.Result) float64, title
 // a cycle against multiplications per byte of DRAM traffic, under what the
 // array and the memory allow.
 func roofline(model, file string) error {
-	m, err := serial.FindModel(model)
+	m, err := accelerator.FindModel(model)
 	if err != nil {
 		return err
 	}
-	s, d := serial.DefaultSystem(), serial.BitMoDLossy()
+	s, d := accelerator.DefaultSystem(), accelerator.BitMoDLossy()
 	// The reference's attention products are not those of mathematics; head by
 	// head they are.
 	s.PerHeadAttention = true
@@ -118,9 +118,9 @@ func roofline(model, file string) error {
 	p.Add(plotter.NewGrid())
 	for i, t := range []struct {
 		name string
-		task serial.Task
-	}{{"prefill", serial.Discriminative()}, {"generation", serial.Generative()}} {
-		r, err := serial.Simulate(d, m, t.task, s)
+		task accelerator.Task
+	}{{"prefill", accelerator.Discriminative()}, {"generation", accelerator.Generative()}} {
+		r, err := accelerator.Simulate(d, m, t.task, s)
 		if err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func roofline(model, file string) error {
 			roof = append(roof, plotter.XY{X: x, Y: math.Min(peak, x*bytes)})
 		}
 		for _, l := range r.Layers {
-			layers = append(layers, plotter.XY{X: l.MACs / float64(l.Traffic()), Y: l.MACs / float64(l.Cycles())})
+			layers = append(layers, plotter.XY{X: l.MACs / float64(l.Traffic), Y: l.MACs / float64(l.Cycles())})
 		}
 		line, err := plotter.NewLine(roof)
 		if err != nil {

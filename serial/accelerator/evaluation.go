@@ -1,4 +1,4 @@
-package serial
+package accelerator
 
 // A Result is what one design needs for one model.
 type Result struct {
@@ -8,11 +8,11 @@ type Result struct {
 }
 
 // Cycles returns the cycles of the paper's task: the discriminative pass, and
-// after it, where generate is set, the [GeneratedTokens].
+// after it, where generate is set, 20 tokens one by one.
 func (r Result) Cycles(generate bool) int64 {
 	n := r.Discriminative.Cycles
 	if generate {
-		n += GeneratedTokens * r.Generative.Cycles
+		n += generatedTokens * r.Generative.Cycles
 	}
 	return n
 }
@@ -21,7 +21,7 @@ func (r Result) Cycles(generate bool) int64 {
 func (r Result) Energy(generate bool) Energy {
 	e := r.Discriminative.Energy
 	if generate {
-		e = e.plus(r.Generative.Energy, GeneratedTokens)
+		e = e.plus(r.Generative.Energy, generatedTokens)
 	}
 	return e
 }
@@ -76,11 +76,6 @@ func comparedWith(design string) string {
 // the others. It is zero if there is no such design.
 func (e *Evaluation) Speedup(over string) Comparison {
 	return e.compare(over, func(r Result, generate bool) float64 { return float64(r.Cycles(generate)) })
-}
-
-// Efficiency returns by how much BitMoD needs less energy, otherwise as Speedup.
-func (e *Evaluation) Efficiency(over string) Comparison {
-	return e.compare(over, func(r Result, generate bool) float64 { return r.Energy(generate).Total() })
 }
 
 func (e *Evaluation) compare(over string, cost func(r Result, generate bool) float64) Comparison {

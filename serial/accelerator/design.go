@@ -1,4 +1,4 @@
-package serial
+package accelerator
 
 import "math"
 
@@ -41,7 +41,7 @@ func FP16() Design {
 // of 128.
 func BitMoDLossless() Design {
 	return Design{
-		Name: "bitmod_lossless", Lanes: Lanes, BitSerial: true, PEEnergy: .56, PEArea: 1507.7,
+		Name: "bitmod_lossless", Lanes: 4, BitSerial: true, PEEnergy: .56, PEArea: 1507.7,
 		Prefill: Array{32, 32, 6.0625}, Decode: Array{64, 16, 6.0625},
 	}
 }
@@ -97,8 +97,7 @@ func Designs(model string) []Design {
 	return []Design{FP16(), BitMoDLossless(), BitMoDLossy(), ANT(model), OliVe(model)}
 }
 
-// Array returns the array that runs t.
-func (d Design) Array(t Task) Array {
+func (d Design) array(t Task) Array {
 	if t.Decode {
 		return d.Decode
 	}
@@ -107,7 +106,7 @@ func (d Design) Array(t Task) Array {
 
 // PeakMACs returns the multiplications that d does in a cycle at best.
 func (d Design) PeakMACs(t Task) float64 {
-	a := d.Array(t)
+	a := d.array(t)
 	return float64(a.Rows) * float64(a.Cols) * float64(d.Lanes) / d.latency(a)
 }
 
@@ -133,7 +132,7 @@ func (d Design) sramBits(a Array, activationBits float64) (weights, inputs float
 }
 
 func (d Design) check(t Task) error {
-	a := d.Array(t)
+	a := d.array(t)
 	for _, f := range []struct {
 		name  string
 		value int

@@ -1,10 +1,11 @@
-package serial
+package bbs
 
 import (
 	"errors"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -25,11 +26,33 @@ func ones(n int) []float32 {
 	return s
 }
 
+func randomInt8(r *rand.Rand, n int) []int8 {
+	x := make([]int8, n)
+	for i := range x {
+		x[i] = int8(r.Uint32())
+	}
+	return x
+}
+
+// columnBytes returns what the bit columns alone take. It is what the paper's
+// sizes, 1.29× and 1.66× smaller, count: 8/(0.9·6 + 0.1·8) and
+// 8/(0.8·4 + 0.2·8). With the metadata byte of every 32 weights it would be
+// 1.25× and 1.60×.
+func columnBytes(m *Matrix) int {
+	n := len(m.data)
+	for _, s := range m.sensitive {
+		if !s {
+			n -= (m.cols + groupSize - 1) / groupSize
+		}
+	}
+	return n
+}
+
 // prunedGroup is both methods by their definition, on one group: values, not
 // bits.
-func prunedGroup(w []int8, c BBSConfig) []int {
+func prunedGroup(w []int8, c Config) []int {
 	fit := func(w []int) (redundant, low int) {
-		for redundant < min(bbsRedundant, c.Columns) {
+		for redundant < min(maxRedundant, c.Columns) {
 			half := 1 << (6 - redundant) // one bit less than now
 			for _, v := range w {
 				if v < -half || v >= half {
@@ -78,16 +101,16 @@ func prunedGroup(w []int8, c BBSConfig) []int {
 	return out
 }
 
-func TestBBS(t *testing.T) {
+func TestCompress(t *testing.T) {
 	r := rand.New(rand.NewPCG(21, 1))
-	for _, method := range []BBSMethod{RoundedAveraging, ZeroPointShifting} {
+	for _, method := range []Method{RoundedAveraging, ZeroPointShifting} {
 		for columns := 1; columns <= 6; columns++ {
 			for _, cols := range []int{1, 3, 8, 13, 32, 40, 96} {
 				const rows = 5
 				w := bellShaped(r, rows*cols, math.Ldexp(1, r.IntN(8)))
 				w[0] = -128
-				c := BBSConfig{method, columns, 0}
-				b, err := CompressBBS(w, cols, ones(rows), c)
+				c := Config{method, columns, 0}
+				b, err := Compress(w, cols, ones(rows), c)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -96,8 +119,8 @@ func TestBBS(t *testing.T) {
 					t.Fatal(err)
 				}
 				for row := range rows {
-					for lo := 0; lo < cols; lo += bbsGroup {
-						hi := min(lo+bbsGroup, cols)
+					for lo := 0; lo < cols; lo += groupSize {
+						hi := min(lo+groupSize, cols)
 						for i, want := range prunedGroup(w[row*cols+lo:row*cols+hi], c) {
 							if int(got[row*cols+lo+i]) != want {
 								t.Fatalf("%v, %d columns: weight %d of %v is %d, want %d", method, columns, i, w[row*cols+lo:row*cols+hi], got[row*cols+lo+i], want)
@@ -105,13 +128,13 @@ func TestBBS(t *testing.T) {
 						}
 					}
 				}
-				testBBSProduct(t, r, b, got)
+				testProduct(t, r, b, got)
 			}
 		}
 	}
 }
 
-func testBBSProduct(t *testing.T, r *rand.Rand, b *BBS, w []int16) BBSStats {
+func testProduct(t *testing.T, r *rand.Rand, b *Matrix, w []int16) Stats {
 	t.Helper()
 	x, dst := randomInt8(r, b.Cols()), make([]int64, b.Rows())
 	st, err := b.GEMV(dst, x)
@@ -135,15 +158,15 @@ func testBBSProduct(t *testing.T, r *rand.Rand, b *BBS, w []int16) BBSStats {
 
 // A group whose weights are small enough loses nothing, and rows with large
 // scales are left alone.
-func TestBBSKeeps(t *testing.T) {
+func TestKeeps(t *testing.T) {
 	r := rand.New(rand.NewPCG(22, 1))
 	small := make([]int8, 4*32)
 	for i := range small {
 		small[i] = int8(r.IntN(32) - 16) // three redundant columns
 	}
-	for _, method := range []BBSMethod{RoundedAveraging, ZeroPointShifting} {
+	for _, method := range []Method{RoundedAveraging, ZeroPointShifting} {
 		for columns := 1; columns <= 3; columns++ {
-			b, err := CompressBBS(small, 32, ones(4), BBSConfig{method, columns, 0})
+			b, err := Compress(small, 32, ones(4), Config{method, columns, 0})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -154,8 +177,8 @@ func TestBBSKeeps(t *testing.T) {
 					t.Fatalf("%v, %d columns: weight %d is %d, want %d", method, columns, i, got[i], v)
 				}
 			}
-			if want := 4*(1+4*(8-columns)) + 1; b.Bytes() != want || b.ColumnBytes() != want-5 {
-				t.Errorf("%v, %d columns: %d bytes (%d of columns), want %d (%d)", method, columns, b.Bytes(), b.ColumnBytes(), want, want-5)
+			if want := 4*(1+4*(8-columns)) + 1; b.Bytes() != want || columnBytes(b) != want-5 {
+				t.Errorf("%v, %d columns: %d bytes (%d of columns), want %d (%d)", method, columns, b.Bytes(), columnBytes(b), want, want-5)
 			}
 		}
 	}
@@ -164,7 +187,7 @@ func TestBBSKeeps(t *testing.T) {
 	for i := range scales {
 		scales[i] = float32(i * 37 % 100) // a permutation
 	}
-	b, err := CompressBBS(w, cols, scales, BBSConfig{ZeroPointShifting, 4, .28}) // 28: rounded to 32
+	b, err := Compress(w, cols, scales, Config{ZeroPointShifting, 4, .28}) // 28: rounded to 32
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,27 +202,27 @@ func TestBBSKeeps(t *testing.T) {
 			t.Errorf("row with scale %v: kept %v", s, same)
 		}
 	}
-	testBBSProduct(t, r, b, got)
+	testProduct(t, r, b, got)
 }
 
 // The paper's sizes, for a matrix whose channels divide evenly: in bit columns
 // exactly 8/6.2 and 8/4.8, which is 1.29× and 1.66×, and with metadata less.
-func TestBBSSizes(t *testing.T) {
+func TestSizes(t *testing.T) {
 	r := rand.New(rand.NewPCG(23, 1))
 	const rows, cols = 320, 256
 	w := bellShaped(r, rows*cols, 30)
 	for _, c := range []struct {
-		config        BBSConfig
+		config        Config
 		columns, real float64
 	}{
-		{BBSConservative(), 8 / 6.2, 8 / (.9*6.25 + .1*8)},
-		{BBSModerate(), 8 / 4.8, 8 / (.8*4.25 + .2*8)},
+		{Conservative(), 8 / 6.2, 8 / (.9*6.25 + .1*8)},
+		{Moderate(), 8 / 4.8, 8 / (.8*4.25 + .2*8)},
 	} {
-		b, err := CompressBBS(w, cols, ones(rows), c.config)
+		b, err := Compress(w, cols, ones(rows), c.config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := rows * cols / float64(b.ColumnBytes()); math.Abs(got-c.columns) > 1e-9 {
+		if got := rows * cols / float64(columnBytes(b)); math.Abs(got-c.columns) > 1e-9 {
 			t.Errorf("%v: columns %.4f× smaller, want %.4f×", c.config, got, c.columns)
 		}
 		if got := rows * cols / float64(b.Bytes()-rows/8); math.Abs(got-c.real) > 1e-9 {
@@ -210,21 +233,21 @@ func TestBBSSizes(t *testing.T) {
 
 // On trained weights: at least half of the bits can be skipped, and the two
 // settings have the sizes of the paper.
-func TestBBSOnRealWeights(t *testing.T) {
+func TestRealWeights(t *testing.T) {
 	for _, path := range realModels {
-		t.Run(filepath.Base(path), func(t *testing.T) { testBBSOnRealWeights(t, realTensors(t, path)) })
+		t.Run(filepath.Base(path), func(t *testing.T) { testRealWeights(t, realTensors(t, path)) })
 	}
 }
 
-func testBBSOnRealWeights(t *testing.T, tensors []tensor) {
+func testRealWeights(t *testing.T, tensors []tensor) {
 	r := rand.New(rand.NewPCG(24, 1))
 	var sparse8, sparse32 Sparsity
 	type total struct {
 		plain, columns, real int
-		stats                BBSStats
+		stats                Stats
 		err, norm            float64
 	}
-	settings := []BBSConfig{BBSConservative(), BBSModerate()}
+	settings := []Config{Conservative(), Moderate()}
 	totals := make([]total, len(settings))
 	for i, m := range tensors {
 		if testing.Short() && i%4 != 0 {
@@ -234,8 +257,8 @@ func testBBSOnRealWeights(t *testing.T, tensors []tensor) {
 		for _, s := range []struct {
 			sum     *Sparsity
 			weights int
-		}{{&sparse8, bbsSubgroup}, {&sparse32, bbsGroup}} {
-			one, err := BitSparsity(w, s.weights)
+		}{{&sparse8, 8}, {&sparse32, groupSize}} {
+			one, err := Measure(w, s.weights)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -247,16 +270,16 @@ func testBBSOnRealWeights(t *testing.T, tensors []tensor) {
 			s.sum.Skippable += one.Skippable
 		}
 		for i, c := range settings {
-			b, err := CompressBBS(w, m.cols, scales, c)
+			b, err := Compress(w, m.cols, scales, c)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := make([]int16, len(w))
 			b.Decompress(got)
-			st := testBBSProduct(t, r, b, got)
+			st := testProduct(t, r, b, got)
 			sum := &totals[i]
 			sum.plain += len(w)
-			sum.columns += b.ColumnBytes()
+			sum.columns += columnBytes(b)
 			sum.real += b.Bytes()
 			sum.stats.Cycles += st.Cycles
 			sum.stats.Booth += st.Booth
@@ -287,7 +310,7 @@ func testBBSOnRealWeights(t *testing.T, tensors []tensor) {
 	}
 }
 
-func TestBitSparsity(t *testing.T) {
+func TestMeasure(t *testing.T) {
 	for _, c := range []struct {
 		w    []int8
 		n    int
@@ -300,38 +323,38 @@ func TestBitSparsity(t *testing.T) {
 		{[]int8{-1, 0}, 1, Sparsity{16, 8, 16}},
 		{[]int8{3, 1, 1, -128}, 4, Sparsity{32, 27, 29}}, // 1, 3 and 1 ones
 	} {
-		if got, err := BitSparsity(c.w, c.n); err != nil || got != c.want {
+		if got, err := Measure(c.w, c.n); err != nil || got != c.want {
 			t.Errorf("%v by %d: %+v, %v, want %+v", c.w, c.n, got, err, c.want)
 		}
 	}
-	if _, err := BitSparsity(nil, 0); !errors.Is(err, ErrConfig) {
+	if _, err := Measure(nil, 0); !errors.Is(err, ErrConfig) {
 		t.Error(err)
 	}
 }
 
-func TestBBSErrors(t *testing.T) {
+func TestErrors(t *testing.T) {
 	w := make([]int8, 64)
 	for name, c := range map[string]struct {
 		w      []int8
 		cols   int
 		scales []float32
-		config BBSConfig
+		config Config
 		want   error
 	}{
-		"empty":     {nil, 32, nil, BBSModerate(), ErrShape},
-		"cols":      {w, 0, ones(2), BBSModerate(), ErrShape},
-		"ragged":    {w, 63, ones(1), BBSModerate(), ErrShape},
-		"scales":    {w, 32, ones(3), BBSModerate(), ErrShape},
-		"columns":   {w, 32, ones(2), BBSConfig{}, ErrConfig},
-		"7 columns": {w, 32, ones(2), BBSConfig{Columns: 7}, ErrConfig},
-		"method":    {w, 32, ones(2), BBSConfig{Method: 2, Columns: 2}, ErrConfig},
-		"sensitive": {w, 32, ones(2), BBSConfig{Columns: 2, Sensitive: math.NaN()}, ErrConfig},
+		"empty":     {nil, 32, nil, Moderate(), ErrShape},
+		"cols":      {w, 0, ones(2), Moderate(), ErrShape},
+		"ragged":    {w, 63, ones(1), Moderate(), ErrShape},
+		"scales":    {w, 32, ones(3), Moderate(), ErrShape},
+		"columns":   {w, 32, ones(2), Config{}, ErrConfig},
+		"7 columns": {w, 32, ones(2), Config{Columns: 7}, ErrConfig},
+		"method":    {w, 32, ones(2), Config{Method: 2, Columns: 2}, ErrConfig},
+		"sensitive": {w, 32, ones(2), Config{Columns: 2, Sensitive: math.NaN()}, ErrConfig},
 	} {
-		if b, err := CompressBBS(c.w, c.cols, c.scales, c.config); !errors.Is(err, c.want) || b != nil {
+		if b, err := Compress(c.w, c.cols, c.scales, c.config); !errors.Is(err, c.want) || b != nil || !strings.HasPrefix(err.Error(), "bbs: ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	b, err := CompressBBS(w, 32, ones(2), BBSModerate())
+	b, err := Compress(w, 32, ones(2), Moderate())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -359,11 +382,11 @@ func FuzzBBS(f *testing.F) {
 		for i := range w {
 			w[i] = int8(data[i])
 		}
-		c := BBSConfig{RoundedAveraging, 1 + int(columns%6), 0}
+		c := Config{RoundedAveraging, 1 + int(columns%6), 0}
 		if shift {
 			c.Method = ZeroPointShifting
 		}
-		b, err := CompressBBS(w, cols, make([]float32, n), c)
+		b, err := Compress(w, cols, make([]float32, n), c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -372,8 +395,8 @@ func FuzzBBS(f *testing.F) {
 			t.Fatal(err)
 		}
 		for row := range n {
-			for lo := 0; lo < cols; lo += bbsGroup {
-				hi := min(lo+bbsGroup, cols)
+			for lo := 0; lo < cols; lo += groupSize {
+				hi := min(lo+groupSize, cols)
 				for i, want := range prunedGroup(w[row*cols+lo:row*cols+hi], c) {
 					if int(got[row*cols+lo+i]) != want {
 						t.Fatalf("row %d, column %d: %d, want %d", row, lo+i, got[row*cols+lo+i], want)
@@ -381,6 +404,6 @@ func FuzzBBS(f *testing.F) {
 				}
 			}
 		}
-		testBBSProduct(t, rand.New(rand.NewPCG(1, uint64(len(data)))), b, got)
+		testProduct(t, rand.New(rand.NewPCG(1, uint64(len(data)))), b, got)
 	})
 }

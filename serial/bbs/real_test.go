@@ -1,31 +1,15 @@
-package serial
+package bbs
 
 import (
 	"errors"
 	"io/fs"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 )
-
-// sharedData is where larger test data lies, beside the repository.
-const sharedData = "../../shared/data/"
-
-func readShared(t testing.TB, name string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(sharedData + name)
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("%s is not there: this test needs real weights", sharedData+name)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
 
 // A tensor is a float32 matrix of a trained model.
 type tensor struct {
@@ -35,7 +19,7 @@ type tensor struct {
 }
 
 // realModels are files of trained weights: one in the repository, one beside it.
-var realModels = []string{"../internal/tinylm/model.safetensors", sharedData + "dtln.safetensors"}
+var realModels = []string{"../../internal/tinylm/model.safetensors", "../../../shared/data/dtln.safetensors"}
 
 // realTensors returns the matrices of a model, without embeddings: rows are the
 // first dimension, columns the rest. It skips the test if the file isn't there.

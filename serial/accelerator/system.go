@@ -1,4 +1,4 @@
-package serial
+package accelerator
 
 import (
 	"cmp"
@@ -17,12 +17,12 @@ type Task struct {
 func Discriminative() Task { return Task{Tokens: 256, Context: 256} }
 
 // Generative returns one step of the paper's generative task: one token at a
-// context of 256, the same for all of the [GeneratedTokens].
+// context of 256, the same for each of the 20.
 func Generative() Task { return Task{Tokens: 1, Context: 256, Decode: true} }
 
-// GeneratedTokens is the number of tokens that follow the prefill in the paper's
+// generatedTokens is the number of tokens that follow the prefill in the paper's
 // generative task.
-const GeneratedTokens = 20
+const generatedTokens = 20
 
 func (t Task) check() error {
 	if t.Tokens < 1 || t.Tokens > largest {
@@ -36,8 +36,7 @@ func (t Task) check() error {
 
 // A System is what surrounds the array: buffers and DRAM.
 type System struct {
-	Clock          float64 // Hz; only for times and bandwidths in bytes a second
-	DRAMBits       float64 // transferred in a cycle
+	DRAMBits       float64 // transferred in a cycle; at 1 GHz, 256 are 32 GB/s
 	WeightBuffer   int     // bytes
 	InputBuffer    int     // bytes
 	ActivationBits int     // of inputs, outputs, keys and values
@@ -55,11 +54,11 @@ type System struct {
 	PerHeadAttention bool
 }
 
-// DefaultSystem returns the paper's: 1 GHz, a 128-bit double-rate DRAM (32 GB/s),
-// and buffers of 512 KiB.
+// DefaultSystem returns the paper's: a 128-bit double-rate DRAM (32 GB/s at the
+// array's 1 GHz), and buffers of 512 KiB.
 func DefaultSystem() System {
 	return System{
-		Clock: 1e9, DRAMBits: 256, WeightBuffer: 512 << 10, InputBuffer: 512 << 10, ActivationBits: 16,
+		DRAMBits: 256, WeightBuffer: 512 << 10, InputBuffer: 512 << 10, ActivationBits: 16,
 		DRAMEnergy: 2400. / 128, PlaceAndRoute: 1.5, SRAM: defaultSRAM(),
 	}
 }
@@ -110,8 +109,6 @@ func (s System) check() error {
 	switch {
 	case !(s.DRAMBits > 0):
 		return &ConfigError{"System.DRAMBits", s.DRAMBits, "more than 0"}
-	case !(s.Clock > 0):
-		return &ConfigError{"System.Clock", s.Clock, "more than 0"}
 	case s.WeightBuffer < 1:
 		return &ConfigError{"System.WeightBuffer", s.WeightBuffer, "at least 1 byte"}
 	case s.InputBuffer < 1:

@@ -1,4 +1,4 @@
-package serial
+package accelerator
 
 import (
 	"encoding/json"
@@ -9,9 +9,7 @@ import (
 // A Model is the shape of a decoder-only transformer: what an accelerator's
 // cycles depend on. [Models] has six, [ParseModel] reads others.
 type Model struct {
-	Name   string
-	Source string // where the numbers are from
-
+	Name         string
 	Blocks       int
 	Hidden       int
 	Intermediate int // of the feed-forward network
@@ -24,13 +22,14 @@ type Model struct {
 // Models returns the six models of the paper's evaluation, in its order: opt-1.3b,
 // phi-2, yi-6b, llama-2-7b, llama-2-13b and llama-3-8b.
 func Models() []Model {
+	// From the config.json of each on huggingface.co.
 	return []Model{
-		{"opt-1.3b", "huggingface.co/facebook/opt-1.3b config.json", 24, 2048, 8192, 32, 32, 50272, false},
-		{"phi-2", "huggingface.co/microsoft/phi-2 config.json", 32, 2560, 10240, 32, 32, 51200, false},
-		{"yi-6b", "huggingface.co/01-ai/Yi-6B config.json", 32, 4096, 11008, 32, 4, 64000, true},
-		{"llama-2-7b", "huggingface.co/meta-llama/Llama-2-7b-hf config.json", 32, 4096, 11008, 32, 32, 32000, true},
-		{"llama-2-13b", "huggingface.co/meta-llama/Llama-2-13b-hf config.json", 40, 5120, 13824, 40, 40, 32000, true},
-		{"llama-3-8b", "huggingface.co/meta-llama/Meta-Llama-3-8B config.json", 32, 4096, 14336, 32, 8, 128256, true},
+		{"opt-1.3b", 24, 2048, 8192, 32, 32, 50272, false},    // facebook/opt-1.3b
+		{"phi-2", 32, 2560, 10240, 32, 32, 51200, false},      // microsoft/phi-2
+		{"yi-6b", 32, 4096, 11008, 32, 4, 64000, true},        // 01-ai/Yi-6B
+		{"llama-2-7b", 32, 4096, 11008, 32, 32, 32000, true},  // meta-llama/Llama-2-7b-hf
+		{"llama-2-13b", 40, 5120, 13824, 40, 40, 32000, true}, // meta-llama/Llama-2-13b-hf
+		{"llama-3-8b", 32, 4096, 14336, 32, 8, 128256, true},  // meta-llama/Meta-Llama-3-8B
 	}
 }
 
@@ -67,7 +66,7 @@ func ParseModel(config []byte) (Model, error) {
 		Vocabulary   int    `json:"vocab_size"`
 	}
 	if err := json.Unmarshal(config, &c); err != nil {
-		return Model{}, fmt.Errorf("serial: model config: %w: %w", ErrConfig, err)
+		return Model{}, fmt.Errorf("accelerator: model config: %w: %w", ErrConfig, err)
 	}
 	var gated bool
 	switch c.Type {
@@ -81,7 +80,7 @@ func ParseModel(config []byte) (Model, error) {
 		return Model{}, &ConfigError{"word_embed_proj_dim", c.Embedding, "hidden_size: projections of embeddings are not modelled"}
 	}
 	m := Model{
-		Name: c.Name, Source: "config.json", Blocks: c.Blocks, Hidden: c.Hidden, Intermediate: c.Intermediate,
+		Name: c.Name, Blocks: c.Blocks, Hidden: c.Hidden, Intermediate: c.Intermediate,
 		Heads: c.Heads, KVHeads: c.KVHeads, Vocabulary: c.Vocabulary, Gated: gated,
 	}
 	if m.Name == "" {

@@ -1,13 +1,12 @@
-package serial
+package accelerator
 
 import "math"
 
 // A Report is what a pass of a model costs on a design.
 type Report struct {
-	Cycles  int64 // Σ over layers of the larger of compute and DRAM cycles
-	Compute int64 // cycles that the array alone would need
-	Layers  []LayerReport
-	Energy  Energy
+	Cycles int64 // Σ over layers of the larger of compute and DRAM cycles
+	Layers []Layer
+	Energy Energy
 }
 
 // Energy is in pJ.
@@ -15,11 +14,10 @@ type Energy struct {
 	PE, SRAMRead, SRAMWrite, DRAM float64
 }
 
-// OnChip returns the energy without DRAM.
-func (e Energy) OnChip() float64 { return e.PE + e.SRAMRead + e.SRAMWrite }
+// Total returns the sum.
+func (e Energy) Total() float64 { return e.onChip() + e.DRAM }
 
-// Total returns the energy.
-func (e Energy) Total() float64 { return e.OnChip() + e.DRAM }
+func (e Energy) onChip() float64 { return e.PE + e.SRAMRead + e.SRAMWrite }
 
 func (e Energy) plus(f Energy, times float64) Energy {
 	return Energy{
@@ -28,35 +26,30 @@ func (e Energy) plus(f Energy, times float64) Energy {
 	}
 }
 
-// A LayerReport is one kind of layer. Everything but Count is for one of them.
-type LayerReport struct {
+// A Layer is what one kind of layer costs. Everything but Count is for one of them.
+type Layer struct {
 	Name    string
 	Count   int
 	Out, In int // of the matrix that stays in the weight buffer
 	Rows    int // of inputs and outputs
+	MACs    float64
 
 	Compute int64 // cycles of the array
 	DRAM    int64 // cycles of the memory
-	MACs    float64
+	Traffic int64 // bytes between DRAM and the buffers
 
-	WeightBytes, InputBytes, OutputBytes int64
-	WeightFetches, InputFetches          int64 // 1, unless neither fits its buffer
+	WeightFetches, InputFetches int64 // 1, unless neither fits its buffer
 }
 
 // Cycles returns the larger of Compute and DRAM.
-func (l LayerReport) Cycles() int64 { return max(l.Compute, l.DRAM) }
+func (l Layer) Cycles() int64 { return max(l.Compute, l.DRAM) }
 
 // Bound returns "compute" or "memory", whichever the layer waits for.
-func (l LayerReport) Bound() string {
+func (l Layer) Bound() string {
 	if l.DRAM > l.Compute {
 		return "memory"
 	}
 	return "compute"
-}
-
-// Traffic returns the bytes that pass between DRAM and the buffers.
-func (l LayerReport) Traffic() int64 {
-	return l.WeightBytes*l.WeightFetches + l.InputBytes*l.InputFetches + l.OutputBytes
 }
 
 // Simulate returns the cycles and the energy of a pass of m over d, by the rules
@@ -79,7 +72,7 @@ func Simulate(d Design, m Model, t Task, s System) (*Report, error) {
 		return nil, &ConfigError{"heads × tokens or heads × blocks", "too large", "less than 2^31"}
 	}
 	r := &Report{}
-	a := d.Array(t)
+	a := d.array(t)
 	act := float64(s.ActivationBits)
 	weightBits, inputBits := d.sramBits(a, act)
 	weightSRAM, inputSRAM := s.sram(weightBits), s.sram(inputBits)
@@ -105,7 +98,7 @@ func Simulate(d Design, m Model, t Task, s System) (*Report, error) {
 		return nil, &ConfigError{"model and task", "too large", "fewer than 2^53 cycles and bits"}
 	}
 	r.Energy.DRAM = 8 * traffic * s.DRAMEnergy
-	r.Cycles, r.Compute = int64(cycles), int64(compute)
+	r.Cycles = int64(cycles)
 	r.Energy.PE = compute * float64(a.Rows) * float64(a.Cols) * d.PEEnergy * s.PlaceAndRoute
 	r.Energy.SRAMRead = tiles * (weightSRAM.Read + inputSRAM.Read)
 	return r, nil
@@ -117,7 +110,7 @@ type work struct {
 	weightFetches, inputFetches   float64
 }
 
-func (d Design) layer(p product, a Array, s System) (LayerReport, work) {
+func (d Design) layer(p product, a Array, s System) (Layer, work) {
 	out, rows, act := float64(p.out), float64(p.rows), float64(s.ActivationBits)
 	bits := a.WeightBits
 	if p.attention {
@@ -139,10 +132,9 @@ func (d Design) layer(p product, a Array, s System) (LayerReport, work) {
 	w.compute = w.tiles * d.latency(a)
 	w.traffic = weights*w.weightFetches + inputs*w.inputFetches + outputs
 	w.dram = math.Floor(8 * w.traffic / s.DRAMBits)
-	return LayerReport{
-		Name: p.name, Count: p.count, Out: p.out, In: p.in, Rows: p.rows,
-		Compute: int64(w.compute), DRAM: int64(w.dram), MACs: p.macs,
-		WeightBytes: int64(weights), InputBytes: int64(inputs), OutputBytes: int64(outputs),
+	return Layer{
+		Name: p.name, Count: p.count, Out: p.out, In: p.in, Rows: p.rows, MACs: p.macs,
+		Compute: int64(w.compute), DRAM: int64(w.dram), Traffic: int64(w.traffic),
 		WeightFetches: int64(w.weightFetches), InputFetches: int64(w.inputFetches),
 	}, w
 }

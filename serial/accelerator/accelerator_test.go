@@ -1,9 +1,10 @@
-package serial
+package accelerator
 
 import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 )
 
@@ -73,7 +74,7 @@ func TestReferenceFigures(t *testing.T) {
 				got  Energy
 				want [2]float64
 			}{{r.Discriminative.Energy, g.discriminativeEnergy[i]}, {r.Generative.Energy, g.generativeEnergy[i]}} {
-				for k, got := range []float64{c.got.OnChip() / 1e6, c.got.Total() / 1e6} {
+				for k, got := range []float64{c.got.onChip() / 1e6, c.got.Total() / 1e6} {
 					worst = max(worst, math.Abs(got-c.want[k]))
 					if math.Abs(got-c.want[k]) > 1.1 {
 						t.Errorf("%s: energy %v µJ, want %v", name, got, c.want[k])
@@ -113,7 +114,7 @@ func TestPaperFigures(t *testing.T) {
 		}
 	}
 	for _, over := range []string{"fp16", "ant", "olive"} {
-		t.Logf("energy over %s, mean of ratios: %.4f", over, e.Efficiency(over))
+		t.Logf("energy over %s, mean of ratios: %.4f", over, e.compare(over, func(r Result, generate bool) float64 { return r.Energy(generate).Total() }))
 	}
 	if c := e.Speedup("tpu"); c != (Comparison{}) {
 		t.Errorf("over nothing: %v", c)
@@ -146,11 +147,10 @@ func TestReports(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					var cycles, compute, weights int64
+					var cycles, weights int64
 					macs := 0.
 					for _, l := range r.Layers {
 						cycles += int64(l.Count) * l.Cycles()
-						compute += int64(l.Count) * l.Compute
 						macs += float64(l.Count) * l.MACs
 						if l.Name != "attn.scores" && l.Name != "attn.values" {
 							weights += int64(l.Count) * int64(l.Out) * int64(l.In)
@@ -164,8 +164,8 @@ func TestReports(t *testing.T) {
 							t.Errorf("%s: bound by %s", l.Name, bound)
 						}
 					}
-					if cycles != r.Cycles || compute != r.Compute {
-						t.Errorf("%s, %s: layers add up to %d (%d), report %d (%d)", m.Name, d.Name, cycles, compute, r.Cycles, r.Compute)
+					if cycles != r.Cycles {
+						t.Errorf("%s, %s: layers add up to %d, report %d", m.Name, d.Name, cycles, r.Cycles)
 					}
 					want := float64(weights)*float64(task.Tokens) + 2*float64(m.Blocks*m.Hidden)*float64(task.Tokens)*float64(task.Context)
 					if math.Abs(macs/want-1) > 1e-12 {
@@ -258,8 +258,8 @@ func TestRefetch(t *testing.T) {
 			t.Errorf("%+v: fetched %d and %d times", c, l.WeightFetches, l.InputFetches)
 		}
 		want := 2 * (int64(c.out*c.in)*c.weights + int64(c.rows*c.in)*c.inputs + int64(c.out*c.rows))
-		if l.Traffic() != want || w.traffic != float64(want) || l.DRAM != want*8/256 {
-			t.Errorf("%+v: %d bytes in %d cycles, want %d", c, l.Traffic(), l.DRAM, want)
+		if l.Traffic != want || w.traffic != float64(want) || l.DRAM != want*8/256 {
+			t.Errorf("%+v: %d bytes in %d cycles, want %d", c, l.Traffic, l.DRAM, want)
 		}
 	}
 }
@@ -271,11 +271,11 @@ func TestParseModel(t *testing.T) {
 	}{
 		{`{"_name_or_path": "meta-llama/Llama-3.2-1B", "model_type": "llama", "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16,
 		   "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 64, "vocab_size": 128256, "rope_scaling": {"factor": 32.0}}`,
-			Model{"meta-llama/Llama-3.2-1B", "config.json", 16, 2048, 8192, 32, 8, 128256, true}},
+			Model{"meta-llama/Llama-3.2-1B", 16, 2048, 8192, 32, 8, 128256, true}},
 		{`{"model_type": "opt", "hidden_size": 2048, "word_embed_proj_dim": 2048, "ffn_dim": 8192, "num_hidden_layers": 24, "num_attention_heads": 32, "vocab_size": 50272}`,
-			Model{"opt", "config.json", 24, 2048, 8192, 32, 32, 50272, false}},
+			Model{"opt", 24, 2048, 8192, 32, 32, 50272, false}},
 		{`{"model_type": "phi", "hidden_size": 2560, "intermediate_size": 10240, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": null, "vocab_size": 51200}`,
-			Model{"phi", "config.json", 32, 2560, 10240, 32, 32, 51200, false}},
+			Model{"phi", 32, 2560, 10240, 32, 32, 51200, false}},
 	} {
 		if got, err := ParseModel([]byte(c.config)); err != nil || got != c.want {
 			t.Errorf("%s\n%+v, %v", c.config, got, err)
@@ -347,7 +347,6 @@ func TestSimulateErrors(t *testing.T) {
 		"tokens":             change(func(d *Design, m *Model, t *Task, s *System) { t.Tokens = 0 }),
 		"context":            change(func(d *Design, m *Model, t *Task, s *System) { t.Context = 1 << 30 }),
 		"DRAM":               change(func(d *Design, m *Model, t *Task, s *System) { s.DRAMBits = 0 }),
-		"clock":              change(func(d *Design, m *Model, t *Task, s *System) { s.Clock = math.NaN() }),
 		"buffer":             change(func(d *Design, m *Model, t *Task, s *System) { s.WeightBuffer = 0 }),
 		"input":              change(func(d *Design, m *Model, t *Task, s *System) { s.InputBuffer = -1 }),
 		"act":                change(func(d *Design, m *Model, t *Task, s *System) { s.ActivationBits = 0 }),
@@ -358,7 +357,7 @@ func TestSimulateErrors(t *testing.T) {
 		}),
 	} {
 		var c *ConfigError
-		if !errors.Is(err, ErrConfig) || !errors.As(err, &c) || c.Want == "" {
+		if !errors.Is(err, ErrConfig) || !errors.As(err, &c) || c.Want == "" || !strings.HasPrefix(err.Error(), "accelerator: ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

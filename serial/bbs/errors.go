@@ -1,0 +1,25 @@
+package bbs
+
+import (
+	"fmt"
+
+	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/serial"
+)
+
+// Sentinels, for errors.Is. Errors that match ErrShape are a [*quant.ShapeError]
+// for errors.As, those that match ErrConfig a [*serial.ConfigError].
+var (
+	// ErrShape: lengths that do not go together.
+	ErrShape = quant.ErrShape
+	// ErrConfig: a setting out of its range.
+	ErrConfig = serial.ErrConfig
+)
+
+func shapeError(what string, got int, format string, args ...any) error {
+	return &quant.ShapeError{Package: "bbs", What: what, Got: got, Want: fmt.Sprintf(format, args...)}
+}
+
+func configError(field string, value any, want string) error {
+	return &serial.ConfigError{Package: "bbs", Field: field, Value: value, Want: want}
+}
