@@ -1,11 +1,14 @@
 package datatype_test
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
+// The candidates from which each group of bitmod3 picks: the special value is where
+// negative zero would be.
 func ExampleParse() {
 	t, err := datatype.Parse("bitmod3")
 	if err != nil {
@@ -16,16 +19,17 @@ func ExampleParse() {
 		fmt.Println(cb)
 	}
 	_, err = datatype.Parse("bitmod")
-	fmt.Println(err.Error()[:39])
+	fmt.Println(errors.Is(err, datatype.ErrUnknown))
 	// Output:
 	// 3 bits
 	// bitmod3+3{0 1 2 4 3 -1 -2 -4}
 	// bitmod3-3{0 1 2 4 -3 -1 -2 -4}
 	// bitmod3+6{0 1 2 4 6 -1 -2 -4}
 	// bitmod3-6{0 1 2 4 -6 -1 -2 -4}
-	// datatype: unknown data type "bitmod"; h
+	// true
 }
 
+// Round numbers to FP4.
 func ExampleCodebook_Encode() {
 	cb := datatype.FP4.Codebooks()[0]
 	for _, x := range []float64{0.7, 2.5, -2.5, 100} { // ties go to the smaller value

@@ -10,8 +10,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// weights makes a small matrix for the examples.
-func weights(rows, cols, seed int) *quant.Matrix {
+// quantized returns a small matrix for the examples, as quant.Group makes it.
+func quantized(rows, cols, seed int) *quant.Matrix {
 	w := make([]float32, rows*cols)
 	for i := range w {
 		w[i] = float32((i*7+seed)%13-6) / 8
@@ -23,6 +23,7 @@ func weights(rows, cols, seed int) *quant.Matrix {
 	return m
 }
 
+// activations returns a vector for the examples.
 func activations(n int) []float32 {
 	x := make([]float32, n)
 	for i := range x {
@@ -64,10 +65,10 @@ func Example() {
 	// -3.42 -3.25
 }
 
-// Three matrices of an attention layer multiply the same vector: it is loaded
-// once.
+// Queries, keys and values of an attention layer are products of three matrices and
+// one vector: it is loaded once.
 func ExampleGEMV() {
-	wq, wk, wv := weights(4, 256, 1), weights(2, 256, 2), weights(2, 256, 3)
+	wq, wk, wv := quantized(4, 256, 1), quantized(2, 256, 2), quantized(2, 256, 3)
 	q, k, v := make([]float32, 4), make([]float32, 2), make([]float32, 2)
 
 	var a kernel.Activation
@@ -86,9 +87,9 @@ func ExampleGEMV() {
 	// Output: [1.26 0.25 0.62 1.37] [-0.50 -0.25] [-1.00 1.26]
 }
 
-// An engine that has threads of its own gives each of them rows.
+// An engine that has threads of its own gives each of them a part of the rows.
 func ExampleGEMVRows() {
-	m := weights(6, 256, 4)
+	m := quantized(6, 256, 4)
 	var a kernel.Activation
 	if err := a.Load(activations(256)); err != nil {
 		log.Fatal(err)
@@ -115,7 +116,7 @@ func ExamplePool() {
 	}
 	defer pool.Close()
 
-	m := weights(6, 256, 4)
+	m := quantized(6, 256, 4)
 	var a kernel.Activation
 	if err := a.Load(activations(256)); err != nil {
 		log.Fatal(err)
@@ -130,7 +131,7 @@ func ExamplePool() {
 
 // A prompt's tokens are multiplied together.
 func ExampleGEMM() {
-	m := weights(2, 256, 4)
+	m := quantized(2, 256, 4)
 	batch := make([]kernel.Activation, 3)
 	x := activations(258)
 	for t := range batch {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/quant"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
@@ -31,6 +32,7 @@ func temporary() (dir string) {
 	return dir
 }
 
+// Quantize the checkpoint in a directory into another, and read a matrix of it.
 func Example() {
 	dir := temporary()
 	defer os.RemoveAll(dir)
@@ -74,6 +76,50 @@ func Example() {
 	// 64×256 bitmod4, group 128, 4.219 bits/weight
 }
 
+// Read a quantized checkpoint: packed matrices as they are, to multiply with package
+// kernel, and the other tensors, or any rows of a matrix, as float32.
+func ExampleOpen() {
+	dir := temporary()
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "q.safetensors")
+	packed, err := quant.Group(make([]float32, 8*512), 512, quant.Config{Type: datatype.BitMoD3})
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = checkpoint.Save(path, []checkpoint.Entry{
+		{Name: "mlp.down_proj.weight", Matrix: packed},
+		{Name: "norm.weight", Floats: []float32{1, 2, 3, 4}, Shape: []int{4}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	c, err := checkpoint.Open(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	for _, t := range c.Tensors() {
+		if t.Quantized {
+			m, err := c.Matrix(t.Name)
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(t.Name, "is", m)
+			continue
+		}
+		values := make([]float32, t.Elements())
+		if err := c.ReadRows(values, t.Name, 0, t.Rows()); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(t.Name, "is", values)
+	}
+	// Output:
+	// norm.weight is [1 2 3 4]
+	// mlp.down_proj.weight is 8×512 bitmod3, group 128, 3.141 bits/weight
+}
+
+// Compare a quantized checkpoint with what it was made of.
 func ExampleVerify() {
 	dir := temporary()
 	defer os.RemoveAll(dir)
