@@ -1,13 +1,16 @@
-// Accelerator compares BitMoD's accelerator with an FP16 design, ANT and OliVe:
-// cycles, speedups and energy for six language models, beside the paper's
-// figures (arXiv 2411.11745), and what bounds each layer of a model on one of
-// the designs. It shows how to use package accelerator, also with
-// a model, array, bandwidth, precision or context of your own:
+// Accelerator shows what the paper's hardware gains: cycles, speedups and energy of
+// BitMoD's accelerator, an FP16 design, ANT and OliVe for six language models, beside
+// the paper's figures (arXiv 2411.11745), and what bounds each layer of a model on
+// one of the designs. It uses package serial/accelerator, also with a model,
+// array, bandwidth, precision or context of your own:
 //
-//	accelerator                                  # the paper's tables
-//	accelerator -json
-//	accelerator -model ~/Llama-3.2-1B/config.json -design bitmod_lossy -context 4096
-//	accelerator -model llama-3-8b -bits 4.08 -bandwidth 64 -rows 64 -cols 32
+//	go run ./examples/accelerator                  # the paper's tables
+//	go run ./examples/accelerator -json
+//	go run ./examples/accelerator -model ~/Llama-3.2-1B/config.json -context 4096
+//	go run ./examples/accelerator -model llama-3-8b -bits 4.08 -bandwidth 64 -rows 64 -cols 32
+//
+// Look at the speedups beside the paper's, and in the last table at "bound by": one
+// token at a time, every layer waits for memory, so that bits count, not arithmetic.
 //
 // Plots of the same figures, accelerator -svg DIRECTORY, are drawn by
 // examples/accelerator/svg, a module of its own for the sake of its dependencies,
@@ -15,8 +18,8 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -26,39 +29,26 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/serial/accelerator"
 )
 
-func main() {
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
-}
+func main() { cli.Main("accelerator", run) }
 
-// run is main with everything from outside as an argument. It returns the exit
-// status: 0, 1 if something fails, 2 for wrong usage.
-func run(args []string, stdout, stderr io.Writer) int {
+const usage = `usage: go run ./examples/accelerator [flags]
+
+Compares the accelerators of the BitMoD paper.
+`
+
+func run(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parse(args, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		return fail(stderr, err, 2)
+	if err != nil {
+		return err
 	}
 	if o.svg != "" {
-		err = draw(o.svg, stdout, stderr)
-	} else {
-		err = o.print(stdout)
+		return draw(o.svg, stdout, stderr)
 	}
-	if err != nil {
-		return fail(stderr, err, 1)
-	}
-	return 0
-}
-
-// fail prints the name of the program before the error once, although the package
-// has the same.
-func fail(stderr io.Writer, err error, status int) int {
-	fmt.Fprintln(stderr, "accelerator:", strings.TrimPrefix(err.Error(), "accelerator: "))
-	return status
+	return o.print(stdout)
 }
 
 // plots is the module that draws, from the root of the repository.
@@ -100,7 +90,6 @@ type options struct {
 func parse(args []string, stderr io.Writer) (*options, error) {
 	o := &options{system: accelerator.DefaultSystem()}
 	fs := flag.NewFlagSet("accelerator", flag.ContinueOnError)
-	fs.SetOutput(io.Discard) // an error is printed once, by run
 	fs.BoolVar(&o.json, "json", false, "print speedups and cycles as JSON, and nothing else")
 	model := fs.String("model", "", "`name` of one of the paper's models, or a path to a config.json; it replaces the six in the tables, and llama-2-7b in the layers")
 	fs.StringVar(&o.design, "design", "bitmod_lossy", "`name` of the design to show layer by layer: fp16, bitmod_lossless, bitmod_lossy, ant or olive")
@@ -112,19 +101,11 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	bandwidth := fs.Float64("bandwidth", 32, "DRAM `GB/s`, in all tables")
 	fs.BoolVar(&o.system.PerHeadAttention, "per-head", false, "count attention head by head, not as the paper's simulator does")
 	fs.StringVar(&o.svg, "svg", "", "draw speedup.svg, energy.svg and roofline.svg in `directory`, and nothing else; only from a checkout of the repository, with the go command")
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(stderr, "usage: accelerator [flags]\n\nCompares the accelerators of the BitMoD paper.")
-			fs.SetOutput(stderr)
-			fs.PrintDefaults()
-		}
+	if _, err := cli.Parse(fs, usage, args, stderr); err != nil {
 		return nil, err
 	}
-	if fs.NArg() > 0 {
-		return nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
-	}
 	if !slices.ContainsFunc(accelerator.Designs(""), func(d accelerator.Design) bool { return d.Name == o.design }) {
-		return nil, fmt.Errorf("-design: no design %q", o.design)
+		return nil, cli.Usagef("-design: no design %q", o.design)
 	}
 	o.system.DRAMBits = *bandwidth * 8 * 1e9 / clock
 	o.models = accelerator.Models()
@@ -134,7 +115,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	}
 	var err error
 	if o.model, err = load(name); err != nil {
-		return nil, fmt.Errorf("-model: %w", err)
+		return nil, cli.Usagef("-model: %w", err)
 	}
 	if *model != "" {
 		o.models = []accelerator.Model{o.model}

@@ -9,16 +9,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
+	"github.com/bitmod-go/bitmod/examples/internal/cli/clitest"
 )
 
-func command(args ...string) (status int, stdout, stderr string) {
-	var out, err bytes.Buffer
-	status = run(args, &out, &err)
-	return status, out.String(), err.String()
-}
+var program = clitest.Program{Name: "accelerator", Run: run}
+
+func TestDocs(t *testing.T) { program.Docs(t, nil) }
 
 func TestJSON(t *testing.T) {
-	status, out, stderr := command("-json")
+	status, out, stderr := program.Invoke(t, "-json")
 	if status != 0 || stderr != "" {
 		t.Fatal(status, stderr)
 	}
@@ -84,7 +85,7 @@ func TestTables(t *testing.T) {
 		{[]string{"-bandwidth", "1000"}, []string{"compute"}, "paper:"},
 		{[]string{"-per-head"}, []string{"compute"}, "paper:"},
 	} {
-		status, out, stderr := command(c.args...)
+		status, out, stderr := program.Invoke(t, c.args...)
 		if status != 0 || stderr != "" {
 			t.Fatalf("%v: %d, %s", c.args, status, stderr)
 		}
@@ -99,17 +100,8 @@ func TestTables(t *testing.T) {
 	}
 }
 
-func TestUsage(t *testing.T) {
-	if status, out, stderr := command("-h"); status != 0 || out != "" || !strings.Contains(stderr, "-bandwidth") {
-		t.Errorf("-h: %d, %q, %q", status, out, stderr)
-	}
-	for _, c := range []struct {
-		args   string
-		status int
-		want   string
-	}{
-		{"-nonsense", 2, "nonsense"},
-		{"file", 2, `unexpected argument "file"`},
+func TestErrors(t *testing.T) {
+	program.Errors(t, []clitest.Case{
 		{"-model gpt-5", 2, "llama-2-13b"},
 		{"-model missing/config.json", 2, "missing/config.json"},
 		{"-design tpu", 2, "tpu"},
@@ -118,12 +110,7 @@ func TestUsage(t *testing.T) {
 		{"-tokens -1", 1, "Tokens"},
 		{"-rows -1", 1, "Rows"},
 		{"-bits 99", 1, "WeightBits"},
-	} {
-		status, _, stderr := command(strings.Fields(c.args)...)
-		if status != c.status || !strings.Contains(stderr, c.want) || !strings.HasPrefix(stderr, "accelerator: ") {
-			t.Errorf("%s: %d, %q, want %d with %q", c.args, status, stderr, c.status, c.want)
-		}
-	}
+	})
 }
 
 type brokenPipe struct{ bytes.Buffer }
@@ -135,7 +122,7 @@ func (*brokenPipe) Write([]byte) (int, error) { return 0, errBroken }
 func TestWriteError(t *testing.T) {
 	for _, args := range [][]string{nil, {"-json"}} {
 		var stderr bytes.Buffer
-		if status := run(args, new(brokenPipe), &stderr); status != 1 || !strings.Contains(stderr.String(), "broken pipe") {
+		if status := cli.Execute(t.Context(), "accelerator", run, args, new(brokenPipe), &stderr); status != 1 || !strings.Contains(stderr.String(), "broken pipe") {
 			t.Errorf("%v: %d, %q", args, status, stderr.String())
 		}
 	}

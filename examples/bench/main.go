@@ -14,26 +14,24 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
-}
+func main() { cli.Main("bench", run) }
+
+const usage = `usage: go run ./examples/bench [flags]
+
+Prints all tables of speed in the README.
+`
 
 // A section is one table of the README, or a few that belong together.
 type section struct {
@@ -55,24 +53,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		names = append(names, s.name)
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.SetOutput(stderr)
 	only := flags.String("only", strings.Join(names, ","), "comma-separated `TABLES`")
 	quick := flags.Bool("quick", false, "measure next to nothing, to see that everything runs")
 	update := flags.String("update", "", "put the tables between the marks in this `FILE`, too")
-	flags.Usage = func() {
-		fmt.Fprint(stderr, "Usage: bench [flags]\n\nPrints all tables of speed in the README.\n\n")
-		flags.PrintDefaults()
-	}
-	if err := flags.Parse(args); err != nil {
+	if _, err := cli.Parse(flags, usage, args, stderr); err != nil {
 		return err
 	}
 	if *quick && *update != "" {
-		return errors.New("-quick has no figures for -update")
+		return cli.Usagef("-quick has no figures for -update")
 	}
 	wanted := strings.Split(*only, ",")
 	for _, name := range wanted {
 		if !slices.Contains(names, name) {
-			return fmt.Errorf("-only: there is no table %q, but %s", name, strings.Join(names, ", "))
+			return cli.Usagef("-only: there is no table %q, but %s", name, strings.Join(names, ", "))
 		}
 	}
 	if _, err := os.Stat("examples/bench/main.go"); err != nil {

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
-	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
+	"github.com/bitmod-go/bitmod/examples/internal/cli/clitest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -77,19 +75,33 @@ func TestUpdateFile(t *testing.T) {
 	}
 }
 
-func TestUsage(t *testing.T) {
-	for _, c := range []struct {
-		args []string
-		want string
-	}{
-		{[]string{"-only", "gemv,nothing"}, `no table "nothing"`},
-		{[]string{"-quick", "-update", "README.md"}, "-quick"},
-		{[]string{"-nothing"}, "-nothing"},
-		{nil, "root folder"}, // which a test isn't in
-	} {
-		err := run(context.Background(), c.args, io.Discard, io.Discard)
-		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%v: error %v, want %q", c.args, err, c.want)
-		}
+// The README has a place for every table.
+func TestMarks(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
 	}
+	path := filepath.Join(t.TempDir(), "README.md")
+	if err := os.WriteFile(path, text, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	tables := map[string]string{"machine": "a machine"}
+	for _, s := range sections {
+		tables[s.name] = "a table"
+	}
+	if err := updateFile(path, tables); err != nil {
+		t.Error(err)
+	}
+}
+
+var program = clitest.Program{Name: "bench", Run: run}
+
+func TestFlags(t *testing.T) { program.Flags(t) }
+
+func TestErrors(t *testing.T) {
+	program.Errors(t, []clitest.Case{
+		{"-only gemv,nothing", 2, `no table "nothing"`},
+		{"-quick -update README.md", 2, "-quick"},
+		{"", 1, "root folder"}, // which a test isn't in
+	})
 }

@@ -1,21 +1,25 @@
-// Gemv prints how fast matrices multiply on this machine, against gonum's float32
-// and against what the memory delivers:
+// Gemv shows how fast packed matrices multiply a vector on this machine, against
+// gonum's float32 and against what the memory delivers.
 //
 //	go run ./examples/gemv
 //	go run -tags purego ./examples/gemv   # the portable loops
+//	go run ./examples/gemv -rounds 15 -rows 2048 -cols 8192
 //
-// All candidates take turns, so that a machine that slows down does so for all
-// of them; each line is the ratio of two of them in the same turn, its least,
-// median and greatest value over the turns. Loading the activations counts.
+// Look at "bitmod4 / gonum", the gain, and at "bitmod4 / read bitmod4": at 1 the
+// product takes as long as reading its weights from memory, and no kernel is faster.
+//
+// All candidates take turns, so that a machine that slows down does so for all of
+// them; each line of ratios is two of them in the same turn, least, median and
+// greatest over the turns. Loading the activations counts.
 package main
 
 import (
+	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
-	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -23,6 +27,7 @@ import (
 	"time"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/internal/readsum"
 	"github.com/bitmod-go/bitmod/kernel"
 	"github.com/bitmod-go/bitmod/quant"
@@ -30,27 +35,37 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 )
 
-var (
-	rounds = flag.Int("rounds", 9, "turns")
-	turn   = flag.Duration("turn", 60*time.Millisecond, "least time of a candidate in a turn")
-	rows   = flag.Int("rows", 4096, "rows of the large matrix")
-	cols   = flag.Int("cols", 4096, "columns of the large matrix")
-	memory = flag.Int("memory", 1<<30, "bytes of weights to cycle through, so that they come from memory")
-	batch  = flag.Bool("batch", true, "measure GEMM, too")
-	asJSON = flag.Bool("json", false, "print a JSON object")
-)
+const usage = `usage: go run ./examples/gemv [flags]
 
-func main() {
-	flag.Usage = func() {
-		fmt.Fprint(os.Stderr, "Usage: gemv [flags]\n\nTimes GEMV and GEMM against gonum's float32 and against memory.\n\n")
-		flag.PrintDefaults()
-	}
-	flag.Parse()
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "gemv:", err)
-		os.Exit(1)
-	}
+Times GEMV and GEMM against gonum's float32 and against reading the weights.
+`
+
+type options struct {
+	rounds, rows, cols, memory int
+	turn                       time.Duration
+	batch, json                bool
 }
+
+func parse(args []string, stderr io.Writer) (*options, error) {
+	o := &options{}
+	fs := flag.NewFlagSet("gemv", flag.ContinueOnError)
+	fs.IntVar(&o.rounds, "rounds", 5, "turns")
+	fs.DurationVar(&o.turn, "turn", 60*time.Millisecond, "least time of a candidate in a turn")
+	fs.IntVar(&o.rows, "rows", 4096, "rows of the large matrix")
+	fs.IntVar(&o.cols, "cols", 4096, "columns of the large matrix")
+	fs.IntVar(&o.memory, "memory", 1<<30, "bytes of weights to cycle through, so that they come from memory")
+	fs.BoolVar(&o.batch, "batch", true, "measure GEMM, too")
+	fs.BoolVar(&o.json, "json", false, "print a JSON object")
+	if _, err := cli.Parse(fs, usage, args, stderr); err != nil {
+		return nil, err
+	}
+	if o.rounds < 1 || o.rows < 1 || o.cols < 1 {
+		return nil, cli.Usagef("-rounds, -rows and -cols must be at least 1")
+	}
+	return o, nil
+}
+
+func main() { cli.Main("gemv", run) }
 
 // A candidate is something to measure: f does work once, and is given a number
 // that goes up.
@@ -62,15 +77,16 @@ type candidate struct {
 	seconds []float64 // for one f, by turn
 }
 
-func run() error {
-	if *rounds < 1 || *rows < 1 || *cols < 1 || flag.NArg() > 0 {
-		return errors.New("-rounds, -rows and -cols must be at least 1, and there are no arguments")
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := parse(args, stderr)
+	if err != nil {
+		return err
 	}
 	const smallRows, smallCols = 512, 2048
 	r := rand.New(rand.NewPCG(1, 2))
-	weights := normals(r, *rows**cols)
-	x := normals(r, *cols)
-	y := make([]float32, *rows)
+	weights := normals(r, o.rows*o.cols)
+	x := normals(r, o.cols)
+	y := make([]float32, o.rows)
 	pool, err := kernel.NewPool(2)
 	if err != nil {
 		return err
@@ -82,19 +98,19 @@ func run() error {
 		cs = append(cs, &candidate{name: name, work: float64(work), bytes: float64(bytes), f: f})
 	}
 	n := len(weights)
-	dense := copies(weights, max(1, *memory/(4*n)))
+	dense := copies(weights, max(1, o.memory/(4*n)))
 	add("gonum", n, 4*n, func(i int) error {
-		a := blas32.General{Rows: *rows, Cols: *cols, Stride: *cols, Data: dense[i%len(dense)]}
-		blas32.Gemv(blas.NoTrans, 1, a, blas32.Vector{N: *cols, Inc: 1, Data: x}, 0, blas32.Vector{N: *rows, Inc: 1, Data: y})
+		a := blas32.General{Rows: o.rows, Cols: o.cols, Stride: o.cols, Data: dense[i%len(dense)]}
+		blas32.Gemv(blas.NoTrans, 1, a, blas32.Vector{N: o.cols, Inc: 1, Data: x}, 0, blas32.Vector{N: o.rows, Inc: 1, Data: y})
 		return nil
 	})
 	var a, exact kernel.Activation
 	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.BitMoD3} {
-		m, err := quant.Group(weights, *cols, quant.Config{Type: typ})
+		m, err := quant.Group(weights, o.cols, quant.Config{Type: typ})
 		if err != nil {
 			return err
 		}
-		ms := matrices(m, max(1, *memory/m.Bytes()))
+		ms := matrices(m, max(1, o.memory/m.Bytes()))
 		name := typ.String()
 		add(name, n, m.Bytes(), func(i int) error {
 			if err := a.Load(x); err != nil {
@@ -156,27 +172,31 @@ func run() error {
 		}
 		return pool.GEMV(smallY, small, &a)
 	})
-	if *batch {
-		if err := addBatches(add, r, weights); err != nil {
+	if o.batch {
+		if err := addBatches(add, r, weights, o.cols); err != nil {
 			return err
 		}
 	}
-	if err := measure(cs); err != nil {
+	if err := measure(ctx, cs, o); err != nil {
 		return err
 	}
-	return report(summary(cs))
+	res := summary(cs)
+	if o.json {
+		return json.NewEncoder(stdout).Encode(res)
+	}
+	return res.print(stdout)
 }
 
 // addBatches adds the candidates of GEMM, on a part of the large matrix.
-func addBatches(add func(string, int, int, func(int) error), r *rand.Rand, weights []float32) error {
-	rows := min(*rows, 512)
-	weights = weights[:rows**cols]
-	m, err := quant.Group(weights, *cols, quant.Config{})
+func addBatches(add func(string, int, int, func(int) error), r *rand.Rand, weights []float32, cols int) error {
+	rows := min(len(weights)/cols, 512)
+	weights = weights[:rows*cols]
+	m, err := quant.Group(weights, cols, quant.Config{})
 	if err != nil {
 		return err
 	}
 	for _, tokens := range []int{32, 512} {
-		x := normals(r, tokens**cols)
+		x := normals(r, tokens*cols)
 		dst := make([]float32, tokens*rows)
 		as := make([]kernel.Activation, tokens)
 		work := tokens * len(weights)
@@ -184,14 +204,14 @@ func addBatches(add func(string, int, int, func(int) error), r *rand.Rand, weigh
 			// Otherwise it uses all processors.
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 			blas32.Gemm(blas.NoTrans, blas.Trans, 1,
-				blas32.General{Rows: tokens, Cols: *cols, Stride: *cols, Data: x},
-				blas32.General{Rows: rows, Cols: *cols, Stride: *cols, Data: weights}, 0,
+				blas32.General{Rows: tokens, Cols: cols, Stride: cols, Data: x},
+				blas32.General{Rows: rows, Cols: cols, Stride: cols, Data: weights}, 0,
 				blas32.General{Rows: tokens, Cols: rows, Stride: rows, Data: dst})
 			return nil
 		})
 		add(fmt.Sprint("bitmod4 GEMM ", tokens), work, m.Bytes(), func(int) error {
 			for t := range as {
-				if err := as[t].Load(x[t**cols : (t+1)**cols]); err != nil {
+				if err := as[t].Load(x[t*cols : (t+1)*cols]); err != nil {
 					return err
 				}
 			}
@@ -201,11 +221,14 @@ func addBatches(add func(string, int, int, func(int) error), r *rand.Rand, weigh
 	return nil
 }
 
-func measure(cs []*candidate) error {
-	for round := range *rounds + 1 {
+func measure(ctx context.Context, cs []*candidate, o *options) error {
+	for round := range o.rounds + 1 {
 		for _, c := range cs {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
 			count, start := 0, time.Now()
-			for count == 0 || time.Since(start) < *turn {
+			for count == 0 || time.Since(start) < o.turn {
 				if err := c.f(round*1000 + count); err != nil {
 					return err
 				}
@@ -245,7 +268,7 @@ func summary(cs []*candidate) result {
 	byName := map[string]*candidate{}
 	for _, c := range cs {
 		byName[c.name] = c
-		s := median(c.seconds)
+		s := cli.Median(c.seconds)
 		res.Rates = append(res.Rates, rate{c.name, s * 1e3, c.work / s / 1e9, c.bytes / s / 1e9})
 	}
 	for _, pair := range [][2]string{
@@ -265,17 +288,14 @@ func summary(cs []*candidate) result {
 		for i := range a.seconds {
 			ratios = append(ratios, b.seconds[i]/b.work/(a.seconds[i]/a.work))
 		}
-		res.Ratios = append(res.Ratios, ratio{a.name, b.name, slices.Min(ratios), median(ratios), slices.Max(ratios)})
+		res.Ratios = append(res.Ratios, ratio{a.name, b.name, slices.Min(ratios), cli.Median(ratios), slices.Max(ratios)})
 	}
 	return res
 }
 
-func report(res result) error {
-	if *asJSON {
-		return json.NewEncoder(os.Stdout).Encode(res)
-	}
-	fmt.Printf("%s/%s, %d CPUs, %s, kernel: %s\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), res.Implementation)
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+func (res result) print(out io.Writer) error {
+	fmt.Fprintf(out, "%s/%s, %d CPUs, %s, kernel: %s\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), res.Implementation)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "\tms\tGweights/s\tGB/s\t")
 	for _, r := range res.Rates {
 		fmt.Fprintf(w, "%s\t%.3f\t%.2f\t%.2f\t\n", r.Name, r.Milliseconds, r.Gweights, r.GB)
@@ -286,11 +306,6 @@ func report(res result) error {
 		fmt.Fprintf(w, "%s / %s\t%.2f\t%.2f\t%.2f\t\n", r.Name, r.To, r.Min, r.Median, r.Max)
 	}
 	return w.Flush()
-}
-
-func median(s []float64) float64 {
-	s = slices.Sorted(slices.Values(s))
-	return s[len(s)/2]
 }
 
 func normals(r *rand.Rand, n int) []float32 {

@@ -1,18 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/bitmod-go/bitmod/examples/internal/cli/clitest"
 )
 
-// invoke runs the program.
-func invoke(t *testing.T, args ...string) (code int, stdout, stderr string) {
-	t.Helper()
-	var out, errs bytes.Buffer
-	code = exitCode(run(t.Context(), args, &out, &errs), &errs)
-	return code, out.String(), errs.String()
-}
+var program = clitest.Program{Name: "llama", Run: run}
+
+// The text is the same on every machine; the speed goes to standard error.
+func TestDocs(t *testing.T) { program.Docs(t, nil) }
 
 func TestText(t *testing.T) {
 	args := []string{"-prompt", "Once upon a", "-n", "20", "-seed", "3"}
@@ -25,7 +23,7 @@ func TestText(t *testing.T) {
 		{"-topp", "1", "-threads", "1"},
 	} {
 		args := append(args, more...)
-		code, out, errs := invoke(t, args...)
+		code, out, errs := program.Invoke(t, args...)
 		if code != 0 {
 			t.Errorf("%q: exit code %d: %s", args, code, errs)
 			continue
@@ -36,7 +34,7 @@ func TestText(t *testing.T) {
 		if !strings.Contains(errs, "tokens/s") {
 			t.Errorf("%q: no speed in %q", args, errs)
 		}
-		if _, again, _ := invoke(t, args...); again != out {
+		if _, again, _ := program.Invoke(t, args...); again != out {
 			t.Errorf("%q: first %q, then %q", args, out, again)
 		}
 	}
@@ -46,7 +44,7 @@ func TestSpeed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("loads five models")
 	}
-	code, out, errs := invoke(t, "-speed", "-n", "3", "-rounds", "2", "-promptlen", "20")
+	code, out, errs := program.Invoke(t, "-speed", "-n", "3", "-rounds", "2", "-promptlen", "20")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
@@ -58,14 +56,7 @@ func TestSpeed(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	for _, test := range []struct {
-		args string
-		code int
-		want string
-	}{
-		{"-h", 0, "Usage: llama"},
-		{"-nonsense", 2, "not defined"},
-		{"a prompt", 2, "-prompt"},
+	program.Errors(t, []clitest.Case{
 		{"-temperature -1", 2, "-temperature is -1"},
 		{"-temperature NaN", 2, "-temperature is NaN"},
 		{"-topp 0", 2, "-topp is 0"},
@@ -81,12 +72,7 @@ func TestErrors(t *testing.T) {
 		{"-model none", 1, "none"},
 		{"-tokenizer none", 1, "none"},
 		{"-prompt " + strings.Repeat("x", 300), 1, "model's context is 256"},
-	} {
-		code, _, errs := invoke(t, strings.Fields(test.args)...)
-		if code != test.code || !strings.Contains(errs, test.want) {
-			t.Errorf("llama %s: exit code %d, %q; want %d, with %q", test.args, code, errs, test.code, test.want)
-		}
-	}
+	})
 }
 
 func TestPrintable(t *testing.T) {

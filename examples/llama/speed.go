@@ -3,12 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/examples/internal/llama"
 	"github.com/bitmod-go/bitmod/quant"
 )
@@ -41,7 +40,7 @@ func speed(ctx context.Context, o *options, kv llama.KV, w io.Writer) error {
 	}
 	var lines []speedLine
 	for _, c := range list {
-		lines = append(lines, speedLine{c.name, c.model.BitsPerWeight(), c.model.Bytes(), median(c.prompt), median(c.generate)})
+		lines = append(lines, speedLine{c.name, c.model.BitsPerWeight(), c.model.Bytes(), cli.Median(c.prompt), cli.Median(c.generate)})
 	}
 	if o.json {
 		return json.NewEncoder(w).Encode(lines)
@@ -49,7 +48,7 @@ func speed(ctx context.Context, o *options, kv llama.KV, w io.Writer) error {
 	fmt.Fprintf(w, "%d goroutines, tokens/s, medians of %d turns\n\n%-26s%6s%10s%10s%10s\n",
 		o.threads, o.rounds, "weights", "bits", "memory", "prompt", "generate")
 	for _, l := range lines {
-		if _, err := fmt.Fprintf(w, "%-26s%6.2f%10s%10.1f%10.1f\n", l.Weights, l.Bits, size(l.Bytes), l.Prompt, l.Generate); err != nil {
+		if _, err := fmt.Fprintf(w, "%-26s%6.2f%10s%10.1f%10.1f\n", l.Weights, l.Bits, cli.Size(l.Bytes), l.Prompt, l.Generate); err != nil {
 			return err
 		}
 	}
@@ -111,12 +110,7 @@ func measure(ctx context.Context, m *llama.Model, o *options, kv llama.KV) (llam
 	}
 	st, err := g.Run(ctx, prompt, n, func(int) error { return nil })
 	if err == nil && ctx.Err() != nil {
-		err = errors.New("interrupted")
+		err = context.Cause(ctx)
 	}
 	return st, err
-}
-
-// median returns the median of x, the upper one of two.
-func median(x []float64) float64 {
-	return slices.Sorted(slices.Values(x))[len(x)/2]
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"os"
@@ -11,14 +10,19 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/examples/internal/cli/clitest"
 )
 
-// invoke runs the program.
-func invoke(t *testing.T, args ...string) (code int, stdout, stderr string) {
-	t.Helper()
-	var out, errs bytes.Buffer
-	code = exitCode(run(t.Context(), args, &out, &errs), &errs)
-	return code, out.String(), errs.String()
+var program = clitest.Program{Name: "perplexity", Run: run}
+
+// A row ends with its seconds.
+func TestDocs(t *testing.T) {
+	program.Docs(t, func(words []string) []string {
+		if len(words) == 12 {
+			return words[:11]
+		}
+		return words
+	})
 }
 
 func TestJSON(t *testing.T) {
@@ -26,7 +30,7 @@ func TestJSON(t *testing.T) {
 	if err := os.WriteFile(text, []byte(strings.Repeat("Once upon a time there was a king. ", 20)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, out, errs := invoke(t, "-text", text, "-tokens", "120", "-types", "int8,bitmod3, kv:bitmod4,nvfp4,a8:bitmod3", "-group", "64", "-json")
+	code, out, errs := program.Invoke(t, "-text", text, "-tokens", "120", "-types", "int8,bitmod3, kv:bitmod4,nvfp4,a8:bitmod3", "-group", "64", "-json")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
@@ -75,7 +79,7 @@ func TestOptions(t *testing.T) {
 	}
 	names := []string{"bitmod3", "bitmod3+search", "bitmod3+importance", "bitmod3+gptq", "bitmod3+gptq+actorder",
 		"bitmod3+awq", "a8:bitmod3+gptq", "bitmod3+all", "mixed3.5", "mixed3.5+gptq"}
-	code, out, errs := invoke(t, "-tokens", "510", "-calibration", "1500", "-types", strings.Join(names, ","), "-group", "128", "-json")
+	code, out, errs := program.Invoke(t, "-tokens", "510", "-calibration", "1500", "-types", strings.Join(names, ","), "-group", "128", "-json")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
@@ -112,7 +116,7 @@ func TestOptions(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	args := []string{"-tokens", "20", "-types", "bitmod4", "-group", "128"}
-	code, out, errs := invoke(t, args...)
+	code, out, errs := program.Invoke(t, args...)
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
@@ -123,8 +127,27 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// A shorter window is a harder text.
+func TestWindow(t *testing.T) {
+	text := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(text, []byte(strings.Repeat("Once upon a time there was a king. ", 20)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var ppl []float64
+	for _, window := range []string{"200", "20", "10"} {
+		var r jsonRow
+		if err := json.Unmarshal([]byte(program.Must(t, "-text", text, "-tokens", "180", "-types", "float32", "-json", "-window", window)), &r); err != nil {
+			t.Fatal(err)
+		}
+		ppl = append(ppl, r.PPL)
+	}
+	if !slices.IsSorted(ppl) || ppl[0] == ppl[2] {
+		t.Errorf("perplexities %v, want them to rise", ppl)
+	}
+}
+
 func TestVariants(t *testing.T) {
-	all, err := parseVariants("", 0)
+	all, err := parseVariants(allTypes, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,15 +195,10 @@ func TestErrors(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, test := range []struct {
-		args string
-		code int
-		want string
-	}{
-		{"-h", 0, "Usage: perplexity"},
-		{"-nonsense", 2, "not defined"},
+	program.Errors(t, []clitest.Case{
 		{"-tokens -1", 2, "-tokens is -1"},
 		{"-tokens 0", 2, "there is none"},
+		{"-window 1", 2, "-window is 1"},
 		{"-calibration 0", 2, "-calibration is 0"},
 		{"-types int9", 2, "unknown data type"},
 		{"-types kv:int9", 2, "unknown data type"},
@@ -195,16 +213,10 @@ func TestErrors(t *testing.T) {
 		{"-types kv:mixed3.5", 2, "unknown data type"},
 		{"-types mixed2 -tokens 10 -calibration 256", 1, "smallest"},
 		{"-group 7", 2, "-group is 7"},
-		{"stray", 2, `"stray"`},
 		{"-model none", 1, "none"},
 		{"-tokenizer none", 1, "none"},
 		{"-text none", 1, "none"},
 		{"-text " + empty, 1, "no text"},
 		{"-types kv:nvfp4 -tokens 10", 1, "kv:nvfp4"},
-	} {
-		code, _, errs := invoke(t, strings.Fields(test.args)...)
-		if code != test.code || !strings.Contains(errs, test.want) {
-			t.Errorf("perplexity %s: exit code %d, %q; want %d, with %q", test.args, code, errs, test.code, test.want)
-		}
-	}
+	})
 }

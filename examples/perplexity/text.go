@@ -9,17 +9,17 @@ import (
 
 const (
 	defaultTokens = 4080 // 16 texts of the module's own model
-	maxBlock      = 512
+	defaultWindow = 512
 	textSeed      = 1
 
 	// Texts for calibration have other seeds than any to predict.
 	calibrationSeed = 1 << 32
 )
 
-// readBlocks returns n tokens of text in blocks that the model reads on their own:
-// from a file, or written by the model. n = 0 is all of the file.
-func readBlocks(m *llama.Model, tok llama.Tokenizer, file string, n int) ([][]int, error) {
-	length := min(m.Config.Context, maxBlock)
+// readBlocks returns n tokens of text in blocks, of a window each, that the model
+// reads on their own: from a file, or written by the model. n = 0 is all of the file.
+func readBlocks(m *llama.Model, tok llama.Tokenizer, file string, n, window int) ([][]int, error) {
+	length := min(m.Config.Context, window)
 	if length < 2 {
 		return nil, fmt.Errorf("the model's context is %d tokens, which leaves nothing to predict", length)
 	}
@@ -52,7 +52,7 @@ func readBlocks(m *llama.Model, tok llama.Tokenizer, file string, n int) ([][]in
 
 // calibrate returns the calibration with about n tokens of text that m writes.
 func calibrate(m *llama.Model, n int) (*llama.Calibration, error) {
-	length := min(m.Config.Context, maxBlock)
+	length := min(m.Config.Context, defaultWindow)
 	blocks, err := llama.SampleTexts(m, (n+length-1)/length, length, calibrationSeed)
 	if err != nil {
 		return nil, err

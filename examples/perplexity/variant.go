@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/examples/internal/llama"
 )
 
@@ -25,6 +26,12 @@ const (
 	int8Prefix  = "a8:"
 )
 
+// What -types may say, and what it means if it says nothing.
+const (
+	allTypes   = "all"
+	shortTable = "bitmod3,bitmod3+search,int3_asym,int3,bitmod4,int4_asym,nf4"
+)
+
 var (
 	defaultGroups = []int{32, 64, 128}
 	defaultInt8   = []datatype.Type{datatype.BitMoD3, datatype.BitMoD4}
@@ -35,11 +42,16 @@ var (
 // it is one of them.
 func parseVariants(names string, group int) ([]variant, error) {
 	groups := defaultGroups
-	if group != 0 {
-		if group < 8 {
-			return nil, fmt.Errorf("-group is %d, want 0 or at least 8", group)
-		}
+	switch {
+	case group != 0 && group < 8:
+		return nil, cli.Usagef("-group is %d, want 0 or at least 8", group)
+	case group != 0:
 		groups = []int{group}
+	case names == "":
+		groups = []int{128}
+	}
+	if names == "" {
+		names = shortTable
 	}
 	rows := []variant{{name: "float32", float: true}}
 	add := func(v variant, groups []int) {
@@ -52,7 +64,7 @@ func parseVariants(names string, group int) ([]variant, error) {
 			}
 		}
 	}
-	if names != "" {
+	if names != allTypes {
 		for name := range strings.SplitSeq(names, ",") {
 			name = strings.TrimSpace(name)
 			if name == "" || name == "float32" {
@@ -60,7 +72,7 @@ func parseVariants(names string, group int) ([]variant, error) {
 			}
 			v, err := parseVariant(name)
 			if err != nil {
-				return nil, fmt.Errorf("-types: %s: %w", name, err)
+				return nil, cli.Usagef("-types: %s: %w", name, err)
 			}
 			add(v, groups)
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
@@ -49,6 +50,9 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	}
 	bar.end()
 	if err != nil {
+		if ctx.Err() != nil && !o.dryRun {
+			fmt.Fprintln(stderr, "files with their final names are whole, and the same command goes on after them")
+		}
 		return err
 	}
 	if err := preview(stdout, r.Items, o.measure); err != nil {
@@ -112,7 +116,7 @@ func itemsOnly(items []checkpoint.Item) []checkpoint.ItemResult {
 
 // merge is the command of that name.
 func merge(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	paths, err := parseFlags(newFlags(stderr), args, 1, "the directory")
+	paths, err := cli.Parse(newFlags(), usage, args, stderr, "the directory")
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func TestSlurm(t *testing.T) {
 	}
 	task(0, "merge", dst)
 	task(3, "merge", dst)
-	must(t, "verify", dst, "-original", src)
+	program.Must(t, "verify", dst, "-original", src)
 }
 
 // TestKubernetes runs the workers and the merge with the arguments of the
@@ -63,13 +63,13 @@ func TestKubernetes(t *testing.T) {
 			if !shared {
 				volume = t.TempDir()
 			}
-			must(t, on(volume, i, workers)...)
+			program.Must(t, on(volume, i, workers)...)
 			if !shared {
 				copyFinished(t, filepath.Join(volume, "bitmod4"), filepath.Join(models, "bitmod4"))
 			}
 		}
-		must(t, on(models, 0, merge[1:])...)
-		must(t, "verify", filepath.Join(models, "bitmod4"), "-original", src)
+		program.Must(t, on(models, 0, merge[1:])...)
+		program.Must(t, "verify", filepath.Join(models, "bitmod4"), "-original", src)
 		if _, err := os.Stat(filepath.Join(models, "bitmod4", "config.json")); err != nil {
 			t.Error(err)
 		}

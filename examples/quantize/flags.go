@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/quant"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
@@ -30,7 +31,7 @@ type options struct {
 
 func parse(args []string, stderr io.Writer) (options, error) {
 	o := options{parts: 1}
-	fs := newFlags(stderr)
+	fs := newFlags()
 	fs.StringVar(&o.in, "in", "", "`checkpoint` to quantize")
 	fs.StringVar(&o.out, "out", "", "`file` or directory to write")
 	types := fs.String("types", defaultTypes, "types to compare without -in, a `list` with commas, or all")
@@ -55,7 +56,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		o.part, o.parts, err = parsePart(s)
 		return err
 	})
-	if _, err := parseFlags(fs, args, 0, ""); err != nil {
+	if _, err := cli.Parse(fs, usage, args, stderr); err != nil {
 		return o, err
 	}
 	o.measure = o.measure || o.report != ""
@@ -71,11 +72,11 @@ func (o *options) check() error {
 	isFile := strings.HasSuffix(o.out, ".safetensors")
 	switch {
 	case o.in == "" && (o.out != "" || o.dryRun):
-		return fmt.Errorf("-in is missing; %w", errUsage)
+		return cli.Usagef("-in is missing")
 	case o.in != "" && o.out == "" && !o.dryRun:
-		return fmt.Errorf("-out (or -dry-run) is missing; %w", errUsage)
+		return cli.Usagef("-out (or -dry-run) is missing")
 	case isFile && (o.parts > 1 || o.shardSize > 0):
-		return fmt.Errorf("%s is one file: -shard and -shard-size need a directory; %w", o.out, errUsage)
+		return cli.Usagef("%s is one file: -shard and -shard-size need a directory", o.out)
 	}
 	if isFile {
 		o.shardSize = math.MaxInt64
@@ -122,7 +123,7 @@ func parseTypes(list string) ([]datatype.Type, error) {
 	for name := range strings.SplitSeq(list, ",") {
 		t, err := datatype.Parse(strings.TrimSpace(name))
 		if err != nil {
-			return nil, fmt.Errorf("%w; %w", err, errUsage)
+			return nil, cli.Usagef("%w", err)
 		}
 		types = append(types, t)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
@@ -40,9 +41,9 @@ type tensorSummary struct {
 
 // inspect is the command of that name.
 func inspect(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	fs := newFlags(stderr)
+	fs := newFlags()
 	asJSON := fs.Bool("json", false, "print JSON")
-	paths, err := parseFlags(fs, args, 1, "the checkpoint")
+	paths, err := cli.Parse(fs, usage, args, stderr, "the checkpoint")
 	if err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func summarize(ctx context.Context, c *checkpoint.Checkpoint) (*summary, error) 
 }
 
 func (s *summary) print(w io.Writer) error {
-	fmt.Fprintf(w, "%s: %d files, %d tensors, %d elements, %s, %.3f bits an element\n", s.Path, len(s.Files), len(s.Tensors), s.Elements, size(s.Bytes), s.BitsPerWeight)
+	fmt.Fprintf(w, "%s: %d files, %d tensors, %d elements, %s, %.3f bits an element\n", s.Path, len(s.Files), len(s.Tensors), s.Elements, cli.Size(s.Bytes), s.BitsPerWeight)
 	for _, k := range slices.Sorted(maps.Keys(s.Metadata)) {
 		v := s.Metadata[k]
 		if r := []rune(v); len(r) > 150 {
@@ -113,7 +114,7 @@ func (s *summary) print(w io.Writer) error {
 		if t.GroupSize > 0 {
 			group = fmt.Sprint(t.GroupSize)
 		}
-		fmt.Fprintf(tab, "%s\t%v\t%s\t%s\t%.3f\t%s\t%s\n", t.Name, t.Shape, t.Type, group, t.BitsPerWeight, size(t.Bytes), t.shares())
+		fmt.Fprintf(tab, "%s\t%v\t%s\t%s\t%.3f\t%s\t%s\n", t.Name, t.Shape, t.Type, group, t.BitsPerWeight, cli.Size(t.Bytes), t.shares())
 	}
 	return tab.Flush()
 }

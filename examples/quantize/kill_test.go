@@ -99,7 +99,7 @@ func TestKills(t *testing.T) {
 			}
 		}
 		if after == len(want) || r.IntN(4) == 0 || counts.killed == kills {
-			must(t, command(dst, 2)...)
+			program.Must(t, command(dst, 2)...)
 			if n, partial := check(); n != len(want) || partial > 0 {
 				t.Fatalf("in the end there are %d files of %d and %d partial ones", n, len(want), partial)
 			}

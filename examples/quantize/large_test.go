@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/quant"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
@@ -56,7 +57,7 @@ func TestLargeCheckpoint(t *testing.T) {
 		if err := os.RemoveAll(dst); err != nil {
 			t.Fatal(err)
 		}
-		file := take(t, func() { must(t, "-in", src, "-out", dst) })
+		file := take(t, func() { program.Must(t, "-in", src, "-out", dst) })
 		file.bytes = memory.bytes
 		inMemory, streamed = append(inMemory, memory.rate()), append(streamed, file.rate())
 		ratio = append(ratio, 100*file.rate()/memory.rate())
@@ -69,9 +70,9 @@ func TestLargeCheckpoint(t *testing.T) {
 		slices.Sort(x.vs)
 		t.Logf("%-30s min %.0f, median %.0f, max %.0f", x.what, x.vs[0], x.vs[len(x.vs)/2], x.vs[len(x.vs)-1])
 	}
-	t.Logf("peak memory %s", size(peak))
+	t.Logf("peak memory %s", cli.Size(peak))
 	if peak > 300e6 {
-		t.Errorf("peak memory is %s, want at most 300 MB", size(peak))
+		t.Errorf("peak memory is %s, want at most 300 MB", cli.Size(peak))
 	}
 }
 

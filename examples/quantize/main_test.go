@@ -4,16 +4,18 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/examples/internal/cli/clitest"
 	"github.com/bitmod-go/bitmod/quant"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
 func TestTable(t *testing.T) {
-	out := must(t, "-types", "all")
+	out := program.Must(t, "-types", "all")
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if len(lines) != 3+len(datatype.Types()) {
 		t.Errorf("%d lines for %d types:\n%s", len(lines), len(datatype.Types()), out)
@@ -23,39 +25,37 @@ func TestTable(t *testing.T) {
 	}
 }
 
-func TestUsage(t *testing.T) {
+func TestErrors(t *testing.T) {
 	dir := t.TempDir()
-	for _, c := range []struct {
-		code int
-		want string // on standard error
-		args []string
-	}{
-		{0, "usage:", []string{"-h"}},
-		{0, "usage:", []string{"verify", "-h"}},
-		{2, "-out (or -dry-run) is missing", []string{"-in", "x"}},
-		{2, "-in is missing", []string{"-out", "x"}},
-		{2, `unknown data type "int99"`, []string{"-types", "int4,int99"}},
-		{2, `unknown data type "int99"`, []string{"-in", "x", "-out", "y", "-type", "int99"}},
-		{2, `unexpected argument "x"`, []string{"x"}},
-		{2, "not defined", []string{"-what"}},
-		{2, "the checkpoint is missing", []string{"verify"}},
-		{2, `unexpected argument "b"`, []string{"inspect", "a", "b"}},
-		{2, "PATTERN=TYPE", []string{"-tensor-type", "x"}},
-		{2, "no group size", []string{"-tensor-type", "x=int4:0"}},
-		{2, "no size", []string{"-shard-size", "5X"}},
-		{2, "0 ≤ i < n", []string{"-shard", "3/3"}},
-		{2, "error parsing regexp", []string{"-include", "re:("}},
-		{2, "is one file", []string{"-in", "x", "-out", "y.safetensors", "-shard", "0/2"}},
-		{1, "no such file", []string{"-in", "nowhere", "-out", dir}},
-		{1, "no such file", []string{"verify", "nowhere"}},
-		{1, "there are none", []string{"merge", dir}},
-		{1, "is 3", []string{"-group", "3"}},
-	} {
-		code, _, errs := do(c.args...)
-		if code != c.code || !strings.Contains(errs, c.want) {
-			t.Errorf("quantize %v: exit code %d, %q; want %d, %q", c.args, code, errs, c.code, c.want)
+	program.Errors(t, []clitest.Case{
+		{"verify -h", 0, "usage:"},
+		{"-in x", 2, "-out (or -dry-run) is missing"},
+		{"-out x", 2, "-in is missing"},
+		{"-types int4,int99", 2, `unknown data type "int99"`},
+		{"-in x -out y -type int99", 2, `unknown data type "int99"`},
+		{"verify", 2, "the checkpoint is missing"},
+		{"inspect a b", 2, `unexpected argument "b"`},
+		{"-tensor-type x", 2, "PATTERN=TYPE"},
+		{"-tensor-type x=int4:0", 2, "no group size"},
+		{"-shard-size 5X", 2, "no size"},
+		{"-shard 3/3", 2, "0 ≤ i < n"},
+		{"-include re:(", 2, "error parsing regexp"},
+		{"-in x -out y.safetensors -shard 0/2", 2, "is one file"},
+		{"-in nowhere -out " + dir, 1, "no such file"},
+		{"verify nowhere", 1, "no such file"},
+		{"merge " + dir, 1, "there are none"},
+		{"-group 3", 1, "is 3"},
+	})
+}
+
+// Rows of types have their milliseconds and speed behind six other cells.
+func TestDocs(t *testing.T) {
+	program.Docs(t, func(words []string) []string {
+		if len(words) >= 7 && words[0] != "type" && words[0] != "21" {
+			return slices.Delete(words, 5, 7)
 		}
-	}
+		return words
+	})
 }
 
 func TestParseSize(t *testing.T) {
@@ -79,7 +79,7 @@ func TestWhole(t *testing.T) {
 	flags := []string{"-in", src, "-shard-size", "1M",
 		"-tensor-type", "mlp.down_proj=bitmod3", "-tensor-type", "layers.0=int6:64", "-exclude", "layers.11.self_attn", "-report", page}
 
-	out := must(t, append(flags, "-dry-run")...)
+	out := program.Must(t, append(flags, "-dry-run")...)
 	for _, want := range []string{
 		"kept model.embed_tokens.weight (BF16 [256 128]): an embedding",
 		"kept model.layers.11.self_attn.q_proj.weight (BF16 [128 128]): excluded",
@@ -92,19 +92,19 @@ func TestWhole(t *testing.T) {
 	if _, err := os.Stat(dst); err == nil {
 		t.Error("-dry-run has written")
 	}
-	out = must(t, append(flags, "-out", dst)...)
+	out = program.Must(t, append(flags, "-out", dst)...)
 	if !strings.Contains(out, "model.safetensors.index.json is written") || !strings.Contains(out, "config.json is copied") {
 		t.Errorf("output\n%s", out)
 	}
-	if out = must(t, append(flags, "-out", dst)...); strings.Count(out, "was finished already") < 3 {
+	if out = program.Must(t, append(flags, "-out", dst)...); strings.Count(out, "was finished already") < 3 {
 		t.Errorf("second run\n%s", out)
 	}
 	checkPage(t, page)
-	if out = must(t, "verify", dst, "-original", src); !strings.Contains(out, "kept tensors equal") {
+	if out = program.Must(t, "verify", dst, "-original", src); !strings.Contains(out, "kept tensors equal") {
 		t.Errorf("verify\n%s", out)
 	}
-	must(t, "merge", dst)
-	must(t, "verify", dst)
+	program.Must(t, "merge", dst)
+	program.Must(t, "verify", dst)
 
 	c, err := checkpoint.Open(dst)
 	if err != nil {
@@ -121,17 +121,17 @@ func TestWhole(t *testing.T) {
 		}
 	}
 
-	out = must(t, "inspect", dst)
+	out = program.Must(t, "inspect", dst)
 	for _, want := range []string{"bitmod.settings:", "+5: ", "model.layers.0.mlp.down_proj.weight"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("inspect lacks %q:\n%s", want, out)
 		}
 	}
 	var s summary
-	if err := json.Unmarshal([]byte(must(t, "inspect", "-json", dst)), &s); err != nil || len(s.Tensors) != len(c.Tensors()) || s.Tensors[0].Shape == nil {
+	if err := json.Unmarshal([]byte(program.Must(t, "inspect", "-json", dst)), &s); err != nil || len(s.Tensors) != len(c.Tensors()) || s.Tensors[0].Shape == nil {
 		t.Errorf("inspect -json: %v, %d tensors", err, len(s.Tensors))
 	}
-	must(t, "inspect", src)
+	program.Must(t, "inspect", src)
 }
 
 // checkPage checks that a report stands by itself and has its parts.
@@ -158,23 +158,23 @@ func TestSkippedAndStrict(t *testing.T) {
 	src := filepath.Join(t.TempDir(), "m.safetensors")
 	generate(t, src, []weight{{"up.weight", "BF16", []int{8, 64}}, {"conv.weight", "BF16", []int{2, 3, 64}}})
 	dst := filepath.Join(t.TempDir(), "q.safetensors")
-	if out := must(t, "-in", src, "-out", dst); !strings.Contains(out, "SKIPPED conv.weight") || !strings.Contains(out, "1 of them skipped") {
+	if out := program.Must(t, "-in", src, "-out", dst); !strings.Contains(out, "SKIPPED conv.weight") || !strings.Contains(out, "1 of them skipped") {
 		t.Errorf("output\n%s", out)
 	}
-	if code, _, errs := do("-in", src, "-out", dst+".safetensors", "-strict"); code != 1 || !strings.Contains(errs, "conv.weight") {
+	if code, _, errs := program.Invoke(t, "-in", src, "-out", dst+".safetensors", "-strict"); code != 1 || !strings.Contains(errs, "conv.weight") {
 		t.Errorf("-strict: exit code %d, %s", code, errs)
 	}
-	if code, _, errs := do("-in", src, "-out", dst, "-type", "int4"); code != 1 || !strings.Contains(errs, "other settings") {
+	if code, _, errs := program.Invoke(t, "-in", src, "-out", dst, "-type", "int4"); code != 1 || !strings.Contains(errs, "other settings") {
 		t.Errorf("other settings: exit code %d, %s", code, errs)
 	}
-	must(t, "-in", src, "-out", dst, "-type", "int4", "-overwrite")
-	if code, _, errs := do("-in", src, "-out", dst+".safetensors", "-exclude", "*"); code != 1 || !strings.Contains(errs, "no tensor") {
+	program.Must(t, "-in", src, "-out", dst, "-type", "int4", "-overwrite")
+	if code, _, errs := program.Invoke(t, "-in", src, "-out", dst+".safetensors", "-exclude", "*"); code != 1 || !strings.Contains(errs, "no tensor") {
 		t.Errorf("nothing to do: exit code %d, %s", code, errs)
 	}
 	b, _ := os.ReadFile(dst)
 	b[len(b)-1] ^= 1
 	os.WriteFile(dst, b, 0o666)
-	if code, _, errs := do("verify", dst); code != 1 || !strings.Contains(errs, "damaged") || !strings.Contains(errs, "tensor") {
+	if code, _, errs := program.Invoke(t, "verify", dst); code != 1 || !strings.Contains(errs, "damaged") || !strings.Contains(errs, "tensor") {
 		t.Errorf("damaged: exit code %d, %s", code, errs)
 	}
 }
@@ -185,11 +185,11 @@ func TestTransposedAndInclude(t *testing.T) {
 	generate(t, src, []weight{{"h.0.c_fc.weight", "BF16", []int{64, 96}}, {"h.0.c_proj.weight", "BF16", []int{96, 64}}})
 	dst := filepath.Join(t.TempDir(), "q.safetensors")
 	flags := []string{"-in", src, "-include", "c_fc", "-transposed", "re:c_(fc|proj)", "-group", "32"}
-	if out := must(t, append(flags, "-dry-run", "-measure")...); !strings.Contains(out, "SQNR") || !strings.Contains(out, "kept h.0.c_proj.weight (BF16 [96 64]): not included") {
+	if out := program.Must(t, append(flags, "-dry-run", "-measure")...); !strings.Contains(out, "SQNR") || !strings.Contains(out, "kept h.0.c_proj.weight (BF16 [96 64]): not included") {
 		t.Errorf("-dry-run -measure\n%s", out)
 	}
-	must(t, append(flags, "-out", dst)...)
-	if out := must(t, "verify", dst, "-original", src); !strings.Contains(out, "[96 64]") {
+	program.Must(t, append(flags, "-out", dst)...)
+	if out := program.Must(t, "verify", dst, "-original", src); !strings.Contains(out, "[96 64]") {
 		t.Errorf("verify\n%s", out)
 	}
 	c, err := checkpoint.Open(dst)
@@ -209,7 +209,7 @@ func TestSearch(t *testing.T) {
 	var errs []float64
 	for _, args := range [][]string{nil, {"-search"}} {
 		dst := filepath.Join(t.TempDir(), "q.safetensors")
-		must(t, append([]string{"-in", src, "-out", dst, "-type", "bitmod3", "-group", "64"}, args...)...)
+		program.Must(t, append([]string{"-in", src, "-out", dst, "-type", "bitmod3", "-group", "64"}, args...)...)
 		c, err := checkpoint.Open(dst)
 		if err != nil {
 			t.Fatal(err)

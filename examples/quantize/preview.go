@@ -5,6 +5,7 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
@@ -21,7 +22,7 @@ func preview(w io.Writer, items []checkpoint.ItemResult, measured bool) error {
 		if !it.To.Quantized {
 			continue
 		}
-		fmt.Fprintf(tab, "%s\t%v\t%s\t%s\t%d\t%.3f\t%s", it.To.Name, it.To.Shape, it.From.DType, it.To.DType, it.To.GroupSize, it.BitsPerWeight(), size(it.To.Bytes))
+		fmt.Fprintf(tab, "%s\t%v\t%s\t%s\t%d\t%.3f\t%s", it.To.Name, it.To.Shape, it.From.DType, it.To.DType, it.To.GroupSize, it.BitsPerWeight(), cli.Size(it.To.Bytes))
 		if measured {
 			fmt.Fprintf(tab, "\t%.2f\t%.3g", it.Stats.SQNR(), it.Stats.MaxError)
 		}
@@ -31,13 +32,13 @@ func preview(w io.Writer, items []checkpoint.ItemResult, measured bool) error {
 		return err
 	}
 	if sum.quantized > 0 {
-		fmt.Fprintf(w, "%d tensors quantized, %s to %s, %.3f bits a weight", sum.quantized, size(sum.quantizedFrom), size(sum.quantizedTo), 8*float64(sum.quantizedTo)/float64(sum.weights))
+		fmt.Fprintf(w, "%d tensors quantized, %s to %s, %.3f bits a weight", sum.quantized, cli.Size(sum.quantizedFrom), cli.Size(sum.quantizedTo), 8*float64(sum.quantizedTo)/float64(sum.weights))
 		if measured {
 			fmt.Fprintf(w, ", SQNR %.2f dB", sum.stats.SQNR())
 		}
 		fmt.Fprintln(w)
 	}
-	_, err := fmt.Fprintf(w, "%d tensors kept, %d of them skipped; in all %s to %s\n", sum.kept, sum.skipped, size(sum.from), size(sum.to))
+	_, err := fmt.Fprintf(w, "%d tensors kept, %d of them skipped; in all %s to %s\n", sum.kept, sum.skipped, cli.Size(sum.from), cli.Size(sum.to))
 	return err
 }
 
@@ -69,19 +70,4 @@ func sums(items []checkpoint.ItemResult) totals {
 		t.stats.Add(it.Stats)
 	}
 	return t
-}
-
-// size writes a number of bytes for people.
-func size(n int64) string {
-	x, unit := float64(n), "B"
-	for _, u := range []string{"KB", "MB", "GB", "TB"} {
-		if x < 1000 {
-			break
-		}
-		x, unit = x/1000, u
-	}
-	if unit == "B" {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.1f %s", x, unit)
 }

@@ -89,10 +89,10 @@ func TestSignals(t *testing.T) {
 					}
 					continue
 				}
-				must(t, "verify", filepath.Join(dst, n))
+				program.Must(t, "verify", filepath.Join(dst, n))
 			}
 		}
-		if out := must(t, args...); !strings.Contains(out, "was finished already") {
+		if out := program.Must(t, args...); !strings.Contains(out, "was finished already") {
 			t.Errorf("after %v:\n%s", sig, out)
 		}
 		for _, n := range left(t, dst) {
@@ -100,7 +100,7 @@ func TestSignals(t *testing.T) {
 				t.Errorf("%s is left in the end", n)
 			}
 		}
-		must(t, "verify", dst, "-original", src)
+		program.Must(t, "verify", dst, "-original", src)
 	}
 }
 
@@ -126,19 +126,19 @@ func TestManyProcesses(t *testing.T) {
 			t.Fatalf("part %d: %v\n%s", i, err, outs[i])
 		}
 	}
-	if code, _, errs := do("merge", dst); code != 1 || !strings.Contains(errs, "shards are missing") {
+	if code, _, errs := program.Invoke(t, "merge", dst); code != 1 || !strings.Contains(errs, "shards are missing") {
 		t.Errorf("merge without a part: exit code %d, %s", code, errs)
 	}
 	cmd, out := start(t, part(1)...)
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("again: %v\n%s", err, out)
 	}
-	must(t, "merge", dst)
-	must(t, "verify", dst, "-original", src)
+	program.Must(t, "merge", dst)
+	program.Must(t, "verify", dst, "-original", src)
 
 	// All in one process gives the same tensors.
 	whole := filepath.Join(t.TempDir(), "whole.safetensors")
-	must(t, "-in", src, "-out", whole)
+	program.Must(t, "-in", src, "-out", whole)
 	if a, b := tensorSums(t, dst), tensorSums(t, whole); a != b {
 		t.Errorf("parts differ from the whole:\n%s\n%s", a, b)
 	}

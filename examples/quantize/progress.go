@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
@@ -63,10 +64,10 @@ func (p *progress) line(s checkpoint.Progress, elapsed time.Duration) string {
 		n := int(share * width)
 		b.WriteString("[" + strings.Repeat("█", n) + strings.Repeat("·", width-n) + "] ")
 	}
-	fmt.Fprintf(&b, "%3.0f%%  %s of %s", 100*share, size(s.Done), size(s.Total))
+	fmt.Fprintf(&b, "%3.0f%%  %s of %s", 100*share, cli.Size(s.Done), cli.Size(s.Total))
 	if rate := float64(s.Done-p.first) / elapsed.Seconds(); rate > 0 {
 		left := time.Duration(float64(s.Total-s.Done) / rate * float64(time.Second))
-		fmt.Fprintf(&b, "  %s/s  %v left", size(int64(rate)), left.Round(time.Second))
+		fmt.Fprintf(&b, "  %s/s  %v left", cli.Size(int64(rate)), left.Round(time.Second))
 	}
 	name := s.Tensor
 	if p.terminal && len(name) > 40 {

@@ -24,7 +24,7 @@ func TestProgressLines(t *testing.T) {
 		now = now.Add(3500 * time.Millisecond)
 		p.update(checkpoint.Progress{Tensor: name, Done: 200e6, Total: 500e6})
 		p.end()
-		want := " 40%  200.0 MB of 500.0 MB  25.0 MB/s  12s left  "
+		want := " 40%  200 MB of 500 MB  25.0 MB/s  12s left  "
 		if terminal {
 			want = "\r[" + strings.Repeat("█", 12) + strings.Repeat("·", 18) + "] " + want + "…" + name[len(name)-39:] + "\x1b[K\r\x1b[K"
 		} else {

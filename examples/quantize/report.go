@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/internal/atomicfile"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
@@ -115,10 +116,10 @@ func kinds(rows []reportRow) (names []string, byKind map[string][]reportRow) {
 }
 
 func (r *report) Tensors() int              { return r.Sum.quantized + r.Sum.kept }
-func (r *report) Size(n int64) string       { return size(n) }
+func (r *report) Size(n int64) string       { return cli.Size(n) }
 func (r *report) Quantized() int            { return r.Sum.quantized }
-func (r *report) From() string              { return size(r.Sum.from) }
-func (r *report) To() string                { return size(r.Sum.to) }
+func (r *report) From() string              { return cli.Size(r.Sum.from) }
+func (r *report) To() string                { return cli.Size(r.Sum.to) }
 func (r *report) Ratio() float64            { return float64(r.Sum.from) / float64(max(r.Sum.to, 1)) }
 func (r *report) SQNR() float64             { return r.Sum.stats.SQNR() }
 func (r *report) Percent(x float64) float64 { return 100 * math.Sqrt(x) }

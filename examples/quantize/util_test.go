@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -11,8 +9,11 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/bitmod-go/bitmod/examples/internal/cli/clitest"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 )
+
+var program = clitest.Program{Name: "quantize", Run: run}
 
 // TestMain lets the test binary be the program, for tests that need processes of
 // their own.
@@ -101,21 +102,4 @@ func source(t testing.TB) string {
 	generate(t, filepath.Join(dir, "model.safetensors"), transformer(12, 128, 344))
 	os.WriteFile(filepath.Join(dir, "config.json"), []byte("{}"), 0o666)
 	return dir
-}
-
-// do runs the program in this process.
-func do(args ...string) (code int, stdout, stderr string) {
-	var out, errs bytes.Buffer
-	code = run(context.Background(), args, &out, &errs)
-	return code, out.String(), errs.String()
-}
-
-// must runs the program, which should succeed.
-func must(t *testing.T, args ...string) string {
-	t.Helper()
-	code, out, errs := do(args...)
-	if code != 0 {
-		t.Fatalf("quantize %v: exit code %d\n%s%s", args, code, out, errs)
-	}
-	return out
 }

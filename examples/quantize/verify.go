@@ -6,14 +6,15 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
 // verify is the command of that name.
 func verify(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	fs := newFlags(stderr)
+	fs := newFlags()
 	from := fs.String("original", "", "`checkpoint` that it was made of, to compare with")
-	paths, err := parseFlags(fs, args, 1, "the checkpoint")
+	paths, err := cli.Parse(fs, usage, args, stderr, "the checkpoint")
 	if err != nil {
 		return err
 	}

@@ -164,11 +164,20 @@ func functions(t *testing.T, pkg string) []string {
 	return found
 }
 
-// Tests that documents name are somewhere.
+// Tests that documents name are somewhere, and in the package that is named with
+// them, as in "`FuzzA`, `FuzzB` in `a`".
 func TestTests(t *testing.T) {
 	names := functions(t, "./...")
 	named := regexp.MustCompile(`\b(?:Test|Benchmark|Fuzz|Example)[A-Z]\w+`)
+	placed := regexp.MustCompile("((?:`\\w+`, )*`(?:Test|Fuzz)\\w+`) in `([a-z/]+)`")
 	for file, text := range Texts(t) {
+		for _, m := range placed.FindAllStringSubmatch(text, -1) {
+			for _, name := range named.FindAllString(m[1], -1) {
+				if !slices.Contains(functions(t, m[2]), name) {
+					t.Errorf("%s: there is no %s in %s", file, name, m[2])
+				}
+			}
+		}
 		for _, name := range named.FindAllString(text, -1) {
 			if !slices.Contains(names, name) {
 				t.Errorf("%s: there is no %s", file, name)
