@@ -44,10 +44,7 @@ func TestSpeed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("loads five models")
 	}
-	code, out, errs := program.Invoke(t, "-speed", "-n", "3", "-rounds", "2", "-promptlen", "20")
-	if code != 0 {
-		t.Fatalf("exit code %d: %s", code, errs)
-	}
+	out := program.Must(t, "-speed", "-n", "3", "-rounds", "2", "-promptlen", "20")
 	for _, want := range []string{"float32", "bitmod4", "bitmod3", "tokens/s"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)

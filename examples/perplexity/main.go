@@ -65,7 +65,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		text      = flags.String("text", "", "`FILE` to predict; if empty, the float32 model writes one")
 		tokens    = flags.Int("tokens", defaultTokens, "number `N` of tokens to predict; 0 is all of the text")
 		window    = flags.Int("window", defaultWindow, "number `N` of tokens, at most, that are predicted from their own beginning")
-		types     = flags.String("types", "", "comma-separated `types`; all of 3 and 4 bits and many options are \"all\"; if empty, "+shortTable+", in groups of 128")
+		types     = flags.String("types", "", "`LIST` of types with commas, or all: those of 3 and 4 bits and many options; if empty, "+shortTable+", in groups of 128")
 		group     = flags.Int("group", 0, "group size `N`; 0 is 32, 64 and 128. MX and NV types have their own")
 		known     = flags.Int("calibration", 8192, "number `N` of tokens that the float32 model writes for types with options")
 		asJSON    = flags.Bool("json", false, "write a JSON object per line")

@@ -30,10 +30,7 @@ func TestJSON(t *testing.T) {
 	if err := os.WriteFile(text, []byte(strings.Repeat("Once upon a time there was a king. ", 20)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, out, errs := program.Invoke(t, "-text", text, "-tokens", "120", "-types", "int8,bitmod3, kv:bitmod4,nvfp4,a8:bitmod3", "-group", "64", "-json")
-	if code != 0 {
-		t.Fatalf("exit code %d: %s", code, errs)
-	}
+	out := program.Must(t, "-text", text, "-tokens", "120", "-types", "int8,bitmod3, kv:bitmod4,nvfp4,a8:bitmod3", "-group", "64", "-json")
 	var names []string
 	kl := map[string]float64{}
 	for line := range strings.Lines(out) {
@@ -79,10 +76,7 @@ func TestOptions(t *testing.T) {
 	}
 	names := []string{"bitmod3", "bitmod3+search", "bitmod3+importance", "bitmod3+gptq", "bitmod3+gptq+actorder",
 		"bitmod3+awq", "a8:bitmod3+gptq", "bitmod3+all", "mixed3.5", "mixed3.5+gptq"}
-	code, out, errs := program.Invoke(t, "-tokens", "510", "-calibration", "1500", "-types", strings.Join(names, ","), "-group", "128", "-json")
-	if code != 0 {
-		t.Fatalf("exit code %d: %s", code, errs)
-	}
+	out := program.Must(t, "-tokens", "510", "-calibration", "1500", "-types", strings.Join(names, ","), "-group", "128", "-json")
 	kl, bits := map[string]float64{}, map[string]float64{}
 	seen := map[float64]bool{}
 	for line := range strings.Lines(out) {
@@ -116,10 +110,7 @@ func TestOptions(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	args := []string{"-tokens", "20", "-types", "bitmod4", "-group", "128"}
-	code, out, errs := program.Invoke(t, args...)
-	if code != 0 {
-		t.Fatalf("exit code %d: %s", code, errs)
-	}
+	out := program.Must(t, args...)
 	for _, want := range []string{"20 tokens", "top-1", "float32", "bitmod4                          128  4.20"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)

@@ -98,17 +98,17 @@ func quantizeAll(ctx context.Context, layers []layer, c quant.Config) (result, e
 
 // shares says how often each candidate codebook was chosen, where there is a
 // choice by trial.
-func shares(t datatype.Type, groups []int) string {
+func shares[N int | int64](t datatype.Type, groups []N) string {
 	if len(groups) < 2 || t.Asymmetric() {
 		return ""
 	}
-	total := 0
+	var total N
 	for _, n := range groups {
 		total += n
 	}
 	var s []string
 	for i, cb := range t.Codebooks() {
-		name := strings.Trim(strings.TrimPrefix(cb.Name(), t.String()), "/")
+		name := strings.TrimPrefix(strings.TrimPrefix(cb.Name(), t.String()), "/")
 		s = append(s, fmt.Sprintf("%s: %.0f", name, 100*float64(groups[i])/float64(total)))
 	}
 	return strings.Join(s, "  ")

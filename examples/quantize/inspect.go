@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/bitmod-go/bitmod/examples/internal/cli"
@@ -114,24 +113,7 @@ func (s *summary) print(w io.Writer) error {
 		if t.GroupSize > 0 {
 			group = fmt.Sprint(t.GroupSize)
 		}
-		fmt.Fprintf(tab, "%s\t%v\t%s\t%s\t%.3f\t%s\t%s\n", t.Name, t.Shape, t.Type, group, t.BitsPerWeight, cli.Size(t.Bytes), t.shares())
+		fmt.Fprintf(tab, "%s\t%v\t%s\t%s\t%.3f\t%s\t%s\n", t.Name, t.Shape, t.Type, group, t.BitsPerWeight, cli.Size(t.Bytes), shares(t.tensor.Type, t.choices))
 	}
 	return tab.Flush()
-}
-
-// shares says how often each codebook was chosen, where there is a choice.
-func (t *tensorSummary) shares() string {
-	if t.Groups == nil {
-		return ""
-	}
-	var total int64
-	for _, n := range t.choices {
-		total += n
-	}
-	var ss []string
-	for i, cb := range t.tensor.Type.Codebooks() {
-		name := strings.TrimPrefix(strings.TrimPrefix(cb.Name(), t.Type), "/")
-		ss = append(ss, fmt.Sprintf("%s: %.0f", name, 100*float64(t.choices[i])/float64(total)))
-	}
-	return strings.Join(ss, "  ")
 }
