@@ -34,13 +34,13 @@ func start(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) {
 // waitFor waits until a file that matches the pattern is there.
 func waitFor(t *testing.T, pattern string) {
 	t.Helper()
-	for range 3000 {
+	for range 20000 {
 		if m, _ := filepath.Glob(pattern); len(m) > 0 {
 			return
 		}
 		time.Sleep(time.Millisecond)
 	}
-	t.Fatalf("no %s after 3 s", pattern)
+	t.Fatalf("no %s after 20 s", pattern)
 }
 
 // big generates a model that takes long enough to be interrupted.
@@ -76,6 +76,9 @@ func TestSignals(t *testing.T) {
 		args := []string{"-in", src, "-out", dst, "-shard-size", "3M", "-workers", "1"}
 		for i, pattern := range []string{".*partial*", "model-00001*", "model-00003*"} {
 			cmd, out := start(t, args...)
+			// Whole files may be of an earlier round. An unfinished one says that this
+			// process is at work, and has a handler.
+			waitFor(t, filepath.Join(dst, ".*partial*"))
 			waitFor(t, filepath.Join(dst, pattern))
 			cmd.Process.Signal(sig)
 			err := cmd.Wait()
