@@ -30,7 +30,7 @@
 //	group    choose codebook and scale, round      group/selector.go, scale.go
 //	pack     a row of codes into strips            quant/group.go, internal/pack/pack.go
 //	load     int8 or float32, in blocks            activation.go
-//	tile     check; a matrix as a plan of tables   gemv.go, tables.go
+//	tile     check; a matrix as a plan of tables   gemv.go, check.go, tables.go
 //	         a few rows at a time: integerRows,    gemv_amd64.go, gemv_arm64.go,
 //	         floatRows                             pairs_rows.go
 //	dot      codes → values → products → sums      gemv_generic.go: integerRow, floatRow;
@@ -49,6 +49,7 @@
 //	gemm*.go, *_batch_*    a batch: values once for all activations
 //	mixed.go               matrices with rows of several types: one part at a time
 //	*_load_*               Activation's methods
+//	*_asm.go               what architectures have in common that have assembly
 //	pairs*.go              portable: sums of pairs of columns, looked up
 //
 // pool.go divides rows among goroutines, reference.go is the definition term by

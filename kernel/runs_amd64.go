@@ -82,17 +82,6 @@ func (r *runMeta) addSteps(acc *[lanes]float32, p *plan, a *Activation, row, s i
 	}
 }
 
-func decode(dst, codes, runs, table *byte, bits, steps int) {
-	switch bits {
-	case 4:
-		decode4AVX2(dst, codes, runs, table, steps)
-	case 3:
-		decode3AVX2(dst, codes, runs, table, steps)
-	default:
-		decode2AVX2(dst, codes, runs, table, steps)
-	}
-}
-
 // spreads are, for scales of 16, 32 and 64 columns, the byte shuffles that groupArgs
 // wants.
 var spreads = func() (s [3][5 * 32]byte) {

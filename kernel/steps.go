@@ -78,29 +78,5 @@ func widen3(dst, src []byte, h int) {
 	}
 }
 
-// A tail is what is behind the whole steps of some rows, one to three blocks, as a
-// step: the rest of it are zeros.
-type tail struct {
-	codes     [tileRows][256]byte
-	scales    [tileRows][4]byte
-	selectors [tileRows][2]byte
-}
-
 // tileRows is the number of rows that go through vector code in one call.
 const tileRows = 16
-
-// fill sets t to the tails of n rows, whose columns must be whole blocks, and
-// their groups, too.
-func (t *tail) fill(p *plan, row, n int) {
-	first, perGroup := p.cols/step*4, p.groupSize/block
-	blocks := p.cols/block - first
-	for i := range n {
-		p.lastStep(&t.codes[i], row+i)
-		t.scales[i], t.selectors[i] = [4]byte{}, [2]byte{}
-		for b := range blocks {
-			g := (first + b) / perGroup
-			t.scales[i][b] = p.scaleByte(row+i, g)
-			t.selectors[i][b/2] |= uint8(p.selector(row+i, g) << (b % 2 * 4))
-		}
-	}
-}
