@@ -43,8 +43,8 @@
 //	*_steps_*              scales for 128 columns or a multiple, codes of up to 4
 //	                       bits or 8-bit integers: four blocks at a time
 //	*_groups_*             groups of 16, 32 or 64 columns
-//	runs*.go, *_decode_*,  of any multiple of 16, and what is behind the last four
-//	*_sums_*, *_runs_*     blocks: codes to values, then sums of 16 columns
+//	runs*.go, *_decode_*,  of any multiple of 16, and for 2 bits what is behind the
+//	*_sums_*, *_runs_*     last four blocks: codes to values, then sums of 16 columns
 //	*_float*               float mode
 //	gemm*.go, *_batch_*    a batch: values once for all activations
 //	mixed.go               matrices with rows of several types: one part at a time

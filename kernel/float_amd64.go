@@ -26,7 +26,7 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 		groups = p.groupSteps(a, &table)
 	}
 	// Blocks behind the whole steps.
-	tails := vector && p.scale == datatype.RowStep && p.groupSize%block == 0 && p.bits > 2 && p.cols%block == 0
+	tails := vector && p.scale == datatype.RowStep && p.groupSize%block == 0 && p.bits > 2
 	var last tail
 	var acc [tileRows][floatLanes]float32
 	for ; lo < hi; lo += tileRows {

@@ -38,15 +38,13 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementa
 			stepRow(&acc[i], p, a, lo+i, impl)
 		}
 		switch {
-		case left > 0 && left%block == 0 && p.bits > 2:
+		case left > 0 && p.bits > 2:
 			last.fill(p, lo, n)
 			end := stepArgs{rowArgs: last.rows(p.bytes)}
 			end.at(a, whole, 1)
 			steps(&acc[0], &end, n, p.bits, selectorBits(p), impl)
 		case left > 0:
-			for i := range n {
-				stepRowRagged(&acc[i], p, a, lo+i)
-			}
+			addEnds(acc[:n], p, a, lo, whole)
 		}
 		for i := range n {
 			dst[lo+i] = p.finish(&acc[i], lo+i)
@@ -74,10 +72,14 @@ func stepRow(acc *[lanes]float32, p *plan, a *Activation, row int, impl implemen
 	}
 }
 
-// stepRowRagged adds what is behind the whole steps of a row, any number of columns.
-func stepRowRagged(acc *[lanes]float32, p *plan, a *Activation, row int) {
-	var meta runMeta
-	meta.addSteps(acc, p, a, row, p.cols/step)
+// addEnds adds what is behind the whole steps of rows, any number of columns.
+//
+//go:noinline
+func addEnds(acc [][lanes]float32, p *plan, a *Activation, row, whole int) {
+	var meta runMeta // which takes as long to clear as a row, and is for these alone
+	for i := range acc {
+		meta.addSteps(&acc[i], p, a, row+i, whole)
+	}
 }
 
 // byteRows computes rows of 8-bit integers, whose values are their codes less a

@@ -56,7 +56,6 @@ func batchRows(dst []float32, p *plan, as []Activation, lo, hi int, impl impleme
 // codes of 3 and 4 bits.
 func blockRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
 	whole := p.cols / step
-	var meta runMeta
 	var sums [tileRows * 4 * maxSteps]int32
 	for ; lo < hi; lo += tileRows {
 		n := min(tileRows, hi-lo)
@@ -72,11 +71,8 @@ func blockRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 			}
 		}
 		for i := range n {
-			switch left := p.cols - whole*step; {
-			case left > 0 && left%block == 0:
+			if p.cols > whole*step {
 				p.expandBlocks(&acc[i], &sums, a, lo+i, whole, 1, impl)
-			case left > 0:
-				meta.addSteps(&acc[i], p, a, lo+i, whole, impl)
 			}
 			dst[lo+i] = p.finish(&acc[i], lo+i)
 		}

@@ -42,19 +42,19 @@ func (args *rowArgs) start(p *plan, row, s int) {
 	}
 }
 
-// A tail is what is behind the whole steps of some rows, one to three blocks, as a
-// step: the rest of it are zeros.
+// A tail is what is behind the whole steps of some rows, as a step: the rest of it
+// are zeros.
 type tail struct {
 	codes     [tileRows][256]byte
 	scales    [tileRows][4]byte
 	selectors [tileRows][2]byte
 }
 
-// fill sets t to the tails of n rows, whose columns must be whole blocks, and
-// their groups, too.
+// fill sets t to the tails of n rows of codes of 3 or 4 bits. Groups must be whole
+// blocks.
 func (t *tail) fill(p *plan, row, n int) {
 	first, perGroup := p.cols/step*4, p.groupSize/block
-	blocks := p.cols/block - first
+	blocks := (p.cols-1)/block + 1 - first
 	for i := range n {
 		p.lastStep(&t.codes[i], row+i)
 		t.scales[i], t.selectors[i] = [4]byte{}, [2]byte{}

@@ -77,8 +77,9 @@ func (r *runMeta) addSteps(acc *[lanes]float32, p *plan, a *Activation, row, s i
 			r.fillK(p, n*step/p.groupSize+2)
 		}
 		r.decode(r.values[:], p, p.bytes, row, s, n)
-		runSumsAVX2(&r.sums[0], &r.values[0], &a.q[s*step], &a.corr16[s*32], 4*n)
-		r.addSums(acc, p, a, s, 4*n)
+		blocks := p.blocks(s, n)
+		runSumsAVX2(&r.sums[0], &r.values[0], &a.q[s*step], &a.corr16[s*32], blocks)
+		r.addSums(acc, p, a, s, blocks)
 	}
 }
 

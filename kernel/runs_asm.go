@@ -36,7 +36,7 @@ func (r *runMeta) decode(values []byte, p *plan, table []byte, row, s, n int) {
 	if whole == n {
 		return
 	}
-	if p.cols%block == 0 && p.bits > 2 {
+	if p.bits > 2 {
 		p.lastStep(&r.codes, row)
 		decode(&values[whole*step], &r.codes[0], &r.tables[whole*32], &table[0], p.bits, 1)
 		return
@@ -49,12 +49,13 @@ func (r *runMeta) addFloats(acc *[floatLanes]float32, p *plan, a *Activation, ro
 	for ; s*step < p.cols; s += runSteps {
 		n := min(runSteps, (p.cols-1)/step+1-s)
 		r.fill(p, row, s, n)
-		r.fillRunK(p, s, n)
+		blocks := p.blocks(s, n)
+		r.fillRunK(p, s, blocks)
 		r.decode(r.values[:], p, p.signed, row, s, n)
 		if p.ints != nil {
-			floatBlocks(acc, &r.values[0], &a.x[s*step], &r.runK[0], 4*n, impl)
+			floatBlocks(acc, &r.values[0], &a.x[s*step], &r.runK[0], blocks, impl)
 		} else {
-			floatTable(acc, &r.values[0], &a.x[s*step], &r.runK[0], 4*n, &p.wide[0], impl)
+			floatTable(acc, &r.values[0], &a.x[s*step], &r.runK[0], blocks, &p.wide[0], impl)
 		}
 	}
 }
