@@ -27,12 +27,6 @@
 // elements against the stored scale instead, and so the types with
 // [datatype.E8M0] and [datatype.E4M3] scales round Δ before they choose codes.
 //
-// # Search
-//
-// A [Searcher] does not take Δ from the largest weight, but looks for the Δ with the
-// least error, and gives scales as they are stored, against which codes are then
-// rounded. It is not part of the paper.
-//
 // # Definition and fast form
 //
 // [Reference] is the definition of selection in its plainest form. A [Selector] gives the

@@ -16,7 +16,7 @@ func ExampleSelector_Select() {
 	}
 	w := []float64{0.6, -0.5, 0.3, 0.11, 0, -0.2}
 	codes := make([]uint8, len(w))
-	c, err := s.Select(codes, w, 1)
+	c, err := s.Select(codes, w, nil, 1)
 	if err != nil {
 		panic(err)
 	}

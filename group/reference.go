@@ -9,12 +9,7 @@ import (
 // Reference quantizes a group as [Selector.Select] does, errors included, by the
 // obvious loops over candidates, weights and codebook values. It is the
 // definition that Select is tested against, and slow.
-func Reference(t datatype.Type, codes []uint8, w []float64, tensorScale float32) (Choice, error) {
-	return WeightedReference(t, codes, w, nil, tensorScale)
-}
-
-// WeightedReference is to [Selector.SelectWeighted] what [Reference] is to Select.
-func WeightedReference(t datatype.Type, codes []uint8, w, importance []float64, tensorScale float32) (Choice, error) {
+func Reference(t datatype.Type, codes []uint8, w, importance []float64, tensorScale float32) (Choice, error) {
 	if !t.Valid() {
 		return Choice{}, unknown(t)
 	}

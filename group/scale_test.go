@@ -53,7 +53,7 @@ func TestMX(t *testing.T) {
 	}
 	codes := make([]uint8, 4)
 	// floor(log2 15.9) − 2 = 1: the largest weight is 7.95 scales, and saturates.
-	c, err := s.Select(codes, []float64{15.9, -4, 0.5, 0.6}, 1)
+	c, err := s.Select(codes, []float64{15.9, -4, 0.5, 0.6}, nil, 1)
 	if err != nil || c.Scale != 128 || c.Delta != 2 || !slices.Equal(codes, []uint8{7, 8 + 4, 0, 1}) {
 		t.Errorf("%+v %v %v", c, codes, err)
 	}
@@ -67,7 +67,7 @@ func TestNV(t *testing.T) {
 	}
 	codes := make([]uint8, 2)
 	// 6.4/6 = 1.0667 rounds to 1.125: 6.4 is 5.69 scales.
-	c, err := s.Select(codes, []float64{6.4, 1.125 * 2.6}, 1)
+	c, err := s.Select(codes, []float64{6.4, 1.125 * 2.6}, nil, 1)
 	if err != nil || c.Delta != 1.125 || !slices.Equal(codes, []uint8{7, 5}) {
 		t.Errorf("%+v %v %v", c, codes, err)
 	}
@@ -79,8 +79,8 @@ func TestSelectErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, x := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), 1e39, -1e39} {
-		_, err1 := s.Select(make([]uint8, 3), []float64{1, 2, x}, 1)
-		_, err2 := Reference(datatype.BitMoD4, make([]uint8, 3), []float64{1, 2, x}, 1)
+		_, err1 := s.Select(make([]uint8, 3), []float64{1, 2, x}, nil, 1)
+		_, err2 := Reference(datatype.BitMoD4, make([]uint8, 3), []float64{1, 2, x}, nil, 1)
 		for _, err := range []error{err1, err2} {
 			var we *WeightError
 			if !errors.Is(err, ErrNotFinite) || !errors.As(err, &we) || we.Index != 2 {
@@ -88,17 +88,17 @@ func TestSelectErrors(t *testing.T) {
 			}
 		}
 	}
-	_, err1 := s.Select(make([]uint8, 2), make([]float64, 3), 1)
-	_, err2 := Reference(datatype.BitMoD4, make([]uint8, 2), make([]float64, 3), 1)
+	_, err1 := s.Select(make([]uint8, 2), make([]float64, 3), nil, 1)
+	_, err2 := Reference(datatype.BitMoD4, make([]uint8, 2), make([]float64, 3), nil, 1)
 	if !errors.Is(err1, ErrShape) || !errors.Is(err2, ErrShape) {
 		t.Errorf("short codes: %v, %v", err1, err2)
 	}
 	_, err1 = NewSelector(99)
-	_, err2 = Reference(99, nil, nil, 1)
+	_, err2 = Reference(99, nil, nil, nil, 1)
 	if !errors.Is(err1, datatype.ErrUnknown) || !errors.Is(err2, datatype.ErrUnknown) {
 		t.Errorf("type 99: %v, %v", err1, err2)
 	}
-	if c, err := s.Select(nil, nil, 1); err != nil || c != (Choice{}) {
+	if c, err := s.Select(nil, nil, nil, 1); err != nil || c != (Choice{}) {
 		t.Errorf("no weights: %+v, %v", c, err)
 	}
 }
@@ -111,10 +111,10 @@ func TestSelectDoesNotAllocate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Select(codes, w, 1); err != nil {
+		if _, err := s.Select(codes, w, nil, 1); err != nil {
 			t.Fatal(err)
 		}
-		if n := testing.AllocsPerRun(10, func() { s.Select(codes, w, 1) }); n != 0 {
+		if n := testing.AllocsPerRun(10, func() { s.Select(codes, w, nil, 1) }); n != 0 {
 			t.Errorf("%v: %v allocations", typ, n)
 		}
 	}

@@ -8,49 +8,17 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/grouptest"
 )
-
-// sources are generators of one weight, each of a kind that could tell the fast
-// path from the definition.
-var sources = []struct {
-	name string
-	next func(r *rand.Rand) float64
-}{
-	{"normal", func(r *rand.Rand) float64 { return r.NormFloat64() }},
-	{"heavy tail", func(r *rand.Rand) float64 { return r.NormFloat64() / (1e-3 + math.Abs(r.NormFloat64())) }},
-	{"float32", func(r *rand.Rand) float64 { return float64(float32(r.NormFloat64())) }},
-	{"tied", func(r *rand.Rand) float64 { return float64(r.IntN(65)-32) / 4 }},
-	{"few values", func(r *rand.Rand) float64 { return float64(r.IntN(3) - 1) }},
-	{"sparse", func(r *rand.Rand) float64 { return float64(r.IntN(20)/19) * r.NormFloat64() }},
-	{"positive", func(r *rand.Rand) float64 { return r.ExpFloat64() }},
-	{"negative", func(r *rand.Rand) float64 { return -1 - r.Float64() }},
-	{"subnormal float32", func(r *rand.Rand) float64 { return float64(r.IntN(41)-20) * 0x1p-149 }},
-	{"subnormal float64", func(r *rand.Rand) float64 { return float64(r.IntN(41)-20) * 0x1p-1074 }},
-	{"tiny", func(r *rand.Rand) float64 { return r.NormFloat64() * 1e-307 }},
-	{"huge", func(r *rand.Rand) float64 { return float64(float32(math.MaxFloat32 * (2*r.Float64() - 1))) }},
-	{"mixed", func(r *rand.Rand) float64 { return math.Ldexp(r.NormFloat64(), r.IntN(200)-150) }},
-	{"zero", func(r *rand.Rand) float64 { return 0 }},
-	{"negative zero", func(r *rand.Rand) float64 { return math.Copysign(0, -1) }},
-	{"near thresholds", func(r *rand.Rand) float64 {
-		x := float64(r.IntN(129)-64) / 4
-		for range r.IntN(3) {
-			x = math.Nextafter(x, 100)
-		}
-		for range r.IntN(3) {
-			x = math.Nextafter(x, -100)
-		}
-		return x
-	}},
-}
 
 func compare(t *testing.T, s *Selector, w []float64, tensorScale float32) {
 	t.Helper()
 	got, want := make([]uint8, len(w)), make([]uint8, len(w))
-	c, err := s.Select(got, w, tensorScale)
+	c, err := s.Select(got, w, nil, tensorScale)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := Reference(s.typ, want, w, tensorScale)
+	d, err := Reference(s.typ, want, w, nil, tensorScale)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,14 +37,14 @@ func TestSelectEqualsReference(t *testing.T) {
 		if typ.Bits() > 5 {
 			rounds = 6 // the reference tries hundreds of values
 		}
-		for _, src := range sources {
-			t.Run(fmt.Sprintf("%v/%s", typ, src.name), func(t *testing.T) {
+		for _, src := range grouptest.Sources {
+			t.Run(fmt.Sprintf("%v/%s", typ, src.Name), func(t *testing.T) {
 				r := rand.New(rand.NewPCG(1, uint64(typ)))
 				for range rounds {
 					w := make([]float64, 1+r.IntN(200))
 					var amax float64
 					for i := range w {
-						w[i] = src.next(r)
+						w[i] = src.Next(r)
 						if math.Abs(w[i]) > math.MaxFloat32 {
 							w[i] = 0
 						}
@@ -139,7 +107,7 @@ func BenchmarkSelect(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := s.Select(codes, w, 1e-3); err != nil {
+				if _, err := s.Select(codes, w, nil, 1e-3); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -147,7 +115,7 @@ func BenchmarkSelect(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("type=%v/impl=reference", typ), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := Reference(typ, codes, w, 1e-3); err != nil {
+				if _, err := Reference(typ, codes, w, nil, 1e-3); err != nil {
 					b.Fatal(err)
 				}
 			}

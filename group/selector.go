@@ -71,21 +71,17 @@ func NewSelector(t datatype.Type) (*Selector, error) {
 // is what [TensorScale] gives for the tensor; only types with E4M3 scales look
 // at it. It allocates only for a group that is longer than any before.
 //
-// The error is a *[WeightError] for a weight that is not finite or beyond
-// float32, and matches [ErrShape] if codes is shorter than w.
-func (s *Selector) Select(codes []uint8, w []float64, tensorScale float32) (Choice, error) {
-	return s.SelectWeighted(codes, w, nil, tensorScale)
-}
-
-// SelectWeighted is Select with an importance ≥ 0 for each weight, commonly the
-// mean square of the activation that it is multiplied by: the error of a candidate
-// is then Σ importance·(w − Δ·q)². Scales and codes are as in Select; asymmetric
-// integers, which have no trial, are the same altogether. A nil importance, and
-// one that is 0 throughout, count as 1 throughout.
+// An importance is nil or has a number ≥ 0 for each weight, commonly the mean square
+// of the activation that it is multiplied by: the error of a candidate is then
+// Σ importance·(w − Δ·q)². It decides between candidates, not about the scale and the
+// codes of one; asymmetric integers, which have no trial, are the same altogether. One
+// that is 0 throughout counts as 1 throughout. What importances are NaN or negative is
+// not checked.
 //
-// The error matches [ErrShape], too, for an importance that is not nil and not as
-// long as w. What importances are NaN or negative is not checked.
-func (s *Selector) SelectWeighted(codes []uint8, w, importance []float64, tensorScale float32) (Choice, error) {
+// The error is a *[WeightError] for a weight that is not finite or beyond
+// float32, and matches [ErrShape] if codes is shorter than w, or importance is
+// neither nil nor as long as w.
+func (s *Selector) Select(codes []uint8, w, importance []float64, tensorScale float32) (Choice, error) {
 	amax, err := check(codes, w)
 	if err != nil {
 		return Choice{}, err

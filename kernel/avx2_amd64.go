@@ -2,22 +2,10 @@
 
 package kernel
 
-// dotAVX2 returns the sum of v[i]·q[i] for i below n, a positive multiple of 16.
-//
-//go:noescape
-func dotAVX2(v *int16, q *int8, n int) int32
-
-// stepArgs are rows of codes, and what they are multiplied by, as the functions
-// of steps want them: the first steps·512 columns of each row, with a scale for
-// every 128 of them.
+// stepArgs are rows and what they are multiplied by. Assembly counts on rowArgs
+// being the first.
 type stepArgs struct {
-	codes     *byte
-	scales    *byte
-	selectors *byte
-	// From row to row.
-	codeStride, scaleStride, selectorStride int
-
-	table *byte // 16 bytes per selector: tables.bytes
+	rowArgs
 	q     *int8
 	corr  *int32
 	d     *float32
@@ -105,27 +93,9 @@ func groupsE4M3AVX2(acc *[lanes]float32, a *groupArgs)
 //go:noescape
 func groupsE4M3x0AVX2(acc *[lanes]float32, a *groupArgs)
 
-// The functions decodeN unpack steps·512 columns of N-bit codes and look each up
-// in the 16 bytes at table + runs[column/16].
-
-//go:noescape
-func decode4AVX2(dst, codes, runs, table *byte, steps int)
-
-//go:noescape
-func decode3AVX2(dst, codes, runs, table *byte, steps int)
-
-//go:noescape
-func decode2AVX2(dst, codes, runs, table *byte, steps int)
-
-// floatArgs are rows as stepArgs has them, for float mode.
+// floatArgs are stepArgs for float mode.
 type floatArgs struct {
-	codes     *byte
-	scales    *byte
-	selectors *byte
-	// From row to row.
-	codeStride, scaleStride, selectorStride int
-
-	table *byte    // 16 bytes per selector: tables.signed
+	rowArgs
 	wide  *float32 // 16 per selector: tables.wide
 	x     *float32
 	steps int // at least 1
@@ -181,26 +151,3 @@ func runSumsAVX2(sums *int32, values *byte, q *int8, corr16 *int16, blocks int)
 //
 //go:noescape
 func batchAVX2(acc *[4][lanes]float32, values *[4][4096]byte, scales *[4][32]byte, q *int8, corr *int32, d *float32, steps int)
-
-// loadArgs are blocks of activations, as Activation has them.
-type loadArgs struct {
-	x      *float32
-	q      *int8
-	d      *float32
-	corr   *int32
-	corr16 *int16
-	corr4  *int32
-	blocks int // at least 1
-}
-
-// loadBlocksAVX2 loads blocks, and returns how many before the first with a NaN
-// or an infinity.
-//
-//go:noescape
-func loadBlocksAVX2(a *loadArgs) int
-
-// setRunsAVX2 writes n times 64 floats of x to dst in laneOrder, and returns the
-// largest of their bits without the sign.
-//
-//go:noescape
-func setRunsAVX2(dst, x *float32, n int) uint32

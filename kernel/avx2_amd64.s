@@ -2,8 +2,8 @@
 
 #include "textflag.h"
 
-// func dotAVX2(v *int16, q *int8, n int) int32
-TEXT ·dotAVX2(SB), NOSPLIT, $0-28
+// func dotVector(v *int16, q *int8, n int) int32
+TEXT ·dotVector(SB), NOSPLIT, $0-28
 	MOVQ  v+0(FP), SI
 	MOVQ  q+8(FP), DI
 	MOVQ  n+16(FP), CX

@@ -40,14 +40,14 @@ step:                                \
 	VZEROUPPER                   \
 	RET
 
-// func decode4AVX2(dst, codes, runs, table *byte, steps int)
-TEXT ·decode4AVX2(SB), NOSPLIT, $0-40
+// func decode4Vector(dst, codes, runs, table *byte, steps int)
+TEXT ·decode4Vector(SB), NOSPLIT, $0-40
 	ROW(nibbles, STEP(UNPACK4(0), UNPACK4(64), UNPACK4(128), UNPACK4(192), $256))
 
-// func decode3AVX2(dst, codes, runs, table *byte, steps int)
-TEXT ·decode3AVX2(SB), NOSPLIT, $0-40
+// func decode3Vector(dst, codes, runs, table *byte, steps int)
+TEXT ·decode3Vector(SB), NOSPLIT, $0-40
 	ROW(sevens, STEP(UNPACK3(0), UNPACK3(64), UNPACK3(128), UNPACK3LAST, $192))
 
-// func decode2AVX2(dst, codes, runs, table *byte, steps int)
-TEXT ·decode2AVX2(SB), NOSPLIT, $0-40
+// func decode2Vector(dst, codes, runs, table *byte, steps int)
+TEXT ·decode2Vector(SB), NOSPLIT, $0-40
 	ROW(threes, STEP(UNPACK2A(0), UNPACK2B(0), UNPACK2A(64), UNPACK2B(64), $128))

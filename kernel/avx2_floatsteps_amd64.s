@@ -104,17 +104,17 @@
 #define ROWS(MASK, STEP) \
 	MOVQ acc+0(FP), DX                   \
 	MOVQ a+8(FP), R13                    \
-	MOVQ floatArgs_table(R13), R8        \
+	MOVQ rowArgs_table(R13), R8          \
 	VPBROADCASTQ MASK<>(SB), Y15         \
 	VBROADCASTI128 (R8), Y13             \
-	MOVQ floatArgs_codes(R13), R14       \
+	MOVQ rowArgs_codes(R13), R14         \
 	LEAQ space-128(SP), R11           \
 	ADDQ $63, R11                     \
 	ANDQ $~63, R11                    \
 row:                                         \
 	MOVQ    R14, DI                      \
-	MOVQ    floatArgs_scales(R13), R9    \
-	MOVQ    floatArgs_selectors(R13), SI \
+	MOVQ    rowArgs_scales(R13), R9      \
+	MOVQ    rowArgs_selectors(R13), SI   \
 	MOVQ    floatArgs_x(R13), R10        \
 	MOVQ    floatArgs_steps(R13), CX     \
 	CMPQ    floatArgs_more(R13), $0      \
@@ -131,11 +131,11 @@ step:                                        \
 	DECQ    CX                           \
 	JNZ     step                         \
 	ADDQ    $128, DX                     \
-	ADDQ    floatArgs_codeStride(R13), R14     \
-	MOVQ    floatArgs_scaleStride(R13), AX \
-	ADDQ    AX, floatArgs_scales(R13)  \
-	MOVQ    floatArgs_selectorStride(R13), AX \
-	ADDQ    AX, floatArgs_selectors(R13) \
+	ADDQ    rowArgs_codeStride(R13), R14       \
+	MOVQ    rowArgs_scaleStride(R13), AX   \
+	ADDQ    AX, rowArgs_scales(R13)    \
+	MOVQ    rowArgs_selectorStride(R13), AX   \
+	ADDQ    AX, rowArgs_selectors(R13)   \
 	DECQ    rows+16(FP)                  \
 	JNZ     row                          \
 	VZEROUPPER                           \

@@ -40,8 +40,8 @@ GLOBL limit<>(SB), RODATA|NOPTR, $4
 	VPMADDWD   Y14, Y4, SUM     \
 	VMOVDQU    SUM, C(DX)
 
-// func loadBlocksAVX2(a *loadArgs) int
-TEXT ·loadBlocksAVX2(SB), NOSPLIT, $0-16
+// func loadBlocksVector(a *loadArgs) int
+TEXT ·loadBlocksVector(SB), NOSPLIT, $0-16
 	MOVQ a+0(FP), R13
 	MOVQ loadArgs_x(R13), SI
 	MOVQ loadArgs_q(R13), DI
@@ -124,8 +124,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func setRunsAVX2(dst, x *float32, n int) uint32
-TEXT ·setRunsAVX2(SB), NOSPLIT, $0-28
+// func setRunsVector(dst, x *float32, n int) uint32
+TEXT ·setRunsVector(SB), NOSPLIT, $0-28
 	MOVQ         dst+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         n+16(FP), CX

@@ -115,13 +115,13 @@
 #define ROWS(MASK, STEP) \
 	MOVQ acc+0(FP), DX               \
 	MOVQ a+8(FP), R13                \
-	MOVQ stepArgs_table(R13), R8     \
+	MOVQ rowArgs_table(R13), R8      \
 	VPBROADCASTQ MASK<>(SB), Y15     \
 	ONES                             \
 	VBROADCASTI128 (R8), Y13         \
-	MOVQ stepArgs_codes(R13), R14    \
-	MOVQ stepArgs_scales(R13), AX    \
-	MOVQ stepArgs_selectors(R13), BX \
+	MOVQ rowArgs_codes(R13), R14     \
+	MOVQ rowArgs_scales(R13), AX     \
+	MOVQ rowArgs_selectors(R13), BX  \
 	MOVQ AX, scales-8(SP)            \
 	MOVQ BX, selectors-16(SP)        \
 row:                                     \
@@ -140,10 +140,10 @@ step:                                    \
 	JNZ  step                        \
 	VMOVUPS X0, (DX)                 \
 	ADDQ $16, DX                     \
-	ADDQ stepArgs_codeStride(R13), R14 \
-	MOVQ stepArgs_scaleStride(R13), AX \
+	ADDQ rowArgs_codeStride(R13), R14  \
+	MOVQ rowArgs_scaleStride(R13), AX  \
 	ADDQ AX, scales-8(SP)            \
-	MOVQ stepArgs_selectorStride(R13), AX \
+	MOVQ rowArgs_selectorStride(R13), AX  \
 	ADDQ AX, selectors-16(SP)        \
 	DECQ rows+16(FP)                 \
 	JNZ  row                         \

@@ -145,9 +145,9 @@
 	MOVQ floatArgs_wide(R13), R8    \
 	THREES                           \
 	INDICES                          \
-	MOVQ floatArgs_codes(R13), R14   \
-	MOVQ floatArgs_scales(R13), R11  \
-	MOVQ floatArgs_selectors(R13), R12 \
+	MOVQ rowArgs_codes(R13), R14     \
+	MOVQ rowArgs_scales(R13), R11    \
+	MOVQ rowArgs_selectors(R13), R12   \
 row:                                 \
 	MOVQ    R14, DI                  \
 	MOVQ    R11, R9                  \
@@ -169,9 +169,9 @@ step:                                \
 	VMOVUPS Z0, (DX)                 \
 	VMOVUPS Z1, 64(DX)               \
 	ADDQ    $128, DX                 \
-	ADDQ    floatArgs_codeStride(R13), R14 \
-	ADDQ    floatArgs_scaleStride(R13), R11 \
-	ADDQ    floatArgs_selectorStride(R13), R12 \
+	ADDQ    rowArgs_codeStride(R13), R14   \
+	ADDQ    rowArgs_scaleStride(R13), R11   \
+	ADDQ    rowArgs_selectorStride(R13), R12   \
 	DECQ    rows+16(FP)              \
 	JNZ     row                      \
 	VZEROUPPER                       \

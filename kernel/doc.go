@@ -30,7 +30,7 @@
 //	group    choose codebook and scale, round      group/selector.go, scale.go
 //	pack     a row of codes into strips            quant/group.go, internal/pack/pack.go
 //	load     int8 or float32, in blocks            activation.go
-//	tile     check; a matrix as a plan of tables   gemv.go, tables.go
+//	tile     check; a matrix as a plan of tables   gemv.go, check.go, tables.go
 //	         a few rows at a time: integerRows,    gemv_amd64.go, gemv_arm64.go,
 //	         floatRows                             pairs_rows.go
 //	dot      codes → values → products → sums      gemv_generic.go: integerRow, floatRow;
@@ -43,12 +43,13 @@
 //	*_steps_*              scales for 128 columns or a multiple, codes of up to 4
 //	                       bits or 8-bit integers: four blocks at a time
 //	*_groups_*, *_mx_*     groups of 16, 32 or 64 columns, and MX and NV types
-//	runs*.go, *_decode_*,  of any multiple of 16, and what is behind the last four
-//	*_sums_*, *_runs_*     blocks: codes to values, then sums of 16 columns
+//	runs*.go, *_decode_*,  of any multiple of 16, and for 2 bits what is behind the
+//	*_sums_*, *_runs_*     last four blocks: codes to values, then sums of 16 columns
 //	*_float*               float mode
 //	gemm*.go, *_batch_*    a batch: values once for all activations
 //	mixed.go               matrices with rows of several types: one part at a time
 //	*_load_*               Activation's methods
+//	*_asm.go               what architectures have in common that have assembly
 //	pairs*.go              portable: sums of pairs of columns, looked up
 //
 // pool.go divides rows among goroutines, reference.go is the definition term by

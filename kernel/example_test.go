@@ -177,3 +177,31 @@ func ExampleGEMVMixed() {
 	// 6×256 mixed, 4.078 bits/weight; 5 rows bitmod3; 1 rows int8
 	// [-0.75 -0.38 -0.12 0.38 0.75 1.31]
 }
+
+// A pool shares out the rows of such a matrix, too.
+func ExamplePool_GEMVMixed() {
+	w := make([]float32, 4*256)
+	for i := range w {
+		w[i] = float32((i*7+4)%13-6) / 8
+	}
+	rows := []uint8{0, 1, 1, 0} // which of the configurations
+	m, err := quant.GroupMixed(w, 256, rows, []quant.Config{{Type: datatype.BitMoD3}, {Type: datatype.BitMoD4}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	pool, err := kernel.NewPool(0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+	var a kernel.Activation
+	if err := a.Load(activations(256)); err != nil {
+		log.Fatal(err)
+	}
+	y := make([]float32, m.Rows())
+	if err := pool.GEMVMixed(y, m, &a); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.2f\n", y)
+	// Output: [-0.75 -0.50 -0.25 0.38]
+}

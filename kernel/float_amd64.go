@@ -13,13 +13,7 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 	whole := p.cols / step
 	vector := impl == avx512 || p.ints != nil
 	direct := whole > 0 && p.direct() && vector
-	args := floatArgs{
-		codeStride:     p.rowBytes,
-		scaleStride:    p.groups,
-		selectorStride: p.selectorBytes,
-		table:          &p.signed[0],
-		wide:           &p.wide[0],
-	}
+	args := floatArgs{rowArgs: p.directRows(p.signed), wide: &p.wide[0]}
 	// Steps whose activations stay in the first-level cache for all rows of a tile.
 	const most = 16
 	parts := (whole + most - 1) / most
@@ -32,7 +26,7 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 		groups = p.groupArgs(a, &table)
 	}
 	// Blocks behind the whole steps.
-	end := vector && p.scale == datatype.RowStep && p.groupSize%block == 0 && p.bits > 2 && p.cols%block == 0
+	tails := vector && p.scale == datatype.RowStep && p.groupSize%block == 0 && p.bits > 2
 	var last tail
 	var acc [tileRows][floatLanes]float32
 	for ; lo < hi; lo += tileRows {
@@ -42,11 +36,7 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 			for ; s < whole; s += args.steps {
 				args.steps, args.more = min(part, whole-s), s
 				args.x = &a.x[s*step]
-				args.codes = &p.s.Codes[lo*p.rowBytes+s*step*p.bits/8]
-				args.scales = &p.s.Scales[lo*p.groups+4*s]
-				if p.selectorBits > 0 {
-					args.selectors = &p.s.Selectors[lo*p.selectorBytes+s*p.selectorBits/2]
-				}
+				args.start(p, lo, s)
 				floatSteps(&acc[0], &args, n, p.bits, p.selectorBits, impl)
 			}
 		} else {
@@ -57,14 +47,10 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 			groups.row(p, lo+i)
 			p.floatGroupSteps(&acc[i], &groups)
 		}
-		if s == whole && end && p.cols%step > 0 {
+		if s == whole && tails && p.cols%step > 0 {
 			last.fill(p, lo, n)
-			args := floatArgs{
-				codes: &last.codes[0][0], scales: &last.scales[0][0], selectors: &last.selectors[0][0],
-				codeStride: 256, scaleStride: 4, selectorStride: 2,
-				table: &p.signed[0], wide: &p.wide[0], x: &a.x[whole*step], steps: 1, more: 1,
-			}
-			floatSteps(&acc[0], &args, n, p.bits, selectorBits(p), impl)
+			end := floatArgs{rowArgs: last.rows(p.signed), wide: &p.wide[0], x: &a.x[whole*step], steps: 1, more: 1}
+			floatSteps(&acc[0], &end, n, p.bits, selectorBits(p), impl)
 		} else if s*step < p.cols {
 			for i := range n {
 				meta.addFloats(&acc[i], p, a, lo+i, s, impl)
@@ -95,24 +81,19 @@ func floatSteps(acc *[floatLanes]float32, args *floatArgs, rows, bits, selectorB
 	}
 }
 
-// addFloats adds the steps of a row from step s on to the lanes of float mode.
-func (r *runMeta) addFloats(acc *[floatLanes]float32, p *plan, a *Activation, row, s int, impl implementation) {
-	for ; s*step < p.cols; s += runSteps {
-		n := min(runSteps, (p.cols-1)/step+1-s)
-		r.fill(p, row, s, n)
-		r.fillRunK(p, s, n)
-		r.decode(r.values[:], p, p.signed, row, s, n)
-		x := &a.x[s*step]
-		switch {
-		case p.ints != nil && impl == avx512:
-			floatBlocksAVX512(acc, &r.values[0], x, &r.runK[0], 4*n)
-		case p.ints != nil:
-			floatBlocksAVX2(acc, &r.values[0], x, &r.runK[0], 4*n)
-		case impl == avx512:
-			floatTableAVX512(acc, &r.values[0], x, &r.runK[0], 4*n, &p.wide[0])
-		default:
-			floatTableAVX2(acc, &r.values[0], x, &r.runK[0], 4*n, &p.wide[0])
-		}
+func floatBlocks(acc *[floatLanes]float32, values *byte, x, k *float32, blocks int, impl implementation) {
+	if impl == avx512 {
+		floatBlocksAVX512(acc, values, x, k, blocks)
+	} else {
+		floatBlocksAVX2(acc, values, x, k, blocks)
+	}
+}
+
+func floatTable(acc *[floatLanes]float32, codes *byte, x, k *float32, blocks int, table *float32, impl implementation) {
+	if impl == avx512 {
+		floatTableAVX512(acc, codes, x, k, blocks, table)
+	} else {
+		floatTableAVX2(acc, codes, x, k, blocks, table)
 	}
 }
 

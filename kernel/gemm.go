@@ -1,10 +1,6 @@
 package kernel
 
-import (
-	"fmt"
-
-	"github.com/bitmod-go/bitmod/quant"
-)
+import "github.com/bitmod-go/bitmod/quant"
 
 // GEMM multiplies m by a batch of activations, as the prefill of a prompt does:
 // dst[t·m.Rows() + r] is row r of m·as[t], the same bits as from [GEMV]. Weights
@@ -12,26 +8,11 @@ import (
 // does not allocate. len(dst) must be len(as)·m.Rows(), and an empty batch is
 // not an error; for the rest see [GEMV].
 func GEMM(dst []float32, m *quant.Matrix, as []Activation) error {
-	if err := checkBatch(len(dst), m, as); err != nil {
+	if err := checkBatch(len(dst), shapeOf(m), as); err != nil {
 		return err
 	}
 	p := newPlan(m)
 	p.multiplyBatch(dst, as, 0, p.rows, best)
-	return nil
-}
-
-func checkBatch(n int, m *quant.Matrix, as []Activation) error {
-	if m == nil || m.Rows() == 0 {
-		return shapeError("m.Rows()", 0, "at least 1")
-	}
-	if n/m.Rows() != len(as) || n%m.Rows() != 0 {
-		return shapeError("len(dst)", n, "%d (%d activations × %d rows)", len(as)*m.Rows(), len(as), m.Rows())
-	}
-	for i := range as {
-		if as[i].n != m.Cols() {
-			return activationError(m, &as[i], fmt.Sprintf("as[%d]", i))
-		}
-	}
 	return nil
 }
 

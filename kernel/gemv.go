@@ -7,7 +7,7 @@ import "github.com/bitmod-go/bitmod/quant"
 // an error that matches ErrShape if dst or a has the wrong length, or nothing is
 // loaded into a; dst is then not written to. dst must not be memory of m or a.
 func GEMV(dst []float32, m *quant.Matrix, a *Activation) error {
-	if err := check(len(dst), m, a); err != nil {
+	if err := check(len(dst), shapeOf(m), a); err != nil {
 		return err
 	}
 	p := newPlan(m)
@@ -19,39 +19,15 @@ func GEMV(dst []float32, m *quant.Matrix, a *Activation) error {
 // long, is for the whole product. Engines with threads of their own give each
 // some rows; the result is the same for any division. For the rest see [GEMV].
 func GEMVRows(dst []float32, m *quant.Matrix, a *Activation, lo, hi int) error {
-	if err := check(len(dst), m, a); err != nil {
+	if err := check(len(dst), shapeOf(m), a); err != nil {
 		return err
 	}
-	if uint(hi) > uint(len(dst)) {
-		return shapeError("hi", hi, "0 to %d (rows)", len(dst))
-	}
-	if uint(lo) > uint(hi) {
-		return shapeError("lo", lo, "0 to %d (hi)", hi)
+	if err := checkRange(lo, hi, len(dst)); err != nil {
+		return err
 	}
 	p := newPlan(m)
 	p.multiply(dst, a, lo, hi, best)
 	return nil
-}
-
-func check(n int, m *quant.Matrix, a *Activation) error {
-	if m == nil || m.Rows() == 0 {
-		return shapeError("m.Rows()", 0, "at least 1")
-	}
-	if n != m.Rows() {
-		return shapeError("len(dst)", n, "%d (rows)", m.Rows())
-	}
-	if a == nil || a.n != m.Cols() {
-		return activationError(m, a, "a")
-	}
-	return nil
-}
-
-// activationError is the error for an activation of the wrong length.
-func activationError(m *quant.Matrix, a *Activation, name string) error {
-	if a == nil || a.n == 0 {
-		return shapeError(name+".Len()", 0, "%d (columns); nothing is loaded", m.Cols())
-	}
-	return shapeError(name+".Len()", a.n, "%d (columns)", m.Cols())
 }
 
 // multiply computes rows lo to hi−1 into dst[lo:hi]. It first offers them to the

@@ -32,20 +32,18 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 	var meta runMeta
 	for r := lo; r < hi; r++ {
 		var acc [floatLanes]float32
-		for s := 0; s*step < p.cols; s += runSteps {
-			n := min(runSteps, (p.cols-1)/step+1-s)
-			meta.fill(p, r, s, n)
-			meta.fillRunK(p, s, n)
-			meta.decode(meta.values[:], p, p.signed, r, s, n)
-			if p.ints != nil {
-				floatBlocksNEON(&acc, &meta.values[0], &a.x[s*step], &meta.runK[0], 4*n)
-			} else {
-				floatTableNEON(&acc, &meta.values[0], &a.x[s*step], &meta.runK[0], 4*n, &p.wide[0])
-			}
-		}
+		meta.addFloats(&acc, p, a, r, 0, impl)
 		dst[r] = p.finishFloat(&acc, r)
 	}
 	return hi
+}
+
+func floatBlocks(acc *[floatLanes]float32, values *byte, x, k *float32, blocks int, _ implementation) {
+	floatBlocksNEON(acc, values, x, k, blocks)
+}
+
+func floatTable(acc *[floatLanes]float32, codes *byte, x, k *float32, blocks int, table *float32, _ implementation) {
+	floatTableNEON(acc, codes, x, k, blocks, table)
 }
 
 // batchRows is integerRows for a batch: row r of activation t goes to
@@ -54,48 +52,14 @@ func batchRows(dst []float32, p *plan, as []Activation, lo, hi int, impl impleme
 	return lo
 }
 
-// loadBlocks loads the first whole blocks of x, and returns the number of columns
-// that it has done. It stops before a block with a NaN or an infinity.
-func loadBlocks(a *Activation, x []float32, impl implementation) int {
-	if impl == portable || len(x) < block {
-		return 0
-	}
-	return block * loadBlocksNEON(&loadArgs{
-		x: &x[0], q: &a.q[0], d: &a.d[0],
-		corr: &a.corr[0], corr16: &a.corr16[0], blocks: len(x) / block,
-	})
-}
-
-// setRuns sets a.x to the first whole runs of x, and returns the number of columns
-// that it has done and whether all of them are finite.
-func setRuns(a *Activation, x []float32, impl implementation) (int, bool) {
-	const infinity = 0x7f800000
-	n := len(x) / laneRun
-	if impl == portable || n == 0 {
-		return 0, true
-	}
-	return n * laneRun, setRunsNEON(&a.x[0], &x[0], n) < infinity
-}
-
-// dot returns Σ v·q, for at most block products.
-func dot(v []int16, q []int8, impl implementation) int32 {
-	if impl != portable && len(v) >= 16 {
-		n := len(v) &^ 15
-		return dotNEON(&v[0], &q[0], n) + dotGeneric(v[n:], q[n:])
-	}
-	return dotGeneric(v, q)
-}
-
 // blockRows computes rows with scales for every 128 columns, or a multiple, of
 // codes of 3 and 4 bits.
 func blockRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
-	const tile = 16
 	whole := p.cols / step
-	var meta runMeta
-	var sums [tile * 4 * maxSteps]int32
-	for ; lo < hi; lo += tile {
-		n := min(tile, hi-lo)
-		var acc [tile][lanes]float32
+	var sums [tileRows * 4 * maxSteps]int32
+	for ; lo < hi; lo += tileRows {
+		n := min(tileRows, hi-lo)
+		var acc [tileRows][lanes]float32
 		for at := 0; at < whole; at += maxSteps {
 			steps := min(maxSteps, whole-at)
 			if p.groupSize == block {
@@ -107,11 +71,8 @@ func blockRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 			}
 		}
 		for i := range n {
-			switch left := p.cols - whole*step; {
-			case left > 0 && left%block == 0:
+			if p.cols > whole*step {
 				p.expandBlocks(&acc[i], &sums, a, lo+i, whole, 1, impl)
-			case left > 0:
-				meta.addSteps(&acc[i], p, a, lo+i, whole, impl)
 			}
 			dst[lo+i] = p.finish(&acc[i], lo+i)
 		}
@@ -121,7 +82,7 @@ func blockRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 
 // addBlocks adds steps from step at on to the lanes of rows from row on, with
 // scales and selectors, one of each to a block, as they are stored.
-func (p *plan) addBlocks(acc [][lanes]float32, sums *[16 * 4 * maxSteps]int32, a *Activation, row, at, steps int, impl implementation) {
+func (p *plan) addBlocks(acc [][lanes]float32, sums *[tileRows * 4 * maxSteps]int32, a *Activation, row, at, steps int, impl implementation) {
 	args := blockArgs{
 		codes:          &p.s.Codes[row*p.rowBytes+at*step*p.bits/8],
 		selectors:      &p.signed[0],
@@ -143,7 +104,7 @@ func (p *plan) addBlocks(acc [][lanes]float32, sums *[16 * 4 * maxSteps]int32, a
 
 // expandBlocks is addBlocks for one row, whose scales and selectors are for any
 // multiple of a block, and for a last step that is not whole.
-func (p *plan) expandBlocks(acc *[lanes]float32, sums *[16 * 4 * maxSteps]int32, a *Activation, row, at, steps int, impl implementation) {
+func (p *plan) expandBlocks(acc *[lanes]float32, sums *[tileRows * 4 * maxSteps]int32, a *Activation, row, at, steps int, impl implementation) {
 	var meta stepMeta
 	meta.expand(p, row, at, steps)
 	var last [256]byte
@@ -209,16 +170,5 @@ func (r *runMeta) spreadScales(dst *[32 * runSteps]byte, p *plan, s, n int) {
 			dst[at] = k
 		}
 		end += runs
-	}
-}
-
-func decode(dst, codes, runs, table *byte, bits, steps int) {
-	switch bits {
-	case 4:
-		decode4NEON(dst, codes, runs, table, steps)
-	case 3:
-		decode3NEON(dst, codes, runs, table, steps)
-	default:
-		decode2NEON(dst, codes, runs, table, steps)
 	}
 }

@@ -14,8 +14,10 @@ package kernel
 //     type or group size is not theirs. They may leave the last columns of
 //     each row, from a multiple of step on, to plan.integerRow and plan.floatRow,
 //     which go on with the lanes they are given;
-//   - loadBlocks, dot and batchRows (the rows of integerRows for a whole
-//     batch), or the fall-backs to the generic code.
+//   - loadBlocks, setRuns, dot, and batchRows (the rows of integerRows for a whole
+//     batch), or the fall-backs to the generic code. Those but batchRows are in the
+//     files *_asm.go for all architectures that have the functions in assembly whose
+//     names end in Vector.
 //
 // These are plain functions that switch on the implementation rather than
 // function values: through a function value, buffers would escape to the heap.

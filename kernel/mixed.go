@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"bytes"
-	"fmt"
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/quant"
@@ -11,7 +10,7 @@ import (
 // GEMVMixed is [GEMV] for a matrix with rows of several types. Each row is the same
 // bits as in a product of its part alone.
 func GEMVMixed(dst []float32, m *quant.Mixed, a *Activation) error {
-	if err := checkMixed(len(dst), m, a); err != nil {
+	if err := check(len(dst), mixedShape(m), a); err != nil {
 		return err
 	}
 	multiplyMixed(dst, m, a, 0, len(dst), best)
@@ -20,14 +19,11 @@ func GEMVMixed(dst []float32, m *quant.Mixed, a *Activation) error {
 
 // GEMVMixedRows is [GEMVRows] for a matrix with rows of several types.
 func GEMVMixedRows(dst []float32, m *quant.Mixed, a *Activation, lo, hi int) error {
-	if err := checkMixed(len(dst), m, a); err != nil {
+	if err := check(len(dst), mixedShape(m), a); err != nil {
 		return err
 	}
-	if uint(hi) > uint(len(dst)) {
-		return shapeError("hi", hi, "0 to %d (rows)", len(dst))
-	}
-	if uint(lo) > uint(hi) {
-		return shapeError("lo", lo, "0 to %d (hi)", hi)
+	if err := checkRange(lo, hi, len(dst)); err != nil {
+		return err
 	}
 	multiplyMixed(dst, m, a, lo, hi, best)
 	return nil
@@ -35,42 +31,24 @@ func GEMVMixedRows(dst []float32, m *quant.Mixed, a *Activation, lo, hi int) err
 
 // GEMMMixed is [GEMM] for a matrix with rows of several types.
 func GEMMMixed(dst []float32, m *quant.Mixed, as []Activation) error {
-	if m == nil || m.Rows() == 0 {
-		return shapeError("m.Rows()", 0, "at least 1")
+	if err := checkBatch(len(dst), mixedShape(m), as); err != nil {
+		return err
 	}
-	if len(dst)/m.Rows() != len(as) || len(dst)%m.Rows() != 0 {
-		return shapeError("len(dst)", len(dst), "%d (%d activations × %d rows)", len(as)*m.Rows(), len(as), m.Rows())
-	}
-	for i := range as {
-		if as[i].n != m.Cols() {
-			return activationError(m.Part(0), &as[i], fmt.Sprintf("as[%d]", i))
-		}
-	}
-	multiplyMixedBatch(dst, m, as, best)
+	multiplyMixedBatch(dst, m, as, 0, m.Rows(), best)
 	return nil
 }
 
-func checkMixed(n int, m *quant.Mixed, a *Activation) error {
-	if m == nil || m.Rows() == 0 {
-		return shapeError("m.Rows()", 0, "at least 1")
-	}
-	if n != m.Rows() {
-		return shapeError("len(dst)", n, "%d (rows)", m.Rows())
-	}
-	if a == nil || a.n != m.Cols() {
-		return activationError(m.Part(0), a, "a")
-	}
-	return nil
-}
+// mixedTile is the number of rows of one part that multiplyMixed computes before it
+// puts them in their places.
+const mixedTile = 256
 
 // multiplyMixed computes rows lo to hi−1 of m into dst[lo:hi]: the rows of one part
 // after the other, some at a time, which then go to their places.
 func multiplyMixed(dst []float32, m *quant.Mixed, a *Activation, lo, hi int, impl implementation) {
-	const tile = 256
-	var buf [tile]float32
+	var buf [mixedTile]float32
 	for i := range m.Parts() {
 		s := newScatter(m, i, lo, hi)
-		for n := s.next(tile); n > 0; n = s.next(tile) {
+		for n := s.next(mixedTile); n > 0; n = s.next(mixedTile) {
 			s.p.multiply(buf[:n], a, 0, n, impl)
 			for _, v := range buf[:n] {
 				dst[s.row()] = v
@@ -79,16 +57,16 @@ func multiplyMixed(dst []float32, m *quant.Mixed, a *Activation, lo, hi int, imp
 	}
 }
 
-// multiplyMixedBatch computes all rows for all activations: as many activations at
-// a time as weights are unpacked for.
-func multiplyMixedBatch(dst []float32, m *quant.Mixed, as []Activation, impl implementation) {
+// multiplyMixedBatch is multiplyMixed for all activations: as many of them at a time
+// as weights are unpacked for.
+func multiplyMixedBatch(dst []float32, m *quant.Mixed, as []Activation, lo, hi int, impl implementation) {
 	const tile, batch = 32, 64
 	var buf [tile * batch]float32
 	rows := m.Rows()
 	for ; len(as) > 0; as, dst = as[min(len(as), batch):], dst[min(len(as), batch)*rows:] {
 		part := as[:min(len(as), batch)]
 		for i := range m.Parts() {
-			s := newScatter(m, i, 0, rows)
+			s := newScatter(m, i, lo, hi)
 			for n := s.next(tile); n > 0; n = s.next(tile) {
 				s.p.multiplyBatch(buf[:n*len(part)], part, 0, n, impl)
 				for r := range n {

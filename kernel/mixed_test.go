@@ -77,7 +77,7 @@ func TestMixed(t *testing.T) {
 				const canary = 123.5
 				buf := slices.Repeat([]float32{canary}, len(want)+2)
 				dst := buf[1 : len(buf)-1]
-				multiplyMixedBatch(dst, m, as, impl)
+				multiplyMixedBatch(dst, m, as, 0, s.rows, impl)
 				check := func(what string) {
 					t.Helper()
 					if buf[0] != canary || buf[len(buf)-1] != canary {
@@ -178,6 +178,74 @@ func TestMixedExported(t *testing.T) {
 	}
 }
 
+// TestMixedPool compares a pool of any number of workers with the caller alone.
+func TestMixedPool(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 4))
+	var mem guards
+	defer mem.free()
+	for _, n := range []int{1, 2, 3, 7} {
+		pl, err := NewPool(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range []struct{ rows, cols, batch int }{{1, 1, 1}, {11, 300, 3}, {700, 1024, 3}, {1500, 384, 2}, {40, 4096, 66}} {
+			m := randomMixed(t, &mem, r, 128, s.rows, s.cols)
+			as := make([]Activation, s.batch)
+			for i := range as {
+				if err := as[i].Load(activations(r, s.cols, false)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, got := make([]float32, s.rows*s.batch), make([]float32, s.rows*s.batch)
+			if err := GEMMMixed(want, m, as); err != nil {
+				t.Fatal(err)
+			}
+			if err := pl.GEMMMixed(got, m, as); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.EqualFunc(want, got, sameBits) {
+				t.Fatalf("%v, GEMMMixed with %d workers: %v, want %v", m, n, got, want)
+			}
+			clear(got)
+			for i := range as {
+				if err := pl.GEMVMixed(got[i*s.rows:(i+1)*s.rows], m, &as[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !slices.EqualFunc(want, got, sameBits) {
+				t.Fatalf("%v, GEMVMixed with %d workers: %v, want %v", m, n, got, want)
+			}
+			if n := testing.AllocsPerRun(3, func() {
+				if pl.GEMVMixed(got[:s.rows], m, &as[0]) != nil || pl.GEMMMixed(got, m, as) != nil {
+					t.Fatal("error")
+				}
+			}); n != 0 {
+				t.Errorf("%v: %v allocations", m, n)
+			}
+			if err := pl.GEMVMixed(got[:s.rows-1], m, &as[0]); !errors.Is(err, ErrShape) {
+				t.Errorf("GEMVMixed to a short dst: %v", err)
+			}
+			if err := pl.GEMMMixed(got, nil, as); !errors.Is(err, ErrShape) {
+				t.Errorf("GEMMMixed without a matrix: %v", err)
+			}
+		}
+		if err := pl.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+		m := randomMixed(t, &mem, r, 128, 1, 1)
+		as := make([]Activation, 1)
+		if err := as[0].Load([]float32{1}); err != nil {
+			t.Fatal(err)
+		}
+		if err := pl.GEMVMixed(make([]float32, 1), m, &as[0]); !errors.Is(err, ErrClosed) {
+			t.Errorf("GEMVMixed after Close: %v", err)
+		}
+		if err := pl.GEMMMixed(make([]float32, 1), m, as); !errors.Is(err, ErrClosed) {
+			t.Errorf("GEMMMixed after Close: %v", err)
+		}
+	}
+}
+
 func BenchmarkMixed(b *testing.B) {
 	r := rand.New(rand.NewPCG(6, 4))
 	w := make([]float32, 4096*4096)
@@ -205,6 +273,19 @@ func BenchmarkMixed(b *testing.B) {
 	b.Run("mixed", func(b *testing.B) {
 		for b.Loop() {
 			if err := GEMVMixed(dst, m, &a); err != nil {
+				b.Fatal(err)
+			}
+		}
+		report(b)
+	})
+	b.Run("pool", func(b *testing.B) {
+		pl, err := NewPool(2)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer pl.Close()
+		for b.Loop() {
+			if err := pl.GEMVMixed(dst, m, &a); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -5,11 +5,6 @@ package kernel
 // Functions whose names end in Dot want the dot-product instructions; all others
 // do without.
 
-// dotNEON returns the sum of v[i]·q[i] for i below n, a positive multiple of 16.
-//
-//go:noescape
-func dotNEON(v *int16, q *int8, n int) int32
-
 // blockArgs are rows of codes, and what they are multiplied by, as the functions
 // blockSums want them: the first steps·512 columns of each row, with a selector
 // for every 128 of them.
@@ -47,18 +42,6 @@ func blockSums4Dot(sums *int32, a *blockArgs, rows int)
 //go:noescape
 func blockSums3Dot(sums *int32, a *blockArgs, rows int)
 
-// The functions decodeN unpack steps·512 columns of N-bit codes and look each up
-// in the 16 bytes at table + runs[column/16].
-
-//go:noescape
-func decode4NEON(dst, codes, runs, table *byte, steps int)
-
-//go:noescape
-func decode3NEON(dst, codes, runs, table *byte, steps int)
-
-//go:noescape
-func decode2NEON(dst, codes, runs, table *byte, steps int)
-
 // The functions runSums write the sums of values[i]·q[i] over 16 columns each.
 
 //go:noescape
@@ -93,25 +76,3 @@ func floatBlocksNEON(acc *[floatLanes]float32, values *byte, x, k *float32, bloc
 //
 //go:noescape
 func floatTableNEON(acc *[floatLanes]float32, codes *byte, x, k *float32, blocks int, table *float32)
-
-// setRunsNEON writes n times 64 floats of x to dst in laneOrder, and returns the
-// largest of their bits without the sign.
-//
-//go:noescape
-func setRunsNEON(dst, x *float32, n int) uint32
-
-// loadArgs are blocks of activations, as Activation has them.
-type loadArgs struct {
-	x      *float32
-	q      *int8
-	d      *float32
-	corr   *int32
-	corr16 *int16
-	blocks int // at least 1
-}
-
-// loadBlocksNEON loads blocks, and returns how many before the first with a NaN
-// or an infinity.
-//
-//go:noescape
-func loadBlocksNEON(a *loadArgs) int

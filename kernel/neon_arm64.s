@@ -4,8 +4,8 @@
 #include "textflag.h"
 #include "neon_arm64.h"
 
-// func dotNEON(v *int16, q *int8, n int) int32
-TEXT ·dotNEON(SB), NOSPLIT, $0-28
+// func dotVector(v *int16, q *int8, n int) int32
+TEXT ·dotVector(SB), NOSPLIT, $0-28
 	MOVD v+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD n+16(FP), R2

@@ -16,8 +16,8 @@
 	FMAX(2, 22, 22)  \
 	FMAX(3, 23, 23)
 
-// func loadBlocksNEON(a *loadArgs) int
-TEXT ·loadBlocksNEON(SB), NOSPLIT, $0-16
+// func loadBlocksVector(a *loadArgs) int
+TEXT ·loadBlocksVector(SB), NOSPLIT, $0-16
 	MOVD  a+0(FP), R8
 	MOVD  loadArgs_x(R8), R0
 	MOVD  loadArgs_q(R8), R2
@@ -103,8 +103,8 @@ done:
 	MOVD R0, ret+8(FP)
 	RET
 
-// func setRunsNEON(dst, x *float32, n int) uint32
-TEXT ·setRunsNEON(SB), NOSPLIT, $0-28
+// func setRunsVector(dst, x *float32, n int) uint32
+TEXT ·setRunsVector(SB), NOSPLIT, $0-28
 	MOVD dst+0(FP), R0
 	MOVD x+8(FP), R9
 	MOVD n+16(FP), R6

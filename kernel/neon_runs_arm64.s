@@ -24,8 +24,8 @@
 	VST1.P [V0.B16, V1.B16, V2.B16, V3.B16], 64(R0) \
 	VST1.P [V4.B16, V5.B16, V6.B16, V7.B16], 64(R0)
 
-// func decode4NEON(dst, codes, runs, table *byte, steps int)
-TEXT ·decode4NEON(SB), NOSPLIT, $0-40
+// func decode4Vector(dst, codes, runs, table *byte, steps int)
+TEXT ·decode4Vector(SB), NOSPLIT, $0-40
 	MOVD  dst+0(FP), R0
 	MOVD  codes+8(FP), R2
 	MOVD  runs+16(FP), R3
@@ -41,8 +41,8 @@ block:
 	BNE  block
 	RET
 
-// func decode3NEON(dst, codes, runs, table *byte, steps int)
-TEXT ·decode3NEON(SB), NOSPLIT, $0-40
+// func decode3Vector(dst, codes, runs, table *byte, steps int)
+TEXT ·decode3Vector(SB), NOSPLIT, $0-40
 	MOVD  dst+0(FP), R0
 	MOVD  codes+8(FP), R2
 	MOVD  runs+16(FP), R3
@@ -64,8 +64,8 @@ block:
 	BNE  step
 	RET
 
-// func decode2NEON(dst, codes, runs, table *byte, steps int)
-TEXT ·decode2NEON(SB), NOSPLIT, $0-40
+// func decode2Vector(dst, codes, runs, table *byte, steps int)
+TEXT ·decode2Vector(SB), NOSPLIT, $0-40
 	MOVD  dst+0(FP), R0
 	MOVD  codes+8(FP), R2
 	MOVD  runs+16(FP), R3

@@ -9,8 +9,9 @@ import (
 )
 
 // A Pool multiplies on several goroutines: those of its own, and the caller's.
-// They are there until Close. Results are those of [GEMV] and [GEMM]. Any number
-// of goroutines may use one Pool, one of them at a time: others wait.
+// They are there until Close. Results are those of [GEMV], [GEMM], [GEMVMixed] and
+// [GEMMMixed]. Any number of goroutines may use one Pool, one of them at a time:
+// others wait.
 //
 // Its workers take blocks of rows one after another, so that a slow core does
 // not hold up the rest. For some microseconds after a multiplication they look
@@ -24,12 +25,19 @@ type Pool struct {
 	exited  sync.WaitGroup
 }
 
-// A job is what a call wants done.
+// A task is what a call wants done.
+type task struct {
+	p     plan
+	mixed *quant.Mixed // if not nil, instead of p
+	dst   []float32
+	a     *Activation  // GEMV
+	as    []Activation // GEMM
+}
+
+// A job is a task that is under way.
 type job struct {
-	p    plan
-	dst  []float32
-	a    *Activation  // GEMV
-	as   []Activation // GEMM
+	task
+	rows int
 	tile int          // rows
 	next atomic.Int64 // row
 	stop bool         // no work: the worker is to return
@@ -84,19 +92,37 @@ func (pl *Pool) Size() int { return len(pl.workers) + 1 }
 // GEMV is [GEMV] on the goroutines of the pool. The error is ErrClosed after
 // Close.
 func (pl *Pool) GEMV(dst []float32, m *quant.Matrix, a *Activation) error {
-	if err := check(len(dst), m, a); err != nil {
+	if err := check(len(dst), shapeOf(m), a); err != nil {
 		return err
 	}
-	return pl.run(dst, m, a, nil, m.Cols())
+	return pl.run(task{p: newPlan(m), dst: dst, a: a})
 }
 
 // GEMM is [GEMM] on the goroutines of the pool. The error is ErrClosed after
 // Close.
 func (pl *Pool) GEMM(dst []float32, m *quant.Matrix, as []Activation) error {
-	if err := checkBatch(len(dst), m, as); err != nil {
+	if err := checkBatch(len(dst), shapeOf(m), as); err != nil {
 		return err
 	}
-	return pl.run(dst, m, nil, as, m.Cols()*len(as))
+	return pl.run(task{p: newPlan(m), dst: dst, as: as})
+}
+
+// GEMVMixed is [GEMVMixed] on the goroutines of the pool. The error is ErrClosed
+// after Close.
+func (pl *Pool) GEMVMixed(dst []float32, m *quant.Mixed, a *Activation) error {
+	if err := check(len(dst), mixedShape(m), a); err != nil {
+		return err
+	}
+	return pl.run(task{mixed: m, dst: dst, a: a})
+}
+
+// GEMMMixed is [GEMMMixed] on the goroutines of the pool. The error is ErrClosed
+// after Close.
+func (pl *Pool) GEMMMixed(dst []float32, m *quant.Mixed, as []Activation) error {
+	if err := checkBatch(len(dst), mixedShape(m), as); err != nil {
+		return err
+	}
+	return pl.run(task{mixed: m, dst: dst, as: as})
 }
 
 // Close stops the workers and waits for them. It may be called more than once.
@@ -114,27 +140,18 @@ func (pl *Pool) Close() error {
 	return nil
 }
 
-// run shares rows of rowWork products each among the workers.
-func (pl *Pool) run(dst []float32, m *quant.Matrix, a *Activation, as []Activation, rowWork int) error {
+// run shares the rows of a task among the workers.
+func (pl *Pool) run(t task) error {
 	pl.mu.Lock()
 	defer pl.mu.Unlock()
 	if pl.closed {
 		return ErrClosed
 	}
 	j := &pl.job
-	j.p, j.dst, j.a, j.as = newPlan(m), dst, a, as
-	rows := j.p.rows
-	j.tile = max(1, tileWeights/max(1, rowWork))
-	if as != nil {
-		j.tile = max(j.tile, 16) // unpacked once for all activations
-	}
-	if best == portable && j.p.usesPairs() {
-		// Rows of a tile share tables: it is to be large, and one for everybody, but
-		// fewer than 512 rows are not worth tables of their own.
-		j.tile = max(j.tile, min(pairTile, max(pairTile/2, (rows-1)/pl.Size()+1)))
-	}
+	j.task = t
+	rowWork := j.divide(pl.Size()) // products
 	j.next.Store(0)
-	helpers := min(len(pl.workers), (rows-1)/j.tile, rows*rowWork/minShare)
+	helpers := min(len(pl.workers), (j.rows-1)/j.tile, j.rows*rowWork/minShare)
 	for _, w := range pl.workers[:helpers] {
 		w.post()
 	}
@@ -142,8 +159,37 @@ func (pl *Pool) run(dst []float32, m *quant.Matrix, a *Activation, as []Activati
 	for _, w := range pl.workers[:helpers] {
 		w.join()
 	}
-	j.p, j.dst, j.a, j.as = plan{}, nil, nil, nil
+	j.task = task{}
 	return nil
+}
+
+// divide sets the size of tiles for so many goroutines, and returns the number of
+// products in a row.
+func (j *job) divide(goroutines int) (rowWork int) {
+	s := shape{j.p.rows, j.p.cols}
+	if j.mixed != nil {
+		s = mixedShape(j.mixed)
+	}
+	j.rows = s.rows
+	rowWork = s.cols
+	if j.a == nil {
+		rowWork *= len(j.as)
+	}
+	j.tile = max(1, tileWeights/max(1, rowWork))
+	if j.a == nil {
+		j.tile = max(j.tile, 16) // unpacked once for all activations
+	}
+	share := (j.rows-1)/goroutines + 1
+	switch {
+	case j.mixed != nil:
+		// Some rows of each part, and not all of the matrix for one goroutine.
+		j.tile = max(j.tile, min(mixedTile, share))
+	case best == portable && j.p.usesPairs():
+		// Rows of a tile share tables: it is to be large, and one for everybody, but
+		// fewer than 512 rows are not worth tables of their own.
+		j.tile = max(j.tile, min(pairTile, max(pairTile/2, share)))
+	}
+	return rowWork
 }
 
 // multiply computes tiles until none is left.
@@ -151,13 +197,18 @@ func (j *job) multiply() {
 	for {
 		hi := int(j.next.Add(int64(j.tile)))
 		lo := hi - j.tile
-		if lo >= j.p.rows {
+		if lo >= j.rows {
 			return
 		}
-		hi = min(hi, j.p.rows)
-		if j.a != nil {
+		hi = min(hi, j.rows)
+		switch {
+		case j.mixed != nil && j.a != nil:
+			multiplyMixed(j.dst, j.mixed, j.a, lo, hi, best)
+		case j.mixed != nil:
+			multiplyMixedBatch(j.dst, j.mixed, j.as, lo, hi, best)
+		case j.a != nil:
 			j.p.multiply(j.dst, j.a, lo, hi, best)
-		} else {
+		default:
 			j.p.multiplyBatch(j.dst, j.as, lo, hi, best)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // the sum of a group is multiplied by its scale one bit at a time. It is some
 // hundred times slower, allocates, and is there to be read, and compared with.
 func Reference(dst []float32, m *quant.Matrix, a *Activation) error {
-	if err := check(len(dst), m, a); err != nil {
+	if err := check(len(dst), shapeOf(m), a); err != nil {
 		return err
 	}
 	p := newPlan(m)

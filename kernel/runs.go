@@ -108,14 +108,17 @@ func (r *runMeta) fillK(p *plan, n int) {
 	}
 }
 
-// fillRunK sets k and runK from scales, for n steps from step s on.
-func (r *runMeta) fillRunK(p *plan, s, n int) {
-	runs := p.groupSize / 16
+// blocks returns the number of blocks that have columns in n steps from step s on.
+func (p *plan) blocks(s, n int) int { return min(4*n, (p.cols-1)/block+1-4*s) }
+
+// fillRunK sets k and runK from scales, for blocks from step s on.
+func (r *runMeta) fillRunK(p *plan, s, blocks int) {
+	runs, n := p.groupSize/16, 8*blocks
 	end := runs - s*32%runs // of the first group
-	r.fillK(p, (32*n-end+runs-1)/runs+1)
-	for at, g := 0, 0; at < 32*n; g++ {
+	r.fillK(p, (n-end+runs-1)/runs+1)
+	for at, g := 0, 0; at < n; g++ {
 		k := r.k[g]
-		to := min(end, 32*n)
+		to := min(end, n)
 		for i := range r.runK[at:to] {
 			r.runK[at+i] = k
 		}
@@ -124,16 +127,17 @@ func (r *runMeta) fillRunK(p *plan, s, n int) {
 }
 
 // decodeEnd looks the codes behind the last whole step of a row, which is step
-// whole from step s on, up in table.
+// whole from step s on, up in table: those of 2 bits, others are a step for lastStep.
 func (r *runMeta) decodeEnd(values []byte, p *plan, table []byte, row, s, whole int) {
 	var rd reader
 	rd.start(p, row, (s+whole)*step)
 	for at := whole * step; at < p.cols-s*step; {
-		// Up to the next run, as the table may be another.
-		codes := rd.next(16 - at%16)
-		t := table[r.tables[at/16]:][:16]
+		// Up to the next group, as the table may be another.
+		codes := rd.next(p.groupSize - (s*step+at)%p.groupSize)
+		t := (*[16]byte)(table[r.tables[at/16]:])
+		v := values[at:][:len(codes)]
 		for i, c := range codes {
-			values[at+i] = t[c&15]
+			v[i] = t[c&15]
 		}
 		at += len(codes)
 	}

@@ -87,19 +87,9 @@ func (r *runMeta) addSteps(acc *[lanes]float32, p *plan, a *Activation, row, s i
 			r.fillK(p, n*step/p.groupSize+2)
 		}
 		r.decode(r.values[:], p, p.bytes, row, s, n)
-		runSumsAVX2(&r.sums[0], &r.values[0], &a.q[s*step], &a.corr16[s*32], 4*n)
-		r.addSums(acc, p, a, s, 4*n)
-	}
-}
-
-func decode(dst, codes, runs, table *byte, bits, steps int) {
-	switch bits {
-	case 4:
-		decode4AVX2(dst, codes, runs, table, steps)
-	case 3:
-		decode3AVX2(dst, codes, runs, table, steps)
-	default:
-		decode2AVX2(dst, codes, runs, table, steps)
+		blocks := p.blocks(s, n)
+		runSumsAVX2(&r.sums[0], &r.values[0], &a.q[s*step], &a.corr16[s*32], blocks)
+		r.addSums(acc, p, a, s, blocks)
 	}
 }
 

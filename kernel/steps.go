@@ -1,6 +1,10 @@
 package kernel
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/bitmod-go/bitmod/internal/pack"
+)
 
 // What vector code wants to see of a row: a step of 512 columns is four blocks,
 // each with its scale, a byte, and its selector, a nibble. This is how it is
@@ -30,25 +34,52 @@ func (s *stepMeta) expand(p *plan, row, step, steps int) {
 	}
 }
 
-// lastStep copies the codes of 3 or 4 bits behind the last whole step of a row,
-// which must be whole blocks, to where they are in a whole step.
+// lastStep copies the codes of 3 or 4 bits behind the last whole step of a row to
+// where they are in a whole step, of which the rest is 0.
 func (p *plan) lastStep(codes *[256]byte, row int) {
 	clear(codes[:])
 	steps, left := p.cols/step, p.cols%step
 	src := p.s.Codes[row*p.rowBytes+steps*step*p.bits/8 : (row+1)*p.rowBytes]
+	whole := left / block
 	if p.bits == 4 {
-		copy(codes[:], src)
-		return
-	}
-	if left >= 256 {
-		widen3(codes[0:], src[:96], 32)
-		src, left = src[96:], left-256
-		if left >= 128 {
-			widen3(codes[128:], src, 16)
+		src = src[copy(codes[:whole*block/2], src):]
+	} else {
+		if whole >= 2 {
+			widen3(codes[0:], src, 32)
+			src = src[2*block*3/8:]
 		}
-		return
+		if whole%2 == 1 {
+			widen3(codes[(whole-1)*64:], src, 16)
+			src = src[block*3/8:]
+		}
 	}
-	widen3(codes[0:], src, 16)
+	if left%block > 0 {
+		lastBlock(codes, src, left%block, whole, p.bits)
+	}
+}
+
+// lastBlock is lastStep for the last n columns, which are not a whole block: block b
+// of the step.
+func lastBlock(codes *[256]byte, src []byte, n, b, bits int) {
+	var c [block + pack.MaxChunk]uint8 // by column
+	for at := 0; at < n; {
+		var m int
+		src, m = pack.Next((*[pack.MaxChunk]uint8)(c[at:]), src, n-at, bits)
+		at += m
+	}
+	// Columns 0–63 and 64–127 of a block are in two strips.
+	const two, one = 0x0303030303030303, 0x0101010101010101
+	for i := 0; i < 64; i += 8 {
+		lo, hi := binary.LittleEndian.Uint64(c[i:]), binary.LittleEndian.Uint64(c[64+i:])
+		if bits == 4 || b < 3 {
+			binary.LittleEndian.PutUint64(codes[64*b+i:], lo|hi<<(bits&7))
+			continue
+		}
+		for at, v := range [...]uint64{lo & two << 6, hi & two << 6, lo>>2&one<<6 | hi>>2&one<<7} {
+			d := codes[64*at+i:]
+			binary.LittleEndian.PutUint64(d, binary.LittleEndian.Uint64(d)|v)
+		}
+	}
 }
 
 // widen3 turns the codes of a chunk of 3-bit codes whose height h is 32 or 16,
@@ -78,29 +109,5 @@ func widen3(dst, src []byte, h int) {
 	}
 }
 
-// A tail is what is behind the whole steps of some rows, one to three blocks, as a
-// step: the rest of it are zeros.
-type tail struct {
-	codes     [tileRows][256]byte
-	scales    [tileRows][4]byte
-	selectors [tileRows][2]byte
-}
-
 // tileRows is the number of rows that go through vector code in one call.
 const tileRows = 16
-
-// fill sets t to the tails of n rows, whose columns must be whole blocks, and
-// their groups, too.
-func (t *tail) fill(p *plan, row, n int) {
-	first, perGroup := p.cols/step*4, p.groupSize/block
-	blocks := p.cols/block - first
-	for i := range n {
-		p.lastStep(&t.codes[i], row+i)
-		t.scales[i], t.selectors[i] = [4]byte{}, [2]byte{}
-		for b := range blocks {
-			g := (first + b) / perGroup
-			t.scales[i][b] = p.scaleByte(row+i, g)
-			t.selectors[i][b/2] |= uint8(p.selector(row+i, g) << (b % 2 * 4))
-		}
-	}
-}

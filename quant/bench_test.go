@@ -25,7 +25,7 @@ func BenchmarkGroup(b *testing.B) {
 					for i := range wide {
 						wide[i] = float64(w[lo+i])
 					}
-					if _, err := group.Reference(typ, codes, wide, 1); err != nil {
+					if _, err := group.Reference(typ, codes, wide, nil, 1); err != nil {
 						b.Fatal(err)
 					}
 				}

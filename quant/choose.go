@@ -5,15 +5,16 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/group"
+	"github.com/bitmod-go/bitmod/internal/search"
 )
 
 // A chooser settles groups one at a time, as a Config says.
 type chooser struct {
 	typ         datatype.Type
 	selector    *group.Selector
-	searcher    *group.Searcher  // nil without search
-	candidates  group.Candidates // of the last group
-	importance  []float64        // by column, or nil
+	searcher    *search.Searcher  // nil without search
+	candidates  search.Candidates // of the last group
+	importance  []float64         // by column, or nil
 	tensorScale float32
 	codes       []uint8
 }
@@ -25,7 +26,7 @@ func newChooser(t datatype.Type, c Config, tensorScale float32) (*chooser, error
 	}
 	ch := &chooser{typ: t, selector: s, importance: c.Importance, tensorScale: tensorScale}
 	if c.Search {
-		ch.searcher, err = group.NewSearcher(t)
+		ch.searcher, err = search.New(t)
 	}
 	return ch, err
 }
@@ -39,7 +40,7 @@ func (c *chooser) importanceOf(lo, n int) []float64 {
 }
 
 // find searches for the scales of the group w, whose first column is lo.
-func (c *chooser) find(found *group.Candidates, lo int, w []float64) error {
+func (c *chooser) find(found *search.Candidates, lo int, w []float64) error {
 	return c.searcher.Find(found, w, c.importanceOf(lo, len(w)))
 }
 
@@ -53,7 +54,7 @@ func (c *chooser) free(lo int, w []float64) (group.Choice, error) {
 	if len(c.codes) < len(w) {
 		c.codes = make([]uint8, len(w))
 	}
-	return c.selector.SelectWeighted(c.codes, w, c.importanceOf(lo, len(w)), c.tensorScale)
+	return c.selector.Select(c.codes, w, c.importanceOf(lo, len(w)), c.tensorScale)
 }
 
 // stored chooses for the group w with a scale that is stored, Scale and Delta, in a

@@ -372,7 +372,7 @@ func TestFeedbackEqualsTextbook(t *testing.T) {
 			s := m.RowScale(row)
 			for col := range cols {
 				if col%groupSize == 0 {
-					if choice, err = selector.Select(scratch, left[col:col+groupSize], 1); err != nil {
+					if choice, err = selector.Select(scratch, left[col:col+groupSize], nil, 1); err != nil {
 						t.Fatal(err)
 					}
 					choice.Scale = uint8(min(math.RoundToEven(choice.Delta/float64(s)), 255))

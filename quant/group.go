@@ -106,7 +106,7 @@ func (q *rowQuantizer) quantize(row int) error {
 		lo, hi := m.groupColumns(g)
 		wide := q.wide[:hi-lo]
 		widen(wide, q.w, row*m.cols+lo)
-		c, err := q.chooser.selector.SelectWeighted(q.codes[lo:hi], wide, q.chooser.importanceOf(lo, hi-lo), q.chooser.tensorScale)
+		c, err := q.chooser.selector.Select(q.codes[lo:hi], wide, q.chooser.importanceOf(lo, hi-lo), q.chooser.tensorScale)
 		if err != nil {
 			return weightError(err, row, lo)
 		}

@@ -32,7 +32,7 @@ func expect(w []float64, cols int, typ datatype.Type, groupSize int) []float32 {
 		codes := make([]uint8, cols)
 		for lo := 0; lo < cols; lo += groupSize {
 			hi := min(lo+groupSize, cols)
-			c, err := group.Reference(typ, codes[lo:hi], w[row+lo:row+hi], tensor)
+			c, err := group.Reference(typ, codes[lo:hi], w[row+lo:row+hi], nil, tensor)
 			if err != nil {
 				panic(err)
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/group"
 	"github.com/bitmod-go/bitmod/internal/pack"
+	"github.com/bitmod-go/bitmod/internal/search"
 )
 
 // A rowSearcher looks for the best way to store a row: what selection makes of it,
@@ -18,7 +19,7 @@ type rowSearcher struct {
 	m          *Matrix
 	chooser    *chooser
 	weights    []float64
-	candidates []group.Candidates // by group
+	candidates []search.Candidates // by group
 	deltas     []float64
 	scales     []uint8
 	best, next rowChoice
@@ -37,7 +38,7 @@ func newRowSearcher(w any, m *Matrix, c *chooser) *rowSearcher {
 	s := &rowSearcher{
 		w: w, m: m, chooser: c,
 		weights:    make([]float64, m.cols),
-		candidates: make([]group.Candidates, m.groups),
+		candidates: make([]search.Candidates, m.groups),
 		deltas:     make([]float64, m.groups),
 		scales:     make([]uint8, m.groups),
 	}
@@ -115,7 +116,7 @@ func (s *rowSearcher) selection(importance []float64) (at int, err error) {
 		if importance != nil {
 			a = importance[lo:hi]
 		}
-		c, err := s.chooser.selector.SelectWeighted(r.codes[lo:hi], s.weights[lo:hi], a, s.chooser.tensorScale)
+		c, err := s.chooser.selector.Select(r.codes[lo:hi], s.weights[lo:hi], a, s.chooser.tensorScale)
 		if err != nil {
 			return lo, err
 		}

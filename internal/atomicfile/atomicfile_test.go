@@ -6,20 +6,9 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-)
 
-func names(t *testing.T, dir string) []string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ns []string
-	for _, e := range entries {
-		ns = append(ns, e.Name())
-	}
-	return ns
-}
+	"github.com/bitmod-go/bitmod/internal/dirtest"
+)
 
 func TestCommitAndAbort(t *testing.T) {
 	dir := t.TempDir()
@@ -54,7 +43,7 @@ func TestCommitAndAbort(t *testing.T) {
 	if b, _ := os.ReadFile(path); string(b) != "two" {
 		t.Errorf("after Abort: %q", b)
 	}
-	if ns := names(t, dir); len(ns) != 1 {
+	if ns := dirtest.Names(t, dir); len(ns) != 1 {
 		t.Errorf("files left: %v", ns)
 	}
 }
@@ -69,7 +58,7 @@ func TestStaleFilesAreRemoved(t *testing.T) {
 	if err := Creator(Create).WriteFile(filepath.Join(dir, "a"), []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	if ns := names(t, dir); len(ns) != 4 {
+	if ns := dirtest.Names(t, dir); len(ns) != 4 {
 		t.Errorf("files: %v", ns)
 	}
 }
@@ -87,7 +76,7 @@ func TestCommitFails(t *testing.T) {
 	if err := f.Commit(); err == nil {
 		t.Fatal("renamed over a directory")
 	}
-	if ns := names(t, dir); len(ns) != 1 {
+	if ns := dirtest.Names(t, dir); len(ns) != 1 {
 		t.Errorf("files left: %v", ns)
 	}
 }
@@ -122,7 +111,7 @@ func TestSyncWhileWriting(t *testing.T) {
 		if st, err := os.Stat(path); err != nil || st.Size() != int64(4*len(b)) {
 			t.Errorf("%v, %v", st, err) // in the second round, what the first has left
 		}
-		if ns := names(t, dir); len(ns) != 1 {
+		if ns := dirtest.Names(t, dir); len(ns) != 1 {
 			t.Errorf("files: %v", ns)
 		}
 	}

@@ -3,22 +3,34 @@ package badfile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 )
 
-// Open opens the regular file at path and returns its size, too. Anything else is
-// an error, a named pipe before it is opened, as that might take for ever.
-func Open(kind, path string) (*os.File, int64, error) {
+// A Source is what a file is read from.
+type Source struct {
+	r      io.ReaderAt
+	path   string
+	size   int64
+	closer io.Closer
+}
+
+// Of returns the source of the first size bytes of r, which has no path.
+func Of(r io.ReaderAt, size int64) *Source { return &Source{r: r, size: size} }
+
+// Open opens the regular file at path. Anything else is an error, a named pipe
+// before it is opened, as that might take for ever.
+func Open(kind, path string) (*Source, error) {
 	st, err := os.Stat(path)
 	if err != nil {
-		return nil, 0, fmt.Errorf("%s: %w", kind, err)
+		return nil, fmt.Errorf("%s: %w", kind, err)
 	}
 	if !st.Mode().IsRegular() {
-		return nil, 0, fmt.Errorf("%s: %s: %w", kind, path, errNotRegular)
+		return nil, fmt.Errorf("%s: %s: %w", kind, path, errNotRegular)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, 0, fmt.Errorf("%s: %w", kind, err)
+		return nil, fmt.Errorf("%s: %w", kind, err)
 	}
 	st, err = f.Stat()
 	if err == nil && !st.Mode().IsRegular() {
@@ -26,9 +38,44 @@ func Open(kind, path string) (*os.File, int64, error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, 0, fmt.Errorf("%s: %s: %w", kind, path, err)
+		return nil, fmt.Errorf("%s: %s: %w", kind, path, err)
 	}
-	return f, st.Size(), nil
+	return &Source{f, path, st.Size(), f}, nil
 }
 
 var errNotRegular = errors.New("not a regular file")
+
+// Path returns what the file was opened with, "" if it was not.
+func (s *Source) Path() string { return s.path }
+
+// Size returns the length of the file in bytes.
+func (s *Source) Size() int64 { return s.size }
+
+// Close closes the file if [Open] opened it.
+func (s *Source) Close() error {
+	if s.closer == nil {
+		return nil
+	}
+	return s.closer.Close()
+}
+
+// Bytes returns a reader of bytes begin to end−1.
+func (s *Source) Bytes(begin, end int64) *io.SectionReader {
+	return io.NewSectionReader(s.r, begin, end-begin)
+}
+
+// ReadFull fills p from the file's byte off on.
+func (s *Source) ReadFull(p []byte, off int64) error { return ReadFull(s.r, p, off) }
+
+// ReadFull is ReadAt without the io.EOF that it may return with a full buffer,
+// and with io.ErrUnexpectedEOF for less: the file has shrunk.
+func ReadFull(r io.ReaderAt, p []byte, off int64) error {
+	n, err := r.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	if err == io.EOF || err == nil {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}

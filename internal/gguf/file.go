@@ -12,6 +12,7 @@ import (
 
 	"github.com/bitmod-go/bitmod/internal/badfile"
 	"github.com/bitmod-go/bitmod/internal/rawfloat"
+	"github.com/bitmod-go/bitmod/internal/shape"
 )
 
 // A Tensor describes one tensor of a file.
@@ -27,22 +28,13 @@ type Tensor struct {
 // Bytes returns the length of the tensor's data.
 func (t Tensor) Bytes() int64 { return t.End - t.Begin }
 
-// Elements returns the product of the dimensions.
-func (t Tensor) Elements() int64 {
-	n := int64(1)
-	for _, d := range t.Shape {
-		n *= int64(d)
-	}
-	return n
-}
+// Elements returns the number of elements.
+func (t Tensor) Elements() int64 { return shape.Elements(t.Shape) }
 
 // A File is an open GGUF file. It is safe for concurrent use, until Close.
 type File struct {
-	r        io.ReaderAt
-	path     string
-	size     int64
+	*badfile.Source
 	version  uint32
-	closer   io.Closer
 	tensors  []Tensor
 	byName   map[string]int
 	metadata map[string]any
@@ -53,35 +45,33 @@ const bufferSize = 4096 * q80Bytes // what Read decodes at a time
 
 // Open opens the file at path. See [New] for the errors.
 func Open(path string) (*File, error) {
-	f, size, err := badfile.Open("gguf", path)
+	src, err := badfile.Open("gguf", path)
 	if err != nil {
 		return nil, err
 	}
-	g, err := open(f, size, path)
+	f, err := open(src)
 	if err != nil {
-		f.Close()
-		return nil, err
+		src.Close()
 	}
-	g.closer = f
-	return g, nil
+	return f, err
 }
 
 // New returns the file that r holds in its first size bytes. It reads the
 // header, validates it fully, and keeps it in memory. The error is a
 // *[badfile.Error], which matches [quant.ErrFormat], or r's.
-func New(r io.ReaderAt, size int64) (*File, error) { return open(r, size, "") }
+func New(r io.ReaderAt, size int64) (*File, error) { return open(badfile.Of(r, size)) }
 
-func open(r io.ReaderAt, size int64, path string) (*File, error) {
-	f := &File{r: r, path: path, size: size, byName: make(map[string]int), metadata: make(map[string]any)}
+func open(src *badfile.Source) (*File, error) {
+	f := &File{Source: src, byName: make(map[string]int), metadata: make(map[string]any)}
 	f.buffers.New = func() any { return new([bufferSize]byte) }
 	if err := f.readHeader(); err != nil {
-		return nil, badfile.At("gguf", path, err)
+		return nil, badfile.At("gguf", src.Path(), err)
 	}
 	return f, nil
 }
 
 func (f *File) readHeader() error {
-	s := newScanner(f.r, f.size)
+	s := newScanner(f.Bytes(0, min(f.Size(), maxHeader)))
 	var magic [4]byte
 	if s.bytes(magic[:]); s.err == nil && string(magic[:]) != "GGUF" {
 		return badfile.New("it starts with %q, not with \"GGUF\"", magic[:])
@@ -163,8 +153,8 @@ func (f *File) readTensors(s *scanner, n uint64) error {
 		if err != nil {
 			return err
 		}
-		if offset > uint64(f.size) || uint64(size) > uint64(f.size)-offset {
-			return badfile.Tensor(t.Name, "%d bytes at offset %d, but the file is truncated at %d", size, offset, f.size)
+		if offset > uint64(f.Size()) || uint64(size) > uint64(f.Size())-offset {
+			return badfile.Tensor(t.Name, "%d bytes at offset %d, but the file is truncated at %d", size, offset, f.Size())
 		}
 		t.Begin, t.End = int64(offset), int64(offset)+size
 		f.tensors = append(f.tensors, t)
@@ -178,21 +168,21 @@ func (t *Tensor) describe(dims []uint64) (int64, error) {
 	if !ok {
 		return 0, badfile.Tensor(t.Name, "unknown %v", t.Type)
 	}
-	n := uint64(1)
 	t.Shape = make([]int, len(dims))
 	for i, d := range dims {
-		hi, lo := bits.Mul64(n, max(d, 1))
-		if hi != 0 || lo > math.MaxInt || d > math.MaxInt {
+		if d > math.MaxInt {
 			return 0, badfile.Tensor(t.Name, "shape %d overflows", dims)
 		}
-		n = lo
 		t.Shape[len(dims)-1-i] = int(d)
 	}
-	n = uint64(t.Elements())
+	n, ok := shape.Checked(t.Shape)
+	if !ok {
+		return 0, badfile.Tensor(t.Name, "shape %d overflows", dims)
+	}
 	if l.block > 1 && (len(dims) == 0 || dims[0]%uint64(l.block) != 0) {
 		return 0, badfile.Tensor(t.Name, "shape %d in %v, whose blocks have %d columns", t.Shape, t.Type, l.block)
 	}
-	hi, lo := bits.Mul64(n/uint64(l.block), uint64(l.bytes))
+	hi, lo := bits.Mul64(uint64(n)/uint64(l.block), uint64(l.bytes))
 	if hi != 0 || lo > math.MaxInt64 {
 		return 0, badfile.Tensor(t.Name, "shape %d overflows", t.Shape)
 	}
@@ -216,27 +206,21 @@ func (f *File) place(headerEnd, align int64) error {
 			return badfile.Tensor(t.Name, "offset %d overlaps tensor %s, which ends at %d", t.Begin, badfile.Quote(f.tensors[i-1].Name), end)
 		case t.Begin > roundUp(end, align):
 			return badfile.Tensor(t.Name, "offset %d, after a hole that starts at %d", t.Begin, end)
-		case t.End > f.size-start:
-			return badfile.Tensor(t.Name, "data ends at %d, but the file is truncated at %d", start+t.End, f.size)
+		case t.End > f.Size()-start:
+			return badfile.Tensor(t.Name, "data ends at %d, but the file is truncated at %d", start+t.End, f.Size())
 		}
 		end = t.End
 		t.Begin += start
 		t.End += start
 		f.byName[t.Name] = i
 	}
-	if len(f.tensors) > 0 && f.size > start+roundUp(end, align) {
-		return badfile.Tensor(f.tensors[len(f.tensors)-1].Name, "the last, is followed by %d trailing bytes", f.size-start-end)
+	if len(f.tensors) > 0 && f.Size() > start+roundUp(end, align) {
+		return badfile.Tensor(f.tensors[len(f.tensors)-1].Name, "the last, is followed by %d trailing bytes", f.Size()-start-end)
 	}
 	return nil
 }
 
 func roundUp(n, align int64) int64 { return (n + align - 1) / align * align }
-
-// Path returns what the file was opened with, "" for [New].
-func (f *File) Path() string { return f.path }
-
-// Size returns the length of the file in bytes.
-func (f *File) Size() int64 { return f.size }
 
 // Version returns 2 or 3.
 func (f *File) Version() int { return int(f.version) }
@@ -261,7 +245,7 @@ func (f *File) Metadata() map[string]any { return maps.Clone(f.metadata) }
 
 // Section returns a reader of the tensor's bytes as they are.
 func (f *File) Section(t Tensor) *io.SectionReader {
-	return io.NewSectionReader(f.r, t.Begin, t.Bytes())
+	return f.Bytes(t.Begin, t.End)
 }
 
 // Read reads len(dst) elements of a tensor of this file, from element first on,
@@ -289,10 +273,7 @@ func read[T float32 | float64](f *File, dst []T, t Tensor, first int64) error {
 		blocks := (skip + n + l.block - 1) / l.block
 		b := buf[:blocks*l.bytes]
 		off := t.Begin + block*int64(l.bytes)
-		if m, err := f.r.ReadAt(b, off); m < len(b) {
-			if err == nil || err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
+		if err := f.ReadFull(b, off); err != nil {
 			return f.errorf(t, "reading %d bytes at %d: %w", len(b), off, err)
 		}
 		switch t.Type {
@@ -334,13 +315,5 @@ func decodeQ80[T float32 | float64](dst []T, src []byte, skip int) {
 }
 
 func (f *File) errorf(t Tensor, format string, args ...any) error {
-	return badfile.Read("gguf", f.path, t.Name, fmt.Errorf(format, args...))
-}
-
-// Close closes the file if [Open] opened it.
-func (f *File) Close() error {
-	if f.closer == nil {
-		return nil
-	}
-	return f.closer.Close()
+	return badfile.Read("gguf", f.Path(), t.Name, fmt.Errorf(format, args...))
 }

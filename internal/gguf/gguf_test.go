@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bitmod-go/bitmod/internal/badfile"
 	"github.com/bitmod-go/bitmod/quant"
 	"github.com/google/go-cmp/cmp"
 	"github.com/x448/float16"
@@ -277,7 +278,7 @@ func TestReadErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.r = failing{}
+	f.Source = badfile.Of(failing{}, f.Size())
 	w, _ := f.Tensor("w")
 	if err := f.Read(make([]float32, 1), w, 0); !errors.Is(err, errDisk) || !strings.Contains(err.Error(), `"w"`) {
 		t.Error(err)

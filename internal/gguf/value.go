@@ -26,9 +26,8 @@ type scanner struct {
 	err  error
 }
 
-func newScanner(r io.ReaderAt, size int64) *scanner {
-	size = min(size, maxHeader)
-	return &scanner{r: bufio.NewReaderSize(io.NewSectionReader(r, 0, size), 64<<10), size: size}
+func newScanner(r *io.SectionReader) *scanner {
+	return &scanner{r: bufio.NewReaderSize(r, 64<<10), size: r.Size()}
 }
 
 func (s *scanner) fail(err error) {

@@ -15,10 +15,7 @@ import (
 // A File is an open safetensors file. It is safe for concurrent use, until
 // Close.
 type File struct {
-	r        io.ReaderAt
-	path     string
-	size     int64
-	closer   io.Closer
+	*badfile.Source
 	tensors  []Tensor
 	byName   map[string]int
 	metadata map[string]string
@@ -29,56 +26,54 @@ const bufferSize = 128 << 10 // what ReadRows decodes at a time
 
 // Open opens the file at path. See [New] for the errors.
 func Open(path string) (*File, error) {
-	f, size, err := badfile.Open("safetensors", path)
+	src, err := badfile.Open("safetensors", path)
 	if err != nil {
 		return nil, err
 	}
-	s, err := open(f, size, path)
+	f, err := open(src)
 	if err != nil {
-		f.Close()
-		return nil, err
+		src.Close()
 	}
-	s.closer = f
-	return s, nil
+	return f, err
 }
 
 // New returns the file that r holds in its first size bytes. It reads the
 // header and validates it fully; the memory it takes is a small multiple of the
 // header's length. The error is a *[badfile.Error], which matches [quant.ErrFormat], or
 // r's.
-func New(r io.ReaderAt, size int64) (*File, error) { return open(r, size, "") }
+func New(r io.ReaderAt, size int64) (*File, error) { return open(badfile.Of(r, size)) }
 
-func open(r io.ReaderAt, size int64, path string) (*File, error) {
-	f := &File{r: r, path: path, size: size, byName: make(map[string]int)}
+func open(src *badfile.Source) (*File, error) {
+	f := &File{Source: src, byName: make(map[string]int)}
 	f.buffers.New = func() any { return new([bufferSize]byte) }
 	if err := f.readHeader(); err != nil {
-		return nil, badfile.At("safetensors", path, err)
+		return nil, badfile.At("safetensors", src.Path(), err)
 	}
 	return f, nil
 }
 
 func (f *File) readHeader() error {
 	var length [8]byte
-	if f.size < int64(len(length)) {
-		return badfile.New("%d bytes are too few for a header", f.size)
+	if f.Size() < int64(len(length)) {
+		return badfile.New("%d bytes are too few for a header", f.Size())
 	}
-	if err := readFull(f.r, length[:], 0); err != nil {
+	if err := f.ReadFull(length[:], 0); err != nil {
 		return err
 	}
 	n := binary.LittleEndian.Uint64(length[:])
 	switch {
 	case n > maxHeader:
 		return badfile.New("a header of %d bytes is above the limit of %d", n, maxHeader)
-	case int64(n) > f.size-8:
-		return badfile.New("the header ends at %d, but the file is truncated at %d", n+8, f.size)
+	case int64(n) > f.Size()-8:
+		return badfile.New("the header ends at %d, but the file is truncated at %d", n+8, f.Size())
 	}
 	header := make([]byte, n)
-	if err := readFull(f.r, header, 8); err != nil {
+	if err := f.ReadFull(header, 8); err != nil {
 		return err
 	}
 	start := int64(8 + n)
 	var err error
-	if f.tensors, f.metadata, err = parseHeader(header, f.size-start); err != nil {
+	if f.tensors, f.metadata, err = parseHeader(header, f.Size()-start); err != nil {
 		return err
 	}
 	for i := range f.tensors {
@@ -88,25 +83,6 @@ func (f *File) readHeader() error {
 	}
 	return nil
 }
-
-// readFull is ReadAt without the io.EOF that it may return with a full buffer,
-// and with io.ErrUnexpectedEOF for less: the file has shrunk.
-func readFull(r io.ReaderAt, p []byte, off int64) error {
-	n, err := r.ReadAt(p, off)
-	if n == len(p) {
-		return nil
-	}
-	if err == io.EOF || err == nil {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// Path returns what the file was opened with, "" for [New].
-func (f *File) Path() string { return f.path }
-
-// Size returns the length of the file in bytes.
-func (f *File) Size() int64 { return f.size }
 
 // Tensors returns a new slice of the tensors, in the order of their data. Their
 // Shapes must not be changed.
@@ -126,7 +102,7 @@ func (f *File) Metadata() map[string]string { return maps.Clone(f.metadata) }
 
 // Section returns a reader of the tensor's bytes as they are.
 func (f *File) Section(t Tensor) *io.SectionReader {
-	return io.NewSectionReader(f.r, t.Begin, t.Bytes())
+	return f.Bytes(t.Begin, t.End)
 }
 
 // ReadRows reads rows lo to hi−1 of a tensor of this file into dst, which must
@@ -137,15 +113,6 @@ func (f *File) Section(t Tensor) *io.SectionReader {
 // The error is for a dtype that is no float, a range or a dst that does not
 // fit, or the file's.
 func (f *File) ReadRows(dst []float32, t Tensor, lo, hi int) error {
-	return readRows(f, dst, t, lo, hi)
-}
-
-// ReadRows64 is [File.ReadRows] to float64, always exact.
-func (f *File) ReadRows64(dst []float64, t Tensor, lo, hi int) error {
-	return readRows(f, dst, t, lo, hi)
-}
-
-func readRows[T float32 | float64](f *File, dst []T, t Tensor, lo, hi int) error {
 	if lo < 0 || hi < lo || hi > t.Rows() {
 		return f.errorf(t, "rows %d to %d of %d", lo, hi, t.Rows())
 	}
@@ -178,7 +145,7 @@ func read[T float32 | float64](f *File, dst []T, t Tensor, first int64) error {
 	for len(dst) > 0 {
 		n := min(len(dst), bufferSize/size)
 		b := buf[:n*size]
-		if err := readFull(f.r, b, off); err != nil {
+		if err := f.ReadFull(b, off); err != nil {
 			return f.errorf(t, "reading %d bytes at %d: %w", len(b), off, err)
 		}
 		rawfloat.Decode(dst[:n], b, format)
@@ -189,13 +156,5 @@ func read[T float32 | float64](f *File, dst []T, t Tensor, first int64) error {
 }
 
 func (f *File) errorf(t Tensor, format string, args ...any) error {
-	return badfile.Read("safetensors", f.path, t.Name, fmt.Errorf(format, args...))
-}
-
-// Close closes the file if [Open] opened it.
-func (f *File) Close() error {
-	if f.closer == nil {
-		return nil
-	}
-	return f.closer.Close()
+	return badfile.Read("safetensors", f.Path(), t.Name, fmt.Errorf(format, args...))
 }

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/bitmod-go/bitmod/internal/badfile"
+	"github.com/bitmod-go/bitmod/internal/shape"
 )
 
 // maxHeader is the limit that the reference implementation sets.
@@ -191,7 +192,7 @@ func (t *Tensor) describe(have [3]bool, offsets []int64) error {
 	if width == 0 {
 		return badfile.New("unknown dtype %s", badfile.Quote(string(t.DType)))
 	}
-	n, ok := elements(t.Shape)
+	n, ok := shape.Checked(t.Shape)
 	if !ok {
 		return badfile.New("shape %v overflows", t.Shape)
 	}

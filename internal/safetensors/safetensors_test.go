@@ -220,7 +220,7 @@ func TestConversions(t *testing.T) {
 			lo := r.IntN(rows)
 			hi := lo + r.IntN(rows-lo) + 1
 			got32, got64 := make([]float32, (hi-lo)*cols), make([]float64, (hi-lo)*cols)
-			if err := errors.Join(f.ReadRows(got32, w, lo, hi), f.ReadRows64(got64, w, lo, hi)); err != nil {
+			if err := errors.Join(f.ReadRows(got32, w, lo, hi), f.Read64(got64, w, int64(lo)*cols)); err != nil {
 				t.Fatal(err)
 			}
 			for i := range got64 {

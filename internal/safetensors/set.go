@@ -128,12 +128,12 @@ func (s *Set) open(dir string, weights map[string]string) error {
 
 // readIndex returns the file of each tensor.
 func readIndex(path string) (map[string]string, error) {
-	f, _, err := badfile.Open("safetensors", path)
+	f, err := badfile.Open("safetensors", path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxHeader+1))
+	b, err := io.ReadAll(f.Bytes(0, maxHeader+1))
 	if err != nil {
 		return nil, fmt.Errorf("safetensors: %s: %w", path, err)
 	}

@@ -3,6 +3,8 @@ package safetensors
 import (
 	"math"
 	"math/bits"
+
+	"github.com/bitmod-go/bitmod/internal/shape"
 )
 
 // A Tensor describes one tensor of a file.
@@ -19,53 +21,14 @@ type Tensor struct {
 // Bytes returns the length of the tensor's data.
 func (t Tensor) Bytes() int64 { return t.End - t.Begin }
 
-// Elements returns the product of the dimensions, 1 for a scalar.
-func (t Tensor) Elements() int64 {
-	n := int64(1)
-	for _, d := range t.Shape {
-		n *= int64(d)
-	}
-	return n
-}
+// Elements returns the number of elements.
+func (t Tensor) Elements() int64 { return shape.Elements(t.Shape) }
 
 // Cols returns the last dimension, 1 for a scalar.
-func (t Tensor) Cols() int {
-	if len(t.Shape) == 0 {
-		return 1
-	}
-	return t.Shape[len(t.Shape)-1]
-}
+func (t Tensor) Cols() int { return shape.Cols(t.Shape) }
 
-// Rows returns the product of all dimensions but the last: a tensor is a stack
-// of rows of Cols elements.
-func (t Tensor) Rows() int {
-	n := 1
-	for i := 0; i < len(t.Shape)-1; i++ {
-		n *= t.Shape[i]
-	}
-	return n
-}
-
-// elements returns the product of shape, and false if it, without the zeros,
-// exceeds an int: no reader of any order then overflows.
-func elements(shape []int) (int64, bool) {
-	n, zero := uint64(1), false
-	for _, d := range shape {
-		if d == 0 {
-			zero = true
-			continue
-		}
-		hi, lo := bits.Mul64(n, uint64(d))
-		if hi != 0 || lo > math.MaxInt {
-			return 0, false
-		}
-		n = lo
-	}
-	if zero {
-		n = 0
-	}
-	return int64(n), true
-}
+// Rows returns the product of all dimensions but the last.
+func (t Tensor) Rows() int { return shape.Rows(t.Shape) }
 
 // byteLen returns the bytes of n elements of a type of the given width, and
 // false if that overflows or does not fill whole bytes.

@@ -10,6 +10,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+
+	"github.com/bitmod-go/bitmod/internal/shape"
 )
 
 // A Writer writes a file tensor by tensor, in any order and in parts. It is not
@@ -37,7 +39,7 @@ func NewWriter(w io.WriterAt, tensors []Tensor, metadata map[string]string) (*Wr
 			return nil, fmt.Errorf("safetensors: cannot write a tensor called %q twice or at all", t.Name)
 		}
 		s.byName[t.Name] = i
-		n, ok := elements(t.Shape)
+		n, ok := shape.Checked(t.Shape)
 		if !ok || t.DType.Bits() == 0 {
 			return nil, fmt.Errorf("safetensors: cannot write tensor %q of %v %s", t.Name, t.Shape, t.DType)
 		}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/internal/atomicfile"
+	"github.com/bitmod-go/bitmod/internal/dirtest"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 	"github.com/bitmod-go/bitmod/quant"
 )
@@ -79,7 +80,7 @@ func (f *countingFile) Commit() error {
 func bytesOf(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
 	files := make(map[string][]byte)
-	for _, n := range names(t, dir) {
+	for _, n := range dirtest.Names(t, dir) {
 		b, err := os.ReadFile(filepath.Join(dir, n))
 		if err != nil {
 			t.Fatal(err)

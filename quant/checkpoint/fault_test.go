@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/internal/atomicfile"
+	"github.com/bitmod-go/bitmod/internal/dirtest"
 	"github.com/bitmod-go/bitmod/quant"
 )
 
@@ -65,7 +66,7 @@ func (f *faultyFile) Commit() error {
 // are.
 func checkLeft(t *testing.T, p *Plan, dir string) int {
 	t.Helper()
-	ns := names(t, dir)
+	ns := dirtest.Names(t, dir)
 	for _, n := range ns {
 		path := filepath.Join(dir, n)
 		if strings.HasPrefix(n, ".") {
@@ -109,7 +110,7 @@ func TestWriteFaults(t *testing.T) {
 		}
 		left += checkLeft(t, p, dst)
 		again := run(t, p, dst, RunOptions{})
-		if len(again.Resumed)+len(again.Written) != p.Shards() {
+		if len(again.Resumed)+len(again.Written) != len(p.parts) {
 			t.Fatalf("second run: %d resumed, %d written", len(again.Resumed), len(again.Written))
 		}
 		checkResult(t, p, open(t, dst))

@@ -23,6 +23,7 @@ const (
 	keySettings = "bitmod.settings" // JSON
 	keyPlan     = "bitmod.plan"     // hex digits
 	keyShard    = "bitmod.shard"    // "2 of 7"
+	keyWriter   = "bitmod.writer"   // quant.Version
 )
 
 const version = "1"
@@ -67,6 +68,7 @@ func (h header) metadata(stored []safetensors.Tensor) map[string]string {
 		keyVersion: version,
 		keyTensors: jsonString(h.tensors),
 		keySHA256:  jsonString(sums),
+		keyWriter:  quant.Version,
 	}
 	for k, v := range map[string]string{keySettings: h.settings, keyPlan: h.plan, keyShard: h.shard} {
 		if v != "" {

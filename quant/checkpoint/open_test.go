@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/dirtest"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 	"github.com/bitmod-go/bitmod/quant"
 )
@@ -294,7 +295,7 @@ func TestSave(t *testing.T) {
 			t.Errorf("%v: no error", es)
 		}
 	}
-	if open(t, path); len(names(t, filepath.Dir(path))) != 1 {
-		t.Errorf("left %v", names(t, filepath.Dir(path)))
+	if open(t, path); len(dirtest.Names(t, filepath.Dir(path))) != 1 {
+		t.Errorf("left %v", dirtest.Names(t, filepath.Dir(path)))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/badfile"
 	"github.com/bitmod-go/bitmod/internal/rawfloat"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 	"github.com/bitmod-go/bitmod/quant"
@@ -50,10 +51,7 @@ func (p *packed) matrix(lo, hi int) (*quant.Matrix, error) {
 }
 
 func readSection(r *io.SectionReader, b []byte, off int64) error {
-	if n, err := r.ReadAt(b, off); n < len(b) {
-		if err == nil || err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
+	if err := badfile.ReadFull(r, b, off); err != nil {
 		return fmt.Errorf("reading: %w", err)
 	}
 	return nil

@@ -209,23 +209,6 @@ func sample(h hash.Hash, d data) error {
 // the source.
 func (p *Plan) Items() []Item { return slices.Clone(p.items) }
 
-// Shards returns the number of files that the plan writes.
-func (p *Plan) Shards() int { return len(p.parts) }
-
-const allParts = -1
-
-// PartBytes returns how many bytes of the source a part of the plan has; all, if
-// part is −1.
-func (p *Plan) PartBytes(part int) int64 {
-	var n int64
-	for _, it := range p.items {
-		if part == allParts || p.parts[it.Shard] == part {
-			n += it.From.Bytes
-		}
-	}
-	return n
-}
-
 // Settings returns the options as the JSON of the metadata.
 func (p *Plan) Settings() string { return p.settings }
 

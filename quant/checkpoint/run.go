@@ -127,6 +127,8 @@ type runner struct {
 	pending chan error // of the commit of the one before; nil if there is none
 }
 
+const allParts = -1
+
 // work returns the bytes that doing a part takes through the meter.
 func (p *Plan) work(part int) int64 {
 	var n int64

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/dirtest"
 	"github.com/bitmod-go/bitmod/quant"
 	"github.com/google/go-cmp/cmp"
 )
@@ -142,18 +143,18 @@ func TestShardsAndResume(t *testing.T) {
 	c := openSource(t, model(2)...)
 	o := Options{ShardSize: 25_000}
 	p := plan(t, c, o)
-	if p.Shards() < 4 {
-		t.Fatalf("only %d shards", p.Shards())
+	if len(p.parts) < 4 {
+		t.Fatalf("only %d shards", len(p.parts))
 	}
 	dst := filepath.Join(t.TempDir(), "new", "dir")
 	first := run(t, p, dst, RunOptions{})
-	if len(first.Written) != p.Shards() || first.Index == "" {
+	if len(first.Written) != len(p.parts) || first.Index == "" {
 		t.Errorf("written %v, index %q", first.Written, first.Index)
 	}
 	checkResult(t, p, open(t, dst))
 
 	want := make(map[string][]byte)
-	for _, n := range names(t, dst) {
+	for _, n := range dirtest.Names(t, dst) {
 		want[n], _ = os.ReadFile(filepath.Join(dst, n))
 	}
 	// One file is lost, one is damaged, one is half-written by a killed process.
@@ -185,14 +186,14 @@ func TestShardsAndResume(t *testing.T) {
 		}
 	}
 	got := make(map[string][]byte)
-	for _, n := range names(t, dst) {
+	for _, n := range dirtest.Names(t, dst) {
 		got[n], _ = os.ReadFile(filepath.Join(dst, n))
 	}
 	if !reflect.DeepEqual(want, got) {
 		t.Error("the second run differs from the first")
 	}
 
-	if r := run(t, plan(t, c, o), dst, RunOptions{}); len(r.Items) != len(p.Items()) || len(r.Resumed) != p.Shards() {
+	if r := run(t, plan(t, c, o), dst, RunOptions{}); len(r.Items) != len(p.Items()) || len(r.Resumed) != len(p.parts) {
 		t.Errorf("third run: %d items, %d resumed", len(r.Items), len(r.Resumed))
 	}
 
@@ -217,15 +218,15 @@ func TestParts(t *testing.T) {
 		dst := t.TempDir()
 		var sum int64
 		for part := range parts {
-			left := sum < p.PartBytes(-1)
+			left := sum < p.work(allParts)
 			if _, err := Merge(context.Background(), dst, nil); left && !errors.Is(err, ErrIncomplete) {
 				t.Fatalf("%d parts, %d done: merged with %v", parts, part, err)
 			}
 			run(t, p, dst, RunOptions{Part: part})
-			sum += p.PartBytes(part)
+			sum += p.work(part)
 		}
-		if sum != p.PartBytes(-1) {
-			t.Errorf("%d parts have %d of %d bytes", parts, sum, p.PartBytes(-1))
+		if sum != p.work(allParts) {
+			t.Errorf("%d parts have %d of %d bytes", parts, sum, p.work(allParts))
 		}
 		if _, err := Merge(context.Background(), dst, nil); err != nil {
 			t.Fatal(err)
@@ -234,7 +235,7 @@ func TestParts(t *testing.T) {
 	}
 	p := plan(t, c, Options{Parts: 3})
 	for part := range 3 {
-		if n, all := p.PartBytes(part), p.PartBytes(-1); n < all/5 || n > all/2 {
+		if n, all := p.work(part), p.work(allParts); n < all/5 || n > all/2 {
 			t.Errorf("part %d of 3 has %d of %d bytes", part, n, all)
 		}
 	}
@@ -332,7 +333,7 @@ func TestNotFinite(t *testing.T) {
 		if !errors.Is(err, quant.ErrNotFinite) || !errors.As(err, &bad) || bad.Row != 600 || bad.Col != 17 {
 			t.Errorf("%v: %v", typ, err)
 		}
-		if ns := names(t, dst); len(ns) > 0 {
+		if ns := dirtest.Names(t, dst); len(ns) > 0 {
 			t.Errorf("left %v", ns)
 		}
 	}

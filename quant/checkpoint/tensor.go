@@ -1,6 +1,9 @@
 package checkpoint
 
-import "github.com/bitmod-go/bitmod/datatype"
+import (
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/shape"
+)
 
 // A Tensor describes one tensor of a checkpoint.
 type Tensor struct {
@@ -27,27 +30,10 @@ type Tensor struct {
 }
 
 // Elements returns the number of elements.
-func (t Tensor) Elements() int64 {
-	n := int64(1)
-	for _, d := range t.Shape {
-		n *= int64(d)
-	}
-	return n
-}
+func (t Tensor) Elements() int64 { return shape.Elements(t.Shape) }
 
 // Cols returns the last dimension, 1 for a scalar.
-func (t Tensor) Cols() int {
-	if len(t.Shape) == 0 {
-		return 1
-	}
-	return t.Shape[len(t.Shape)-1]
-}
+func (t Tensor) Cols() int { return shape.Cols(t.Shape) }
 
 // Rows returns the product of all dimensions but the last.
-func (t Tensor) Rows() int {
-	n := 1
-	for i := 0; i < len(t.Shape)-1; i++ {
-		n *= t.Shape[i]
-	}
-	return n
-}
+func (t Tensor) Rows() int { return shape.Rows(t.Shape) }

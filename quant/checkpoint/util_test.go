@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/bitmod-go/bitmod/internal/dirtest"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 	"github.com/x448/float16"
 )
@@ -151,20 +152,6 @@ func floats(t testing.TB, c *Checkpoint, name string) []float32 {
 	return vs
 }
 
-// names lists a directory.
-func names(t testing.TB, dir string) []string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ns []string
-	for _, e := range entries {
-		ns = append(ns, e.Name())
-	}
-	return ns
-}
-
 func patterns(t testing.TB, ss ...string) []Pattern {
 	t.Helper()
 	var ps []Pattern
@@ -183,7 +170,7 @@ func patterns(t testing.TB, ss ...string) []Pattern {
 func copyDamaged(t testing.TB, from, to string) {
 	t.Helper()
 	flipped := false
-	for _, n := range names(t, from) {
+	for _, n := range dirtest.Names(t, from) {
 		b, err := os.ReadFile(filepath.Join(from, n))
 		if err != nil {
 			t.Fatal(err)

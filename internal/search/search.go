@@ -1,14 +1,23 @@
-package group
+// Package search looks for the scale and the codebook of a group of weights with the
+// least squared error, where [group.Selector] takes the scale from the largest weight.
+// It gives scales as they are stored, against which codes are then rounded. It is not
+// part of the paper.
+//
+//	profile.go  a group, sorted, with sums over any interval of weights
+//	book.go     a codebook as thresholds and steps
+//	search.go   the scales that are tried, and what is kept of them
+package search
 
 import (
+	"fmt"
 	"math"
+	"slices"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/group"
 )
 
-// A Searcher looks for the scale and the codebook of a group with the least squared
-// error, where a [Selector] takes the scale from the largest weight. It is immutable
-// and safe for concurrent use.
+// A Searcher searches groups of one type. It is immutable and safe for concurrent use.
 //
 // The technique is that of ggml's k-quants (ggml-quants.c, make_qx_quants): for each
 // candidate codebook, weights are rounded at a number of scales, and for the codes
@@ -21,11 +30,11 @@ type Searcher struct {
 	books []book
 }
 
-// NewSearcher returns a Searcher for t. The error wraps [datatype.ErrUnknown] and is
+// New returns a Searcher for t. The error wraps [datatype.ErrUnknown] and is
 // for a t that is not valid.
-func NewSearcher(t datatype.Type) (*Searcher, error) {
+func New(t datatype.Type) (*Searcher, error) {
 	if !t.Valid() {
-		return nil, unknown(t)
+		return nil, fmt.Errorf("search: %w: %v", datatype.ErrUnknown, t)
 	}
 	return &Searcher{typ: t, books: newBooks(t)}, nil
 }
@@ -61,19 +70,18 @@ const refinements = 3
 // one that is 0 throughout, count as 1 throughout. It allocates only for a group
 // that is longer than any before.
 //
-// The error is a *[WeightError] for a weight that is not finite or beyond float32,
-// and matches [ErrShape] for an importance that is not nil and not as long as w.
-// That importances are NaN, negative, or so large that a·w² overflows is not
-// checked; scales are then poor ones.
+// The error is a *[group.WeightError] for a weight that is not finite or beyond
+// float32. An importance that is not nil must be as long as w; that one is NaN,
+// negative, or so large that a·w² overflows is not checked, and scales are then poor
+// ones.
 func (s *Searcher) Find(c *Candidates, w, importance []float64) error {
 	for i, x := range w {
 		if !(math.Abs(x) <= math.MaxFloat32) {
-			return &WeightError{Index: i, Value: x}
+			return &group.WeightError{Index: i, Value: x}
 		}
 	}
-	importance, err := checkImportance(importance, len(w))
-	if err != nil {
-		return err
+	if !slices.ContainsFunc(importance, func(a float64) bool { return a != 0 }) {
+		importance = nil
 	}
 	if len(c.found) != len(s.books) {
 		c.found = make([]found, len(s.books))
@@ -181,22 +189,22 @@ func (c *Candidates) findZero() {
 
 // Free returns the best codebook with the scale that fits best, before it is rounded
 // to 8 bits. Scale is not set.
-func (c *Candidates) Free() Choice {
+func (c *Candidates) Free() group.Choice {
 	if len(c.found) == 0 {
-		return Choice{}
+		return group.Choice{}
 	}
-	return Choice{Codebook: c.best, Delta: c.found[c.best].delta}
+	return group.Choice{Codebook: c.best, Delta: c.found[c.best].delta}
 }
 
 // Stored returns the best codebook with a scale that can be stored, Scale, and
-// Delta, what it stands for, with codes rounded against it ([Selector.Encode]).
+// Delta, what it stands for, with codes rounded against it ([group.Selector.Encode]).
 // outer is the step of the row or, for types with E4M3 scales, the scale of the
 // tensor. 8-bit scales to both sides of the fitted one are tried for every codebook,
 // those at a distance of two for E8M0 and E4M3; for asymmetric integers for the
 // zero-points next to the best.
-func (c *Candidates) Stored(outer float32) Choice {
+func (c *Candidates) Stored(outer float32) group.Choice {
 	if len(c.found) == 0 || c.profile.full(&c.searcher.books[0]) == 0 && !c.searcher.typ.Asymmetric() {
-		return Choice{}
+		return group.Choice{}
 	}
 	lo, hi := 0, len(c.found)
 	if c.searcher.typ.Asymmetric() {
@@ -208,7 +216,7 @@ func (c *Candidates) Stored(outer float32) Choice {
 		step = 1
 	}
 	// With a scale of 0 the error is Σ a·w².
-	best := Choice{Codebook: c.best}
+	best := group.Choice{Codebook: c.best}
 	least := c.profile.total
 	if f == datatype.E8M0 {
 		least = math.Inf(1) // there is no 0
@@ -233,7 +241,7 @@ func (c *Candidates) Stored(outer float32) Choice {
 			}
 			e := c.profile.fit(&c.searcher.books[i], delta).error(c.profile.total, delta)
 			if e < least {
-				best, least = Choice{Codebook: i, Delta: delta, Scale: uint8(b)}, e
+				best, least = group.Choice{Codebook: i, Delta: delta, Scale: uint8(b)}, e
 			}
 		}
 	}

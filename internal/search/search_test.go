@@ -1,4 +1,4 @@
-package group
+package search
 
 import (
 	"errors"
@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/group"
+	"github.com/bitmod-go/bitmod/internal/grouptest"
 )
 
 // A plain is a profile without cells: sorted by the library, and with every weight
@@ -72,37 +74,6 @@ func (p *plain) fit(values []float32, delta float64) fit {
 	return f
 }
 
-// importances returns importances of one of several kinds, nil among them.
-func importances(r *rand.Rand, n int) []float64 {
-	kind := r.IntN(5)
-	if kind == 0 {
-		return nil
-	}
-	a := make([]float64, n)
-	for i := range a {
-		switch kind {
-		case 1:
-			a[i] = r.ExpFloat64()
-		case 2:
-			a[i] = math.Exp(5 * r.NormFloat64())
-		case 3:
-			a[i] = float64(r.IntN(2))
-		}
-	}
-	return a // kind 4: all 0
-}
-
-// weights returns up to 200 weights of a source within float32.
-func weights(r *rand.Rand, next func(*rand.Rand) float64) []float64 {
-	w := make([]float64, 1+r.IntN(200))
-	for i := range w {
-		if w[i] = next(r); math.Abs(w[i]) > math.MaxFloat32 {
-			w[i] = 0
-		}
-	}
-	return w
-}
-
 func compareProfile(t *testing.T, r *rand.Rand, typ datatype.Type, w, a []float64) {
 	t.Helper()
 	var p profile
@@ -137,12 +108,12 @@ func compareProfile(t *testing.T, r *rand.Rand, typ datatype.Type, w, a []float6
 
 func TestProfileEqualsPlain(t *testing.T) {
 	types := datatype.Types()
-	for _, src := range sources {
-		t.Run(src.name, func(t *testing.T) {
+	for _, src := range grouptest.Sources {
+		t.Run(src.Name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(3, 4))
 			for i := range 60 {
-				w := weights(r, src.next)
-				compareProfile(t, r, types[i%len(types)], w, importances(r, len(w)))
+				w := grouptest.Weights(r, src.Next)
+				compareProfile(t, r, types[i%len(types)], w, grouptest.Importances(r, len(w)))
 			}
 		})
 	}
@@ -157,7 +128,7 @@ func TestFit(t *testing.T) {
 			if i%17 != 0 && typ.Asymmetric() {
 				continue
 			}
-			w := weights(r, sources[0].next)
+			w := grouptest.Weights(r, grouptest.Sources[0].Next)
 			a := make([]float64, len(w))
 			for j := range a {
 				a[j] = r.ExpFloat64()
@@ -185,7 +156,7 @@ func TestFit(t *testing.T) {
 // the code of any weight changes, for which nothing is left to find.
 func TestFindIsNearBest(t *testing.T) {
 	for _, typ := range []datatype.Type{datatype.BitMoD3, datatype.BitMoD4, datatype.Int3Asym, datatype.Int4Asym, datatype.Int3, datatype.FP4, datatype.NF4, datatype.ANT4} {
-		s, err := NewSearcher(typ)
+		s, err := New(typ)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -237,16 +208,16 @@ func TestFindIsNearBest(t *testing.T) {
 // either side of it for the same codebook.
 func TestStored(t *testing.T) {
 	for _, typ := range datatype.Types() {
-		s, err := NewSearcher(typ)
+		s, err := New(typ)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var c Candidates
-		for _, src := range sources {
+		for _, src := range grouptest.Sources {
 			r := rand.New(rand.NewPCG(9, 10))
 			for range 10 {
-				w := weights(r, src.next)
-				if err := s.Find(&c, w, importances(r, len(w))); err != nil {
+				w := grouptest.Weights(r, src.Next)
+				if err := s.Find(&c, w, grouptest.Importances(r, len(w))); err != nil {
 					t.Fatal(err)
 				}
 				for _, outer := range []float32{float32(c.Free().Delta / 200), float32(c.Free().Delta / 20), 1, 0} {
@@ -266,121 +237,23 @@ func TestStored(t *testing.T) {
 	}
 }
 
-func TestEncodeEqualsDefinition(t *testing.T) {
-	for _, typ := range datatype.Types() {
-		s, err := NewSelector(typ)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cbs := typ.Codebooks()
-		for _, src := range sources {
-			r := rand.New(rand.NewPCG(11, 12))
-			for range 5 {
-				w := weights(r, src.next)
-				c := Choice{Codebook: r.IntN(len(cbs)), Delta: math.Abs(src.next(r))}
-				codes := make([]uint8, len(w))
-				if err := s.Encode(codes, w, c); err != nil {
-					t.Fatal(err)
-				}
-				for i, x := range w {
-					if want := cbs[c.Codebook].Encode(ratio(x, c.Delta)); codes[i] != want || s.EncodeValue(x, c) != want {
-						t.Fatalf("%v, %+v: %v is code %d and %d, want %d", typ, c, x, codes[i], s.EncodeValue(x, c), want)
-					}
-				}
-			}
-		}
-	}
-}
-
-func TestSelectWeightedEqualsReference(t *testing.T) {
-	for _, typ := range datatype.Types() {
-		s, err := NewSelector(typ)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, src := range sources {
-			r := rand.New(rand.NewPCG(13, 14))
-			for range 5 {
-				w := weights(r, src.next)
-				a := importances(r, len(w))
-				got, want := make([]uint8, len(w)), make([]uint8, len(w))
-				c, err1 := s.SelectWeighted(got, w, a, .5)
-				d, err2 := WeightedReference(typ, want, w, a, .5)
-				if err := errors.Join(err1, err2); err != nil {
-					t.Fatal(err)
-				}
-				if c != d || !slices.Equal(got, want) {
-					t.Fatalf("%v of %v by %v\ngot  %+v %v\nwant %+v %v", typ, w, a, c, got, d, want)
-				}
-			}
-		}
-	}
-}
-
-// TestImportanceDecides has a group in which the special value for one weight costs
-// another.
-func TestImportanceDecides(t *testing.T) {
-	w := []float64{6, 5, -5, 1, -1, 2, -2, 3}
-	a := []float64{1, 1, 1, 1, 1, 1, 1, 1}
-	for i, want := range map[int]float32{1: 5, 2: -5} {
-		a[1], a[2] = 1, 1
-		a[i] = 10
-		s, err := NewSelector(datatype.BitMoD4)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := s.SelectWeighted(make([]uint8, 8), w, a, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if sv := datatype.BitMoD4.Codebooks()[c.Codebook].Special(); sv != want {
-			t.Errorf("with weight %d ten times as important the special value is %v, want %v", i, sv, want)
-		}
-	}
-}
-
-func TestSearchErrors(t *testing.T) {
-	if _, err := NewSearcher(99); !errors.Is(err, datatype.ErrUnknown) {
+func TestErrors(t *testing.T) {
+	if _, err := New(99); !errors.Is(err, datatype.ErrUnknown) {
 		t.Errorf("type 99: %v", err)
 	}
-	s, err := NewSearcher(datatype.BitMoD3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sel, err := NewSelector(datatype.BitMoD3)
+	s, err := New(datatype.BitMoD3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var c Candidates
-	if c.Free() != (Choice{}) || c.Stored(1) != (Choice{}) {
+	if c.Free() != (group.Choice{}) || c.Stored(1) != (group.Choice{}) {
 		t.Error("zero Candidates have a choice")
 	}
-	var we *WeightError
+	var we *group.WeightError
 	if err := s.Find(&c, []float64{1, math.NaN()}, nil); !errors.As(err, &we) || we.Index != 1 {
 		t.Errorf("NaN: %v", err)
 	}
-	for name, err := range map[string]error{
-		"Find":     s.Find(&c, []float64{1, 2}, []float64{1}),
-		"codes":    sel.Encode(make([]uint8, 1), []float64{1, 2}, Choice{}),
-		"codebook": sel.Encode(make([]uint8, 2), []float64{1, 2}, Choice{Codebook: 4}),
-		"negative": sel.Encode(make([]uint8, 2), []float64{1, 2}, Choice{Codebook: -1}),
-		"select": func() error {
-			_, err := sel.SelectWeighted(make([]uint8, 2), []float64{1, 2}, []float64{1, 2, 3}, 1)
-			return err
-		}(),
-		"reference": func() error {
-			_, err := WeightedReference(datatype.BitMoD3, make([]uint8, 2), []float64{1, 2}, []float64{1, 2, 3}, 1)
-			return err
-		}(),
-	} {
-		if !errors.Is(err, ErrShape) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if sel.EncodeValue(1, Choice{Codebook: 4, Delta: 1}) != 0 {
-		t.Error("a code in codebook 4")
-	}
-	if err := s.Find(&c, nil, nil); err != nil || c.Free().Delta != 0 || c.Stored(1) != (Choice{}) {
+	if err := s.Find(&c, nil, nil); err != nil || c.Free().Delta != 0 || c.Stored(1) != (group.Choice{}) {
 		t.Errorf("no weights: %v, %+v, %+v", err, c.Free(), c.Stored(1))
 	}
 }
@@ -392,7 +265,7 @@ func TestFindDoesNotAllocate(t *testing.T) {
 		w[i], a[i] = r.NormFloat64(), r.ExpFloat64()
 	}
 	for _, typ := range datatype.Types() {
-		s, err := NewSearcher(typ)
+		s, err := New(typ)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -414,7 +287,7 @@ func BenchmarkFind(b *testing.B) {
 	}
 	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.BitMoD3, datatype.Int3Asym, datatype.Int4Asym, datatype.NF4, datatype.Int8} {
 		b.Run(fmt.Sprintf("type=%v", typ), func(b *testing.B) {
-			s, err := NewSearcher(typ)
+			s, err := New(typ)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -424,7 +297,7 @@ func BenchmarkFind(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			report(b, len(w))
+			b.ReportMetric(float64(b.N)*float64(len(w))/b.Elapsed().Seconds(), "weights/s")
 		})
 	}
 }

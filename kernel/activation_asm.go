@@ -1,0 +1,56 @@
+//go:build (amd64 || arm64) && !purego
+
+package kernel
+
+// Functions whose names end in Vector are in assembly for each architecture, in
+// files that are named for what they want of a processor: AVX2 or NEON.
+
+// loadArgs are blocks of activations, as Activation has them.
+type loadArgs struct {
+	x      *float32
+	q      *int8
+	d      *float32
+	corr   *int32
+	corr16 *int16
+	corr4  *int32 // if hasCorr4
+	blocks int    // at least 1
+}
+
+// loadBlocksVector loads blocks, and returns how many before the first with a NaN
+// or an infinity.
+//
+//go:noescape
+func loadBlocksVector(a *loadArgs) int
+
+// setRunsVector writes n times 64 floats of x to dst in laneOrder, and returns the
+// largest of their bits without the sign.
+//
+//go:noescape
+func setRunsVector(dst, x *float32, n int) uint32
+
+// loadBlocks loads the first whole blocks of x, and returns the number of columns
+// that it has done. It stops before a block with a NaN or an infinity.
+func loadBlocks(a *Activation, x []float32, impl implementation) int {
+	if impl == portable || len(x) < block {
+		return 0
+	}
+	args := loadArgs{
+		x: &x[0], q: &a.q[0], d: &a.d[0],
+		corr: &a.corr[0], corr16: &a.corr16[0], blocks: len(x) / block,
+	}
+	if hasCorr4 {
+		args.corr4 = &a.corr4[0]
+	}
+	return block * loadBlocksVector(&args)
+}
+
+// setRuns sets a.x to the first whole runs of x, and returns the number of columns
+// that it has done and whether all of them are finite.
+func setRuns(a *Activation, x []float32, impl implementation) (int, bool) {
+	const infinity = 0x7f800000
+	n := len(x) / laneRun
+	if impl == portable || n == 0 {
+		return 0, true
+	}
+	return n * laneRun, setRunsVector(&a.x[0], &x[0], n) < infinity
+}

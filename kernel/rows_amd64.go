@@ -1,0 +1,84 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "github.com/bitmod-go/bitmod/datatype"
+
+// rowArgs are rows of codes as the functions of steps want them: their next steps·512
+// columns, with a scale and a selector for every 128 of them.
+type rowArgs struct {
+	codes     *byte
+	scales    *byte
+	selectors *byte
+	// From row to row.
+	codeStride, scaleStride, selectorStride int
+
+	table *byte // 16 bytes per selector: tables.bytes, or tables.signed in float mode
+}
+
+// direct reports whether the scales and selectors of a row are as the functions of
+// steps want them: one of each to a block.
+func (p *plan) direct() bool {
+	return p.scale == datatype.RowStep && p.groupSize == block && p.bits > 2 &&
+		(p.selectorBits == 0 || p.selectorBits == 2 || p.selectorBits == 4)
+}
+
+// directRows returns what rowArgs have for all rows of a matrix that is direct.
+func (p *plan) directRows(table []byte) rowArgs {
+	return rowArgs{
+		codeStride:     p.rowBytes,
+		scaleStride:    p.groups,
+		selectorStride: p.selectorBytes,
+		table:          &table[0],
+	}
+}
+
+// start sets directRows to begin at step s of a row.
+func (args *rowArgs) start(p *plan, row, s int) {
+	args.codes = &p.s.Codes[row*p.rowBytes+s*step*p.bits/8]
+	args.scales = &p.s.Scales[row*p.groups+4*s]
+	if p.selectorBits > 0 {
+		args.selectors = &p.s.Selectors[row*p.selectorBytes+s*p.selectorBits/2]
+	}
+}
+
+// A tail is what is behind the whole steps of some rows, as a step: the rest of it
+// are zeros.
+type tail struct {
+	codes     [tileRows][256]byte
+	scales    [tileRows][4]byte
+	selectors [tileRows][2]byte
+}
+
+// fill sets t to the tails of n rows of codes of 3 or 4 bits. Groups must be whole
+// blocks.
+func (t *tail) fill(p *plan, row, n int) {
+	first, perGroup := p.cols/step*4, p.groupSize/block
+	blocks := (p.cols-1)/block + 1 - first
+	for i := range n {
+		p.lastStep(&t.codes[i], row+i)
+		t.scales[i], t.selectors[i] = [4]byte{}, [2]byte{}
+		for b := range blocks {
+			g := (first + b) / perGroup
+			t.scales[i][b] = p.scaleByte(row+i, g)
+			t.selectors[i][b/2] |= uint8(p.selector(row+i, g) << (b % 2 * 4))
+		}
+	}
+}
+
+// rows returns the tails as rows of one step.
+func (t *tail) rows(table []byte) rowArgs {
+	return rowArgs{
+		codes: &t.codes[0][0], scales: &t.scales[0][0], selectors: &t.selectors[0][0],
+		codeStride: len(t.codes[0]), scaleStride: len(t.scales[0]), selectorStride: len(t.selectors[0]),
+		table: &table[0],
+	}
+}
+
+// selectorBits returns the size of the selectors that stepMeta has for p.
+func selectorBits(p *plan) int {
+	if p.selectorBits == 0 {
+		return 0
+	}
+	return 4
+}

@@ -1,0 +1,37 @@
+package checkpoint
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// TestResumeOtherWriter takes a file that another version of the library wrote as
+// finished.
+func TestResumeOtherWriter(t *testing.T) {
+	p := plan(t, openSource(t, model(1)...), Options{})
+	dst := filepath.Join(t.TempDir(), "out.safetensors")
+	run(t, p, dst, RunOptions{})
+	if got := open(t, dst).Metadata()[keyWriter]; got != quant.Version {
+		t.Errorf("%s is %q, want %q", keyWriter, got, quant.Version)
+	}
+	b, err := os.ReadFile(dst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := strings.Repeat("9", len(quant.Version)) // which leaves the offsets as they are
+	b = bytes.Replace(b, []byte(keyWriter+`":"`+quant.Version), []byte(keyWriter+`":"`+other), 1)
+	if err := os.WriteFile(dst, b, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if got := open(t, dst).Metadata()[keyWriter]; got != other {
+		t.Fatalf("%s is %q, want %q", keyWriter, got, other)
+	}
+	if r := run(t, p, dst, RunOptions{}); len(r.Resumed) != 1 || len(r.Written) != 0 {
+		t.Errorf("resumed %v, written %v", r.Resumed, r.Written)
+	}
+}
