@@ -48,12 +48,14 @@ func (bs benchmarks) median(name, unit string) (float64, error) {
 	return vs[len(vs)/2], nil
 }
 
-// bench runs benchmarks, a few times if they are to mean something.
-func (r *runner) bench(pattern, pkg string) (benchmarks, error) {
-	command := []string{"go", "test", "-run", "^$", "-bench", pattern, "-count", "5", "-timeout", limit.String(), pkg}
+// bench runs benchmarks with more flags of go test, or once and shortened if they are
+// not to mean anything.
+func (r *runner) bench(pattern, pkg string, flags ...string) (benchmarks, error) {
 	if r.quick {
-		command = []string{"go", "test", "-run", "^$", "-bench", pattern, "-short", "-benchtime", "1x", pkg}
+		flags = []string{"-short", "-benchtime", "1x"}
 	}
+	command := append([]string{"go", "test", "-run", "^$", "-bench", pattern, "-timeout", limit.String()}, flags...)
+	command = append(command, pkg)
 	out, err := r.output(nil, command...)
 	if err != nil {
 		return benchmarks{}, err

@@ -42,6 +42,7 @@ type section struct {
 var sections = []section{
 	{"gemv", gemv},
 	{"kernels", kernels},
+	{"types", types},
 	{"llama", llama},
 	{"checkpoint", checkpoints},
 	{"quantize", quantization},

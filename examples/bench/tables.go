@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -111,7 +112,7 @@ func kernels(r *runner) (string, error) {
 	if r.quick {
 		where = "group=128/shape=64x4096/memory=dram"
 	}
-	bs, err := r.bench("GEMV/type=bitmod[34]/"+where+"/x=/threads=1", "./kernel")
+	bs, err := r.bench("GEMV/type=bitmod[34]/"+where+"/x=/threads=1", "./kernel", "-count", "5")
 	if err != nil {
 		return "", err
 	}
@@ -133,6 +134,49 @@ func kernels(r *runner) (string, error) {
 				}
 				cells = append(cells, significant(v/1e9))
 			}
+		}
+		g.add(cells...)
+	}
+	return g.String(), nil
+}
+
+// types is all kinds of types and groups, one thread, weights from the cache.
+func types(r *runner) (string, error) {
+	bs, err := r.bench("GEMV/type=/group=/shape=/memory=cached/x=/threads=1", "./kernel", "-count", "3", "-benchtime", "200ms")
+	if err != nil {
+		return "", err
+	}
+	var rows, impls []string
+	for _, name := range bs.names {
+		row, impl, _ := strings.Cut(name, "/impl=")
+		row, _, _ = strings.Cut(row, "/x=")
+		if !slices.Contains(rows, row) {
+			rows = append(rows, row)
+		}
+		if !slices.Contains(impls, impl) {
+			impls = append(impls, impl)
+		}
+	}
+	slices.Reverse(impls) // the best first
+	g := grid{{"Gweights/s, 8-bit and float32 activations"}}
+	g[0] = append(g[0], impls...)
+	for _, row := range rows {
+		of := map[string]string{}
+		for part := range strings.SplitSeq(row, "/") {
+			key, value, _ := strings.Cut(part, "=")
+			of[key] = value
+		}
+		cells := []string{fmt.Sprintf("`%s`, groups of %s, %s", of["type"], of["group"], strings.Replace(of["shape"], "x", " × ", 1))}
+		for _, impl := range impls {
+			var both []string
+			for _, x := range []string{"int8", "float32"} {
+				v, err := bs.median(fmt.Sprintf("%s/x=%s/threads=1/impl=%s", row, x, impl), "weights/s")
+				if err != nil {
+					return "", err
+				}
+				both = append(both, significant(v/1e9))
+			}
+			cells = append(cells, strings.Join(both, ", "))
 		}
 		g.add(cells...)
 	}
@@ -218,7 +262,7 @@ func checkpoints(r *runner) (string, error) {
 // quantization is quant.Group beside the definition, and with options.
 func quantization(r *runner) (string, error) {
 	types := []string{"bitmod4", "bitmod3", "int4", "int4_asym"}
-	bs, err := r.bench("Group/type=("+strings.Join(types, "|")+")$", "./quant")
+	bs, err := r.bench("Group/type=("+strings.Join(types, "|")+")$", "./quant", "-count", "5")
 	if err != nil {
 		return "", err
 	}
@@ -240,7 +284,7 @@ func quantization(r *runner) (string, error) {
 		}
 		g.add(cells...)
 	}
-	if bs, err = r.bench("Options/type=bitmod4$", "./quant"); err != nil {
+	if bs, err = r.bench("Options/type=bitmod4$", "./quant", "-count", "5"); err != nil {
 		return "", err
 	}
 	options := grid{{"`bitmod4`, 1 goroutine, rows of 1024", "million weights a second"}}
