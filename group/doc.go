@@ -29,8 +29,8 @@
 //
 // # Definition and fast form
 //
-// [Reference] is the definition of selection in its plainest form. A [Selector] gives the
-// same bits many times as fast (the README has figures): one division and one table look-up find the
-// interval between decision thresholds that w/Δ lies in, for all candidates of
-// the same Δ at once.
+// [Reference] is the definition of selection in its plainest form. A [Selector]
+// gives the same bits many times as fast (the README has figures): one division and
+// one table look-up find the interval between decision thresholds that w/Δ lies in,
+// for all candidates of the same Δ at once.
 package group

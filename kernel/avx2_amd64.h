@@ -135,6 +135,31 @@
 	VEXTRACTI128 $1, Y8, X9    \
 	VPADDD       X9, X8, X8
 
+// GROUPSROW is a function of groupArgs for codes of a MASK. SET sets what else STEP
+// wants.
+#define GROUPSROW(MASK, SET, STEP) \
+	MOVQ a+8(FP), R13              \
+	MOVQ groupArgs_codes(R13), DI  \
+	MOVQ groupArgs_scales(R13), R9 \
+	MOVQ groupArgs_runs(R13), SI   \
+	MOVQ groupArgs_table(R13), R8  \
+	MOVQ groupArgs_q(R13), R10     \
+	MOVQ groupArgs_corr16(R13), R11 \
+	MOVQ groupArgs_d(R13), R12     \
+	SET                            \
+	MOVQ groupArgs_steps(R13), CX  \
+	VPBROADCASTQ MASK<>(SB), Y15   \
+	MOVQ acc+0(FP), AX             \
+	VMOVUPS (AX), X0               \
+step:                                  \
+	STEP                           \
+	DECQ CX                        \
+	JNZ  step                      \
+	MOVQ acc+0(FP), AX             \
+	VMOVUPS X0, (AX)               \
+	VZEROUPPER                     \
+	RET
+
 DATA threes<>+0(SB)/8, $0x0303030303030303
 GLOBL threes<>(SB), RODATA|NOPTR, $8
 DATA fours<>+0(SB)/8, $0x0404040404040404

@@ -87,37 +87,16 @@
 	NEXT              \
 	ADDQ $128, DI
 
-#define ROW(MASK, STEP) \
-	MOVQ a+8(FP), R13              \
-	MOVQ groupArgs_codes(R13), DI  \
-	MOVQ groupArgs_scales(R13), R9 \
-	MOVQ groupArgs_runs(R13), SI   \
-	MOVQ groupArgs_table(R13), R8  \
-	MOVQ groupArgs_q(R13), R10     \
-	MOVQ groupArgs_corr16(R13), R11 \
-	MOVQ groupArgs_d(R13), R12     \
-	MOVQ groupArgs_spread(R13), DX \
-	MOVQ groupArgs_steps(R13), CX  \
-	VPBROADCASTQ MASK<>(SB), Y15   \
-	MOVQ acc+0(FP), AX             \
-	VMOVUPS (AX), X0               \
-step:                                  \
-	STEP                           \
-	DECQ CX                        \
-	JNZ  step                      \
-	MOVQ acc+0(FP), AX             \
-	VMOVUPS X0, (AX)               \
-	VZEROUPPER                     \
-	RET
+#define SPREAD MOVQ groupArgs_spread(R13), DX
 
 // func groups4AVX2(acc *[4]float32, a *groupArgs)
 TEXT ·groups4AVX2(SB), NOSPLIT, $0-16
-	ROW(nibbles, STEP4)
+	GROUPSROW(nibbles, SPREAD, STEP4)
 
 // func groups3AVX2(acc *[4]float32, a *groupArgs)
 TEXT ·groups3AVX2(SB), NOSPLIT, $0-16
-	ROW(sevens, STEP3)
+	GROUPSROW(sevens, SPREAD, STEP3)
 
 // func groups2AVX2(acc *[4]float32, a *groupArgs)
 TEXT ·groups2AVX2(SB), NOSPLIT, $0-16
-	ROW(threes, STEP2)
+	GROUPSROW(threes, SPREAD, STEP2)

@@ -116,42 +116,22 @@ GLOBL bias<>(SB), RODATA|NOPTR, $32
 	UPPER(Y7)                               \
 	NEXT(32)
 
-#define ROW(STEP) \
-	MOVQ a+8(FP), R13              \
-	MOVQ groupArgs_codes(R13), DI  \
-	MOVQ groupArgs_scales(R13), R9 \
-	MOVQ groupArgs_runs(R13), SI   \
-	MOVQ groupArgs_table(R13), R8  \
-	MOVQ groupArgs_q(R13), R10     \
-	MOVQ groupArgs_corr16(R13), R11 \
-	MOVQ groupArgs_d(R13), R12     \
-	MOVQ groupArgs_steps(R13), CX  \
-	VPBROADCASTQ nibbles<>(SB), Y15 \
-	ONES                           \
-	VBROADCASTI128 (R8), Y13       \
-	MOVQ acc+0(FP), AX             \
-	VMOVUPS (AX), X0               \
-step:                                  \
-	STEP                           \
-	DECQ CX                        \
-	JNZ  step                      \
-	MOVQ acc+0(FP), AX             \
-	VMOVUPS X0, (AX)               \
-	VZEROUPPER                     \
-	RET
+#define TABLE \
+	ONES \
+	VBROADCASTI128 (R8), Y13
 
 // func groupsE8M0AVX2(acc *[4]float32, a *groupArgs)
 TEXT ·groupsE8M0AVX2(SB), NOSPLIT, $0-16
-	ROW(STEP32(RUNS))
+	GROUPSROW(nibbles, TABLE, STEP32(RUNS))
 
 // func groupsE8M0x0AVX2(acc *[4]float32, a *groupArgs)
 TEXT ·groupsE8M0x0AVX2(SB), NOSPLIT, $0-16
-	ROW(STEP32(ALIKE))
+	GROUPSROW(nibbles, TABLE, STEP32(ALIKE))
 
 // func groupsE4M3AVX2(acc *[4]float32, a *groupArgs)
 TEXT ·groupsE4M3AVX2(SB), NOSPLIT, $0-16
-	ROW(STEP16(RUNS))
+	GROUPSROW(nibbles, TABLE, STEP16(RUNS))
 
 // func groupsE4M3x0AVX2(acc *[4]float32, a *groupArgs)
 TEXT ·groupsE4M3x0AVX2(SB), NOSPLIT, $0-16
-	ROW(STEP16(ALIKE))
+	GROUPSROW(nibbles, TABLE, STEP16(ALIKE))

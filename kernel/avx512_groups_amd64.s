@@ -96,57 +96,6 @@
 	END                           \
 	ADDQ $192, DI
 
-// START sets what all functions share, for a row and a mask of a code.
-#define START(MASK) \
-	MOVQ acc+0(FP), DX                   \
-	MOVQ a+8(FP), R13                    \
-	THREES                               \
-	MOVL $MASK, AX                       \
-	VPBROADCASTD AX, Z30                 \
-	MOVQ groupStepArgs_table(R13), AX    \
-	VMOVDQU64 (AX), Z31                  \
-	MOVQ $-1, AX                         \
-	MOVQ groupStepArgs_scaleBytes(R13), CX \
-	BZHIQ CX, AX, BX                     \
-	KMOVQ BX, K1                         \
-	MOVQ groupStepArgs_selectorBytes(R13), CX \
-	BZHIQ CX, AX, BX                     \
-	KMOVQ BX, K2                         \
-	MOVQ $0x1111111111111111, AX         \
-	KMOVQ AX, K3                         \
-	MOVQ groupStepArgs_spread(R13), AX   \
-	VMOVDQU64 spread_selectors(AX), Z16  \
-	VMOVDQU64 spread_scales(AX), Z17     \
-	VPBROADCASTB spread_nextSelectors(AX), Z24 \
-	VPBROADCASTB spread_nextScales(AX), Z25 \
-	MOVQ groupStepArgs_codes(R13), DI    \
-	MOVQ groupStepArgs_scales(R13), R9   \
-	MOVQ groupStepArgs_selectors(R13), SI \
-	MOVQ groupStepArgs_steps(R13), CX
-
-#define ROW(MASK, STEP) \
-	START(MASK)                      \
-	MOVQ groupStepArgs_q(R13), R10   \
-	MOVQ groupStepArgs_corr4(R13), R11 \
-	MOVQ groupStepArgs_d(R13), R12   \
-	VMOVUPS (DX), X0                 \
-	PCALIGN $64 \
-step:                                \
-	STEP                             \
-	DECQ CX                          \
-	JNZ  step                        \
-	VMOVUPS X0, (DX)                 \
-	VZEROUPPER                       \
-	RET
-
-// func groupSteps4AVX512(acc *[4]float32, a *groupStepArgs)
-TEXT ·groupSteps4AVX512(SB), NOSPLIT, $0-16
-	ROW(0x0f0f0f0f, STEP4)
-
-// func groupSteps3AVX512(acc *[4]float32, a *groupStepArgs)
-TEXT ·groupSteps3AVX512(SB), NOSPLIT, $0-16
-	ROW(0x07070707, STEP3)
-
 // Scales as MX and NV types have them are the powers of two and the small floats of
 // datatype.E8M0 and datatype.E4M3. Groups are those of the types, 32 and 16.
 //
@@ -175,7 +124,61 @@ TEXT ·groupSteps3AVX512(SB), NOSPLIT, $0-16
 	MOVL         $0x7b800000, AX \
 	VPBROADCASTD AX, Z19
 
-// SUMS multiplies half H by its activations, in words of four columns.
+// START sets what all functions share, for a row and a mask of a code.
+#define START(MASK) \
+	MOVQ acc+0(FP), DX                   \
+	MOVQ a+8(FP), R13                    \
+	THREES                               \
+	MOVL $MASK, AX                       \
+	VPBROADCASTD AX, Z30                 \
+	MOVQ groupStepArgs_table(R13), AX    \
+	VMOVDQU64 (AX), Z31                  \
+	MOVQ $-1, AX                         \
+	MOVQ groupStepArgs_scaleBytes(R13), CX \
+	BZHIQ CX, AX, BX                     \
+	KMOVQ BX, K1                         \
+	MOVQ groupStepArgs_selectorBytes(R13), CX \
+	BZHIQ CX, AX, BX                     \
+	KMOVQ BX, K2                         \
+	MOVQ $0x1111111111111111, AX         \
+	KMOVQ AX, K3                         \
+	MOVQ groupStepArgs_spread(R13), AX   \
+	VMOVDQU64 spread_selectors(AX), Z16  \
+	VMOVDQU64 spread_scales(AX), Z17     \
+	VPBROADCASTB spread_nextSelectors(AX), Z24 \
+	VPBROADCASTB spread_nextScales(AX), Z25 \
+	MOVQ groupStepArgs_codes(R13), DI    \
+	MOVQ groupStepArgs_scales(R13), R9   \
+	MOVQ groupStepArgs_selectors(R13), SI \
+	MOVQ groupStepArgs_steps(R13), CX
+
+// ROW is a function for codes of a MASK. SET sets what else STEP wants.
+#define ROW(MASK, SET, STEP) \
+	START(MASK)                      \
+	SET                              \
+	MOVQ groupStepArgs_q(R13), R10   \
+	MOVQ groupStepArgs_corr4(R13), R11 \
+	MOVQ groupStepArgs_d(R13), R12   \
+	VMOVUPS (DX), X0                 \
+	PCALIGN $64 \
+step:                                \
+	STEP                             \
+	DECQ CX                          \
+	JNZ  step                        \
+	VMOVUPS X0, (DX)                 \
+	VZEROUPPER                       \
+	RET
+
+// func groupSteps4AVX512(acc *[4]float32, a *groupStepArgs)
+TEXT ·groupSteps4AVX512(SB), NOSPLIT, $0-16
+	ROW(0x0f0f0f0f, STARTINTEGER, STEP4)
+
+// func groupSteps3AVX512(acc *[4]float32, a *groupStepArgs)
+TEXT ·groupSteps3AVX512(SB), NOSPLIT, $0-16
+	ROW(0x07070707, STARTINTEGER, STEP3)
+
+// Integer mode of MX and NV types. SUMS multiplies half H by its activations, in
+// words of four columns.
 #define SUMS(H, IN, OUT) \
 	VALUES(IN, Z20)           \
 	VMOVDQU64 64*H(R11), OUT  \
@@ -264,30 +267,20 @@ DATA byGroups8<>+16(SB)/8, $0x1d150d051c140c04
 DATA byGroups8<>+24(SB)/8, $0x1f170f071e160e06
 GLOBL byGroups8<>(SB), RODATA|NOPTR, $32
 
-#define SUMSROW(SET, BYGROUPS, STEP) \
-	START(0x0f0f0f0f)                \
-	SET                              \
-	VMOVDQU64 BYGROUPS<>(SB), Y17    \
-	MOVQ groupStepArgs_q(R13), R10   \
-	MOVQ groupStepArgs_corr4(R13), R11 \
-	MOVQ groupStepArgs_d(R13), R12   \
-	VMOVUPS (DX), X0                 \
-	PCALIGN $64 \
-step:                                \
-	STEP                             \
-	DECQ CX                          \
-	JNZ  step                        \
-	VMOVUPS X0, (DX)                 \
-	VZEROUPPER                       \
-	RET
+#define STARTBLOCKS4 \
+	STARTE8M0        \
+	VMOVDQU64 byGroups4<>(SB), Y17
+#define STARTBLOCKS8 \
+	STARTE4M3        \
+	VMOVDQU64 byGroups8<>(SB), Y17
 
 // func groupStepsE8M0AVX512(acc *[4]float32, a *groupStepArgs)
 TEXT ·groupStepsE8M0AVX512(SB), NOSPLIT, $0-16
-	SUMSROW(STARTE8M0, byGroups4, STEPE8M0)
+	ROW(0x0f0f0f0f, STARTBLOCKS4, STEPE8M0)
 
 // func groupStepsE4M3AVX512(acc *[4]float32, a *groupStepArgs)
 TEXT ·groupStepsE4M3AVX512(SB), NOSPLIT, $0-16
-	SUMSROW(STARTE4M3, byGroups8, STEPE4M3)
+	ROW(0x0f0f0f0f, STARTBLOCKS8, STEPE4M3)
 
 // Float mode. Z0 has lanes 0–15 of the row, Z1 lanes 16–31.
 

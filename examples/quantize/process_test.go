@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/bitmod-go/bitmod/internal/dirtest"
 )
 
 // start starts the program as a process of its own.
@@ -54,19 +56,6 @@ func big(t *testing.T) string {
 	return src
 }
 
-func left(t *testing.T, dir string) []string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ns []string
-	for _, e := range entries {
-		ns = append(ns, e.Name())
-	}
-	return ns
-}
-
 // TestSignals interrupts and kills the program at many moments, and checks that
 // what has a final name is whole, and that another run finishes.
 func TestSignals(t *testing.T) {
@@ -85,7 +74,7 @@ func TestSignals(t *testing.T) {
 			if sig != syscall.SIGKILL && (cmd.ProcessState.ExitCode() != 130 || !strings.Contains(out.String(), "interrupted")) {
 				t.Fatalf("%v: %v\n%s", sig, err, out)
 			}
-			for _, n := range left(t, dst) {
+			for _, n := range dirtest.Names(t, dst) {
 				if strings.HasPrefix(n, ".") {
 					if sig != syscall.SIGKILL {
 						t.Errorf("%v %d: %s is left", sig, i, n)
@@ -98,7 +87,7 @@ func TestSignals(t *testing.T) {
 		if out := program.Must(t, args...); !strings.Contains(out, "was finished already") {
 			t.Errorf("after %v:\n%s", sig, out)
 		}
-		for _, n := range left(t, dst) {
+		for _, n := range dirtest.Names(t, dst) {
 			if strings.HasPrefix(n, ".") {
 				t.Errorf("%s is left in the end", n)
 			}
