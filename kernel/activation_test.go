@@ -205,7 +205,11 @@ func TestAllocations(t *testing.T) {
 				"Pool.GEMM":  func() { check(pl.GEMM(dst, m, as)) },
 				"portable":   func() { p.multiply(dst[:rows], &a, 0, rows, portable) },
 			} {
-				if n := testing.AllocsPerRun(1, f); n != 0 {
+				n := testing.AllocsPerRun(1, f)
+				if n != 0 { // or the runtime did, which it does not do every time
+					n = testing.AllocsPerRun(5, f)
+				}
+				if n != 0 {
 					t.Errorf("%s, %v: %v allocations", name, m, n)
 				}
 			}
