@@ -151,15 +151,22 @@ func FuzzImplementations(f *testing.F) {
 	f.Add(uint64(1), uint8(0), uint16(128), uint16(1000), uint8(3), 1.0)
 	f.Add(uint64(2), uint8(1), uint16(64), uint16(513), uint8(20), 1e30)
 	f.Add(uint64(3), uint8(30), uint16(16), uint16(4700), uint8(1), 1e-30)
+	f.Add(uint64(4), uint8(datatype.MXFP4), uint16(0), uint16(1100), uint8(2), 1.0)
+	f.Add(uint64(5), uint8(datatype.NVFP4RaZeR), uint16(0), uint16(1100), uint8(2), 1.0)
 	f.Fuzz(func(t *testing.T, seed uint64, typ uint8, groupSize, cols uint16, rows uint8, size float64) {
 		if math.IsNaN(size) || math.Abs(size) > 1e30 {
 			t.Skip()
 		}
 		types := datatype.Types()
+		of := types[int(typ)%len(types)]
+		n := 8 + int(groupSize)%1000
+		if groupSize%4 == 0 {
+			n = of.GroupSize() // which MX and NV types are fast with
+		}
 		r := rand.New(rand.NewPCG(seed, 0))
 		var mem guards
 		defer mem.free()
-		m := randomMatrix(&mem, r, types[int(typ)%len(types)], 8+int(groupSize)%1000, 1+int(rows)%40, 1+int(cols)%6000)
+		m := randomMatrix(&mem, r, of, n, 1+int(rows)%40, 1+int(cols)%6000)
 		as := make([]Activation, 3)
 		x := activations(r, m.Cols(), seed%2 == 0)
 		for i := range x {
