@@ -54,6 +54,7 @@ func BenchmarkGEMV(b *testing.B) {
 		{datatype.NVFP4, 16, 4096, 4096, false},
 		{datatype.NF4, 128, 4096, 4096, false},
 		{datatype.Int8, 128, 1024, 4096, false},
+		{datatype.Int6, 128, 1024, 4096, false},
 		{datatype.FP6E3M2, 128, 1024, 4096, false},
 	} {
 		from := "cached"

@@ -119,18 +119,14 @@
 // vector is longer than any that it had before; nothing else allocates, apart from
 // [NewPool].
 //
-// GEMV reads the weights once, and is at its best limited by that. From the cache,
-// one thread of a Zen 5 multiplies so many Gweights a second, after Load and after
-// LoadFloat:
+// GEMV reads the weights once, and is at its best limited by that. The README has
+// tables of all implementations, types and groups ("Speed"). In short, for one thread
+// and weights from the cache, from fast to slow:
 //
-//	                                          AVX-512    AVX2       portable
-//	3, 4 bits, groups of 128·n                115   61   77   21    7.7  0.6
-//	3, 4 bits, groups of 16, 32, 64            67   32   24    9    3.7  0.6
-//	nf4, sf4 (always float mode)               64   64   10   10    0.5  0.5
-//	8-bit integers, groups of 128·n            30  0.6   21  0.6    0.9  0.6
-//	2 bits                                     43   13   36   12    1.0  0.6
-//	MX, NV                                     13    9   13    8    0.7  0.4
-//	5 to 7 bits, groups not of 16·n columns   1.2  0.6  1.2  0.6    0.8  0.6
+//	3 and 4 bits, groups of 128·n columns; nf4 and sf4 with AVX-512
+//	groups of 16, 32 and 64 columns; MX and NV types; 2 bits     half as fast
+//	8-bit integers after Load                                    a third
+//	5 to 7 bits; groups not of 16·n columns; 8 bits in float     a hundredth
 //
 // The portable loops look up what the terms of two weights add up to, in tables that
 // are made anew for each call and every 1024 rows, and take 120 KiB of stack. Calls

@@ -2,7 +2,10 @@
 
 package kernel
 
-import "github.com/bitmod-go/bitmod/datatype"
+import (
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/pack"
+)
 
 // integerRows computes the first of rows lo to hi−1 and returns the row behind
 // the last that it has done.
@@ -10,7 +13,7 @@ func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, impl impleme
 	switch {
 	case impl == portable:
 		return integerRowsPortable(dst, p, a, lo, hi)
-	case p.bits == 8 && p.linear && p.scale == datatype.RowStep && p.groupSize%block == 0:
+	case p.bits > 4 && p.linear && p.scale == datatype.RowStep && p.groupSize%block == 0:
 		return byteRows(dst, p, a, lo, hi, impl)
 	case p.bits > 4 || p.groupSize%16 != 0:
 		return lo
@@ -82,20 +85,31 @@ func addEnds(acc [][lanes]float32, p *plan, a *Activation, row, whole int) {
 	}
 }
 
-// byteRows computes rows of 8-bit integers, whose values are their codes less a
-// number that makes the correction.
+// byteRows computes rows of integers of 5 to 8 bits, whose values are their codes
+// less a number that makes the correction. What has fewer than 8 bits is unpacked to
+// bytes first.
 func byteRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
+	const most = 8 // steps at a time
 	var meta stepMeta
-	var corr [4 * maxSteps]int32
+	var corr [4 * most]int32
+	var unpacked [most*step + pack.MaxChunk]byte
 	whole := p.cols / step
 	perGroup := p.groupSize / block
 	for r := lo; r < hi; r++ {
 		var acc [lanes]float32
-		for at := 0; at < whole; at += maxSteps {
-			n := min(maxSteps, whole-at)
+		var rd reader
+		rd.start(p, r, 0)
+		for at := 0; at < whole; at += most {
+			n := min(most, whole-at)
 			meta.expand(p, r, at, n)
-			codes := &p.s.Codes[r*p.rowBytes+at*step]
-			args := stepArgs{rowArgs: rowArgs{codes: codes, scales: &meta.scales[0], table: codes}} // a table of which nothing is used
+			codes := unpacked[:]
+			if p.bits == 8 {
+				codes = p.s.Codes[r*p.rowBytes+at*step:]
+			} else {
+				rd.unpack(codes, n*step)
+			}
+			// A table, of which nothing is used.
+			args := stepArgs{rowArgs: rowArgs{codes: &codes[0], scales: &meta.scales[0], table: &codes[0]}}
 			args.at(a, at, n)
 			for i, c := range a.corr[4*at:][:4*n] {
 				value := p.ints[p.selector(r, (4*at+i)/perGroup)][0] // of code 0
@@ -112,6 +126,17 @@ func byteRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementa
 		dst[r] = p.finish(&acc, r)
 	}
 	return hi
+}
+
+// unpack sets dst to the next n codes of a row, which must be there and whole chunks.
+// It may write so much more as a chunk has.
+func (r *reader) unpack(dst []byte, n int) {
+	for at := 0; at < n; {
+		var m int
+		r.src, m = pack.Next((*[pack.MaxChunk]uint8)(dst[at:]), r.src, r.left, r.bits)
+		r.left -= m
+		at += m
+	}
 }
 
 // at sets the part of a that n steps from step s on are multiplied by.

@@ -140,10 +140,20 @@ func packChunk(dst []byte, c []uint8, h, bits int) {
 
 func unpackChunk(c []uint8, src []byte, h, bits int) {
 	at := 0
-	if bits == 3 {
-		if at = unpack3(c, src, h); at == h {
-			return
-		}
+	switch bits {
+	case 3:
+		at = unpack3(c, src, h)
+	case 5:
+		at = unpack5(c, src, h)
+	case 6:
+		at = unpack6(c, src, h)
+	case 7:
+		at = unpack7(c, src, h)
+	case 8:
+		at = copy(c, src[:h])
+	}
+	if at == h {
+		return
 	}
 	for s, fields := range layouts[bits] {
 		strip := c[s*h : (s+1)*h][at:]
@@ -151,26 +161,6 @@ func unpackChunk(c []uint8, src []byte, h, bits int) {
 			unpackField(strip, src[f.index*h : (f.index+1)*h][at:], f, i > 0)
 		}
 	}
-}
-
-// unpack3 is unpackChunk for all strips at once, and the positions that it returns
-// the number of: codes of 3 bits have the most fields.
-func unpack3(c []uint8, src []byte, h int) (positions int) {
-	const one, two, three = 0x0101010101010101, 0x0303030303030303, 0x0707070707070707
-	le := binary.LittleEndian
-	at := 0
-	for ; at+8 <= h; at += 8 {
-		b0, b1, b2 := le.Uint64(src[at:]), le.Uint64(src[h+at:]), le.Uint64(src[2*h+at:])
-		le.PutUint64(c[at:], b0&three)
-		le.PutUint64(c[h+at:], b0>>3&three)
-		le.PutUint64(c[2*h+at:], b1&three)
-		le.PutUint64(c[3*h+at:], b1>>3&three)
-		le.PutUint64(c[4*h+at:], b2&three)
-		le.PutUint64(c[5*h+at:], b2>>3&three)
-		le.PutUint64(c[6*h+at:], b0>>6&two|b2>>6&one<<2)
-		le.PutUint64(c[7*h+at:], b1>>6&two|b2>>7&one<<2)
-	}
-	return at
 }
 
 // unpackField sets the bits of a field in all codes of a strip, and keeps the
