@@ -93,6 +93,19 @@ func groupsE4M3AVX2(acc *[lanes]float32, a *groupArgs)
 //go:noescape
 func groupsE4M3x0AVX2(acc *[lanes]float32, a *groupArgs)
 
+// The functions unpackN write whole chunks of N-bit codes, as package pack has them
+// with 64 columns a strip, to dst, a byte each. A chunk has 256 columns of 6 bits, and
+// otherwise 512.
+
+//go:noescape
+func unpack5AVX2(dst, src *byte, chunks int)
+
+//go:noescape
+func unpack6AVX2(dst, src *byte, chunks int)
+
+//go:noescape
+func unpack7AVX2(dst, src *byte, chunks int)
+
 // floatArgs are stepArgs for float mode.
 type floatArgs struct {
 	rowArgs

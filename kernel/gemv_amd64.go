@@ -2,10 +2,7 @@
 
 package kernel
 
-import (
-	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/bitmod-go/bitmod/internal/pack"
-)
+import "github.com/bitmod-go/bitmod/datatype"
 
 // integerRows computes the first of rows lo to hi−1 and returns the row behind
 // the last that it has done.
@@ -92,24 +89,21 @@ func byteRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementa
 	const most = 8 // steps at a time
 	var meta stepMeta
 	var corr [4 * most]int32
-	var unpacked [most*step + pack.MaxChunk]byte
+	var unpacked [most * step]byte
 	whole := p.cols / step
 	perGroup := p.groupSize / block
 	for r := lo; r < hi; r++ {
 		var acc [lanes]float32
-		var rd reader
-		rd.start(p, r, 0)
 		for at := 0; at < whole; at += most {
 			n := min(most, whole-at)
 			meta.expand(p, r, at, n)
-			codes := unpacked[:]
-			if p.bits == 8 {
-				codes = p.s.Codes[r*p.rowBytes+at*step:]
-			} else {
-				rd.unpack(codes, n*step)
+			codes := &p.s.Codes[r*p.rowBytes+at*step*p.bits/8]
+			if p.bits < 8 {
+				unpack(&unpacked[0], codes, p.bits, n)
+				codes = &unpacked[0]
 			}
 			// A table, of which nothing is used.
-			args := stepArgs{rowArgs: rowArgs{codes: &codes[0], scales: &meta.scales[0], table: &codes[0]}}
+			args := stepArgs{rowArgs: rowArgs{codes: codes, scales: &meta.scales[0], table: codes}}
 			args.at(a, at, n)
 			for i, c := range a.corr[4*at:][:4*n] {
 				value := p.ints[p.selector(r, (4*at+i)/perGroup)][0] // of code 0
@@ -128,14 +122,15 @@ func byteRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementa
 	return hi
 }
 
-// unpack sets dst to the next n codes of a row, which must be there and whole chunks.
-// It may write so much more as a chunk has.
-func (r *reader) unpack(dst []byte, n int) {
-	for at := 0; at < n; {
-		var m int
-		r.src, m = pack.Next((*[pack.MaxChunk]uint8)(dst[at:]), r.src, r.left, r.bits)
-		r.left -= m
-		at += m
+// unpack writes the codes of n steps, of 5 to 7 bits, to dst.
+func unpack(dst, codes *byte, bits, n int) {
+	switch bits {
+	case 5:
+		unpack5AVX2(dst, codes, n)
+	case 6:
+		unpack6AVX2(dst, codes, 2*n)
+	default:
+		unpack7AVX2(dst, codes, n)
 	}
 }
 
