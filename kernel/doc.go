@@ -125,8 +125,7 @@
 //
 //	3 and 4 bits, groups of 128·n columns; nf4 and sf4 with AVX-512
 //	groups of 16, 32 and 64 columns; MX and NV types; 2 bits     half as fast
-//	8-bit integers after Load                                    a third
-//	integers of 5 to 7 bits after Load                           a tenth
+//	integers of 5 to 8 bits after Load                           a quarter
 //	other types of 5 to 8 bits; groups not of 16·n columns       a hundredth
 //
 // The portable loops look up what the terms of two weights add up to, in tables that
