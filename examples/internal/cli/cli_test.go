@@ -76,7 +76,7 @@ func TestParse(t *testing.T) {
 }
 
 func TestSize(t *testing.T) {
-	for n, want := range map[int]string{
+	for n, want := range map[int64]string{
 		0: "0 B", 999: "999 B", 1000: "1.00 kB", 9994: "9.99 kB", 9995: "10.0 kB", 99949: "99.9 kB", 99950: "100 kB",
 		999499: "999 kB", 999500: "1.00 MB", 4938e6: "4.94 GB", 5e15: "5000 TB",
 	} {
