@@ -49,7 +49,7 @@ func check(t *testing.T, c Command) string {
 	for _, name := range []string{"run", "bench", "fuzz"} {
 		patterns[name] = fset.String(name, "", "")
 	}
-	for _, name := range []string{"tags", "exec", "fuzztime", "benchtime", "count", "timeout"} {
+	for _, name := range []string{"tags", "exec", "fuzztime", "benchtime", "count", "parallel", "timeout"} {
 		fset.String(name, "", "")
 	}
 	for _, name := range []string{"v", "race", "short"} {
