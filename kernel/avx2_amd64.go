@@ -163,4 +163,4 @@ func runSumsAVX2(sums *int32, values *byte, q *int8, corr16 *int16, blocks int)
 // to the lanes of 4 rows, as the functions steps do.
 //
 //go:noescape
-func batchAVX2(acc *[4][lanes]float32, values *[4][4096]byte, scales *[4][32]byte, q *int8, corr *int32, d *float32, steps int)
+func batchAVX2(acc *[4][lanes]float32, values *byte, scales *[4][32]byte, q *int8, corr *int32, d *float32, steps int)

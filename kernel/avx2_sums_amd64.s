@@ -74,7 +74,7 @@ block:
 	VMULPS    (R12), X8, X8 \
 	VADDPS    X8, ACC, ACC
 
-// func batchAVX2(acc *[4][4]float32, values *[4][4096]byte, scales *[4][32]byte, q *int8, corr *int32, d *float32, steps int)
+// func batchAVX2(acc *[4][4]float32, values *byte, scales *[4][32]byte, q *int8, corr *int32, d *float32, steps int)
 TEXT ·batchAVX2(SB), NOSPLIT, $0-56
 	MOVQ    acc+0(FP), DX
 	MOVQ    values+8(FP), DI

@@ -20,7 +20,7 @@
 	DOT(V+384, Z22, Z23, Z11) \
 	ADD4(OUT)
 
-// func batchAVX512(acc *[4][4]float32, values *[4][4096]byte, scales *[4][32]byte, q *int8, corr *int32, d *float32, steps int)
+// func batchAVX512(acc *[4][4]float32, values *byte, scales *[4][32]byte, q *int8, corr *int32, d *float32, steps int)
 TEXT ·batchAVX512(SB), NOSPLIT, $0-56
 	MOVQ    acc+0(FP), DX
 	MOVQ    values+8(FP), DI

@@ -89,7 +89,8 @@ func byteRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementa
 	const most = 8 // steps at a time
 	var meta stepMeta
 	var corr [4 * most]int32
-	var unpacked [most * step]byte
+	var lined [most*step + line]byte
+	unpacked := &lined[toLine(&lined[0])]
 	whole := p.cols / step
 	perGroup := p.groupSize / block
 	for r := lo; r < hi; r++ {
@@ -99,8 +100,8 @@ func byteRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementa
 			meta.expand(p, r, at, n)
 			codes := &p.s.Codes[r*p.rowBytes+at*step*p.bits/8]
 			if p.bits < 8 {
-				unpack(&unpacked[0], codes, p.bits, n)
-				codes = &unpacked[0]
+				unpack(unpacked, codes, p.bits, n)
+				codes = unpacked
 			}
 			// A table, of which nothing is used.
 			args := stepArgs{rowArgs: rowArgs{codes: codes, scales: &meta.scales[0], table: codes}}
