@@ -234,7 +234,7 @@ func checkpoints(r *runner) (string, error) {
 		size = "20M"
 	}
 	out, err := r.output([]string{"QUANTIZE_LARGE=" + size},
-		"go", "test", "-run", "LargeCheckpoint", "-v", "-timeout", limit.String(), "./examples/quantize")
+		"go", "test", "-run", "LargeCheckpoint", "-v", "-count", "1", "-timeout", limit.String(), "./examples/quantize")
 	if err != nil {
 		return "", err
 	}
