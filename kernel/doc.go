@@ -123,8 +123,9 @@
 // tables of all implementations, types and groups ("Speed"). In short, for one thread
 // and weights from the cache, from fast to slow:
 //
-//	3 and 4 bits, groups of 128·n columns; nf4 and sf4 with AVX-512
-//	groups of 16, 32 and 64 columns; MX and NV types; 2 bits     half as fast
+//	3 and 4 bits, groups of 128·n columns
+//	groups of 16, 32 and 64 columns; MX and NV types; 2 bits;
+//	nf4 and sf4 with AVX-512                                     half as fast
 //	integers of 5 to 8 bits after Load                           a quarter
 //	other types of 5 to 8 bits; groups not of 16·n columns       a hundredth
 //
