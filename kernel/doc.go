@@ -42,6 +42,7 @@
 //
 //	*_steps_*              scales for 128 columns or a multiple, codes of up to 4
 //	                       bits or 8-bit integers: four blocks at a time
+//	avx2_unpack_*          integers of 5 to 7 bits to bytes, for the former
 //	*_groups_*, *_mx_*     groups of 16, 32 or 64 columns, and MX and NV types
 //	runs*.go, *_decode_*,  of any multiple of 16, and for 2 bits what is behind the
 //	*_sums_*, *_runs_*     last four blocks: codes to values, then sums of 16 columns

@@ -3,9 +3,10 @@ package main
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
 )
 
 // benchmarks are the results of go test -bench.
@@ -41,11 +42,11 @@ var processors = regexp.MustCompile(`-\d+$`)
 
 // median returns the middle of a benchmark's values of a unit.
 func (bs benchmarks) median(name, unit string) (float64, error) {
-	vs := slices.Sorted(slices.Values(bs.values[name][unit]))
+	vs := bs.values[name][unit]
 	if len(vs) == 0 {
 		return 0, fmt.Errorf("no %s of %s among the results", unit, name)
 	}
-	return vs[len(vs)/2], nil
+	return cli.Median(vs), nil
 }
 
 // bench runs benchmarks with more flags of go test, or once and shortened if they are

@@ -1,7 +1,7 @@
 // Bench prints all tables of speed in the README, as Markdown, with the machine,
 // the version of Go and the commit that they belong to:
 //
-//	go run ./examples/bench                        # a quarter of an hour, and 10 GB of memory
+//	go run ./examples/bench                        # some minutes, and 10 GB of memory
 //	go run ./examples/bench -only gemv,quantize
 //	go run ./examples/bench -quick                 # seconds; shows that everything runs
 //	go run ./examples/bench -update README.md      # and puts them in their places

@@ -51,22 +51,22 @@ func gemv(r *runner) (string, error) {
 		{"gonum `blas32.Gemv`, float32", "gonum", "", "", 0},
 	} {
 		res := of[row.portable]
-		rate, ok := res.rate(row.name)
-		if !ok {
-			return "", fmt.Errorf("examples/gemv measured no %q", row.name)
+		rate, err := res.rate(row.name)
+		if err != nil {
+			return "", err
 		}
 		cells := []string{row.label, significant(rate), "", ""}
 		if row.against != "" {
-			q, ok := res.ratio(row.name, row.against)
-			if !ok {
-				return "", fmt.Errorf("examples/gemv has no ratio of %q and %q", row.name, row.against)
+			q, err := res.ratio(row.name, row.against)
+			if err != nil {
+				return "", err
 			}
 			cells[2] = fmt.Sprintf("%.1f, **%.1f**, %.1f", q.Min, q.Median, q.Max)
 		}
 		if row.reading != "" {
-			q, ok := res.ratio(row.name, row.reading)
-			if !ok {
-				return "", fmt.Errorf("examples/gemv has no ratio of %q and %q", row.name, row.reading)
+			q, err := res.ratio(row.name, row.reading)
+			if err != nil {
+				return "", err
 			}
 			cells[3] = fmt.Sprintf("%.0f %%", 100*q.Median)
 		}
@@ -81,28 +81,30 @@ type gemvResult struct {
 		Name     string
 		Gweights float64
 	}
-	Ratios []struct {
-		Name, To         string
-		Min, Median, Max float64
-	}
+	Ratios []gemvRatio
 }
 
-func (r gemvResult) rate(name string) (float64, bool) {
+type gemvRatio struct {
+	Name, To         string
+	Min, Median, Max float64
+}
+
+func (r gemvResult) rate(name string) (float64, error) {
 	for _, x := range r.Rates {
 		if x.Name == name {
-			return x.Gweights, true
+			return x.Gweights, nil
 		}
 	}
-	return 0, false
+	return 0, fmt.Errorf("examples/gemv measured no %q", name)
 }
 
-func (r gemvResult) ratio(name, to string) (struct{ Min, Median, Max float64 }, bool) {
+func (r gemvResult) ratio(name, to string) (gemvRatio, error) {
 	for _, x := range r.Ratios {
 		if x.Name == name && x.To == to {
-			return struct{ Min, Median, Max float64 }{x.Min, x.Median, x.Max}, true
+			return x, nil
 		}
 	}
-	return struct{ Min, Median, Max float64 }{}, false
+	return gemvRatio{}, fmt.Errorf("examples/gemv has no ratio of %q and %q", name, to)
 }
 
 // kernels is every implementation that this processor has, one thread, weights
