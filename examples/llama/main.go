@@ -21,7 +21,7 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/examples/internal/cli"
-	"github.com/bitmod-go/bitmod/examples/internal/llama"
+	"github.com/bitmod-go/bitmod/internal/llm"
 	"github.com/bitmod-go/bitmod/quant"
 )
 
@@ -105,7 +105,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if o.speed {
 		return speed(ctx, o, kv, stdout)
 	}
-	m, tok, err := llama.Open(o.model, o.tokenizer, llama.Options{Maker: maker})
+	m, tok, err := llm.Open(o.model, o.tokenizer, llm.Options{Maker: maker})
 	if err != nil {
 		return err
 	}
@@ -113,9 +113,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r := llama.NewRunner(m, o.threads)
+	r := llm.NewRunner(m, o.threads)
 	defer r.Close()
-	g := llama.Generator{Runner: r, Sampler: llama.NewSampler(o.temperature, o.topP, o.seed), KV: kv}
+	g := llm.Generator{Runner: r, Sampler: llm.NewSampler(o.temperature, o.topP, o.seed), KV: kv}
 	if _, err := io.WriteString(stdout, o.prompt); err != nil {
 		return err
 	}
@@ -139,26 +139,26 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // maker returns what makes the matrices that -type, -group and -all ask for.
-func (o *options) maker() (llama.Maker, error) {
+func (o *options) maker() (llm.Maker, error) {
 	if o.weights == "float32" {
-		return llama.Float, nil
+		return llm.Float, nil
 	}
 	t, err := datatype.Parse(o.weights)
 	if err != nil {
 		return nil, cli.Usagef("-type: %w", err)
 	}
-	return llama.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: o.all, Int8: !o.exact}.Make, nil
+	return llm.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: o.all, Int8: !o.exact}.Make, nil
 }
 
-func (o *options) kv() (llama.KV, error) {
+func (o *options) kv() (llm.KV, error) {
 	if o.cache == "float32" {
-		return llama.KV{}, nil
+		return llm.KV{}, nil
 	}
 	t, err := datatype.Parse(o.cache)
 	if err != nil {
-		return llama.KV{}, cli.Usagef("-kv: %w", err)
+		return llm.KV{}, cli.Usagef("-kv: %w", err)
 	}
-	return llama.KV{Quantize: true, Type: t, GroupSize: o.cacheGroup}, nil
+	return llm.KV{Quantize: true, Type: t, GroupSize: o.cacheGroup}, nil
 }
 
 // printable removes what would make a terminal do other things than print. A part

@@ -8,21 +8,21 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/examples/internal/cli"
-	"github.com/bitmod-go/bitmod/examples/internal/llama"
+	"github.com/bitmod-go/bitmod/internal/llm"
 	"github.com/bitmod-go/bitmod/quant"
 )
 
 // A contender is one way to keep the weights of a model.
 type contender struct {
 	name             string
-	model            *llama.Model
+	model            *llm.Model
 	prompt, generate []float64 // tokens per second, by round
 }
 
 // speed measures tokens per second of one model with float32 weights and with 4- and
 // 3-bit weights: reading a prompt, and generating token by token. All are in memory,
 // and take turns, so that a machine that slows down does so for all of them.
-func speed(ctx context.Context, o *options, kv llama.KV, w io.Writer) error {
+func speed(ctx context.Context, o *options, kv llm.KV, w io.Writer) error {
 	list, err := contenders(o)
 	if err != nil {
 		return err
@@ -66,22 +66,22 @@ type speedLine struct {
 // contenders makes them all of one model. What they have in common, they share.
 func contenders(o *options) ([]contender, error) {
 	var (
-		float *llama.Model
+		float *llm.Model
 		err   error
 	)
 	if o.synthetic {
-		float, err = llama.Synthetic(llama.Llama1B, llama.Options{})
+		float, err = llm.Synthetic(llm.Llama1B, llm.Options{})
 	} else {
-		float, _, err = llama.Open(o.model, o.tokenizer, llama.Options{})
+		float, _, err = llm.Open(o.model, o.tokenizer, llm.Options{})
 	}
 	if err != nil {
 		return nil, err
 	}
 	list := []contender{{name: "float32", model: float}}
-	inLayers := func(p llama.Place) bool { return p.Layer >= 0 }
-	outside := func(p llama.Place) bool { return p.Layer < 0 }
+	inLayers := func(p llm.Place) bool { return p.Layer >= 0 }
+	outside := func(p llm.Place) bool { return p.Layer < 0 }
 	for _, t := range []datatype.Type{datatype.BitMoD4, datatype.BitMoD3} {
-		maker := llama.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: true, Int8: !o.exact}.Make
+		maker := llm.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: true, Int8: !o.exact}.Make
 		m, err := float.ReplaceSome(inLayers, maker)
 		if err != nil {
 			return nil, err
@@ -95,18 +95,18 @@ func contenders(o *options) ([]contender, error) {
 	return list, nil
 }
 
-func measure(ctx context.Context, m *llama.Model, o *options, kv llama.KV) (llama.Stats, error) {
-	r := llama.NewRunner(m, o.threads)
+func measure(ctx context.Context, m *llm.Model, o *options, kv llm.KV) (llm.Stats, error) {
+	r := llm.NewRunner(m, o.threads)
 	defer r.Close()
 	prompt := make([]int, min(o.speedPrompt, m.Config.Context/2)-1)
 	for i := range prompt {
 		prompt[i] = i * 7919 % m.Config.Vocab
 	}
-	g := llama.Generator{Runner: r, Sampler: llama.NewSampler(0, 1, 0), KV: kv, Endless: true}
+	g := llm.Generator{Runner: r, Sampler: llm.NewSampler(0, 1, 0), KV: kv, Endless: true}
 	n := min(o.n, m.Config.Context-len(prompt)-1)
 	// A first short run touches all memory.
 	if _, err := g.Run(ctx, prompt[:1], 2, func(int) error { return nil }); err != nil {
-		return llama.Stats{}, err
+		return llm.Stats{}, err
 	}
 	st, err := g.Run(ctx, prompt, n, func(int) error { return nil })
 	if err == nil && ctx.Err() != nil {

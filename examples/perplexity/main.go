@@ -23,7 +23,7 @@ import (
 	"slices"
 
 	"github.com/bitmod-go/bitmod/examples/internal/cli"
-	"github.com/bitmod-go/bitmod/examples/internal/llama"
+	"github.com/bitmod-go/bitmod/internal/llm"
 	"github.com/bitmod-go/bitmod/quant"
 )
 
@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 
-	m, tok, err := llama.Open(*model, *tokenizer, llama.Options{})
+	m, tok, err := llm.Open(*model, *tokenizer, llm.Options{})
 	if err != nil {
 		return err
 	}
@@ -98,11 +98,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	e, err := llama.NewEvaluator(m, blocks)
+	e, err := llm.NewEvaluator(m, blocks)
 	if err != nil {
 		return err
 	}
-	calibration := llama.NewCalibration(m, nil)
+	calibration := llm.NewCalibration(m, nil)
 	if slices.ContainsFunc(variants, func(v variant) bool { return v.calibrated() }) {
 		if calibration, err = calibrate(m, *known); err != nil {
 			return err

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/bitmod-go/bitmod/examples/internal/llama"
+	"github.com/bitmod-go/bitmod/internal/llm"
 	"github.com/bitmod-go/bitmod/quant"
 )
 
@@ -83,9 +83,9 @@ func parseBits(s string) (float64, error) {
 	return bits, nil
 }
 
-func (v *variant) recipe() llama.Recipe {
-	return llama.Recipe{
-		Quantizer: llama.Quantizer{
+func (v *variant) recipe() llm.Recipe {
+	return llm.Recipe{
+		Quantizer: llm.Quantizer{
 			Config: quant.Config{Type: v.typ, GroupSize: v.group, Search: v.search},
 			Int8:   v.int8,
 			Unpack: !v.int8,

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/bitmod-go/bitmod/examples/internal/llama"
+	"github.com/bitmod-go/bitmod/internal/llm"
 )
 
 const (
@@ -18,14 +18,14 @@ const (
 
 // readBlocks returns n tokens of text in blocks, of a window each, that the model
 // reads on their own: from a file, or written by the model. n = 0 is all of the file.
-func readBlocks(m *llama.Model, tok llama.Tokenizer, file string, n, window int) ([][]int, error) {
+func readBlocks(m *llm.Model, tok llm.Tokenizer, file string, n, window int) ([][]int, error) {
 	length := min(m.Config.Context, window)
 	if length < 2 {
 		return nil, fmt.Errorf("the model's context is %d tokens, which leaves nothing to predict", length)
 	}
 	if file == "" {
 		length = min(length, n+1)
-		blocks, err := llama.SampleTexts(m, (n+length-2)/(length-1), length, textSeed)
+		blocks, err := llm.SampleTexts(m, (n+length-2)/(length-1), length, textSeed)
 		if err != nil {
 			return nil, err
 		}
@@ -47,15 +47,15 @@ func readBlocks(m *llama.Model, tok llama.Tokenizer, file string, n, window int)
 	if len(tokens) == 0 {
 		return nil, fmt.Errorf("%s: no text", file)
 	}
-	return llama.Blocks(tokens, m.Config.BOS, length), nil
+	return llm.Blocks(tokens, m.Config.BOS, length), nil
 }
 
 // calibrate returns the calibration with about n tokens of text that m writes.
-func calibrate(m *llama.Model, n int) (*llama.Calibration, error) {
+func calibrate(m *llm.Model, n int) (*llm.Calibration, error) {
 	length := min(m.Config.Context, defaultWindow)
-	blocks, err := llama.SampleTexts(m, (n+length-1)/length, length, calibrationSeed)
+	blocks, err := llm.SampleTexts(m, (n+length-1)/length, length, calibrationSeed)
 	if err != nil {
 		return nil, err
 	}
-	return llama.NewCalibration(m, blocks), nil
+	return llm.NewCalibration(m, blocks), nil
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/examples/internal/cli"
-	"github.com/bitmod-go/bitmod/examples/internal/llama"
+	"github.com/bitmod-go/bitmod/internal/llm"
 )
 
 // A variant is a way to store the model, and a row of the table.
@@ -147,22 +147,22 @@ func distinct(rows []variant, width int) []variant {
 type row struct {
 	variant
 	bits    float64 // for a weight, or an element of the cache
-	score   llama.Score
+	score   llm.Score
 	seconds float64 // to quantize and to evaluate
 }
 
 // measure quantizes and evaluates. c is the calibration with the float32 model.
-func (v variant) measure(m *llama.Model, e *llama.Evaluator, c *llama.Calibration) (row, error) {
+func (v variant) measure(m *llm.Model, e *llm.Evaluator, c *llm.Calibration) (row, error) {
 	start := time.Now()
 	r := row{variant: v, bits: 32}
 	var (
-		kv  llama.KV
+		kv  llm.KV
 		err error
 	)
 	switch {
 	case v.float:
 	case v.cache:
-		kv = llama.KV{Quantize: true, Type: v.typ, GroupSize: v.group}
+		kv = llm.KV{Quantize: true, Type: v.typ, GroupSize: v.group}
 		if r.bits, err = kv.Bits(&m.Config); err != nil {
 			return r, err
 		}

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 
@@ -26,6 +28,8 @@ type Checkpoint struct {
 	files    []string
 	metadata map[string]string
 	closers  []io.Closer
+
+	companions fs.FS // never nil
 }
 
 // Open opens the checkpoint at path: a safetensors file, a directory or index of
@@ -34,7 +38,7 @@ type Checkpoint struct {
 // milliseconds; data is read when it is asked for. The error matches
 // [quant.ErrFormat], or is that of the file system.
 func Open(path string) (*Checkpoint, error) {
-	c := &Checkpoint{path: path, byName: make(map[string]int), metadata: make(map[string]string)}
+	c := &Checkpoint{path: path, byName: make(map[string]int), metadata: make(map[string]string), companions: noFiles{}}
 	isGGUF, err := hasMagic(path, "GGUF")
 	switch {
 	case err != nil:
@@ -75,6 +79,11 @@ func (c *Checkpoint) openSafetensors(path string) error {
 		return err
 	}
 	c.closers = append(c.closers, set)
+	dir := path
+	if st, err := os.Stat(path); err == nil && !st.IsDir() {
+		dir = filepath.Dir(path)
+	}
+	c.companions = os.DirFS(dir)
 	for _, f := range set.Files() {
 		if err := c.addFile(f); err != nil {
 			return fmt.Errorf("%w (in %s)", err, f.Path())
@@ -184,6 +193,12 @@ func (c *Checkpoint) Path() string { return c.path }
 // Files returns the paths of its files.
 func (c *Checkpoint) Files() []string { return slices.Clone(c.files) }
 
+// Companions returns the files that belong to the model beside its weights, such
+// as config.json, tokenizer.json and whole directories like 1_Pooling: those of
+// the directory that the checkpoint is in, weights included. A checkpoint that
+// has none gives an empty file system.
+func (c *Checkpoint) Companions() fs.FS { return c.companions }
+
 // Metadata returns what the headers hold besides the tensors: the __metadata__
 // of safetensors files; the values of a GGUF file in JSON, under their keys
 // after "gguf.". The keys of this format start with "bitmod.".
@@ -212,4 +227,11 @@ func (c *Checkpoint) Close() error {
 		errs = append(errs, f.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// noFiles is an empty file system.
+type noFiles struct{}
+
+func (noFiles) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }

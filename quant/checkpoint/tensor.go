@@ -16,6 +16,8 @@ type Tensor struct {
 	DType string
 	// Bytes is the size of the data, with scales.
 	Bytes int64
+	// Role is what the tensor is in its model.
+	Role Role
 	// Float reports whether ReadRows can read it.
 	Float bool
 
@@ -37,3 +39,20 @@ func (t Tensor) Cols() int { return shape.Cols(t.Shape) }
 
 // Rows returns the product of all dimensions but the last.
 func (t Tensor) Rows() int { return shape.Rows(t.Shape) }
+
+// A Role is what a tensor is in its model, by the configuration and the names of
+// known families, and otherwise by its name and shape.
+type Role string
+
+// The roles.
+const (
+	RoleUnknown   Role = ""
+	RoleLinear    Role = "linear"    // the weight of a linear layer, an expert's too
+	RoleEmbedding Role = "embedding" // of tokens: a table that is looked up
+	RoleHead      Role = "head"      // from the last layer to the vocabulary
+	RoleRouter    Role = "router"    // chooses experts
+	RoleNorm      Role = "norm"
+	RoleBias      Role = "bias"
+	RoleTable     Role = "table" // positions, token types, relative biases
+	RoleOther     Role = "other" // known to be none of these: convolutions, states
+)

@@ -1,0 +1,119 @@
+package llm
+
+import (
+	"runtime"
+
+	"gonum.org/v1/gonum/blas/blas32"
+)
+
+// A dense is a float32 matrix. Products are summed up from the first column to the
+// last, each product and each sum rounded to float32, whichever way they are
+// computed: so a text gives the same bits in one piece and token by token.
+type dense struct {
+	w          []float32 // row-major
+	rows, cols int
+}
+
+func newDense(w []float32, cols int) *dense {
+	return &dense{w: w, rows: len(w) / cols, cols: cols}
+}
+
+func (d *dense) Rows() int  { return d.rows }
+func (d *dense) Cols() int  { return d.cols }
+func (d *dense) Bytes() int { return 4 * len(d.w) }
+
+func (d *dense) Row(dst []float32, row int) error {
+	copy(dst, d.w[row*d.cols:][:d.cols])
+	return nil
+}
+
+const (
+	// rowBlock rows are multiplied at once by mulRows: adds to one sum must wait
+	// for each other, adds to eight sums overlap.
+	rowBlock = 8
+	// Vectors are taken in batches: of at least minBatch, below which mulRows is
+	// faster, and at most maxBatch, whose sums stay in the first-level cache.
+	minBatch = 16
+	maxBatch = 256
+)
+
+// batches is true where gonum's axpy is known to round products before it adds
+// them, as its amd64 assembly does. (Its dot product, which would be as fast, adds
+// in an order that depends on the address of its operands.)
+const batches = runtime.GOARCH == "amd64"
+
+func (d *dense) Mul(dst, x []float32, n int, c *Crew) error {
+	for n > 0 {
+		b := min(n, maxBatch)
+		if batches && b >= minBatch {
+			d.mulBatch(dst, x, b, c)
+		} else {
+			c.Split(d.rows, rowBlock, d.rows*d.cols*b, func(_, lo, hi int) {
+				for v := range b {
+					d.mulRows(dst[v*d.rows:], x[v*d.cols:][:d.cols], lo, hi)
+				}
+			})
+		}
+		dst, x, n = dst[b*d.rows:], x[b*d.cols:], n-b
+	}
+	return nil
+}
+
+// mulRows writes rows lo…hi−1 of W·x to the same places of dst.
+func (d *dense) mulRows(dst, x []float32, lo, hi int) {
+	n := len(x)
+	for ; lo+rowBlock <= hi; lo += rowBlock {
+		w := d.w[lo*d.cols:][:rowBlock*n]
+		w0, w1, w2, w3 := w[:n], w[n:2*n], w[2*n:3*n], w[3*n:4*n]
+		w4, w5, w6, w7 := w[4*n:5*n], w[5*n:6*n], w[6*n:7*n], w[7*n:8*n]
+		var y0, y1, y2, y3, y4, y5, y6, y7 float32
+		for i, v := range x {
+			y0 += float32(w0[i] * v)
+			y1 += float32(w1[i] * v)
+			y2 += float32(w2[i] * v)
+			y3 += float32(w3[i] * v)
+			y4 += float32(w4[i] * v)
+			y5 += float32(w5[i] * v)
+			y6 += float32(w6[i] * v)
+			y7 += float32(w7[i] * v)
+		}
+		dst[lo], dst[lo+1], dst[lo+2], dst[lo+3] = y0, y1, y2, y3
+		dst[lo+4], dst[lo+5], dst[lo+6], dst[lo+7] = y4, y5, y6, y7
+	}
+	for ; lo < hi; lo++ {
+		var y float32
+		for i, w := range d.w[lo*d.cols:][:n] {
+			y += float32(w * x[i])
+		}
+		dst[lo] = y
+	}
+}
+
+// mulBatch is mulRows for n vectors at once: with the vectors transposed, the sums
+// of a row for all vectors grow side by side, column by column.
+func (d *dense) mulBatch(dst, x []float32, n int, c *Crew) {
+	blas := blas32.Implementation()
+	t := c.Shared(d.cols * n)
+	c.Split(d.cols, 16, 4*d.cols*n, func(_, lo, hi int) { transpose(t, x, n, d.cols, lo, hi) })
+	c.Split(d.rows, 1, d.rows*d.cols*n, func(worker, lo, hi int) {
+		y := c.Scratch(worker, n)
+		for row := lo; row < hi; row++ {
+			clear(y)
+			for i, w := range d.w[row*d.cols:][:d.cols] {
+				blas.Saxpy(n, w, t[i*n:][:n], 1, y, 1)
+			}
+			for v, s := range y {
+				dst[v*d.rows+row] = s
+			}
+		}
+	})
+}
+
+// transpose writes columns lo…hi−1 of the n×cols matrix x to rows of t.
+func transpose(t, x []float32, n, cols, lo, hi int) {
+	for v := range n {
+		for i := lo; i < hi; i++ {
+			t[i*n+v] = x[v*cols+i]
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package llm
+
+import (
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+func TestBlocks(t *testing.T) {
+	got := Blocks([]int{5, 6, 7, 8, 9}, 1, 3)
+	want := [][]int{{1, 5, 6}, {1, 7, 8}, {1, 9}}
+	if !slices.EqualFunc(got, want, slices.Equal[[]int]) {
+		t.Errorf("blocks %d, want %d", got, want)
+	}
+}
+
+// Score against the plainest computation of the same.
+func TestScore(t *testing.T) {
+	m := tiny(t, tinyConfig, weights{1, true})
+	q := replace(t, m, Quantizer{Config: quant.Config{Type: datatype.BitMoD3, GroupSize: 8}}.Make)
+	var blocks [][]int
+	for i, n := range []int{20, 64, 1, 7, 30} {
+		blocks = append(blocks, tokens(&m.Config, n, uint64(i)))
+	}
+	e, err := NewEvaluator(m, blocks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := e.Score(q, KV{})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	probabilities := func(m *Model, block []int) [][]float64 {
+		l := logits(t, m, block, len(block), 1, KV{})
+		var out [][]float64
+		for row := range slices.Chunk(l, m.Config.Vocab) {
+			p, sum := make([]float64, len(row)), 0.0
+			for i, v := range row {
+				p[i] = math.Exp(float64(v))
+				sum += p[i]
+			}
+			for i := range p {
+				p[i] /= sum
+			}
+			out = append(out, p)
+		}
+		return out
+	}
+	var n, nll, kl, top1, nll32 float64
+	for _, b := range blocks {
+		p, q := probabilities(m, b), probabilities(q, b)
+		for i, token := range b[1:] {
+			n++
+			nll -= math.Log(q[i][token])
+			nll32 -= math.Log(p[i][token])
+			for j := range p[i] {
+				kl += p[i][j] * math.Log(p[i][j]/q[i][j])
+			}
+			if slices.Index(p[i], slices.Max(p[i])) == slices.Index(q[i], slices.Max(q[i])) {
+				top1++
+			}
+		}
+	}
+	for _, x := range []struct {
+		name      string
+		got, want float64
+	}{
+		{"tokens", float64(got.Tokens), n},
+		{"perplexity", got.Perplexity.Mean, math.Exp(nll / n)},
+		{"excess", got.Excess.Mean, (nll - nll32) / n},
+		{"KL", got.KL.Mean, kl / n},
+		{"top-1", got.Top1.Mean, top1 / n},
+	} {
+		if math.Abs(x.got-x.want) > 1e-6*(1+math.Abs(x.want)) {
+			t.Errorf("%s is %v, want %v", x.name, x.got, x.want)
+		}
+	}
+
+	// The same without the reference's logits in memory, and on one processor.
+	e.logits = nil
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	e.workers = 1
+	if again, err := e.Score(q, KV{}); err != nil || again != got {
+		t.Errorf("again %+v, error %v, want %+v", again, err, got)
+	}
+	self, err := e.Score(m, KV{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if self.KL != (Estimate{}) || self.Excess != (Estimate{}) || self.Top1 != (Estimate{1, 0}) {
+		t.Errorf("the model against itself: %+v", self)
+	}
+	if _, err := NewEvaluator(m, [][]int{{1}, nil}); err == nil {
+		t.Error("no tokens: no error")
+	}
+	if _, err := NewEvaluator(m, [][]int{{1, 999}}); err == nil {
+		t.Error("a token that is none: no error")
+	}
+}
+
+func TestStandardErrors(t *testing.T) {
+	// Blocks of the same length: the standard error of their means.
+	blocks := []blockSums{{n: 10}, {n: 10}, {n: 10}, {n: 10}}
+	for i, mean := range []float64{1, 2, 4, 5} {
+		blocks[i].x[nll] = 10 * mean
+	}
+	s := summarize(blocks)
+	if want := math.Sqrt((4 + 1 + 1 + 4) / 3.0 / 4.0); s.NLL.Mean != 3 || math.Abs(s.NLL.SE-want) > 1e-12 {
+		t.Errorf("loss %+v, want 3 with standard error %v", s.NLL, want)
+	}
+	if want := math.Exp(3) * s.NLL.SE; math.Abs(s.Perplexity.SE-want) > 1e-9 {
+		t.Errorf("perplexity %+v, want standard error %v", s.Perplexity, want)
+	}
+	if s := summarize(blocks[:1]); !math.IsNaN(s.NLL.SE) {
+		t.Errorf("one block: %+v, want no standard error", s.NLL)
+	}
+}
+
+func TestSampleTexts(t *testing.T) {
+	m := tiny(t, tinyConfig, weights{1, true})
+	texts, err := SampleTexts(m, 70, 12, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Text i is what the model writes with seed 5 + i, alone.
+	for _, i := range []int{0, 1, 31, 32, 69} {
+		r := NewRunner(m, 1)
+		defer r.Close()
+		want := []int{m.Config.BOS}
+		g := Generator{Runner: r, Sampler: NewSampler(1, 1, 5+uint64(i)), Endless: true}
+		if _, err := g.Run(t.Context(), nil, 11, func(token int) error {
+			want = append(want, token)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(texts[i], want) {
+			t.Errorf("text %d is %d, want %d", i, texts[i], want)
+		}
+	}
+}
+
+// storyBlocks cuts a text where a story opens as most do, and returns the tokens of
+// each story, up to length, with the one that starts a text.
+func storyBlocks(t *testing.T, tok Tokenizer, text string, length, total int) [][]int {
+	t.Helper()
+	const opening = "\n\nOnce upon a time"
+	var blocks [][]int
+	for total > 0 && text != "" {
+		n := len(text)
+		if i := strings.Index(text[1:], opening); i >= 0 {
+			n = i + 1
+		}
+		tokens, err := tok.Encode(strings.TrimSpace(text[:n]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens = tokens[:min(len(tokens), total, length-1)]
+		blocks = append(blocks, append([]int{llama2cStart}, tokens...))
+		total -= len(tokens)
+		text = text[n:]
+	}
+	return blocks
+}
+
+// A known model has its known perplexity: llama2.c gives stories260K a validation
+// loss of 1.2968, on text of which this is another part and which was cut otherwise.
+func TestStoriesPerplexity(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads 30,000 tokens")
+	}
+	m, tok := stories(t, Options{})
+	text, err := os.ReadFile(shared(t, "tinystories_val.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := NewEvaluator(m, storyBlocks(t, tok, string(text), m.Config.Context, 30000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := e.Score(m, KV{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d tokens, loss %.3f ± %.3f, perplexity %.3f", s.Tokens, s.NLL.Mean, s.NLL.SE, s.Perplexity.Mean)
+	if want := 1.2968; math.Abs(s.NLL.Mean-want) > 0.06 {
+		t.Errorf("loss %v, want about %v", s.NLL.Mean, want)
+	}
+}

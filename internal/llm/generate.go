@@ -1,0 +1,89 @@
+package llm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A Generator continues texts.
+type Generator struct {
+	Runner  *Runner
+	Sampler *Sampler
+	KV      KV
+	Endless bool // goes on after a token that ends the text
+}
+
+// Stats tell how long a generation took.
+type Stats struct {
+	Prompt     int           // tokens, with the one that starts the text
+	PromptTime time.Duration // until the first token
+	Tokens     int           // generated
+	Time       time.Duration // for all but the first
+	CacheBytes int
+}
+
+// Speed returns the tokens per second after the first, 0 if there is none.
+func (s *Stats) Speed() float64 {
+	if s.Tokens < 2 {
+		return 0
+	}
+	return float64(s.Tokens-1) / s.Time.Seconds()
+}
+
+// prefill is the number of tokens of a prompt that are read at once: enough for
+// full batches, few enough for little memory.
+const prefill = maxBatch
+
+// Run reads a prompt after the token that starts a text, and calls emit for each
+// of up to n tokens that follow. It stops before a token that ends the text, at
+// the end of the model's context, and, without an error, when ctx is done.
+func (g *Generator) Run(ctx context.Context, prompt []int, n int, emit func(token int) error) (Stats, error) {
+	r := g.Runner
+	c := &r.model.Config
+	tokens := append([]int{c.BOS}, prompt...)
+	st := Stats{Prompt: len(tokens)}
+	if len(tokens) > c.Context {
+		return st, fmt.Errorf("llm: the prompt has %d tokens, with the one that starts it, and the model's context is %d", len(tokens), c.Context)
+	}
+	s, err := r.model.NewSequence(g.KV)
+	if err != nil {
+		return st, err
+	}
+	start := time.Now()
+	for part := range slices.Chunk(tokens, prefill) {
+		if err := r.Forward(Chunk{s, part}); err != nil {
+			return st, err
+		}
+		if ctx.Err() != nil {
+			return st, nil
+		}
+	}
+	logits := make([]float32, c.Vocab)
+	for {
+		if err := r.Logits(logits, r.n-1, r.n); err != nil {
+			return st, err
+		}
+		next := g.Sampler.Sample(logits)
+		if st.Tokens == 0 {
+			st.PromptTime = time.Since(start)
+			start = time.Now()
+		}
+		st.Time = time.Since(start)
+		st.CacheBytes = s.Bytes()
+		if st.Tokens >= n || !g.Endless && slices.Contains(c.EOS, next) || ctx.Err() != nil {
+			return st, nil
+		}
+		st.Tokens++
+		if err := emit(next); err != nil {
+			return st, err
+		}
+		if st.Tokens == n || s.Len() == c.Context {
+			return st, nil
+		}
+		if err := r.Forward(Chunk{s, []int{next}}); err != nil {
+			return st, err
+		}
+	}
+}

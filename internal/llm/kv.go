@@ -1,0 +1,135 @@
+package llm
+
+import (
+	"fmt"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// KV says how keys and values are kept. The zero value is float32.
+type KV struct {
+	// Quantize keeps them in Type, each token's keys, after rotation, and each
+	// token's values quantized by themselves, in groups of GroupSize consecutive
+	// elements; 0 is the width of a head.
+	Quantize  bool
+	Type      datatype.Type
+	GroupSize int
+}
+
+// A cache holds the keys, or the values, of the tokens so far in one layer.
+type cache interface {
+	// append adds n tokens.
+	append(x []float32, n int) error
+	// floats returns the vectors of all tokens side by side, either its own memory
+	// or scratch, which may be replaced by a longer one.
+	floats(scratch *[]float32) ([]float32, error)
+	bytes() int
+}
+
+func (kv KV) newCache(c *Config) (cache, error) {
+	if !kv.Quantize {
+		return &floatCache{}, nil
+	}
+	q := quant.Config{Type: kv.Type, GroupSize: kv.GroupSize, Workers: 1}
+	if q.GroupSize == 0 {
+		q.GroupSize = max(c.HeadDim, 8) // quant has no smaller groups
+	}
+	if q.Type.Scale() == datatype.E4M3 {
+		return nil, fmt.Errorf("llm: key-value cache of %v: it has one scale for all tokens, and they come one by one", q.Type)
+	}
+	return &quantCache{config: q, width: c.kvDim()}, nil
+}
+
+type floatCache struct{ x []float32 }
+
+func (c *floatCache) append(x []float32, n int) error {
+	c.x = append(c.x, x...)
+	return nil
+}
+
+func (c *floatCache) floats(*[]float32) ([]float32, error) { return c.x, nil }
+func (c *floatCache) bytes() int                           { return 4 * len(c.x) }
+
+// A quantCache grows a quant.Matrix, one row a token: nothing in its storage is
+// shared by rows.
+type quantCache struct {
+	config quant.Config
+	width  int
+	rows   int
+	s      quant.Storage
+}
+
+func (c *quantCache) append(x []float32, n int) error {
+	m, err := quant.Group(x, c.width, c.config)
+	if err != nil {
+		return err
+	}
+	s := m.Storage()
+	c.s.RowScales = append(c.s.RowScales, s.RowScales...)
+	c.s.Scales = append(c.s.Scales, s.Scales...)
+	c.s.Selectors = append(c.s.Selectors, s.Selectors...)
+	c.s.Codes = append(c.s.Codes, s.Codes...)
+	c.rows += n
+	return nil
+}
+
+func (c *quantCache) floats(scratch *[]float32) ([]float32, error) {
+	m, err := quant.New(c.config.Type, c.config.GroupSize, c.rows, c.width, c.s)
+	if err != nil {
+		return nil, err
+	}
+	x := grow(scratch, c.rows*c.width)
+	return x, m.Dequantize(x)
+}
+
+func (c *quantCache) bytes() int {
+	return 4*len(c.s.RowScales) + len(c.s.Scales) + len(c.s.Selectors) + len(c.s.Codes)
+}
+
+// A Sequence is one text that a model has read so far: its key-value cache.
+type Sequence struct {
+	length       int
+	keys, values []cache // by layer
+}
+
+// NewSequence returns an empty text.
+func (m *Model) NewSequence(kv KV) (*Sequence, error) {
+	s := &Sequence{}
+	for range m.Layers {
+		k, err := kv.newCache(&m.Config)
+		if err != nil {
+			return nil, err
+		}
+		v, err := kv.newCache(&m.Config)
+		if err != nil {
+			return nil, err
+		}
+		s.keys, s.values = append(s.keys, k), append(s.values, v)
+	}
+	return s, nil
+}
+
+// Len returns the number of tokens read.
+func (s *Sequence) Len() int { return s.length }
+
+// Bytes returns the memory that the cache takes.
+func (s *Sequence) Bytes() int {
+	n := 0
+	for i := range s.keys {
+		n += s.keys[i].bytes() + s.values[i].bytes()
+	}
+	return n
+}
+
+// Bits returns the bits that an element of the cache takes.
+func (kv KV) Bits(c *Config) (float64, error) {
+	cache, err := kv.newCache(c)
+	if err != nil {
+		return 0, err
+	}
+	if err := cache.append(make([]float32, c.kvDim()), 1); err != nil {
+		return 0, err
+	}
+	return 8 * float64(cache.bytes()) / float64(c.kvDim()), nil
+}

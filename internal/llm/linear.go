@@ -1,0 +1,115 @@
+package llm
+
+import (
+	"fmt"
+
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// A Linear is a matrix that vectors are multiplied by. It is immutable and safe
+// for concurrent use.
+type Linear interface {
+	Rows() int  // outputs
+	Cols() int  // inputs
+	Bytes() int // of memory for the weights
+	// Mul writes W·x for n vectors to dst. Vectors are side by side: x is n·Cols
+	// long, dst n·Rows. What it writes for a vector depends on that vector alone.
+	Mul(dst, x []float32, n int, c *Crew) error
+	// Row writes the weights of one row as float32 to dst, which is Cols long.
+	Row(dst []float32, row int) error
+}
+
+// A Place is where in a model a Linear is.
+type Place struct {
+	Layer int // −1 for Embedding and Classifier
+	Kind  Kind
+}
+
+// A Kind is one of the matrices of a layer, or of the model.
+type Kind int
+
+// Query, Key and Value have the same input, and so have Gate and Up.
+const (
+	Query Kind = iota
+	Key
+	Value
+	Output
+	Gate
+	Up
+	Down
+	Embedding // from tokens: its rows are looked up
+	Classifier
+)
+
+// kindNames are Hugging Face's, without "model." and ".weight".
+var kindNames = [...]string{
+	"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
+	"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj", "embed_tokens", "lm_head",
+}
+
+// String returns a name such as "layers.0.self_attn.q_proj".
+func (p Place) String() string {
+	if p.Layer < 0 {
+		return kindNames[p.Kind]
+	}
+	return fmt.Sprintf("layers.%d.%s", p.Layer, kindNames[p.Kind])
+}
+
+// Size returns the rows and columns of the matrix at p.
+func (c *Config) Size(p Place) (rows, cols int) {
+	switch p.Kind {
+	case Query:
+		return c.qDim(), c.Dim
+	case Key, Value:
+		return c.kvDim(), c.Dim
+	case Output:
+		return c.Dim, c.qDim()
+	case Gate, Up:
+		return c.Hidden, c.Dim
+	case Down:
+		return c.Dim, c.Hidden
+	default:
+		return c.Vocab, c.Dim
+	}
+}
+
+// A Maker makes the Linear for a place of its float32 weights, row-major, which it
+// may keep but not change. It may be called for several places at the same time.
+type Maker func(p Place, w []float32, cols int) (Linear, error)
+
+// Float is the Maker of float32 matrices: what a model has as loaded.
+func Float(p Place, w []float32, cols int) (Linear, error) { return newDense(w, cols), nil }
+
+// A Quantizer makes quantized matrices, see [Quantizer.Make].
+type Quantizer struct {
+	quant.Config
+	// All is for embedding and classifier, too, which otherwise stay float32.
+	All bool
+	// Int8 rounds the vectors that are multiplied to 8 bits, which is faster;
+	// otherwise they stay float32.
+	Int8 bool
+	// Unpack multiplies by the weights as float32, which takes 4 bytes of memory for
+	// each, besides what Bytes says. The sums are the same but for rounding. It is
+	// for small models that read much text, where memory is no limit.
+	Unpack bool
+}
+
+// Make is a Maker.
+func (q Quantizer) Make(p Place, w []float32, cols int) (Linear, error) {
+	if p.Layer < 0 && !q.All {
+		return Float(p, w, cols)
+	}
+	m, err := quant.Group(w, cols, q.Config)
+	if err != nil {
+		return nil, fmt.Errorf("%v: %w", p, err)
+	}
+	return q.linear(m)
+}
+
+// linear makes the Linear of a packed matrix.
+func (q Quantizer) linear(m Packed) (Linear, error) {
+	if q.Unpack {
+		return unpack(m)
+	}
+	return &Quantized{m, q.Int8}, nil
+}

@@ -1,0 +1,84 @@
+package llm
+
+import (
+	"github.com/bitmod-go/bitmod/kernel"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// A Packed is a *quant.Matrix or a *quant.Mixed.
+type Packed interface {
+	Rows() int
+	Cols() int
+	Bytes() int
+	Dequantize(dst []float32) error
+	DequantizeRow(dst []float32, row int) error
+}
+
+// A Quantized is a Linear of a packed matrix, multiplied in its packed form.
+type Quantized struct {
+	Packed
+	Int8 bool // see Quantizer
+}
+
+// Row writes the weights of a row to dst.
+func (q *Quantized) Row(dst []float32, row int) error { return q.DequantizeRow(dst, row) }
+
+// Mul multiplies through package kernel.
+func (q *Quantized) Mul(dst, x []float32, n int, c *Crew) error {
+	rows, cols := q.Rows(), q.Cols()
+	as := c.Activations(n)
+	if n == 1 { // shared out by row
+		if err := q.load(&as[0], x); err != nil {
+			return err
+		}
+		const faster = 16 // than float32, so that sharing out pays later
+		return c.try(rows, rowBlock, rows*cols/faster, func(_, lo, hi int) error {
+			return gemvRows(dst, q.Packed, &as[0], lo, hi)
+		})
+	}
+	return c.try(n, 1, rows*cols*n, func(_, lo, hi int) error { // by vector
+		for i := lo; i < hi; i++ {
+			if err := q.load(&as[i], x[i*cols:][:cols]); err != nil {
+				return err
+			}
+		}
+		return gemm(dst[lo*rows:hi*rows], q.Packed, as[lo:hi])
+	})
+}
+
+func (q *Quantized) load(a *kernel.Activation, x []float32) error {
+	if q.Int8 {
+		return a.Load(x)
+	}
+	return a.LoadFloat(x)
+}
+
+func gemvRows(dst []float32, m Packed, a *kernel.Activation, lo, hi int) error {
+	if m, ok := m.(*quant.Mixed); ok {
+		return kernel.GEMVMixedRows(dst, m, a, lo, hi)
+	}
+	return kernel.GEMVRows(dst, m.(*quant.Matrix), a, lo, hi)
+}
+
+func gemm(dst []float32, m Packed, as []kernel.Activation) error {
+	if m, ok := m.(*quant.Mixed); ok {
+		return kernel.GEMMMixed(dst, m, as)
+	}
+	return kernel.GEMM(dst, m.(*quant.Matrix), as)
+}
+
+// An unpacked is a packed matrix multiplied as float32 weights.
+type unpacked struct {
+	dense
+	matrix Packed
+}
+
+func unpack(m Packed) (*unpacked, error) {
+	w := make([]float32, m.Rows()*m.Cols())
+	if err := m.Dequantize(w); err != nil {
+		return nil, err
+	}
+	return &unpacked{*newDense(w, m.Cols()), m}, nil
+}
+
+func (u *unpacked) Bytes() int { return u.matrix.Bytes() }

@@ -1,0 +1,127 @@
+package llm
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// A Recipe says how to quantize the matrices of a model's layers, beyond what a
+// [Quantizer] does with each of them alone.
+type Recipe struct {
+	Quantizer
+	// Importance weights errors by the mean squares of a matrix's inputs.
+	Importance bool
+	// Feedback is GPTQ's, with the Hessian of the inputs; see quant.Feedback for
+	// Damping and ActOrder.
+	Feedback bool
+	Damping  float64
+	ActOrder bool
+	// Sequential quantizes layer by layer, with Hessians of the inputs that a layer
+	// gets from those before as they became, as GPTQ does. Otherwise all are those
+	// of the float32 model, which one run gives for any number of recipes.
+	Sequential bool
+	// Channels scales channels after AWQ.
+	Channels bool
+	// Bits, if not 0, gives rows of all layers together 3, 4 or 8 bits, so many on
+	// average, and is in place of a Type.
+	Bits float64
+}
+
+// calibrated reports whether the recipe wants to know inputs.
+func (r *Recipe) calibrated() bool {
+	return r.Importance || r.Feedback || r.Channels || r.Bits != 0
+}
+
+// Quantize returns the model of the calibration, quantized.
+func (c *Calibration) Quantize(r Recipe) (*Model, error) {
+	m := c.model
+	if !r.calibrated() {
+		return m.Replace(r.Make)
+	}
+	rows, err := c.mixRows(&r)
+	if err != nil {
+		return nil, err
+	}
+	q := *m
+	q.Layers = slices.Clone(m.Layers)
+	if !r.Sequential {
+		hs, err := c.hessians()
+		if err != nil {
+			return nil, err
+		}
+		for i := range q.Layers {
+			if q.Layers[i], err = r.layer(&m.Config, q.Layers[i], hs[i], rows.layer(i)); err != nil {
+				return nil, fmt.Errorf("llm: layer %d: %w", i, err)
+			}
+		}
+		return &q, nil
+	}
+	s, err := newStream(m, c.blocks)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	for i := range q.Layers {
+		hs, err := s.hessians(i, q.Layers[i], false)
+		if err != nil {
+			return nil, err
+		}
+		if q.Layers[i], err = r.layer(&m.Config, q.Layers[i], hs, rows.layer(i)); err != nil {
+			return nil, fmt.Errorf("llm: layer %d: %w", i, err)
+		}
+		if err := s.run(i, q.Layers[i], nil, true); err != nil {
+			return nil, err
+		}
+	}
+	return &q, nil
+}
+
+// layer returns l quantized, given the Hessians of its inputs.
+func (r *Recipe) layer(c *Config, l Layer, hs layerHessians, rows mixedLayer) (Layer, error) {
+	if r.Channels {
+		var err error
+		if l, hs, err = scaleChannels(c, l, r.Config, hs); err != nil {
+			return l, err
+		}
+	}
+	for i, kinds := range inputs {
+		for _, k := range kinds {
+			w, err := Weights(l.Linears[k])
+			if err != nil {
+				return l, err
+			}
+			m, err := r.quantize(w, l.Linears[k].Cols(), hs[i], rows[k])
+			if err != nil {
+				return l, fmt.Errorf("%s: %w", kindNames[k], err)
+			}
+			if l.Linears[k], err = r.linear(m); err != nil {
+				return l, err
+			}
+		}
+	}
+	return l, nil
+}
+
+// quantize quantizes one matrix, the rows in types as rows says if it is not nil.
+func (r *Recipe) quantize(w []float32, cols int, h *quant.Hessian, rows []uint8) (Packed, error) {
+	c := r.config(h)
+	if rows == nil {
+		return quant.Group(w, cols, c)
+	}
+	return quant.GroupMixed(w, cols, rows, mixedConfigs(c))
+}
+
+// config returns the configuration for a matrix with inputs of which h is the
+// Hessian.
+func (r *Recipe) config(h *quant.Hessian) quant.Config {
+	c := r.Config
+	if r.Importance {
+		c.Importance = h.Importance()
+	}
+	if r.Feedback {
+		c.Feedback = &quant.Feedback{Hessian: h, Damping: r.Damping, ActOrder: r.ActOrder}
+	}
+	return c
+}

@@ -1,0 +1,119 @@
+package llm
+
+import (
+	"iter"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// gpt2Pattern is what ByteLevel splits by on its own.
+const gpt2Pattern = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+
+// A splitter splits texts by a pattern of a byte-level tokenizer.
+//
+// Go's regular expressions have no (?!…), which all these patterns use once and for
+// the same purpose: at the end, "|\s+(?!\S)|\s+" leaves the last of several spaces
+// to the word after them. The splitter does that part by hand.
+type splitter struct{ re *regexp.Regexp }
+
+const lookahead = `|\s+(?!\S)|\s+`
+
+func newSplitter(pattern string) (*splitter, error) {
+	head, ok := strings.CutSuffix(pattern, lookahead)
+	if !ok {
+		return nil, formatErrorf("pattern %q does not end in %s", pattern, lookahead)
+	}
+	// \s is ASCII's in Go.
+	re, err := regexp.Compile(unicodeSpaces(head) + `|(` + unicodeSpaces(`\s`) + `+)`)
+	if err != nil {
+		return nil, formatErrorf("pattern: %v", err)
+	}
+	if re.NumSubexp() != 1 {
+		return nil, formatErrorf("pattern %q has groups", pattern)
+	}
+	return &splitter{re}, nil
+}
+
+// unicodeSpaces replaces \s and \S in a pattern by what they mean in Unicode.
+func unicodeSpaces(pattern string) string {
+	const class = `\t-\r\x{85}\p{Z}`
+	var b strings.Builder
+	inside := false
+	for i := 0; i < len(pattern); i++ {
+		switch c := pattern[i]; {
+		case c == '\\' && i+1 < len(pattern):
+			i++
+			switch e := pattern[i]; {
+			case e == 's' && inside:
+				b.WriteString(class)
+			case e == 's':
+				b.WriteString(`[` + class + `]`)
+			case e == 'S' && !inside:
+				b.WriteString(`[^` + class + `]`)
+			default:
+				b.WriteByte(c)
+				b.WriteByte(e)
+			}
+		default:
+			if c == '[' {
+				inside = true
+			} else if c == ']' {
+				inside = false
+			}
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// parts yields the parts of a text, in order and without gaps. A nil splitter has
+// one.
+func (s *splitter) parts(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for text != "" {
+			n := len(text)
+			if s != nil {
+				n = s.next(text)
+			}
+			if !yield(text[:n]) {
+				return
+			}
+			text = text[n:]
+		}
+	}
+}
+
+// next returns the length of the first part of a text.
+func (s *splitter) next(text string) int {
+	at := s.re.FindStringSubmatchIndex(text)
+	switch {
+	case at == nil || at[1] == 0:
+		return len(text)
+	case at[0] > 0: // what no alternative matches is a part of its own
+		return at[0]
+	}
+	if end := at[3]; end > 0 && end < len(text) {
+		// Spaces before a word, all but the last.
+		if _, last := utf8.DecodeLastRuneInString(text[:end]); last < end {
+			return end - last
+		}
+	}
+	return at[1]
+}
+
+// byteLetters are the letters that GPT-2 writes bytes with: printable ones are
+// themselves, the others follow from U+0100 on.
+var byteLetters, letterBytes = func() (letters [256]rune, bytes map[rune]byte) {
+	bytes = map[rune]byte{}
+	next := rune(256)
+	for b := range letters {
+		l := rune(b)
+		if !(l >= '!' && l <= '~' || l >= 0xa1 && l <= 0xac || l >= 0xae && l <= 0xff) {
+			l = next
+			next++
+		}
+		letters[b], bytes[l] = l, byte(b)
+	}
+	return letters, bytes
+}()

@@ -1,0 +1,288 @@
+package llm
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+func TestBytes(t *testing.T) {
+	const text = "Zoë\n"
+	got, err := Bytes{}.Encode(text)
+	if err != nil || !slices.Equal(got, []int{'Z', 'o', 0xc3, 0xab, '\n'}) {
+		t.Errorf("tokens %d, error %v", got, err)
+	}
+	if back := Text(Bytes{}, 0, append(got, 0)); back != text {
+		t.Errorf("back again %q", back)
+	}
+}
+
+// bytePair against the definition: look for the best pair, merge it, start again.
+func TestBytePair(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 500 {
+		type rule struct {
+			token int
+			rank  float64
+		}
+		rules := map[[2]int]rule{}
+		for i := range 12 {
+			// Ranks repeat, so that ties occur.
+			rules[[2]int{r.IntN(4 + i), r.IntN(4 + i)}] = rule{4 + i, float64(r.IntN(5))}
+		}
+		merge := func(a, b int) (int, float64, bool) {
+			m, ok := rules[[2]int{a, b}]
+			return m.token, m.rank, ok
+		}
+		symbols := make([]int, r.IntN(40))
+		for i := range symbols {
+			symbols[i] = r.IntN(4)
+		}
+		want := slices.Clone(symbols)
+		for {
+			best, token, rank := -1, 0, 0.0
+			for i := range len(want) - 1 {
+				if tk, rk, ok := merge(want[i], want[i+1]); ok && (best < 0 || rk < rank) {
+					best, token, rank = i, tk, rk
+				}
+			}
+			if best < 0 {
+				break
+			}
+			want = slices.Replace(want, best, best+2, token)
+		}
+		if got := bytePair(symbols, merge); !slices.Equal(got, want) {
+			t.Fatalf("%d became %d, want %d; rules %v", symbols, got, want, rules)
+		}
+	}
+}
+
+func TestLlama2cTokenizer(t *testing.T) {
+	data, err := os.ReadFile(shared(t, "tok512.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := ParseLlama2cTokenizer(data, 512)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := tok.Encode("Once upon a time")
+	if want := []int{403, 407, 261, 378}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("tokens %d, error %v, want %d", got, err, want)
+	}
+	text, err := os.ReadFile(shared(t, "tinystories_val.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{string(text), "naïve 🙂 \x00\xff\t", " two  spaces "} {
+		tokens, err := tok.Encode(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back := Text(tok, llama2cStart, tokens); back != s {
+			t.Errorf("%.20q came back as %.20q", s, back)
+		}
+	}
+	if got, err := tok.Encode(""); len(got) > 0 || err != nil {
+		t.Errorf("empty text: tokens %d, error %v", got, err)
+	}
+
+	for _, n := range []int{0, 3, 4, 11, 12, 100, len(data) - 1} {
+		if _, err := ParseLlama2cTokenizer(data[:n], 512); !errors.Is(err, quant.ErrFormat) {
+			t.Errorf("cut after %d bytes: error %v", n, err)
+		}
+	}
+	for _, vocab := range []int{511, 513} {
+		if _, err := ParseLlama2cTokenizer(data, vocab); !errors.Is(err, quant.ErrFormat) {
+			t.Errorf("for a vocabulary of %d: error %v", vocab, err)
+		}
+	}
+	for _, length := range []uint32{1 << 31, 1 << 20} {
+		bad := slices.Clone(data)
+		binary.LittleEndian.PutUint32(bad[8:], length)
+		if _, err := ParseLlama2cTokenizer(bad, 512); !errors.Is(err, quant.ErrFormat) {
+			t.Errorf("length %#x: error %v", length, err)
+		}
+	}
+}
+
+const llama3Pattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+
+// What the patterns make of texts, from their definition.
+func TestSplitter(t *testing.T) {
+	for _, test := range []struct {
+		pattern, text string
+		want          []string
+	}{
+		{gpt2Pattern, "Hello world", []string{"Hello", " world"}},
+		{gpt2Pattern, "I'll don't WE'LL", []string{"I", "'ll", " don", "'t", " WE", "'", "LL"}},
+		{gpt2Pattern, "a   b\n\n c  ", []string{"a", "  ", " b", "\n\n", " c", "  "}},
+		{gpt2Pattern, "12345, x!", []string{"12345", ",", " x", "!"}},
+		{gpt2Pattern, "a\u00a0\u00a0b", []string{"a", "\u00a0", "\u00a0", "b"}},
+		{llama3Pattern, "Hello world", []string{"Hello", " world"}},
+		{llama3Pattern, "WE'LL 12345", []string{"WE", "'LL", " ", "123", "45"}},
+		{llama3Pattern, "a \n  \n  b", []string{"a", " \n  \n", " ", " b"}},
+		{llama3Pattern, "x = y;\n\n  }", []string{"x", " =", " y", ";\n\n", " ", " }"}},
+		{llama3Pattern, "   ", []string{"   "}},
+		{llama3Pattern, "日本 Zoë", []string{"日本", " Zoë"}},
+	} {
+		s, err := newSplitter(test.pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Collect(s.parts(test.text)); !slices.Equal(got, test.want) {
+			t.Errorf("%.10s…: %q is %q, want %q", test.pattern, test.text, got, test.want)
+		}
+	}
+	for _, bad := range []string{`\w+`, `(\p{L}+)` + lookahead, `\p{L}++` + lookahead, `(?=x)` + lookahead} {
+		if _, err := newSplitter(bad); !errors.Is(err, quant.ErrFormat) {
+			t.Errorf("pattern %q: error %v", bad, err)
+		}
+	}
+}
+
+// jsonFile returns a tokenizer.json. Parts of it can be replaced.
+func jsonFile(t *testing.T, kind string, replace ...string) []byte {
+	t.Helper()
+	vocab := map[string]int{}
+	add := func(s string) { vocab[s] = len(vocab) }
+	f := map[string]any{"version": "1.0"}
+	model := map[string]any{"type": "BPE", "vocab": vocab}
+	special := "<|begin_of_text|>"
+	switch kind {
+	case "llama3":
+		for _, l := range byteLetters {
+			add(string(l))
+		}
+		for _, s := range []string{"he", "ll", "llo", "hello", "Ġw", "Ġworld"} {
+			add(s)
+		}
+		model["merges"] = []string{"h e", "l l", "ll o", "he llo", "Ġ w"}
+		model["ignore_merges"] = true
+		f["pre_tokenizer"] = map[string]any{"type": "Sequence", "pretokenizers": []any{
+			map[string]any{"type": "Split", "pattern": map[string]any{"Regex": llama3Pattern}, "behavior": "Isolated", "invert": false},
+			map[string]any{"type": "ByteLevel", "add_prefix_space": false, "use_regex": false},
+		}}
+	case "llama2":
+		add("<unk>")
+		special = "<s>"
+		add(special)
+		for b := range 256 {
+			add(fmt.Sprintf("<0x%02X>", b))
+		}
+		for _, s := range []string{"▁", "h", "e", "l", "o", "ll", "he", "▁he", "llo", "▁hello"} {
+			add(s)
+		}
+		model["merges"] = [][2]string{{"l", "l"}, {"h", "e"}, {"▁", "he"}, {"ll", "o"}, {"▁he", "llo"}}
+		model["byte_fallback"] = true
+		f["normalizer"] = map[string]any{"type": "Sequence", "normalizers": []any{
+			map[string]any{"type": "Prepend", "prepend": "▁"},
+			map[string]any{"type": "Replace", "pattern": map[string]any{"String": " "}, "content": "▁"},
+		}}
+	}
+	id, ok := vocab[special]
+	if !ok {
+		id = len(vocab)
+	}
+	f["added_tokens"] = []any{map[string]any{"id": id, "content": special, "special": true}}
+	f["model"] = model
+	b, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := strings.NewReplacer(replace...).Replace(string(b))
+	if len(replace) > 0 && s == string(b) {
+		t.Fatalf("nothing to replace by %q", replace)
+	}
+	return []byte(s)
+}
+
+func TestTokenizerJSON(t *testing.T) {
+	for _, test := range []struct {
+		kind, text string
+		want       []string // pieces
+	}{
+		{"llama3", "hello world", []string{"hello", "Ġworld"}}, // the second by ignore_merges
+		{"llama3", "hell wo", []string{"he", "ll", "Ġw", "o"}},
+		{"llama3", "ü<|begin_of_text|>hello", []string{"Ã", "¼", "<|begin_of_text|>", "hello"}},
+		{"llama3", "", nil},
+		{"llama2", "hello hell", []string{"▁hello", "▁he", "ll"}},
+		{"llama2", "ü", []string{"▁", "<0xC3>", "<0xBC>"}},
+		{"llama2", " hello", []string{"▁", "▁hello"}},
+	} {
+		tok, err := ParseTokenizerJSON(jsonFile(t, test.kind))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := tok.Encode(test.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var pieces []string
+		for _, token := range got {
+			pieces = append(pieces, tok.(*jsonTokenizer).pieces[token])
+		}
+		if !slices.Equal(pieces, test.want) {
+			t.Errorf("%s: %q is %q, want %q", test.kind, test.text, pieces, test.want)
+		}
+		bos := tok.(*jsonTokenizer).index[map[string]string{"llama3": "<|begin_of_text|>", "llama2": "<s>"}[test.kind]]
+		if back := Text(tok, bos, got); back != strings.ReplaceAll(test.text, "<|begin_of_text|>", "") {
+			t.Errorf("%s: %q came back as %q", test.kind, test.text, back)
+		}
+	}
+}
+
+func TestTokenizerJSONErrors(t *testing.T) {
+	for _, test := range []struct {
+		kind    string
+		replace []string
+		want    string
+	}{
+		{"llama3", []string{`"BPE"`, `"Unigram"`}, `model type is "Unigram"`},
+		{"llama3", []string{`"Isolated"`, `"Removed"`}, `"Removed" is not supported`},
+		{"llama3", []string{`(?i:`, `(?i=`}, "pattern"},
+		{"llama3", []string{`"ll o"`, `"ll oo"`}, `merge 2: "ll" and "oo"`},
+		{"llama3", []string{`"ll o"`, `"llo"`}, "merge 2: has 1 parts"},
+		{"llama3", []string{`"ll o"`, `7`}, "merge 2:"},
+		{"llama3", []string{`"Ġ":`, `"ĠĠ":`}, "no token for byte 0x20"},
+		{"llama3", []string{`"he":256`, `"he":99999999`}, "has number 99999999"},
+		{"llama3", []string{`"he":256`, `"he":-1`}, "has number -1"},
+		{"llama2", []string{`"byte_fallback":true`, `"byte_fallback":false`}, "not every text has tokens"},
+		{"llama2", []string{`"Prepend"`, `"NFKC"`}, `normalizer "NFKC" is not supported`},
+		{"llama2", []string{`"vocab":{`, `"vocab":{},"x":{`}, "no vocabulary"},
+		{"llama2", []string{`{"added`, `{added`}, "tokenizer.json:"},
+	} {
+		_, err := ParseTokenizerJSON(jsonFile(t, test.kind, test.replace...))
+		if !errors.Is(err, quant.ErrFormat) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: error %v, want one about %q", test.replace, err, test.want)
+		}
+	}
+}
+
+func FuzzTokenizerJSON(f *testing.F) {
+	f.Add([]byte(`{"model":{"type":"BPE","vocab":{"a":0},"merges":[["a","a"]],"byte_fallback":true}}`), "a b")
+	f.Fuzz(func(t *testing.T, data []byte, text string) {
+		tok, err := ParseTokenizerJSON(data)
+		if err != nil {
+			return
+		}
+		tokens, err := tok.Encode(text)
+		if err != nil {
+			return
+		}
+		for _, token := range tokens {
+			if token < 0 || token >= tok.Vocab() {
+				t.Fatalf("token %d of %d", token, tok.Vocab())
+			}
+			tok.Decode(0, token)
+		}
+	})
+}
