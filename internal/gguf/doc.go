@@ -13,5 +13,10 @@
 // and lengths in a file are believed only as far as the file has bytes for them,
 // so that no small file makes a large allocation.
 //
+// Floats are read, and those quantized types that most published models have, to
+// the very float32 that ggml and the Python package gguf make of them
+// (testdata/quants.py). Tensors of other types are described, and their bytes can
+// be had.
+//
 // The format is that of github.com/ggml-org/ggml/blob/master/docs/gguf.md.
 package gguf

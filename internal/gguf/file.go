@@ -2,7 +2,6 @@ package gguf
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"maps"
 	"math"
@@ -11,7 +10,6 @@ import (
 	"sync"
 
 	"github.com/bitmod-go/bitmod/internal/badfile"
-	"github.com/bitmod-go/bitmod/internal/rawfloat"
 	"github.com/bitmod-go/bitmod/internal/shape"
 )
 
@@ -38,10 +36,8 @@ type File struct {
 	tensors  []Tensor
 	byName   map[string]int
 	metadata map[string]any
-	buffers  sync.Pool // of *[bufferSize]byte
+	buffers  sync.Pool // of *buffer
 }
-
-const bufferSize = 4096 * q80Bytes // what Read decodes at a time
 
 // Open opens the file at path. See [New] for the errors.
 func Open(path string) (*File, error) {
@@ -63,7 +59,7 @@ func New(r io.ReaderAt, size int64) (*File, error) { return open(badfile.Of(r, s
 
 func open(src *badfile.Source) (*File, error) {
 	f := &File{Source: src, byName: make(map[string]int), metadata: make(map[string]any)}
-	f.buffers.New = func() any { return new([bufferSize]byte) }
+	f.buffers.New = func() any { return new(buffer) }
 	if err := f.readHeader(); err != nil {
 		return nil, badfile.At("gguf", src.Path(), err)
 	}
@@ -246,74 +242,4 @@ func (f *File) Metadata() map[string]any { return maps.Clone(f.metadata) }
 // Section returns a reader of the tensor's bytes as they are.
 func (f *File) Section(t Tensor) *io.SectionReader {
 	return f.Bytes(t.Begin, t.End)
-}
-
-// Read reads len(dst) elements of a tensor of this file, from element first on,
-// row by row. Conversion to float32 is exact but for F64. It takes one buffer of
-// 136 KiB from a pool. The error is for a type that is none of F32, F16, BF16,
-// F64 and Q8_0, a range that does not fit, or the file's.
-func (f *File) Read(dst []float32, t Tensor, first int64) error { return read(f, dst, t, first) }
-
-// Read64 is [File.Read] to float64, always exact.
-func (f *File) Read64(dst []float64, t Tensor, first int64) error { return read(f, dst, t, first) }
-
-func read[T float32 | float64](f *File, dst []T, t Tensor, first int64) error {
-	if !t.Type.IsFloat() {
-		return f.errorf(t, "%v is not F32, F16, BF16, F64 or Q8_0", t.Type)
-	}
-	if n := t.Elements(); first < 0 || first > n || int64(len(dst)) > n-first {
-		return f.errorf(t, "%d elements from %d of %d", len(dst), first, n)
-	}
-	buf := f.buffers.Get().(*[bufferSize]byte)
-	defer f.buffers.Put(buf)
-	l, _ := t.Type.layout()
-	for len(dst) > 0 {
-		block, skip := first/int64(l.block), int(first%int64(l.block))
-		n := min(len(dst), bufferSize/l.bytes*l.block-skip)
-		blocks := (skip + n + l.block - 1) / l.block
-		b := buf[:blocks*l.bytes]
-		off := t.Begin + block*int64(l.bytes)
-		if err := f.ReadFull(b, off); err != nil {
-			return f.errorf(t, "reading %d bytes at %d: %w", len(b), off, err)
-		}
-		switch t.Type {
-		case F32:
-			rawfloat.Decode(dst[:n], b, rawfloat.F32)
-		case F64:
-			rawfloat.Decode(dst[:n], b, rawfloat.F64)
-		case F16:
-			rawfloat.Decode(dst[:n], b, rawfloat.F16)
-		case BF16:
-			rawfloat.Decode(dst[:n], b, rawfloat.BF16)
-		case Q80:
-			decodeQ80(dst[:n], b, skip)
-		}
-		dst = dst[n:]
-		first += int64(n)
-	}
-	return nil
-}
-
-const (
-	q80Block = 32
-	q80Bytes = 2 + q80Block
-)
-
-// decodeQ80 decodes elements from skip on. A product of 11 and 8 significant
-// bits is exact in float32.
-func decodeQ80[T float32 | float64](dst []T, src []byte, skip int) {
-	for len(dst) > 0 {
-		var scale [1]float32
-		rawfloat.Decode(scale[:], src, rawfloat.F16)
-		q := src[2+skip : q80Bytes]
-		n := min(len(dst), len(q))
-		for i := range dst[:n] {
-			dst[i] = T(scale[0] * float32(int8(q[i])))
-		}
-		dst, src, skip = dst[n:], src[q80Bytes:], 0
-	}
-}
-
-func (f *File) errorf(t Tensor, format string, args ...any) error {
-	return badfile.Read("gguf", f.Path(), t.Name, fmt.Errorf(format, args...))
 }

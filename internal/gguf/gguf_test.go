@@ -157,12 +157,12 @@ func TestReadLong(t *testing.T) {
 }
 
 func TestUnsupportedTypeIsNamed(t *testing.T) {
-	f, err := header(3, 1, 0).num("k", uint32(1), uint64(256), uint32(12), uint64(0)).pad(32).num(make([]byte, 144)).pad(32).open()
+	f, err := header(3, 1, 0).num("k", uint32(1), uint64(256), uint32(16), uint64(0)).pad(32).num(make([]byte, 66)).pad(32).open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	k, _ := f.Tensor("k")
-	if err := f.Read(make([]float32, 1), k, 0); err == nil || !strings.Contains(err.Error(), `tensor "k": Q4_K is not`) {
+	if err := f.Read(make([]float32, 1), k, 0); err == nil || !strings.Contains(err.Error(), `tensor "k": IQ2_XXS can`) {
 		t.Error(err)
 	}
 }

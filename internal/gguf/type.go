@@ -5,39 +5,72 @@ import "fmt"
 // A Type is how the elements of a tensor are stored: ggml's enum ggml_type.
 type Type uint32
 
-// The types that convert to floats.
+// The types that convert to floats. Those from Q40 on hold blocks of small
+// integers with a scale, which ggml calls Q4_0 and so on.
 const (
-	F32  Type = 0
-	F16  Type = 1
-	Q80  Type = 8 // Q8_0: blocks of 32 int8 with an F16 scale
-	F64  Type = 28
-	BF16 Type = 30
+	F32   Type = 0
+	F16   Type = 1
+	F64   Type = 28
+	BF16  Type = 30
+	Q40   Type = 2
+	Q41   Type = 3
+	Q50   Type = 6
+	Q51   Type = 7
+	Q80   Type = 8
+	Q2K   Type = 10
+	Q3K   Type = 11
+	Q4K   Type = 12
+	Q5K   Type = 13
+	Q6K   Type = 14
+	IQ4NL Type = 20
+	IQ4XS Type = 23
+	MXFP4 Type = 39
 )
 
 type layout struct {
 	name  string
+	bits  int // of the code of an element
 	block int // elements in a block
 	bytes int // of a block
+	// decode converts whole blocks, as many as fill dst. It is nil for types that
+	// are no blocks or can't be read.
+	decode func(dst []float32, src []byte)
 }
 
 // layouts is the table of type traits in ggml.c. Types that ggml has removed are
 // not in it.
-var layouts = map[Type]layout{
-	F32: {"F32", 1, 4}, F16: {"F16", 1, 2}, F64: {"F64", 1, 8}, BF16: {"BF16", 1, 2},
-	24: {"I8", 1, 1}, 25: {"I16", 1, 2}, 26: {"I32", 1, 4}, 27: {"I64", 1, 8},
-	2: {"Q4_0", 32, 18}, 3: {"Q4_1", 32, 20}, 6: {"Q5_0", 32, 22}, 7: {"Q5_1", 32, 24},
-	Q80: {"Q8_0", 32, 34}, 9: {"Q8_1", 32, 36},
-	10: {"Q2_K", 256, 84}, 11: {"Q3_K", 256, 110}, 12: {"Q4_K", 256, 144},
-	13: {"Q5_K", 256, 176}, 14: {"Q6_K", 256, 210}, 15: {"Q8_K", 256, 292},
-	16: {"IQ2_XXS", 256, 66}, 17: {"IQ2_XS", 256, 74}, 18: {"IQ3_XXS", 256, 98},
-	19: {"IQ1_S", 256, 50}, 20: {"IQ4_NL", 32, 18}, 21: {"IQ3_S", 256, 110},
-	22: {"IQ2_S", 256, 82}, 23: {"IQ4_XS", 256, 136}, 29: {"IQ1_M", 256, 56},
-	34: {"TQ1_0", 256, 54}, 35: {"TQ2_0", 256, 66}, 39: {"MXFP4", 32, 17},
+var layouts = [...]layout{
+	F32: {"F32", 32, 1, 4, nil}, F16: {"F16", 16, 1, 2, nil}, F64: {"F64", 64, 1, 8, nil}, BF16: {"BF16", 16, 1, 2, nil},
+	24: {"I8", 8, 1, 1, nil}, 25: {"I16", 16, 1, 2, nil}, 26: {"I32", 32, 1, 4, nil}, 27: {"I64", 64, 1, 8, nil},
+	Q40: {"Q4_0", 4, 32, 18, decodeQ40}, Q41: {"Q4_1", 4, 32, 20, decodeQ41},
+	Q50: {"Q5_0", 5, 32, 22, decodeQ50}, Q51: {"Q5_1", 5, 32, 24, decodeQ51},
+	Q80: {"Q8_0", 8, 32, 34, decodeQ80}, 9: {"Q8_1", 8, 32, 36, nil},
+	Q2K: {"Q2_K", 2, 256, 84, decodeQ2K}, Q3K: {"Q3_K", 3, 256, 110, decodeQ3K}, Q4K: {"Q4_K", 4, 256, 144, decodeQ4K},
+	Q5K: {"Q5_K", 5, 256, 176, decodeQ5K}, Q6K: {"Q6_K", 6, 256, 210, decodeQ6K}, 15: {"Q8_K", 8, 256, 292, nil},
+	16: {"IQ2_XXS", 2, 256, 66, nil}, 17: {"IQ2_XS", 2, 256, 74, nil}, 22: {"IQ2_S", 2, 256, 82, nil},
+	18: {"IQ3_XXS", 3, 256, 98, nil}, 21: {"IQ3_S", 3, 256, 110, nil},
+	19: {"IQ1_S", 1, 256, 50, nil}, 29: {"IQ1_M", 1, 256, 56, nil},
+	IQ4NL: {"IQ4_NL", 4, 32, 18, decodeIQ4NL}, IQ4XS: {"IQ4_XS", 4, 256, 136, decodeIQ4XS},
+	34: {"TQ1_0", 2, 256, 54, nil}, 35: {"TQ2_0", 2, 256, 66, nil},
+	MXFP4: {"MXFP4", 4, 32, 17, decodeMXFP4}, 40: {"NVFP4", 4, 64, 36, nil}, 41: {"Q1_0", 1, 128, 18, nil},
 }
 
 func (t Type) layout() (layout, bool) {
-	l, ok := layouts[t]
-	return l, ok
+	if uint64(t) >= uint64(len(layouts)) {
+		return layout{}, false
+	}
+	l := layouts[t]
+	return l, l.name != ""
+}
+
+// ParseType returns the type of ggml's name, such as "Q8_0".
+func ParseType(name string) (Type, bool) {
+	for i, l := range layouts {
+		if l.name == name && name != "" {
+			return Type(i), true
+		}
+	}
+	return 0, false
 }
 
 // String returns ggml's name, such as "Q8_0".
@@ -48,11 +81,20 @@ func (t Type) String() string {
 	return fmt.Sprintf("type %d", uint32(t))
 }
 
+// Bits returns the bits of an element's code, without its share of the scales:
+// 4 for Q4_1, of which a block of 32 has 5 bits an element. It is 0 for an
+// unknown type.
+func (t Type) Bits() int {
+	l, _ := t.layout()
+	return l.bits
+}
+
 // IsFloat reports whether [File.Read] converts the type.
 func (t Type) IsFloat() bool {
 	switch t {
-	case F32, F16, F64, BF16, Q80:
+	case F32, F16, F64, BF16:
 		return true
 	}
-	return false
+	l, _ := t.layout()
+	return l.decode != nil
 }

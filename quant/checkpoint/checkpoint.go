@@ -34,7 +34,8 @@ type Checkpoint struct {
 
 // Open opens the checkpoint at path: a safetensors file, a directory or index of
 // several (see FORMAT.md), or a GGUF file, of which one part of a split opens
-// all. Headers are validated fully, which for a large model takes some
+// all. Of GGUF's quantized types, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K,
+// IQ4_NL, IQ4_XS and MXFP4 are read, as the floats that ggml makes of them. Headers are validated fully, which for a large model takes some
 // milliseconds; data is read when it is asked for. The error matches
 // [quant.ErrFormat], or is that of the file system.
 func Open(path string) (*Checkpoint, error) {

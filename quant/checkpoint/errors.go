@@ -55,3 +55,20 @@ func tensorError(name string, err error) error {
 func badTensor(name, format string, args ...any) error {
 	return &TensorError{Tensor: name, Err: fmt.Errorf("%w: %s", quant.ErrFormat, fmt.Sprintf(format, args...))}
 }
+
+// A typeError is an error about all tensors of a type.
+type typeError struct {
+	dtype   string
+	problem string
+	count   int
+}
+
+func (e typeError) Error() string {
+	if e.count == 1 {
+		return fmt.Sprintf("1 tensor is of %s, which %s", e.dtype, e.problem)
+	}
+	return fmt.Sprintf("%d tensors are of %s, which %s", e.count, e.dtype, e.problem)
+}
+
+// Unwrap returns ErrUnsupported.
+func (e typeError) Unwrap() error { return ErrUnsupported }

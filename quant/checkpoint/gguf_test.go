@@ -19,7 +19,8 @@ import (
 
 // ggmlTypes are numbers and bytes a block of types for tests.
 var ggmlTypes = map[string]struct{ number, block, bytes int }{
-	"F32": {0, 1, 4}, "F16": {1, 1, 2}, "Q8_0": {8, 32, 34}, "Q4_K": {12, 256, 144}, "BF16": {30, 1, 2},
+	"F32": {0, 1, 4}, "F16": {1, 1, 2}, "Q8_0": {8, 32, 34}, "Q4_K": {12, 256, 144}, "Q4_1": {3, 32, 20}, "BF16": {30, 1, 2},
+	"IQ2_XXS": {16, 256, 66}, "TQ1_0": {34, 256, 54},
 }
 
 // writeGGUF writes tensors, of types of ggmlTypes, as a GGUF file.
@@ -87,6 +88,7 @@ func llamaWeights(r *rand.Rand) []weight {
 		blocks(r, "token_embd.weight", "Q8_0", 20, 64),
 		random(r, "output_norm.weight", "F32", 64),
 		random(r, "output.weight", "BF16", 20, 64),
+		blocks(r, "blk.0.ffn_norm.weight", "Q4_1", 64),
 		blocks(r, "blk.0.attn_q.weight", "Q8_0", 64, 64),
 		random(r, "blk.0.attn_k.weight", "F16", 64, 64),
 		random(r, "blk.1.ffn_up.weight", "BF16", 96, 64),
@@ -108,7 +110,7 @@ func TestFromGGUF(t *testing.T) {
 	run(t, p, dst, RunOptions{})
 	q := open(t, dst)
 	want := map[string]string{
-		"token_embd.weight": "F32", "output_norm.weight": "F32", "output.weight": "BF16",
+		"token_embd.weight": "F32", "blk.0.ffn_norm.weight": "F32", "output_norm.weight": "F32", "output.weight": "BF16",
 		"blk.0.attn_q.weight": "bitmod4", "blk.0.attn_k.weight": "bitmod4", "blk.1.ffn_up.weight": "bitmod4",
 	}
 	if len(q.Tensors()) != len(want) {
@@ -120,8 +122,10 @@ func TestFromGGUF(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, x.DType, dtype)
 		}
 	}
-	if !slices.Equal(floats(t, q, "token_embd.weight"), floats(t, c, "token_embd.weight")) {
-		t.Error("Q8_0 to F32 is not exact")
+	for _, name := range []string{"token_embd.weight", "blk.0.ffn_norm.weight"} {
+		if !slices.Equal(floats(t, q, name), floats(t, c, name)) {
+			t.Errorf("%s to F32 is not exact", name)
+		}
 	}
 	if m := q.Metadata(); m["gguf.general.architecture"] != `"llama"` || m["gguf.tokens"] != `["a","b"]` {
 		t.Errorf("metadata %v", m)
@@ -140,10 +144,11 @@ func TestFromGGUF(t *testing.T) {
 func TestUnsupportedGGUF(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	path := filepath.Join(t.TempDir(), "m.gguf")
-	writeGGUF(t, path, someMetadata, blocks(r, "blk.0.a.weight", "Q4_K", 2, 256), blocks(r, "blk.0.b.weight", "Q4_K", 2, 256))
+	writeGGUF(t, path, someMetadata, blocks(r, "blk.0.a.weight", "IQ2_XXS", 2, 256), blocks(r, "blk.0.b.weight", "IQ2_XXS", 2, 256), blocks(r, "blk.0.norm.weight", "TQ1_0", 256))
 	_, err := NewPlan(open(t, path), Options{})
-	if !errors.Is(err, ErrUnsupported) || strings.Count(fmt.Sprint(err), "Q4_K") != 2 {
-		t.Errorf("got %v, want ErrUnsupported for both", err)
+	want := fmt.Sprintf("checkpoint: %s: 2 tensors are of IQ2_XXS, which can't be read\ncheckpoint: %[1]s: 1 tensor is of TQ1_0, which can't be read", path)
+	if !errors.Is(err, ErrUnsupported) || fmt.Sprint(err) != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

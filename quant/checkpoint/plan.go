@@ -52,9 +52,10 @@ type Plan struct {
 // the same weights again.
 //
 // The error matches [quant.ErrShape] for a group size that can't be, and for an
-// Importance or a Feedback, [datatype.ErrUnknown], [ErrUnsupported] for tensors that can neither be
-// quantized nor copied, all of which it lists, and [ErrSkipped] likewise for
-// those that are skipped, if options are strict.
+// Importance or a Feedback, [datatype.ErrUnknown], [ErrUnsupported] for tensors
+// that can neither be quantized nor copied, with one line and the number of them
+// for each type, and [ErrSkipped] for those that are skipped, all of which it
+// lists, if options are strict.
 func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 	o := options
 	for _, r := range append([]TypeRule{{Type: o.Type, GroupSize: o.GroupSize}}, o.Types...) {
@@ -126,14 +127,21 @@ func (o Options) settings() string {
 }
 
 // check looks for what can't be done, and in a strict plan for what isn't, and
-// settles how the rest is stored.
+// settles how the rest is stored. Tensors of a type that can't be read are one
+// error together.
 func (p *Plan) check() error {
 	var errs []error
+	var types []typeError
+	counts := make(map[typeError]int)
 	for i := range p.items {
 		it := &p.items[i]
 		if !it.quantize() {
 			dtype, err := copyDType(it.From, p.source.dataOf(it.From))
-			if err != nil {
+			if e, ok := errors.AsType[typeError](err); ok {
+				if counts[e]++; counts[e] == 1 {
+					types = append(types, e)
+				}
+			} else if err != nil {
 				errs = append(errs, tensorError(it.From.Name, err))
 			} else if string(dtype) != it.From.DType {
 				it.To.DType = string(dtype)
@@ -143,6 +151,10 @@ func (p *Plan) check() error {
 		if it.Skipped && p.options.Strict {
 			errs = append(errs, tensorError(it.From.Name, fmt.Errorf("%w: %s", ErrSkipped, it.Reason)))
 		}
+	}
+	for _, e := range types {
+		e.count = counts[e]
+		errs = append(errs, fmt.Errorf("checkpoint: %s: %w", p.source.path, e))
 	}
 	return errors.Join(errs...)
 }

@@ -24,12 +24,13 @@ func copyDType(t Tensor, d data) (safetensors.DType, error) {
 		switch t.DType {
 		case "F64", "F32", "F16", "BF16", "I8", "I16", "I32", "I64":
 			return safetensors.DType(t.DType), nil
-		case "Q8_0": // exactly
+		}
+		if t.Float { // quantized by blocks, of which F32 has every value
 			return safetensors.F32, nil
 		}
-		return "", fmt.Errorf("%s %w: F64, F32, F16, BF16 and Q8_0 can be read", t.DType, ErrUnsupported)
+		return "", typeError{dtype: t.DType, problem: "can't be read"}
 	case *packed:
-		return "", fmt.Errorf("%s %w as a source: it is quantized already", t.DType, ErrUnsupported)
+		return "", typeError{dtype: t.DType, problem: "is quantized already"}
 	}
 	return safetensors.F32, nil // in memory
 }
@@ -122,7 +123,11 @@ func (s *shard) copyTensor(ctx context.Context, t Tensor, d data, m *meter) erro
 	if s.buf == nil {
 		s.buf = make([]byte, 1<<20)
 	}
-	if r, ok := d.(raw); ok && t.DType != "Q8_0" {
+	stored, err := copyDType(t, d)
+	if err != nil {
+		return tensorError(t.Name, err)
+	}
+	if r, ok := d.(raw); ok && string(stored) == t.DType {
 		section := r.Bytes()
 		buf := s.buf[:cap(s.buf)]
 		for {
