@@ -4,12 +4,15 @@
 //	go run ./examples/llama -prompt "Once upon a time"
 //	go run ./examples/llama -type bitmod3 -group 64 -temperature 0.8 -prompt "The king"
 //	go run ./examples/llama -model DIR -kv bitmod4 -prompt "Once upon a time"
+//	go run ./examples/llama -model RESULT -prompt "Once upon a time"
 //	go run ./examples/llama -speed
 //	go run ./examples/llama -speed -synthetic
 //
-// Without -model it takes the small model that the module carries. The same -seed
-// gives the same text: compare what -type float32, bitmod4, bitmod3 and int3 make of
-// it, and with -speed what they do to tokens a second.
+// Without -model it takes the small model that the module carries. The weights of a
+// model are quantized as they are read; those of a RESULT of examples/quantize are
+// packed already, and used as they are. The same -seed gives the same text: compare
+// what -type float32, bitmod4, bitmod3 and int3 make of it, and with -speed what they
+// do to tokens a second.
 package main
 
 import (
@@ -22,7 +25,6 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/internal/llm"
-	"github.com/bitmod-go/bitmod/quant"
 )
 
 func main() { cli.Main("llama", run) }
@@ -48,11 +50,11 @@ type options struct {
 func parse(args []string, stderr io.Writer) (*options, error) {
 	o := &options{}
 	flags := flag.NewFlagSet("llama", flag.ContinueOnError)
-	flags.StringVar(&o.model, "model", "", "llama2.c `FILE` or Hugging Face directory; if empty, the model of this module")
+	flags.StringVar(&o.model, "model", "", "Hugging Face directory, GGUF `FILE`, result of examples/quantize, or llama2.c file; if empty, the model of this module")
 	flags.StringVar(&o.tokenizer, "tokenizer", "", "`FILE` of llama2.c or tokenizer.json; if empty, the model's own")
 	flags.StringVar(&o.prompt, "prompt", "", "`TEXT` to continue")
-	flags.StringVar(&o.weights, "type", "bitmod4", "data `TYPE` of the weights, or float32")
-	flags.IntVar(&o.group, "group", 0, "weights that share a scale; 0 is the type's own")
+	flags.StringVar(&o.weights, "type", "", "data `TYPE` of the weights, or float32; if empty, what they are packed in, and bitmod4 if they are not")
+	flags.IntVar(&o.group, "group", 0, "weights that share a scale; 0 is the type's own, or what they are packed in")
 	flags.BoolVar(&o.all, "all", false, "quantize embedding and classifier, too")
 	flags.BoolVar(&o.exact, "exact", false, "multiply weights by float32, not by 8-bit integers")
 	flags.StringVar(&o.cache, "kv", "float32", "data `TYPE` of the key-value cache, or float32")
@@ -94,9 +96,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	maker, err := o.maker()
-	if err != nil {
-		return err
+	if o.weights != "" && o.weights != "float32" {
+		if _, err := datatype.Parse(o.weights); err != nil {
+			return cli.Usagef("-type: %w", err)
+		}
 	}
 	kv, err := o.kv()
 	if err != nil {
@@ -105,7 +108,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if o.speed {
 		return speed(ctx, o, kv, stdout)
 	}
-	m, tok, err := llm.Open(o.model, o.tokenizer, llm.Options{Maker: maker})
+	f, err := llm.OpenFile(o.model)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w, err := o.choose(f.Packed())
+	if err != nil {
+		return err
+	}
+	tok, err := f.Tokenizer(o.tokenizer)
+	if err != nil {
+		return err
+	}
+	m, err := f.Load(w.options)
 	if err != nil {
 		return err
 	}
@@ -132,22 +148,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "\n%s: %s of weights, %.2f bits each in the layers\n", o.weights, cli.Size(m.Bytes()), m.BitsPerWeight())
+	fmt.Fprintf(stderr, "\n%s: %s of weights, %.2f bits each in the layers\n", w.name, cli.Size(m.Bytes()), m.BitsPerWeight())
 	fmt.Fprintf(stderr, "%d tokens of prompt in %.0f ms; %d generated, %.1f tokens/s; key-value cache %s\n",
 		st.Prompt, 1e3*st.PromptTime.Seconds(), st.Tokens, st.Speed(), cli.Size(st.CacheBytes))
 	return context.Cause(ctx)
-}
-
-// maker returns what makes the matrices that -type, -group and -all ask for.
-func (o *options) maker() (llm.Maker, error) {
-	if o.weights == "float32" {
-		return llm.Float, nil
-	}
-	t, err := datatype.Parse(o.weights)
-	if err != nil {
-		return nil, cli.Usagef("-type: %w", err)
-	}
-	return llm.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: o.all, Int8: !o.exact}.Make, nil
 }
 
 func (o *options) kv() (llm.KV, error) {

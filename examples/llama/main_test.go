@@ -1,10 +1,14 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/bitmod-go/bitmod/examples/internal/cli/clitest"
+	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
 var program = clitest.Program{Name: "llama", Run: run}
@@ -36,6 +40,46 @@ func TestText(t *testing.T) {
 		}
 		if _, again, _ := program.Invoke(t, args...); again != out {
 			t.Errorf("%q: first %q, then %q", args, out, again)
+		}
+	}
+}
+
+// A result of quantize is used as it is packed.
+func TestResult(t *testing.T) {
+	model := "../../internal/tinylm"
+	source, err := checkpoint.Open(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	plan, err := checkpoint.NewPlan(source, checkpoint.Options{Config: quant.Config{GroupSize: 64}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := t.TempDir()
+	if _, err := plan.Run(t.Context(), result, checkpoint.RunOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	config, err := os.ReadFile(filepath.Join(model, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(result, "config.json"), config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"-prompt", "Once upon a", "-n", "20"}
+	want := program.Must(t, append(args, "-type", "bitmod4", "-group", "64", "-model", model)...)
+	for _, more := range [][]string{nil, {"-type", "bitmod4"}, {"-group", "64"}} {
+		args := append(append(args, "-model", result), more...)
+		code, out, errs := program.Invoke(t, args...)
+		if code != 0 || out != want || !strings.Contains(errs, "packed as bitmod4 in groups of 64: ") {
+			t.Errorf("%q: status %d, text %q, %q, want %q", more, code, out, errs, want)
+		}
+	}
+	for _, more := range [][]string{{"-type", "bitmod3"}, {"-type", "float32"}, {"-group", "32"}, {"-all"}} {
+		args := append(append(args, "-model", result), more...)
+		if code, _, errs := program.Invoke(t, args...); code != 1 || !strings.Contains(errs, "the weights are packed as bitmod4 in groups of 64 already") {
+			t.Errorf("%q: status %d, %q", more, code, errs)
 		}
 	}
 }

@@ -63,20 +63,39 @@ type speedLine struct {
 	Prompt, Generate float64 // tokens per second
 }
 
-// contenders makes them all of one model. What they have in common, they share.
+// contenders makes them all of one model. What they have in common, they share. A
+// model that is packed is the only one.
 func contenders(o *options) ([]contender, error) {
-	var (
-		float *llm.Model
-		err   error
-	)
 	if o.synthetic {
-		float, err = llm.Synthetic(llm.Llama1B, llm.Options{})
-	} else {
-		float, _, err = llm.Open(o.model, o.tokenizer, llm.Options{})
+		float, err := llm.Synthetic(llm.Llama1B, llm.Options{})
+		if err != nil {
+			return nil, err
+		}
+		return quantized(o, float)
 	}
+	f, err := llm.OpenFile(o.model)
 	if err != nil {
 		return nil, err
 	}
+	defer f.Close()
+	packed := f.Packed()
+	if len(packed) == 0 {
+		float, err := f.Load(llm.Options{})
+		if err != nil {
+			return nil, err
+		}
+		return quantized(o, float)
+	}
+	w, err := o.choose(packed)
+	if err != nil {
+		return nil, err
+	}
+	m, err := f.Load(w.options)
+	return []contender{{name: w.name, model: m}}, err
+}
+
+// quantized returns the model itself, and what can be made of it.
+func quantized(o *options, float *llm.Model) ([]contender, error) {
 	list := []contender{{name: "float32", model: float}}
 	inLayers := func(p llm.Place) bool { return p.Layer >= 0 }
 	outside := func(p llm.Place) bool { return p.Layer < 0 }

@@ -13,7 +13,7 @@ import (
 // LLAMA_1B set, in random weights of the shapes of Llama-3.2-1B.
 func BenchmarkDecode(b *testing.B) {
 	models := map[string]func(o Options) (*Model, error){
-		"embedded": func(o Options) (*Model, error) { return loadEmbedded("", o) },
+		"embedded": func(o Options) (*Model, error) { return Load("", o) },
 	}
 	if os.Getenv("LLAMA_1B") != "" {
 		models = map[string]func(o Options) (*Model, error){

@@ -31,8 +31,6 @@ type hfConfig struct {
 	RopeScaling *hfRope  `json:"rope_scaling"`
 	// Since version 5 of transformers both are in here.
 	RopeParameters *hfRope `json:"rope_parameters"`
-
-	Quantization json.RawMessage `json:"quantization_config"`
 }
 
 type hfRope struct {
@@ -64,7 +62,9 @@ func (s *ints) UnmarshalJSON(b []byte) error {
 // field we check asks for more.
 var llamaTypes = []string{"llama", "mistral"}
 
-// parseHF reads a config.json.
+// parseHF reads a config.json. What it says of quantization is not for the engine:
+// package checkpoint reads the weights as floats, or as packed matrices, or refuses
+// them.
 func parseHF(data []byte) (Config, *hfConfig, error) {
 	fail := func(format string, args ...any) (Config, *hfConfig, error) {
 		return Config{}, nil, formatErrorf("config.json: "+format, args...)
@@ -83,9 +83,6 @@ func parseHF(data []byte) (Config, *hfConfig, error) {
 	case h.SlidingWindow != nil && *h.SlidingWindow < h.Context:
 		// Within the window, attention is the same as everyone's.
 		h.Context = *h.SlidingWindow
-	}
-	if len(h.Quantization) > 0 && string(h.Quantization) != "null" {
-		return fail("the model is quantized already (quantization_config)")
 	}
 	c := Config{
 		Dim: h.Dim, Hidden: h.Hidden, Layers: h.Layers, Heads: h.Heads, KVHeads: h.Heads,

@@ -12,7 +12,7 @@ import (
 
 func embedded(t testing.TB, o Options) *Model {
 	t.Helper()
-	m, err := loadEmbedded("", o)
+	m, err := Load("", o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,7 +21,7 @@ func embedded(t testing.TB, o Options) *Model {
 
 // The model of this module computes what the program that trained it did.
 func TestEmbeddedAgainstTraining(t *testing.T) {
-	path := filepath.Join("..", "..", "..", "internal", "tinylm", "testdata", "reference.json")
+	path := filepath.Join("..", "tinylm", "testdata", "reference.json")
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		t.Skip(err)

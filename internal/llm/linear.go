@@ -106,6 +106,13 @@ func (q Quantizer) Make(p Place, w []float32, cols int) (Linear, error) {
 	return q.linear(m)
 }
 
+// A PackedMaker makes the Linear for a place of a matrix that is packed already.
+type PackedMaker func(p Place, m *quant.Matrix) (Linear, error)
+
+// Packed is a PackedMaker: the matrix stays as it is, whatever q's Config and All
+// say.
+func (q Quantizer) Packed(_ Place, m *quant.Matrix) (Linear, error) { return q.linear(m) }
+
 // linear makes the Linear of a packed matrix.
 func (q Quantizer) linear(m Packed) (Linear, error) {
 	if q.Unpack {

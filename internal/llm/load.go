@@ -2,55 +2,93 @@ package llm
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/bitmod-go/bitmod/quant"
 )
 
 // Options say how to load a model.
 type Options struct {
-	// Maker makes the matrices as they are read, so that a large model never is in
-	// memory as float32. nil is Float.
+	// Maker makes the matrices of float weights as they are read, so that a large
+	// model never is in memory as float32. nil is Float.
 	Maker Maker
+	// Packed makes the matrices that the checkpoint has packed. nil multiplies them
+	// in their packed form, by float32 vectors.
+	Packed PackedMaker
 }
 
-// Load reads a model: a llama2.c file (version 0), or a Hugging Face directory of
-// a Llama-family model, with config.json and model.safetensors. An error that the
-// contents are to blame for matches quant.ErrFormat, or quant.ErrNotFinite if it is
-// a weight.
+// A File is a model that is open, of which no weights are read yet.
+type File struct {
+	Config Config
+
+	name       string // the path, or what the model is called in errors
+	source     source
+	companions fs.FS // with tokenizer.json; nil if there are none
+	close      func() error
+}
+
+// OpenFile opens a model: whatever quant/checkpoint opens, a result of a Plan too,
+// with config.json beside it, or a file of llama2.c (version 0), whose name ends in
+// ".bin". With no path it is the small model that this module carries. An error that
+// the contents are to blame for matches quant.ErrFormat.
+func OpenFile(path string) (*File, error) {
+	switch {
+	case path == "":
+		return openEmbedded()
+	case strings.HasSuffix(path, ".bin") && isRegular(path):
+		return openLlama2c(path)
+	}
+	return openCheckpoint(path)
+}
+
+func isRegular(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.Mode().IsRegular()
+}
+
+// Close closes the file. Models that were loaded from it stay.
+func (f *File) Close() error { return f.close() }
+
+// at adds the file to an error.
+func (f *File) at(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", f.name, err)
+}
+
+// Load reads the weights, one matrix after the other. A weight that is not finite is
+// an error that matches quant.ErrNotFinite.
+func (f *File) Load(o Options) (*Model, error) {
+	m, err := build(f.Config, f.source, o)
+	return m, f.at(err)
+}
+
+// Load reads the model at path, see [OpenFile].
 func Load(path string, o Options) (*Model, error) {
-	info, err := os.Stat(path)
+	f, err := OpenFile(path)
 	if err != nil {
 		return nil, err
 	}
-	var m *Model
-	if info.IsDir() {
-		m, err = loadDir(path, o)
-	} else {
-		m, err = loadLlama2c(path, o)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return m, nil
+	defer f.Close()
+	return f.Load(o)
 }
 
-// Open reads a model and its tokenizer, see [Load] and [LoadTokenizer]. With no
-// path it is the small model that this module carries, of which tokens are bytes.
+// Open reads a model and its tokenizer, see [OpenFile] and [File.Tokenizer].
 func Open(path, tokenizer string, o Options) (*Model, Tokenizer, error) {
-	load := Load
-	if path == "" {
-		load = loadEmbedded
-	}
-	m, err := load(path, o)
+	f, err := OpenFile(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	t, err := LoadTokenizer(tokenizer, path, &m.Config)
+	defer f.Close()
+	t, err := f.Tokenizer(tokenizer)
 	if err != nil {
 		return nil, nil, err
 	}
-	return m, t, nil
+	m, err := f.Load(o)
+	return m, t, err
 }
 
 // A source gives the tensors of a model by name: Hugging Face's names without
@@ -62,6 +100,13 @@ type source interface {
 	tied() bool
 }
 
+// A packedSource is a source that may have packed matrices.
+type packedSource interface {
+	source
+	// packed returns the matrix of a tensor, or nil if the tensor is not packed.
+	packed(name string, rows, cols int) (*quant.Matrix, error)
+}
+
 // build makes the model that c describes.
 func build(c Config, s source, o Options) (*Model, error) {
 	if err := c.check(); err != nil {
@@ -70,12 +115,15 @@ func build(c Config, s source, o Options) (*Model, error) {
 	if o.Maker == nil {
 		o.Maker = Float
 	}
-	b := builder{c: &c, source: s, maker: o.Maker}
+	if o.Packed == nil {
+		o.Packed = Quantizer{}.Packed
+	}
+	b := builder{c: &c, source: s, options: o}
 	m := &Model{Config: c, tied: s.tied()}
 	m.Embedding = b.linear(Place{-1, Embedding})
 	for i := range c.Layers {
-		l := Layer{AttentionNorm: b.vector(fmt.Sprintf("layers.%d.input_layernorm", i))}
-		l.FeedForwardNorm = b.vector(fmt.Sprintf("layers.%d.post_attention_layernorm", i))
+		l := Layer{AttentionNorm: b.vector(normName(i, attentionNorm))}
+		l.FeedForwardNorm = b.vector(normName(i, feedForwardNorm))
 		for k := range l.Linears {
 			l.Linears[k] = b.linear(Place{i, Kind(k)})
 		}
@@ -84,7 +132,7 @@ func build(c Config, s source, o Options) (*Model, error) {
 		}
 		m.Layers = append(m.Layers, l)
 	}
-	m.Norm = b.vector("norm")
+	m.Norm = b.vector(lastNorm)
 	m.Classifier = m.Embedding
 	if !m.tied {
 		m.Classifier = b.linear(Place{-1, Classifier})
@@ -95,12 +143,21 @@ func build(c Config, s source, o Options) (*Model, error) {
 	return m, nil
 }
 
+// The names of the norms, the first two in each layer.
+const (
+	attentionNorm   = "input_layernorm"
+	feedForwardNorm = "post_attention_layernorm"
+	lastNorm        = "norm"
+)
+
+func normName(layer int, norm string) string { return fmt.Sprintf("layers.%d.%s", layer, norm) }
+
 // A builder reads tensors until the first error.
 type builder struct {
-	c      *Config
-	source source
-	maker  Maker
-	err    error
+	c       *Config
+	source  source
+	options Options
+	err     error
 }
 
 func (b *builder) vector(name string) []float32 {
@@ -126,16 +183,25 @@ func (b *builder) read(name string, rows, cols int) []float32 {
 	return w
 }
 
-func (b *builder) linear(p Place) Linear {
+func (b *builder) linear(p Place) (l Linear) {
 	if b.err != nil {
 		return nil
 	}
 	rows, cols := b.c.Size(p)
+	if s, ok := b.source.(packedSource); ok {
+		m, err := s.packed(p.String(), rows, cols)
+		if err == nil && m != nil {
+			l, err = b.options.Packed(p, m)
+		}
+		if err != nil || m != nil {
+			b.err = err
+			return l
+		}
+	}
 	w := b.read(p.String(), rows, cols)
 	if b.err != nil {
 		return nil
 	}
-	l, err := b.maker(p, w, cols)
-	b.err = err
+	l, b.err = b.options.Maker(p, w, cols)
 	return l
 }

@@ -25,21 +25,22 @@ type llama2cFile struct {
 
 const llama2cHeader = 7 * 4
 
-func loadLlama2c(path string, o Options) (*Model, error) {
+func openLlama2c(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
+		f.Close()
 		return nil, err
 	}
 	s, err := newLlama2cFile(f, info.Size())
 	if err != nil {
-		return nil, err
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return build(s.config, s, o)
+	return &File{Config: s.config, name: path, source: s, close: f.Close}, nil
 }
 
 func newLlama2cFile(r io.ReaderAt, size int64) (*llama2cFile, error) {
@@ -51,7 +52,7 @@ func newLlama2cFile(r io.ReaderAt, size int64) (*llama2cFile, error) {
 		return nil, err
 	}
 	if string(header[:4]) == "GGUF" {
-		return nil, formatErrorf("is a GGUF file, want a llama2.c file or a Hugging Face directory")
+		return nil, formatErrorf("is a GGUF file, but its name does not end in .gguf")
 	}
 	if string(header[:4]) == "24ka" { // 0x616b3432
 		return nil, formatErrorf("is a llama2.c file of version 1 or later, want version 0")

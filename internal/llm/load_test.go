@@ -125,15 +125,15 @@ func TestLoadDirErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ old, new, want string }{
-		{`"hidden_size":24`, `"hidden_size":32`, "tensor model.embed_tokens.weight has shape [43 24], but config.json makes it 43×32"},
-		{`"num_hidden_layers":2`, `"num_hidden_layers":3`, "tensor model.layers.2.input_layernorm.weight is missing"},
+		{`"hidden_size":24`, `"hidden_size":32`, `tensor "model.embed_tokens.weight" has shape [43 24], but config.json makes it 43×32`},
+		{`"num_hidden_layers":2`, `"num_hidden_layers":3`, `tensor "model.layers.2.input_layernorm.weight" is missing (and 8 more)`},
 		{`"num_key_value_heads":3`, `"num_key_value_heads":4`, "6 heads are not a multiple of 4 key-value heads"},
 		{`"model_type":"llama"`, `"model_type":"gpt2"`, `model_type is "gpt2"`},
 		{`"head_dim":6`, `"head_dim":5`, "head dim is 5, want an even number"},
 		{`"head_dim":6`, `"head_dim":null,"attention_bias":true`, "biases are not supported"},
 		{`"vocab_size":43`, `"vocab_size":1e99`, "config.json:"},
 		{`{`, `{"hidden_act":"gelu",`, "hidden_act"},
-		{`{`, `{"quantization_config":{"bits":4},`, "quantized already"},
+		{`"num_hidden_layers":2`, `"num_hidden_layers":1`, `tensor "model.layers.1.input_layernorm.weight" is not a part of the model that config.json describes (and 8 more)`},
 		{`{`, `{"rope_scaling":{"rope_type":"yarn","factor":4},`, `rope scaling "yarn" is not supported`},
 		{`{`, `{"rope_scaling":{"rope_type":"linear"},`, "rope scaling factor is 0"},
 		{`{`, ``, "config.json:"},

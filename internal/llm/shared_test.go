@@ -33,11 +33,7 @@ func shared(t testing.TB, name string) string {
 // stories returns the model stories260K and its tokenizer.
 func stories(t testing.TB, o Options) (*Model, Tokenizer) {
 	t.Helper()
-	m, err := Load(shared(t, "stories260K.bin"), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tok, err := LoadTokenizer(shared(t, "tok512.bin"), "", &m.Config)
+	m, tok, err := Open(shared(t, "stories260K.bin"), shared(t, "tok512.bin"), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,9 @@
 package llm
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,36 +22,43 @@ type Tokenizer interface {
 	Decode(prev, token int) []byte
 }
 
-// LoadTokenizer reads the tokenizer of a model from a file: tokenizer.json, or one
-// of llama2.c. With no file it takes what comes with the model: tokenizer.json in
-// its directory, and else, for a vocabulary of 256, bytes.
-func LoadTokenizer(file, model string, c *Config) (Tokenizer, error) {
-	if file == "" {
-		f := filepath.Join(model, "tokenizer.json")
-		if _, err := os.Stat(f); model != "" && err == nil {
-			file = f
-		} else if c.Vocab == 256 {
-			return Bytes{}, nil
-		} else {
-			return nil, fmt.Errorf("llm: the model's vocabulary is %d tokens, and no tokenizer is given", c.Vocab)
-		}
+// maxTokenizer is above the length of any published tokenizer.json, of which the
+// largest are about 35 MB.
+const maxTokenizer = 1 << 26
+
+// Tokenizer reads the tokenizer of the model from a file: tokenizer.json, or one of
+// llama2.c. With no file it takes what comes with the model: its tokenizer.json, and
+// else, for a vocabulary of 256, bytes.
+func (f *File) Tokenizer(file string) (Tokenizer, error) {
+	fsys, name, label := f.companions, "tokenizer.json", f.name+": "
+	if file != "" {
+		fsys, name, label = os.DirFS(filepath.Dir(file)), filepath.Base(file), filepath.Dir(file)+string(filepath.Separator)
 	}
-	data, err := os.ReadFile(file)
+	data, err := []byte(nil), fs.ErrNotExist
+	if fsys != nil {
+		data, err = readCompanion(fsys, name, maxTokenizer)
+	}
+	if errors.Is(err, fs.ErrNotExist) && file == "" {
+		if f.Config.Vocab == 256 {
+			return Bytes{}, nil
+		}
+		return nil, fmt.Errorf("%s: no tokenizer.json, and a vocabulary of %d tokens: %w", f.name, f.Config.Vocab, fs.ErrNotExist)
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s%w", label, err)
 	}
 	var t Tokenizer
-	if strings.HasSuffix(file, ".json") {
+	if strings.HasSuffix(name, ".json") {
 		t, err = ParseTokenizerJSON(data)
-	} else {
-		t, err = ParseLlama2cTokenizer(data, c.Vocab)
+	} else if t, err = ParseLlama2cTokenizer(data, f.Config.Vocab); err != nil {
+		err = fmt.Errorf("%s: %w", name, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s%w", label, err)
 	}
 	// Models pad their vocabulary to a round number, never the other way.
-	if t.Vocab() > c.Vocab {
-		return nil, fmt.Errorf("%s: %d tokens, but the model has %d: %w", file, t.Vocab(), c.Vocab, formatErrorf("tokenizer and model do not match"))
+	if t.Vocab() > f.Config.Vocab {
+		return nil, fmt.Errorf("%s%s: %w", label, name, formatErrorf("%d tokens, but the model has %d", t.Vocab(), f.Config.Vocab))
 	}
 	return t, nil
 }

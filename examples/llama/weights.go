@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
+	"github.com/bitmod-go/bitmod/internal/llm"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// weights say how a model is loaded.
+type weights struct {
+	name    string
+	options llm.Options
+}
+
+// choose returns what -type, -group and -all ask for, of a model whose layers are
+// packed so. Weights that are packed are never quantized again: that would add the
+// errors of both, and hide it.
+func (o *options) choose(packed []llm.Packing) (weights, error) {
+	if len(packed) > 0 {
+		return o.asPacked(packed)
+	}
+	if o.weights == "float32" {
+		return weights{o.weights, llm.Options{}}, nil
+	}
+	t := datatype.BitMoD4
+	if o.weights != "" {
+		var err error
+		if t, err = datatype.Parse(o.weights); err != nil {
+			return weights{}, cli.Usagef("-type: %w", err)
+		}
+	}
+	q := llm.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: o.all, Int8: !o.exact}
+	// The embedding may be packed where the layers are not.
+	return weights{t.String(), llm.Options{Maker: q.Make, Packed: q.Packed}}, nil
+}
+
+func (o *options) asPacked(packed []llm.Packing) (weights, error) {
+	var names []string
+	other := o.all
+	for _, p := range packed {
+		names = append(names, p.String())
+		other = other || o.weights != "" && o.weights != p.Type.String() || o.group != 0 && o.group != p.GroupSize
+	}
+	name := "packed as " + strings.Join(names, ", ")
+	if other {
+		return weights{}, fmt.Errorf("the weights are %s already: leave out -type, -group and -all, or take the model that they were made from", name)
+	}
+	return weights{name, llm.Options{Packed: llm.Quantizer{Int8: !o.exact}.Packed}}, nil
+}

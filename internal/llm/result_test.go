@@ -1,0 +1,242 @@
+package llm
+
+import (
+	"bytes"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
+)
+
+// embeddedDir is the model of this module as a directory.
+const embeddedDir = "../tinylm"
+
+// quantizeDir quantizes a model with a plan, and returns the directory of the result,
+// with config.json.
+func quantizeDir(t *testing.T, dir string, o checkpoint.Options) string {
+	t.Helper()
+	source, err := checkpoint.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	plan, err := checkpoint.NewPlan(source, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	if _, err := plan.Run(t.Context(), out, checkpoint.RunOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	config, err := fs.ReadFile(source.Companions(), "config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(out, "config.json"), config)
+	return out
+}
+
+func pattern(t *testing.T, s string) checkpoint.Pattern {
+	t.Helper()
+	p, err := checkpoint.ParsePattern(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// A result computes what the same weights compute that were quantized in memory.
+func TestResult(t *testing.T) {
+	for _, test := range []struct {
+		config     quant.Config
+		embeddings datatype.Type // if embed is set
+		embed      bool
+		shardSize  int64
+	}{
+		{config: quant.Config{}},
+		{config: quant.Config{Type: datatype.BitMoD4, GroupSize: 32}, embed: true, embeddings: datatype.Int8},
+		{config: quant.Config{Type: datatype.BitMoD3, GroupSize: 64}, shardSize: 300e3},
+		{config: quant.Config{Type: datatype.Int4Asym}, embed: true, embeddings: datatype.BitMoD4},
+		{config: quant.Config{Type: datatype.MXFP4}},
+		{config: quant.Config{Type: datatype.NVFP4}},
+	} {
+		name := test.config.Type.String()
+		o := checkpoint.Options{Config: test.config, ShardSize: test.shardSize}
+		maker := Quantizer{Config: test.config}.Make
+		if test.embed {
+			name += ", embeddings " + test.embeddings.String()
+			o.Types = []checkpoint.TypeRule{{Pattern: pattern(t, "embed_tokens"), Type: test.embeddings, GroupSize: 128}}
+			layers := maker
+			maker = func(p Place, w []float32, cols int) (Linear, error) {
+				if p.Kind == Embedding {
+					return Quantizer{Config: quant.Config{Type: test.embeddings}, All: true}.Make(p, w, cols)
+				}
+				return layers(p, w, cols)
+			}
+		}
+		dir := quantizeDir(t, embeddedDir, o)
+		f, err := OpenFile(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		want := Packing{test.config.Type, test.config.GroupSize}
+		if want.GroupSize == 0 {
+			want.GroupSize = want.Type.GroupSize()
+		}
+		if ps := f.Packed(); !slices.Equal(ps, []Packing{want}) {
+			t.Errorf("%s: packed as %v, want %v", name, ps, want)
+		}
+		forbidden := func(p Place, _ []float32, _ int) (Linear, error) {
+			t.Errorf("%s: %v is made of floats", name, p)
+			return nil, nil
+		}
+		got, err := f.Load(Options{Maker: func(p Place, w []float32, cols int) (Linear, error) {
+			if p.Kind == Embedding && !test.embed {
+				return Float(p, w, cols)
+			}
+			return forbidden(p, w, cols)
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		inMemory, err := Load(embeddedDir, Options{Maker: maker})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g, w := got.Bytes(), inMemory.Bytes(); g != w {
+			t.Errorf("%s: %d bytes of weights, %d in memory", name, g, w)
+		}
+		text := tokens(&got.Config, 40, 5)
+		if !slices.Equal(logits(t, got, text, 40, 1, KV{}), logits(t, inMemory, text, 40, 1, KV{})) {
+			t.Errorf("%s: logits differ from those of weights quantized in memory", name)
+		}
+		if !slices.Equal(logits(t, got, text, 1, 2, KV{}), logits(t, got, text, 40, 1, KV{})) {
+			t.Errorf("%s: other logits token by token", name)
+		}
+		// The same with 8-bit activations, as examples/llama has them.
+		int8s, err := f.Load(Options{Packed: Quantizer{Int8: true}.Packed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Equal(logits(t, int8s, text, 40, 1, KV{}), logits(t, got, text, 40, 1, KV{})) {
+			t.Errorf("%s: 8-bit activations make no difference", name)
+		}
+	}
+}
+
+// What a configuration says of quantization is the checkpoint's to judge: a result's
+// names its method.
+func TestResultConfig(t *testing.T) {
+	dir := quantizeDir(t, embeddedDir, checkpoint.Options{})
+	path := filepath.Join(dir, "config.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config map[string]any
+	if err := json.Unmarshal(data, &config); err != nil {
+		t.Fatal(err)
+	}
+	config["quantization_config"] = map[string]any{"quant_method": "bitmod", "type": "bitmod4", "group_size": 128}
+	if data, err = json.Marshal(config); err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, data)
+	if _, err := Load(dir, Options{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A tensor that a checkpoint has and the engine would not use changes what the model
+// computes.
+func TestUnusedTensors(t *testing.T) {
+	for _, test := range []struct{ name, want string }{
+		{"model.layers.1.self_attn.q_proj.bias", `tensor "model.layers.1.self_attn.q_proj.bias" is not a part`},
+		{"model.layers.0.self_attn.q_norm.weight", "q_norm.weight"},
+		{"model.layers.2.mlp.up_proj.weight", "layers.2.mlp"},
+		{"model.layers.0.mlp.up_proj.weight_scale_inv", "weight_scale_inv"},
+		{"visual.\x1b[2J\u202e", `"visual.\x1b[2J\u202e"`},
+		{"model.layers.0.self_attn.rotary_emb.inv_freq", ""},
+		{"lm_head.weight", ""}, // of a tied model
+	} {
+		dir := writeHF(t, tinyConfig, weights{5, true}, 1)
+		addTensor(t, filepath.Join(dir, "model.safetensors"), test.name)
+		_, err := Load(dir, Options{})
+		switch {
+		case test.want == "" && err != nil:
+			t.Errorf("%q: %v", test.name, err)
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%q: error %v, want one about %s", test.name, err, test.want)
+		}
+	}
+}
+
+// addTensor adds a float32 tensor of one element to a safetensors file.
+func addTensor(t *testing.T, path, name string) {
+	t.Helper()
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 8 + int(file[0]) + int(file[1])<<8 + int(file[2])<<16
+	var header map[string]any
+	if err := json.Unmarshal(file[8:n], &header); err != nil {
+		t.Fatal(err)
+	}
+	end := len(file) - n
+	header[name] = map[string]any{"dtype": "F32", "shape": []int{1}, "data_offsets": []int{end, end + 4}}
+	b, err := json.Marshal(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = append(b, bytes.Repeat([]byte(" "), -len(b)&7)...)
+	head := []byte{byte(len(b)), byte(len(b) >> 8), byte(len(b) >> 16), 0, 0, 0, 0, 0}
+	write(t, path, slices.Concat(head, b, file[n:], make([]byte, 4)))
+}
+
+// Companions come from strangers.
+func TestCompanions(t *testing.T) {
+	dir := writeHF(t, tinyConfig, weights{5, true}, 1)
+	for name, limit := range map[string]int64{"config.json": maxConfig, "tokenizer.json": maxTokenizer} {
+		path := filepath.Join(dir, name)
+		whole, _ := os.ReadFile(path)
+		write(t, path, nil)
+		if err := os.Truncate(path, limit+1); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := Open(dir, "", Options{}); err == nil || !strings.Contains(err.Error(), name+" has more than") {
+			t.Errorf("%s of %d bytes: error %v", name, limit+1, err)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := Open(dir, "", Options{}); err == nil || !strings.Contains(err.Error(), name+" is not a regular file") {
+			t.Errorf("%s is a directory: error %v", name, err)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if whole != nil {
+			write(t, path, whole)
+		}
+		// Deep nesting ends at the limit of encoding/json.
+		write(t, path, bytes.Repeat([]byte(`{"pre_tokenizer":[`), 20000))
+		if _, _, err := Open(dir, "", Options{}); err == nil || !strings.Contains(err.Error(), "max depth") && !strings.Contains(err.Error(), name) {
+			t.Errorf("deep %s: error %v", name, err)
+		}
+		if whole != nil {
+			write(t, path, whole)
+		}
+	}
+}
