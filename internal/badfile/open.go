@@ -16,7 +16,7 @@ type Source struct {
 }
 
 // Of returns the source of the first size bytes of r, which has no path.
-func Of(r io.ReaderAt, size int64) *Source { return &Source{r: r, size: size} }
+func Of(r io.ReaderAt, size int64) *Source { return &Source{r: strict{r}, size: size} }
 
 // Open opens the regular file at path. Anything else is an error, a named pipe
 // before it is opened, as that might take for ever.
@@ -51,7 +51,7 @@ func (s *Source) Path() string { return s.path }
 // Size returns the length of the file in bytes.
 func (s *Source) Size() int64 { return s.size }
 
-// Close closes the file if [Open] opened it.
+// Close closes the file if it was opened by its name.
 func (s *Source) Close() error {
 	if s.closer == nil {
 		return nil

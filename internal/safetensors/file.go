@@ -30,6 +30,11 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	return From(src)
+}
+
+// From is [New] for a source, which it closes if there is an error.
+func From(src *badfile.Source) (*File, error) {
 	f, err := open(src)
 	if err != nil {
 		src.Close()

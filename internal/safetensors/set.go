@@ -31,20 +31,23 @@ type Set struct {
 // (model.safetensors.index.json) with the files that it names, or a directory
 // that has one of these. An index must name every tensor of its files, each in
 // the file that has it, and files in its own directory. See [New] for errors.
-func OpenSet(path string) (*Set, error) {
-	st, err := os.Stat(path)
+func OpenSet(path string) (*Set, error) { return OpenSetIn(badfile.OS, path) }
+
+// OpenSetIn is [OpenSet] for files that may be elsewhere.
+func OpenSetIn(files badfile.Files, path string) (*Set, error) {
+	isDir, err := files.IsDir(path)
 	if err != nil {
 		return nil, fmt.Errorf("safetensors: %w", err)
 	}
-	if st.IsDir() {
-		if path, err = find(path); err != nil {
+	if isDir {
+		if path, err = find(files, path); err != nil {
 			return nil, err
 		}
 	}
 	if strings.HasSuffix(path, ".json") {
-		return openIndex(path)
+		return openIndex(files, path)
 	}
-	f, err := Open(path)
+	f, err := openIn(files, path)
 	if err != nil {
 		return nil, err
 	}
@@ -53,13 +56,21 @@ func OpenSet(path string) (*Set, error) {
 	return s, nil
 }
 
+func openIn(files badfile.Files, path string) (*File, error) {
+	src, err := files.Open("safetensors", path)
+	if err != nil {
+		return nil, err
+	}
+	return From(src)
+}
+
 // find chooses the index or the one file of a directory.
-func find(dir string) (string, error) {
+func find(files badfile.Files, dir string) (string, error) {
+	entries, err := files.ReadDir(dir)
+	if err != nil {
+		return "", fmt.Errorf("safetensors: %w", err)
+	}
 	for _, pattern := range []string{"model" + IndexSuffix, "*" + IndexSuffix, "model.safetensors", "*.safetensors"} {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return "", fmt.Errorf("safetensors: %w", err)
-		}
 		var names []string
 		for _, e := range entries {
 			if ok, _ := filepath.Match(pattern, e.Name()); ok && !strings.HasPrefix(e.Name(), ".") {
@@ -68,7 +79,7 @@ func find(dir string) (string, error) {
 		}
 		switch {
 		case len(names) == 1:
-			return filepath.Join(dir, names[0]), nil
+			return files.Join(dir, names[0]), nil
 		case len(names) > 1:
 			return "", fmt.Errorf("safetensors: %s has %d files %s and no index of them: name one", dir, len(names), pattern)
 		}
@@ -83,27 +94,27 @@ func (s *Set) add(f *File) {
 	}
 }
 
-func openIndex(path string) (*Set, error) {
-	weights, err := readIndex(path)
+func openIndex(files badfile.Files, path string) (*Set, error) {
+	weights, err := readIndex(files, path)
 	if err != nil {
 		return nil, err
 	}
 	s := &Set{index: path, byName: make(map[string]*File)}
-	if err := s.open(filepath.Dir(path), weights); err != nil {
+	if err := s.open(files, files.Dir(path), weights); err != nil {
 		s.Close()
 		return nil, badfile.At("safetensors", path, err)
 	}
 	return s, nil
 }
 
-func (s *Set) open(dir string, weights map[string]string) error {
+func (s *Set) open(files badfile.Files, dir string, weights map[string]string) error {
 	var names []string
 	for _, n := range weights {
 		names = append(names, n)
 	}
 	slices.Sort(names)
 	for _, n := range slices.Compact(names) {
-		f, err := Open(filepath.Join(dir, n))
+		f, err := openIn(files, files.Join(dir, n))
 		if err != nil {
 			return err
 		}
@@ -127,8 +138,8 @@ func (s *Set) open(dir string, weights map[string]string) error {
 }
 
 // readIndex returns the file of each tensor.
-func readIndex(path string) (map[string]string, error) {
-	f, err := badfile.Open("safetensors", path)
+func readIndex(files badfile.Files, path string) (map[string]string, error) {
+	f, err := files.Open("safetensors", path)
 	if err != nil {
 		return nil, err
 	}

@@ -8,11 +8,11 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 
+	"github.com/bitmod-go/bitmod/internal/badfile"
 	"github.com/bitmod-go/bitmod/internal/gguf"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 )
@@ -25,6 +25,7 @@ type Checkpoint struct {
 	byName   map[string]int
 	data     []data // of each tensor
 	headers  []header
+	stored   []*safetensors.File // those of the headers
 	files    []string
 	metadata map[string]string
 	closers  []io.Closer
@@ -38,56 +39,90 @@ type Checkpoint struct {
 // IQ4_NL, IQ4_XS and MXFP4 are read, as the floats that ggml makes of them. Headers are validated fully, which for a large model takes some
 // milliseconds; data is read when it is asked for. The error matches
 // [quant.ErrFormat], or is that of the file system.
-func Open(path string) (*Checkpoint, error) {
+func Open(path string) (*Checkpoint, error) { return openIn(badfile.OS, path) }
+
+// OpenFS is [Open] for a checkpoint in a file system: one that is embedded in the
+// program, in an archive, or in an object store. As with Open, name is a file or a
+// directory, "." for the root. What is not needed is not read from files that
+// implement [io.ReaderAt], as those of packages os and embed do, or [io.Seeker],
+// of which several goroutines read by turns. Any other file, such as one in a zip
+// archive, is kept in memory, and is an error if it has more than 1 GiB.
+func OpenFS(fsys fs.FS, name string) (*Checkpoint, error) { return openIn(badfile.In(fsys), name) }
+
+// New is [Open] for a file that r holds in its first size bytes, which must stay
+// as they are. A part of a split GGUF file is an error, as others belong to it.
+// Errors of r are wrapped.
+func New(r io.ReaderAt, size int64) (*Checkpoint, error) { return openIn(badfile.Only(r, size), "") }
+
+func openIn(files badfile.Files, path string) (*Checkpoint, error) {
 	c := &Checkpoint{path: path, byName: make(map[string]int), metadata: make(map[string]string), companions: noFiles{}}
-	isGGUF, err := hasMagic(path, "GGUF")
-	switch {
-	case err != nil:
-		err = fmt.Errorf("checkpoint: %w", err)
-	case isGGUF:
-		err = c.openGGUF(path)
-	default:
-		err = c.openSafetensors(path)
-	}
-	if err != nil {
+	if err := c.open(files, path); err != nil {
 		c.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
-func hasMagic(path, magic string) (bool, error) {
-	st, err := os.Stat(path)
-	if err != nil || !st.Mode().IsRegular() {
-		return false, err
-	}
-	f, err := os.Open(path)
+func (c *Checkpoint) open(files badfile.Files, path string) error {
+	isDir, err := files.IsDir(path)
 	if err != nil {
-		return false, err
+		return fmt.Errorf("checkpoint: %w", err)
 	}
-	defer f.Close()
-	b := make([]byte, len(magic))
-	n, err := io.ReadFull(f, b)
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		err = nil // too short for any format, which the reader will say
+	if isDir || strings.HasSuffix(path, ".json") {
+		return c.openSet(files, path, isDir)
 	}
-	return string(b[:n]) == magic, err
+	src, err := files.Open("checkpoint", path)
+	if err != nil {
+		return err
+	}
+	magic := make([]byte, min(4, src.Size())) // of too short a file the reader will say so
+	if err := src.ReadFull(magic, 0); err != nil {
+		src.Close()
+		return fmt.Errorf("checkpoint: %s%w", placeOf(path), err)
+	}
+	if string(magic) == "GGUF" {
+		return c.openGGUF(files, path, src)
+	}
+	f, err := safetensors.From(src)
+	if err != nil {
+		return err
+	}
+	c.closers = append(c.closers, f)
+	return c.addFiles(files, files.Dir(path), f)
 }
 
-func (c *Checkpoint) openSafetensors(path string) error {
-	set, err := safetensors.OpenSet(path)
+// openSet opens a directory or an index.
+func (c *Checkpoint) openSet(files badfile.Files, path string, isDir bool) error {
+	set, err := safetensors.OpenSetIn(files, path)
 	if err != nil {
 		return err
 	}
 	c.closers = append(c.closers, set)
-	dir := path
-	if st, err := os.Stat(path); err == nil && !st.IsDir() {
-		dir = filepath.Dir(path)
+	if !isDir {
+		path = files.Dir(path)
 	}
-	c.companions = os.DirFS(dir)
-	for _, f := range set.Files() {
+	return c.addFiles(files, path, set.Files()...)
+}
+
+// placeOf begins an error about a file that may have no path.
+func placeOf(path string) string {
+	if path == "" {
+		return ""
+	}
+	return path + ": "
+}
+
+// addFiles adds the files of a checkpoint that is in dir.
+func (c *Checkpoint) addFiles(files badfile.Files, dir string, fs ...*safetensors.File) error {
+	if sub := files.Sub(dir); sub != nil {
+		c.companions = sub
+	}
+	for _, f := range fs {
 		if err := c.addFile(f); err != nil {
-			return fmt.Errorf("%w (in %s)", err, f.Path())
+			if p := f.Path(); p != "" {
+				err = fmt.Errorf("%w (in %s)", err, p)
+			}
+			return err
 		}
 	}
 	return nil
@@ -102,6 +137,7 @@ func (c *Checkpoint) addFile(f *safetensors.File) error {
 	}
 	c.files = append(c.files, f.Path())
 	c.headers = append(c.headers, h)
+	c.stored = append(c.stored, f)
 	maps.Copy(c.metadata, f.Metadata())
 	type entry struct {
 		Tensor
@@ -148,8 +184,9 @@ func (c *Checkpoint) add(t Tensor, d data) error {
 
 var splitName = regexp.MustCompile(`-\d{5}-of-\d{5}\.gguf$`)
 
-func (c *Checkpoint) openGGUF(path string) error {
-	first, err := gguf.Open(path)
+// openGGUF opens a file and the others of its split.
+func (c *Checkpoint) openGGUF(files badfile.Files, path string, src *badfile.Source) error {
+	first, err := gguf.From(src)
 	if err != nil {
 		return err
 	}
@@ -160,12 +197,16 @@ func (c *Checkpoint) openGGUF(path string) error {
 	}
 	m := splitName.FindStringIndex(path)
 	if count > 1 && m == nil {
-		return fmt.Errorf("checkpoint: %s is one of %d parts, but its name does not end in -NNNNN-of-%05d.gguf", path, count, count)
+		return fmt.Errorf("checkpoint: %sit is one of %d parts, but its name does not end in -NNNNN-of-%05d.gguf", placeOf(path), count, count)
 	}
 	for i := range count {
 		f := first
 		if count > 1 {
-			if f, err = gguf.Open(fmt.Sprintf("%s-%05d-of-%05d.gguf", path[:m[0]], i+1, count)); err != nil {
+			src, err := files.Open("gguf", fmt.Sprintf("%s-%05d-of-%05d.gguf", path[:m[0]], i+1, count))
+			if err != nil {
+				return err
+			}
+			if f, err = gguf.From(src); err != nil {
 				return err
 			}
 			c.closers = append(c.closers, f)
@@ -188,7 +229,7 @@ func (c *Checkpoint) openGGUF(path string) error {
 	return nil
 }
 
-// Path returns what the checkpoint was opened with.
+// Path returns what the checkpoint was opened with, "" for [New].
 func (c *Checkpoint) Path() string { return c.path }
 
 // Files returns the paths of its files.

@@ -2,6 +2,7 @@ package checkpoint_test
 
 import (
 	"context"
+	"embed"
 	"fmt"
 	"log"
 	"os"
@@ -153,4 +154,24 @@ func ExampleVerify() {
 	}
 	// Output:
 	// layers.0.up_proj.weight: 21 dB
+}
+
+//go:embed testdata/small.safetensors
+var embedded embed.FS
+
+// Open a checkpoint that is embedded in the program. An [archive/zip.Reader], or the
+// file system of an object store, is opened in the same way.
+func ExampleOpenFS() {
+	c, err := checkpoint.OpenFS(embedded, "testdata")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	row := make([]float32, 8)
+	if err := c.ReadRows(row, "layers.0.up_proj.weight", 1, 2); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(row)
+	// Output:
+	// [0.5 1.5 2.5 3.5 4.5 5.5 6.5 7.5]
 }

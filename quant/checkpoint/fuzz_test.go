@@ -3,7 +3,13 @@ package checkpoint
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
 	"testing"
+	"testing/fstest"
 
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 	"github.com/bitmod-go/bitmod/quant"
@@ -75,6 +81,52 @@ func FuzzMetadata(f *testing.F) {
 			for i := range a {
 				if a[i] != b[i] {
 					t.Fatalf("element %d is %v and %v", i, a[i], b[i])
+				}
+			}
+		}
+	})
+}
+
+// FuzzNew opens anything, as a file of its own and in a file system: both agree, and
+// of what is accepted all can be read.
+func FuzzNew(f *testing.F) {
+	small, err := os.ReadFile("testdata/small.safetensors")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(small)
+	path := filepath.Join(f.TempDir(), "q.safetensors")
+	run(f, plan(f, openSource(f, random(rand.New(rand.NewPCG(8, 8)), "w", "F32", 3, 40)), Options{}), path, RunOptions{})
+	quantized, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(quantized)
+	writeGGUF(f, path, func(num func(...any)) int {
+		num("split.count", uint32(2), uint16(1))
+		return 1
+	}, random(rand.New(rand.NewPCG(8, 9)), "w", "F16", 2, 32))
+	gguf, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(gguf)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := New(bytes.NewReader(b), int64(len(b)))
+		d, err2 := OpenFS(fstest.MapFS{"m": {Data: b}}, "m")
+		if (err == nil) != (err2 == nil) {
+			t.Fatalf("New: %v, OpenFS: %v", err, err2)
+		}
+		if err != nil {
+			return
+		}
+		if !slices.EqualFunc(c.Tensors(), d.Tensors(), func(a, b Tensor) bool { return reflect.DeepEqual(a, b) }) {
+			t.Fatal("New and OpenFS have different tensors")
+		}
+		for _, x := range c.Tensors() {
+			if x.Float && x.Elements() < 1<<20 {
+				if err := c.ReadRows(make([]float32, x.Elements()), x.Name, 0, x.Rows()); err != nil && !errors.Is(err, quant.ErrFormat) {
+					t.Fatalf("%s: %v", x.Name, err)
 				}
 			}
 		}

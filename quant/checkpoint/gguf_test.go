@@ -24,7 +24,7 @@ var ggmlTypes = map[string]struct{ number, block, bytes int }{
 }
 
 // writeGGUF writes tensors, of types of ggmlTypes, as a GGUF file.
-func writeGGUF(t *testing.T, path string, metadata func(num func(...any)) int, ws ...weight) {
+func writeGGUF(t testing.TB, path string, metadata func(num func(...any)) int, ws ...weight) {
 	t.Helper()
 	var b bytes.Buffer
 	num := func(vs ...any) {

@@ -77,7 +77,7 @@ func Verify(ctx context.Context, c, original *Checkpoint, progress func(Progress
 // that is wrong.
 func (c *Checkpoint) checkSums(ctx context.Context, m *meter) error {
 	var errs []error
-	for i, set := range c.storedFiles() {
+	for i, set := range c.stored {
 		h := c.headers[i]
 		if h.sha256 == nil {
 			errs = append(errs, fmt.Errorf("checkpoint: %s: %w: it has no checksums, so it is not a quantized checkpoint", set.Path(), quant.ErrFormat))
@@ -133,17 +133,6 @@ func (r meteredReader) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p)
 	r.m.add(r.tensor, int64(n))
 	return n, err
-}
-
-// storedFiles returns the safetensors files, in the order of c.headers.
-func (c *Checkpoint) storedFiles() []*safetensors.File {
-	var fs []*safetensors.File
-	for _, set := range c.closers {
-		if set, ok := set.(*safetensors.Set); ok {
-			fs = append(fs, set.Files()...)
-		}
-	}
-	return fs
 }
 
 // compare validates a quantized tensor of c and, if original is not nil,
