@@ -26,7 +26,7 @@ func (d DType) Bits() int {
 		return 32
 	case "F16", "BF16", "I16", "U16":
 		return 16
-	case "U8", "I8", "BOOL", "F8_E4M3", "F8_E5M2", "F8_E8M0":
+	case "U8", "I8", "BOOL", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ":
 		return 8
 	case "F6_E2M3", "F6_E3M2":
 		return 6

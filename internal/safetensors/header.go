@@ -40,7 +40,7 @@ func parseHeader(header []byte, size int64) ([]Tensor, map[string]string, error)
 	var metadata map[string]string
 	err := p.object("the header", func(name string) error {
 		if name == metadataKey {
-			m, err := p.stringMap(metadataKey)
+			m, err := p.stringMapOrNull(metadataKey)
 			metadata = m
 			return err
 		}
@@ -121,6 +121,20 @@ func (p parser) delim(want json.Delim, what string) error {
 		return badfile.New("%s: %s where '%v' should be", what, badfile.Quote(fmt.Sprint(tok)), want)
 	}
 	return nil
+}
+
+// stringMapOrNull is stringMap, and nil for null, which the reference
+// implementation takes as no metadata. Values that are not strings it refuses,
+// null too.
+func (p parser) stringMapOrNull(what string) (map[string]string, error) {
+	var value json.RawMessage
+	if err := p.Decode(&value); err != nil {
+		return nil, err
+	}
+	if string(value) == "null" {
+		return nil, nil
+	}
+	return parser{json.NewDecoder(bytes.NewReader(value))}.stringMap(what)
 }
 
 // stringMap reads an object whose values are strings.

@@ -134,6 +134,9 @@ func TestMalformed(t *testing.T) {
 		{"twice a metadata key", `{"__metadata__":{"k":"1","k":"2"}}`, nil, `"k" twice`},
 		{"twice a field", `{"a":{` + x + `,"dtype":"F32"}}`, eight, `tensor "a": its description has the key "dtype" twice`},
 		{"metadata of numbers", `{"__metadata__":{"k":1}}`, nil, `"k" is not a string`},
+		{"metadata of null", `{"__metadata__":{"k":null}}`, nil, `"k" is not a string`},
+		{"null and metadata", `{"__metadata__":null,"__metadata__":{"k":"1"}}`, nil, "twice"},
+		{"metadata a string", `{"__metadata__":"null"}`, nil, "__metadata__"},
 		{"metadata a list", `{"__metadata__":[]}`, nil, "__metadata__"},
 		{"other case", `{"a":{"Dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, eight, "no dtype"},
 		{"no shape", `{"a":{"dtype":"F32","data_offsets":[0,8]}}`, eight, "no shape"},
@@ -145,6 +148,9 @@ func TestMalformed(t *testing.T) {
 		{"negative shape", `{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}`, eight, `tensor "a": shape: "-2"`},
 		{"fraction", `{"a":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}}`, eight, `"2.0"`},
 		{"exponent", `{"a":{"dtype":"F32","shape":[2e0],"data_offsets":[0,8]}}`, eight, `"2e0"`},
+		{"shape null", `{"a":{"dtype":"F32","shape":null,"data_offsets":[0,8]}}`, eight, `tensor "a": shape`},
+		{"dtype null", `{"a":{"dtype":null,"shape":[2],"data_offsets":[0,8]}}`, eight, `tensor "a": dtype`},
+		{"offsets null", `{"a":{"dtype":"F32","shape":[2],"data_offsets":null}}`, eight, `tensor "a": data_offsets`},
 		{"shape a string", `{"a":{"dtype":"F32","shape":["2"],"data_offsets":[0,8]}}`, eight, "not a number"},
 		{"shape above int", `{"a":{"dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,8]}}`, eight, `tensor "a": shape`},
 		{"overflowing shape", `{"a":{"dtype":"F32","shape":[4294967296,4294967296,4],"data_offsets":[0,0]}}`, nil, `tensor "a": shape`},
@@ -169,6 +175,44 @@ func TestMalformed(t *testing.T) {
 				t.Errorf("got %v, want ErrFormat with %s", err, c.want)
 			}
 		})
+	}
+}
+
+// TestNullMetadata has what some programs write for no metadata.
+func TestNullMetadata(t *testing.T) {
+	f, err := openBytes(file(`{"__metadata__": null ,"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, make([]byte, 8)))
+	if err != nil || f.Metadata() != nil || len(f.Tensors()) != 1 {
+		t.Errorf("%v, %v", f, err)
+	}
+}
+
+// TestDTypes opens a tensor of every type that the reference implementation
+// 0.8.0 has, and of some that it doesn't.
+func TestDTypes(t *testing.T) {
+	for _, c := range []struct {
+		dtypes string
+		bits   int
+	}{
+		{"F4", 4}, {"F6_E2M3 F6_E3M2", 6}, {"BOOL U8 I8 F8_E5M2 F8_E4M3 F8_E8M0 F8_E4M3FNUZ F8_E5M2FNUZ", 8}, {"I16 U16 F16 BF16", 16},
+		{"I32 U32 F32", 32}, {"C64 F64 I64 U64", 64}, {"C128 F128 I4 U4 F4_E2M1 F8 f32", 0},
+	} {
+		for _, d := range strings.Fields(c.dtypes) {
+			n := c.bits // bytes of 8 elements
+			f, err := openBytes(file(fmt.Sprintf(`{"a":{"dtype":%q,"shape":[2,4],"data_offsets":[0,%d]}}`, d, n), make([]byte, n)))
+			switch {
+			case c.bits == 0:
+				if !errors.Is(err, quant.ErrFormat) || !strings.Contains(err.Error(), fmt.Sprintf("%q", d)) {
+					t.Errorf("%s: %v", d, err)
+				}
+			case err != nil:
+				t.Errorf("%s: %v", d, err)
+			default:
+				x := f.Tensors()[0]
+				if err := f.ReadRows(make([]float32, 8), x, 0, 2); (err == nil) != x.DType.IsFloat() {
+					t.Errorf("%s is a float: %v, but reading says %v", d, x.DType.IsFloat(), err)
+				}
+			}
+		}
 	}
 }
 

@@ -31,6 +31,10 @@ type Checkpoint struct {
 	closers  []io.Closer
 
 	companions fs.FS // never nil
+
+	unreadable []unreadable // weights in forms that can't be read
+	foreign    quantization // what the files beside the weights say about their form
+	leftOut    []leftOut    // stored tensors that are not of the model
 }
 
 // Open opens the checkpoint at path: a safetensors file, a directory or index of
@@ -125,6 +129,7 @@ func (c *Checkpoint) addFiles(files badfile.Files, dir string, fs ...*safetensor
 			return err
 		}
 	}
+	c.recognize()
 	return nil
 }
 

@@ -54,8 +54,10 @@ type Plan struct {
 // The error matches [quant.ErrShape] for a group size that can't be, and for an
 // Importance or a Feedback, [datatype.ErrUnknown], [ErrUnsupported] for tensors
 // that can neither be quantized nor copied, with one line and the number of them
-// for each type, and [ErrSkipped] for those that are skipped, all of which it
-// lists, if options are strict.
+// for each type, and for weights in a form that can't be read, such as GPTQ's,
+// with one line for each form; [quant.ErrFormat] for tensors with the names of
+// parts of a matrix of the result, and [ErrSkipped] for those that are skipped,
+// all of which it lists, if options are strict.
 func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 	o := options
 	for _, r := range append([]TypeRule{{Type: o.Type, GroupSize: o.GroupSize}}, o.Types...) {
@@ -82,11 +84,17 @@ func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 		o.ShardSize = 2 << 30
 	}
 	o.Parts = max(o.Parts, 1)
+	if err := source.readable(); err != nil {
+		return nil, err
+	}
 	p := &Plan{source: source, options: o}
 	for _, t := range source.tensors {
 		p.items = append(p.items, o.Rules.decide(t, o.Type, o.GroupSize))
 	}
 	if err := p.check(); err != nil {
+		return nil, err
+	}
+	if err := p.checkNames(); err != nil {
 		return nil, err
 	}
 	p.divide()

@@ -1,0 +1,183 @@
+package checkpoint
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bitmod-go/bitmod/internal/badfile"
+)
+
+// Other programs store a quantized weight as several tensors. A form is one way
+// to do that: this package reads some forms as the one weight that they stand
+// for (form_fp8.go, form_mxfp4.go), and knows others by name, to refuse them
+// (form_refused.go). Open recognizes forms once all files are open, because the
+// tensors of one weight may be in different files.
+
+// An unreadable is a weight that is stored in a form that can't be read.
+type unreadable struct {
+	form    string   // its name for people, "" if only the configuration tells
+	first   string   // the name of one of its tensors
+	members []string // names of its tensors
+	err     error    // what is wrong with it, if the form can be read
+}
+
+// A leftOut is a stored tensor that is no tensor of the model.
+type leftOut struct{ name, reason string }
+
+// A recognizer looks for forms among the stored tensors of a checkpoint.
+type recognizer struct {
+	c      *Checkpoint
+	config quantization
+	// taken has the tensors that a form was found for. They are in the order of
+	// c.tensors, as all here.
+	taken   []bool
+	replace map[int]stored // logical tensors, in the place of their first
+	drop    map[int]bool   // parts of logical tensors
+	found   []unreadable
+	leftOut []leftOut
+}
+
+// A stored is a tensor with its data.
+type stored struct {
+	Tensor
+	data data
+}
+
+// recognize replaces the stored tensors of the forms that can be read by the
+// weights that they stand for, and notes what can't be read. Results of this
+// package have nothing to recognize.
+func (c *Checkpoint) recognize() {
+	for _, h := range c.headers {
+		if h.tensors != nil {
+			return
+		}
+	}
+	r := &recognizer{
+		c: c, config: readQuantization(c.companions), taken: make([]bool, len(c.tensors)),
+		replace: make(map[int]stored), drop: make(map[int]bool),
+	}
+	for _, f := range refusedForms {
+		r.refuse(f)
+	}
+	r.integers()
+	c.unreadable = r.found
+	c.foreign = r.config
+	if len(r.replace)+len(r.drop) > 0 {
+		c.rebuild(r)
+	}
+	c.leftOut = r.leftOut
+}
+
+// rebuild puts logical tensors in the place of those that they are stored as.
+func (c *Checkpoint) rebuild(r *recognizer) {
+	tensors, datas := c.tensors, c.data
+	c.tensors, c.data = nil, nil
+	clear(c.byName)
+	for i, t := range tensors {
+		d := datas[i]
+		if s, ok := r.replace[i]; ok {
+			t, d = s.Tensor, s.data
+		} else if r.drop[i] {
+			continue
+		}
+		c.byName[t.Name] = len(c.tensors)
+		c.tensors = append(c.tensors, t)
+		c.data = append(c.data, d)
+	}
+}
+
+// find returns the index of a tensor that no form has taken.
+func (r *recognizer) find(name string) (int, bool) {
+	i, ok := r.c.byName[name]
+	return i, ok && !r.taken[i]
+}
+
+// child returns the name of a tensor of a module, of which the outermost is "".
+func child(module, leaf string) string {
+	if module == "" {
+		return leaf
+	}
+	return module + "." + leaf
+}
+
+// cutLeaf returns the module that the tensor called name is a leaf of.
+func cutLeaf(name, leaf string) (module string, ok bool) {
+	if name == leaf {
+		return "", true
+	}
+	module, ok = strings.CutSuffix(name, leaf)
+	if !ok || !strings.HasSuffix(module, ".") {
+		return "", false
+	}
+	return module[:len(module)-1], true
+}
+
+// splitLeaf returns the module and the leaf of a name.
+func splitLeaf(name string) (module, leaf string) {
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		return name[:i], name[i+1:]
+	}
+	return "", name
+}
+
+// A formError says that weights are in a form that can't be read.
+type formError struct{ text string }
+
+func (e *formError) Error() string { return "checkpoint: " + e.text }
+
+// Unwrap returns ErrUnsupported.
+func (e *formError) Unwrap() error { return ErrUnsupported }
+
+const useOriginal = "use the unquantized original that it was made from"
+
+// readable returns nil if all weights are in forms that can be read. The error
+// matches [ErrUnsupported] and has one line for each form.
+func (c *Checkpoint) readable() error {
+	if len(c.unreadable) == 0 && !c.foreign.refused() {
+		return nil
+	}
+	type kind struct {
+		name           string
+		first          unreadable
+		count, tensors int
+	}
+	var kinds []*kind
+	byName := make(map[string]*kind)
+	for _, u := range c.unreadable {
+		name := u.form
+		if c.foreign.refused() {
+			name = c.foreign.form // which knows better
+		}
+		if u.err != nil {
+			name = ""
+		}
+		k := byName[name]
+		if k == nil {
+			k = &kind{name: name, first: u}
+			byName[name] = k
+			kinds = append(kinds, k)
+		}
+		k.count++
+		k.tensors += len(u.members)
+	}
+	var errs []error
+	if c.foreign.refused() && byName[c.foreign.form] == nil {
+		errs = append(errs, &formError{fmt.Sprintf("weights in the form %s, as %s says, are not supported: %s", c.foreign.form, c.foreign.where, useOriginal)})
+	}
+	for _, k := range kinds {
+		if k.name == "" {
+			errs = append(errs, k.first.err)
+			if k.count > 1 {
+				errs = append(errs, &formError{fmt.Sprintf("%d other weights can't be read either", k.count-1)})
+			}
+			continue
+		}
+		says := ""
+		if c.foreign.refused() {
+			says = ", as " + c.foreign.where + " says,"
+		}
+		errs = append(errs, &formError{fmt.Sprintf("weights in the form %s%s are not supported (%d of %d tensors, the first %s): %s",
+			k.name, says, k.count, k.tensors, badfile.Quote(k.first.first), useOriginal)})
+	}
+	return joinLines(errs)
+}
