@@ -244,6 +244,12 @@ func (f *File) Tensor(name string) (Tensor, bool) {
 // of arrays []any. The slices must not be changed.
 func (f *File) Metadata() map[string]any { return maps.Clone(f.metadata) }
 
+// Value returns the value of a key, as [File.Metadata] has it.
+func (f *File) Value(key string) (any, bool) {
+	v, ok := f.metadata[key]
+	return v, ok
+}
+
 // Section returns a reader of the tensor's bytes as they are.
 func (f *File) Section(t Tensor) *io.SectionReader {
 	return f.Bytes(t.Begin, t.End)

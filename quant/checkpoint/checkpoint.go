@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -187,8 +186,6 @@ func (c *Checkpoint) add(t Tensor, d data) error {
 	return nil
 }
 
-var splitName = regexp.MustCompile(`-\d{5}-of-\d{5}\.gguf$`)
-
 // openGGUF opens a file and the others of its split.
 func (c *Checkpoint) openGGUF(files badfile.Files, path string, src *badfile.Source) error {
 	first, err := gguf.From(src)
@@ -196,28 +193,27 @@ func (c *Checkpoint) openGGUF(files badfile.Files, path string, src *badfile.Sou
 		return err
 	}
 	c.closers = append(c.closers, first)
-	count := 1
-	if n, ok := first.Metadata()["split.count"].(uint16); ok {
-		count = max(int(n), 1)
-	}
-	m := splitName.FindStringIndex(path)
-	if count > 1 && m == nil {
-		return fmt.Errorf("checkpoint: %sit is one of %d parts, but its name does not end in -NNNNN-of-%05d.gguf", placeOf(path), count, count)
-	}
-	for i := range count {
-		f := first
-		if count > 1 {
-			src, err := files.Open("gguf", fmt.Sprintf("%s-%05d-of-%05d.gguf", path[:m[0]], i+1, count))
-			if err != nil {
-				return err
-			}
-			if f, err = gguf.From(src); err != nil {
-				return err
-			}
+	parts, err := openParts(path, first, func(path string) (*gguf.File, error) {
+		src, err := files.Open("gguf", path)
+		if err != nil {
+			return nil, err
+		}
+		return gguf.From(src)
+	})
+	for _, f := range parts {
+		if f != nil && f != first {
 			c.closers = append(c.closers, f)
 		}
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range parts {
 		c.files = append(c.files, f.Path())
 		for _, t := range f.Tensors() {
+			if j, ok := c.byName[t.Name]; ok {
+				return badTensor(t.Name, "it is in both %s and %s", c.data[j].(ggml).f.Path(), f.Path())
+			}
 			err := c.add(Tensor{Name: t.Name, Shape: t.Shape, DType: t.Type.String(), Bytes: t.Bytes(), Float: t.Type.IsFloat()}, ggml{f, t})
 			if err != nil {
 				return err
@@ -228,7 +224,13 @@ func (c *Checkpoint) openGGUF(files badfile.Files, path string, src *badfile.Sou
 			if err != nil { // NaN or an infinity
 				b = []byte(fmt.Sprintf("%q", fmt.Sprint(v)))
 			}
-			c.metadata["gguf."+k] = string(b)
+			have, ok := c.metadata["gguf."+k]
+			switch {
+			case !ok:
+				c.metadata["gguf."+k] = string(b)
+			case k != keySplitNo && k != "general.alignment" && have != string(b):
+				return splitError(f.Path(), "%s is not what an earlier part says: it is a part of another model", badfile.Quote(k))
+			}
 		}
 	}
 	return nil

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/bitmod-go/bitmod/internal/safetensors"
@@ -149,32 +148,5 @@ func TestUnsupportedGGUF(t *testing.T) {
 	want := fmt.Sprintf("checkpoint: %s: 2 tensors are of IQ2_XXS, which can't be read\ncheckpoint: %[1]s: 1 tensor is of TQ1_0, which can't be read", path)
 	if !errors.Is(err, ErrUnsupported) || fmt.Sprint(err) != want {
 		t.Errorf("got %v, want %s", err, want)
-	}
-}
-
-func TestSplitGGUF(t *testing.T) {
-	dir := t.TempDir()
-	ws := llamaWeights(rand.New(rand.NewPCG(1, 3)))
-	split := func(i int) func(num func(...any)) int {
-		return func(num func(...any)) int {
-			num("split.count", uint32(2), uint16(2), "split.no", uint32(2), uint16(i))
-			return 2
-		}
-	}
-	first, second := filepath.Join(dir, "m-00001-of-00002.gguf"), filepath.Join(dir, "m-00002-of-00002.gguf")
-	writeGGUF(t, first, split(0), ws[:3]...)
-	if _, err := Open(first); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("without the second part: %v", err)
-	}
-	writeGGUF(t, second, split(1), ws[3:]...)
-	for _, path := range []string{first, second} {
-		if c := open(t, path); len(c.Tensors()) != len(ws) || len(c.Files()) != 2 {
-			t.Errorf("%d tensors in %v", len(c.Tensors()), c.Files())
-		}
-	}
-	other := filepath.Join(dir, "m.gguf")
-	writeGGUF(t, other, split(0), ws[:3]...)
-	if _, err := Open(other); err == nil || !strings.Contains(err.Error(), "one of 2 parts") {
-		t.Errorf("a part by another name: %v", err)
 	}
 }
