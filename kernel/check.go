@@ -6,17 +6,10 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A shape is that of a matrix, of either kind. That of none has no rows.
+// A shape is that of a matrix. That of none has no rows.
 type shape struct{ rows, cols int }
 
 func shapeOf(m *quant.Matrix) shape {
-	if m == nil {
-		return shape{}
-	}
-	return shape{m.Rows(), m.Cols()}
-}
-
-func mixedShape(m *quant.Mixed) shape {
 	if m == nil {
 		return shape{}
 	}

@@ -73,6 +73,33 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+// TestConformanceMixed is TestConformance for rows of several types.
+func TestConformanceMixed(t *testing.T) {
+	shapes := []struct{ rows, cols int }{
+		{2, 1}, {7, 100}, {40, 128}, {300, 512}, {90, 700}, {20, 1024}, {33, 4096 + 100}, {700, 16}, {1100, 384},
+	}
+	forImplementations(t, func(t *testing.T, impl implementation) {
+		r := rand.New(rand.NewPCG(1, 77)) // the same for all
+		for i, s := range shapes {
+			for _, groupSize := range []int{16, 48, 64, 128, 256} {
+				if testing.Short() && s.rows*s.cols > 1e5 && groupSize != 128 {
+					continue
+				}
+				var mem guards
+				m := randomMixed(t, &mem, r, groupSize, s.rows, s.cols)
+				compare(t, m, activations(r, s.cols, i%2 == 0), impl, func(mode string, a *Activation) []float32 {
+					want := make([]float32, m.Rows())
+					if err := Reference(want, m, a); err != nil {
+						t.Fatal(err)
+					}
+					return want
+				})
+				mem.free()
+			}
+		}
+	})
+}
+
 // compare multiplies m by x in both modes, with canaries around dst and dst and
 // x at odd addresses, and fails the test unless the result is that of reference.
 func compare(t *testing.T, m *quant.Matrix, x []float32, impl implementation, reference func(mode string, a *Activation) []float32) {
@@ -100,8 +127,7 @@ func compare(t *testing.T, m *quant.Matrix, x []float32, impl implementation, re
 		const margin = 17
 		buf := slices.Repeat([]float32{canary}, m.Rows()+2*margin)
 		dst := buf[margin : margin+m.Rows()]
-		p := newPlan(m)
-		p.multiply(dst, &a, 0, m.Rows(), impl)
+		multiply(dst, m, &a, 0, m.Rows(), impl)
 		for i, v := range buf {
 			if inside := i >= margin && i < margin+m.Rows(); !inside && v != canary {
 				t.Fatalf("%v, %s mode: element %d of dst was written to", m, mode, i-margin)
@@ -117,7 +143,7 @@ func compare(t *testing.T, m *quant.Matrix, x []float32, impl implementation, re
 		got := slices.Repeat([]float32{canary}, m.Rows())
 		for lo := 0; lo < m.Rows(); {
 			hi := min(m.Rows(), lo+1+lo%3)
-			p.multiply(got, &a, lo, hi, impl)
+			multiply(got, m, &a, lo, hi, impl)
 			if hi < m.Rows() && got[hi] != canary {
 				t.Fatalf("%v, %s mode: rows %d to %d wrote to the next", m, mode, lo, hi-1)
 			}

@@ -48,7 +48,7 @@
 //	*_sums_*, *_runs_*     last four blocks: codes to values, then sums of 16 columns
 //	*_float*               float mode
 //	gemm*.go, *_batch_*    a batch: values once for all activations
-//	mixed.go               matrices with rows of several types: one part at a time
+//	parts.go               a matrix with rows of several types: one part at a time
 //	*_load_*               Activation's methods
 //	*_asm.go               what architectures have in common that have assembly
 //	pairs*.go              portable: sums of pairs of columns, looked up
@@ -136,6 +136,9 @@
 // 2.7 times. This is for codes of 3 and 4 bits in groups of a multiple of 128
 // columns, or of 16, 32 or 64, which take twice as long; all else is decoded weight by
 // weight, eight times as long.
+//
+// A matrix with rows of several types takes as long as its parts, and some nanoseconds
+// for each of them and row besides.
 //
 // GEMM unpacks weights once for all activations of a batch if groups are multiples of
 // 128 columns and the activations are from Load; otherwise it is a GEMV for each.

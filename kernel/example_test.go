@@ -152,8 +152,8 @@ func ExampleGEMM() {
 	// [-0.49 -0.74]
 }
 
-// The rows that matter most have more bits.
-func ExampleGEMVMixed() {
+// The rows that matter most have more bits, which nobody who multiplies has to know.
+func ExampleGEMV_rowsOfSeveralTypes() {
 	w := make([]float32, 6*256)
 	for i := range w {
 		w[i] = float32((i*7+4)%13-6) / 8
@@ -164,31 +164,6 @@ func ExampleGEMVMixed() {
 		log.Fatal(err)
 	}
 	fmt.Println(m)
-	var a kernel.Activation
-	if err := a.Load(activations(256)); err != nil {
-		log.Fatal(err)
-	}
-	y := make([]float32, m.Rows())
-	if err := kernel.GEMVMixed(y, m, &a); err != nil {
-		log.Fatal(err)
-	}
-	fmt.Printf("%.2f\n", y)
-	// Output:
-	// 6×256 mixed, 4.078 bits/weight; 5 rows bitmod3; 1 rows int8
-	// [-0.75 -0.38 -0.12 0.38 0.75 1.31]
-}
-
-// A pool shares out the rows of such a matrix, too.
-func ExamplePool_GEMVMixed() {
-	w := make([]float32, 4*256)
-	for i := range w {
-		w[i] = float32((i*7+4)%13-6) / 8
-	}
-	rows := []uint8{0, 1, 1, 0} // which of the configurations
-	m, err := quant.GroupMixed(w, 256, rows, []quant.Config{{Type: datatype.BitMoD3}, {Type: datatype.BitMoD4}})
-	if err != nil {
-		log.Fatal(err)
-	}
 	pool, err := kernel.NewPool(0)
 	if err != nil {
 		log.Fatal(err)
@@ -199,9 +174,14 @@ func ExamplePool_GEMVMixed() {
 		log.Fatal(err)
 	}
 	y := make([]float32, m.Rows())
-	if err := pool.GEMVMixed(y, m, &a); err != nil {
-		log.Fatal(err)
+	for _, gemv := range []func([]float32, *quant.Matrix, *kernel.Activation) error{kernel.GEMV, pool.GEMV} {
+		if err := gemv(y, m, &a); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%.2f\n", y)
 	}
-	fmt.Printf("%.2f\n", y)
-	// Output: [-0.75 -0.50 -0.25 0.38]
+	// Output:
+	// 6×256 mixed, group 128, 4.078 bits/weight; 5 rows bitmod3; 1 row int8
+	// [-0.75 -0.38 -0.12 0.38 0.75 1.31]
+	// [-0.75 -0.38 -0.12 0.38 0.75 1.31]
 }

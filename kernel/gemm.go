@@ -11,8 +11,7 @@ func GEMM(dst []float32, m *quant.Matrix, as []Activation) error {
 	if err := checkBatch(len(dst), shapeOf(m), as); err != nil {
 		return err
 	}
-	p := newPlan(m)
-	p.multiplyBatch(dst, as, 0, p.rows, best)
+	multiplyBatch(dst, m, as, 0, m.Rows(), best)
 	return nil
 }
 

@@ -1,10 +1,12 @@
 package kernel
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
 )
 
 // TestBatch compares GEMM with Reference, for batches in one mode and in both.
@@ -13,8 +15,11 @@ func TestBatch(t *testing.T) {
 		{1, 40, 2}, {3, 128, 3}, {5, 300, 1}, {2, 512, 5}, {7, 896, 4}, {33, 640, 17}, {4, 1152, 9}, {9, 2100, 40},
 	}
 	forImplementations(t, func(t *testing.T, impl implementation) {
-		for _, typ := range datatype.Types() {
-			t.Run(typ.String(), func(t *testing.T) {
+		// The last has rows of several.
+		types := datatype.Types()
+		for typ := range datatype.Type(len(types) + 1) {
+			several := int(typ) == len(types)
+			t.Run(fmt.Sprint(typ), func(t *testing.T) {
 				t.Parallel()
 				r := rand.New(rand.NewPCG(2, uint64(typ)))
 				var mem guards
@@ -23,8 +28,12 @@ func TestBatch(t *testing.T) {
 						if testing.Short() && (int(typ)+i*3-j)%len(shapes) != 0 {
 							continue // one shape for each type and group size
 						}
-						m := randomMatrix(&mem, r, typ, groupSize, s.rows, s.cols)
-						p := newPlan(m)
+						var m *quant.Matrix
+						if several {
+							m = randomMixed(t, &mem, r, groupSize, s.rows, s.cols)
+						} else {
+							m = randomMatrix(&mem, r, typ, groupSize, s.rows, s.cols)
+						}
 						for _, mixed := range []bool{false, true} {
 							as := make([]Activation, s.batch)
 							for i := range as {
@@ -41,14 +50,14 @@ func TestBatch(t *testing.T) {
 							buf := make([]float32, s.rows*s.batch+2)
 							buf[0], buf[len(buf)-1] = canary, canary
 							dst := buf[1 : len(buf)-1]
-							p.multiplyBatch(dst, as, 0, s.rows, impl)
+							multiplyBatch(dst, m, as, 0, s.rows, impl)
 							if buf[0] != canary || buf[len(buf)-1] != canary {
 								t.Fatalf("%v, batch of %d: wrote beyond dst", m, s.batch)
 							}
 							want := make([]float32, s.rows)
 							for i := range as {
 								if i > 1 && i < s.batch-1 {
-									p.multiply(want, &as[i], 0, s.rows, impl) // checked by TestConformance
+									multiply(want, m, &as[i], 0, s.rows, impl) // checked by TestConformance
 								} else if err := Reference(want, m, &as[i]); err != nil {
 									t.Fatal(err)
 								}

@@ -3,15 +3,15 @@ package kernel
 import "github.com/bitmod-go/bitmod/quant"
 
 // GEMV writes m·a to dst, which must be m.Rows() long. It runs on the caller's
-// goroutine and does not allocate; a [Pool] shares the work among several. It is
-// an error that matches ErrShape if dst or a has the wrong length, or nothing is
-// loaded into a; dst is then not written to. dst must not be memory of m or a.
+// goroutine and does not allocate; a [Pool] shares the work among several. Rows of m
+// may be of several types: each is the same bits as in a product of its part alone.
+// It is an error that matches ErrShape if dst or a has the wrong length, or nothing
+// is loaded into a; dst is then not written to. dst must not be memory of m or a.
 func GEMV(dst []float32, m *quant.Matrix, a *Activation) error {
 	if err := check(len(dst), shapeOf(m), a); err != nil {
 		return err
 	}
-	p := newPlan(m)
-	p.multiply(dst, a, 0, p.rows, best)
+	multiply(dst, m, a, 0, len(dst), best)
 	return nil
 }
 
@@ -25,8 +25,7 @@ func GEMVRows(dst []float32, m *quant.Matrix, a *Activation, lo, hi int) error {
 	if err := checkRange(lo, hi, len(dst)); err != nil {
 		return err
 	}
-	p := newPlan(m)
-	p.multiply(dst, a, lo, hi, best)
+	multiply(dst, m, a, lo, hi, best)
 	return nil
 }
 

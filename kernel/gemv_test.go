@@ -153,6 +153,7 @@ func FuzzImplementations(f *testing.F) {
 	f.Add(uint64(3), uint8(30), uint16(16), uint16(4700), uint8(1), 1e-30)
 	f.Add(uint64(4), uint8(datatype.MXFP4), uint16(0), uint16(1100), uint8(2), 1.0)
 	f.Add(uint64(5), uint8(datatype.NVFP4RaZeR), uint16(0), uint16(1100), uint8(2), 1.0)
+	f.Add(uint64(6), uint8(datatype.BitMoD4), uint16(128), uint16(1000), uint8(33), 1.0)
 	f.Fuzz(func(t *testing.T, seed uint64, typ uint8, groupSize, cols uint16, rows uint8, size float64) {
 		if math.IsNaN(size) || math.Abs(size) > 1e30 {
 			t.Skip()
@@ -167,12 +168,14 @@ func FuzzImplementations(f *testing.F) {
 		var mem guards
 		defer mem.free()
 		m := randomMatrix(&mem, r, of, n, 1+int(rows)%40, 1+int(cols)%6000)
+		if rows%3 == 0 { // rows of several types, these among them
+			m = withOthers(t, &mem, r, m, n)
+		}
 		as := make([]Activation, 3)
 		x := activations(r, m.Cols(), seed%2 == 0)
 		for i := range x {
 			x[i] *= float32(size)
 		}
-		p := newPlan(m)
 		var want []float32
 		for _, impl := range implementations() {
 			if err := as[0].load(x, impl); err != nil {
@@ -186,10 +189,10 @@ func FuzzImplementations(f *testing.F) {
 			}
 			got := make([]float32, 4*m.Rows())
 			for i := range 2 {
-				p.multiply(got[i*m.Rows():(i+1)*m.Rows()], &as[i], 0, m.Rows(), impl)
+				multiply(got[i*m.Rows():(i+1)*m.Rows()], m, &as[i], 0, m.Rows(), impl)
 			}
 			as[1], as[2] = as[2], as[1]
-			p.multiplyBatch(got[2*m.Rows():], as[:2], 0, m.Rows(), impl)
+			multiplyBatch(got[2*m.Rows():], m, as[:2], 0, m.Rows(), impl)
 			as[1], as[2] = as[2], as[1]
 			if want == nil {
 				want = got

@@ -9,9 +9,8 @@ import (
 )
 
 // A Pool multiplies on several goroutines: those of its own, and the caller's.
-// They are there until Close. Results are those of [GEMV], [GEMM], [GEMVMixed] and
-// [GEMMMixed]. Any number of goroutines may use one Pool, one of them at a time:
-// others wait.
+// They are there until Close. Results are those of [GEMV] and [GEMM]. Any number of
+// goroutines may use one Pool, one of them at a time: others wait.
 //
 // Its workers take blocks of rows one after another, so that a slow core does
 // not hold up the rest. For some microseconds after a multiplication they look
@@ -27,11 +26,11 @@ type Pool struct {
 
 // A task is what a call wants done.
 type task struct {
-	p     plan
-	mixed *quant.Mixed // if not nil, instead of p
-	dst   []float32
-	a     *Activation  // GEMV
-	as    []Activation // GEMM
+	m   *quant.Matrix
+	p   plan // of m, if it has one part
+	dst []float32
+	a   *Activation  // GEMV
+	as  []Activation // GEMM
 }
 
 // A job is a task that is under way.
@@ -95,7 +94,7 @@ func (pl *Pool) GEMV(dst []float32, m *quant.Matrix, a *Activation) error {
 	if err := check(len(dst), shapeOf(m), a); err != nil {
 		return err
 	}
-	return pl.run(task{p: newPlan(m), dst: dst, a: a})
+	return pl.run(task{m: m, dst: dst, a: a})
 }
 
 // GEMM is [GEMM] on the goroutines of the pool. The error is ErrClosed after
@@ -104,25 +103,7 @@ func (pl *Pool) GEMM(dst []float32, m *quant.Matrix, as []Activation) error {
 	if err := checkBatch(len(dst), shapeOf(m), as); err != nil {
 		return err
 	}
-	return pl.run(task{p: newPlan(m), dst: dst, as: as})
-}
-
-// GEMVMixed is [GEMVMixed] on the goroutines of the pool. The error is ErrClosed
-// after Close.
-func (pl *Pool) GEMVMixed(dst []float32, m *quant.Mixed, a *Activation) error {
-	if err := check(len(dst), mixedShape(m), a); err != nil {
-		return err
-	}
-	return pl.run(task{mixed: m, dst: dst, a: a})
-}
-
-// GEMMMixed is [GEMMMixed] on the goroutines of the pool. The error is ErrClosed
-// after Close.
-func (pl *Pool) GEMMMixed(dst []float32, m *quant.Mixed, as []Activation) error {
-	if err := checkBatch(len(dst), mixedShape(m), as); err != nil {
-		return err
-	}
-	return pl.run(task{mixed: m, dst: dst, as: as})
+	return pl.run(task{m: m, dst: dst, as: as})
 }
 
 // Close stops the workers and waits for them. It may be called more than once.
@@ -149,6 +130,9 @@ func (pl *Pool) run(t task) error {
 	}
 	j := &pl.job
 	j.task = t
+	if t.m.Parts() == 1 {
+		j.p = newPlan(t.m)
+	}
 	rowWork := j.divide(pl.Size()) // products
 	j.next.Store(0)
 	helpers := min(len(pl.workers), (j.rows-1)/j.tile, j.rows*rowWork/minShare)
@@ -166,12 +150,8 @@ func (pl *Pool) run(t task) error {
 // divide sets the size of tiles for so many goroutines, and returns the number of
 // products in a row.
 func (j *job) divide(goroutines int) (rowWork int) {
-	s := shape{j.p.rows, j.p.cols}
-	if j.mixed != nil {
-		s = mixedShape(j.mixed)
-	}
-	j.rows = s.rows
-	rowWork = s.cols
+	j.rows = j.m.Rows()
+	rowWork = j.m.Cols()
 	if j.a == nil {
 		rowWork *= len(j.as)
 	}
@@ -181,9 +161,9 @@ func (j *job) divide(goroutines int) (rowWork int) {
 	}
 	share := (j.rows-1)/goroutines + 1
 	switch {
-	case j.mixed != nil:
+	case j.m.Parts() > 1:
 		// Some rows of each part, and not all of the matrix for one goroutine.
-		j.tile = max(j.tile, min(mixedTile, share))
+		j.tile = max(j.tile, min(partTile, share))
 	case best == portable && j.p.usesPairs():
 		// Rows of a tile share tables: it is to be large, and one for everybody, but
 		// fewer than 512 rows are not worth tables of their own.
@@ -201,11 +181,11 @@ func (j *job) multiply() {
 			return
 		}
 		hi = min(hi, j.rows)
-		switch {
-		case j.mixed != nil && j.a != nil:
-			multiplyMixed(j.dst, j.mixed, j.a, lo, hi, best)
-		case j.mixed != nil:
-			multiplyMixedBatch(j.dst, j.mixed, j.as, lo, hi, best)
+		switch parts := j.m.Parts() > 1; {
+		case parts && j.a != nil:
+			multiplyParts(j.dst, j.m, j.a, lo, hi, best)
+		case parts:
+			multiplyPartsBatch(j.dst, j.m, j.as, lo, hi, best)
 		case j.a != nil:
 			j.p.multiply(j.dst, j.a, lo, hi, best)
 		default:

@@ -13,16 +13,20 @@ func Reference(dst []float32, m *quant.Matrix, a *Activation) error {
 	if err := check(len(dst), shapeOf(m), a); err != nil {
 		return err
 	}
-	p := newPlan(m)
+	plans := make([]plan, m.Parts())
+	for i := range plans {
+		plans[i] = newPlan(m.Part(i))
+	}
 	codes := make([]uint8, m.Cols())
 	for row := range dst {
 		if err := m.Codes(codes, row); err != nil {
 			return err
 		}
-		if p.integer(a) {
-			dst[row] = p.referenceInteger(codes, a, row)
+		part, at := m.RowPart(row)
+		if p := &plans[part]; p.integer(a) {
+			dst[row] = p.referenceInteger(codes, a, at)
 		} else {
-			dst[row] = p.referenceFloat(codes, a, row)
+			dst[row] = p.referenceFloat(codes, a, at)
 		}
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
-	"math/bits"
 	"slices"
 	"strings"
 
@@ -15,7 +14,7 @@ import (
 
 const (
 	magic      = "BITMOD\r\n"
-	version    = 1
+	version    = 1 // a Matrix of one type
 	headerSize = 48
 	nameSize   = 16
 )
@@ -30,23 +29,38 @@ func (m *Matrix) AppendBinary(b []byte) ([]byte, error) {
 		return b, shapeError("rows", 0, "at least 1")
 	}
 	start := len(b)
-	b = slices.Grow(b, headerSize+m.Bytes()+4)
-	b = append(b, magic...)
-	b = binary.LittleEndian.AppendUint32(b, version)
+	if m.mixed != nil {
+		b = m.mixed.append(b)
+	} else {
+		b = slices.Grow(b, headerSize+m.Bytes()+4)
+		b = append(b, magic...)
+		b = binary.LittleEndian.AppendUint32(b, version)
+		b = m.appendType(b)
+		b = binary.LittleEndian.AppendUint64(b, uint64(m.rows))
+		b = binary.LittleEndian.AppendUint64(b, uint64(m.cols))
+		b = m.appendStorage(b)
+	}
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli)), nil
+}
+
+// typeSize is what appendType appends.
+const typeSize = 4 + nameSize
+
+func (m *Matrix) appendType(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint32(b, uint32(m.groupSize))
 	var name [nameSize]byte
 	copy(name[:], m.typ.String())
-	b = append(b, name[:]...)
-	b = binary.LittleEndian.AppendUint64(b, uint64(m.rows))
-	b = binary.LittleEndian.AppendUint64(b, uint64(m.cols))
+	return append(b, name[:]...)
+}
+
+func (m *Matrix) appendStorage(b []byte) []byte {
 	s := &m.storage
 	for _, x := range s.RowScales {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
 	}
 	b = append(b, s.Scales...)
 	b = append(b, s.Selectors...)
-	b = append(b, s.Codes...)
-	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli)), nil
+	return append(b, s.Codes...)
 }
 
 // MarshalBinary returns the binary form of m. It implements
@@ -61,17 +75,127 @@ func (m *Matrix) MarshalBinary() ([]byte, error) { return m.AppendBinary(nil) }
 //
 // It is the only method that writes to a Matrix: m must not be in use.
 func (m *Matrix) UnmarshalBinary(data []byte) error {
+	v, err := readVersion(data)
+	if err != nil {
+		return err
+	}
+	if v == mixedVersion {
+		n, err := readMixed(data)
+		if err != nil {
+			return err
+		}
+		*m = *n
+		return nil
+	}
 	l, err := readHeader(data)
 	if err != nil {
 		return err
 	}
+	if err := checkSum(data); err != nil {
+		return err
+	}
+	n, err := readStorage(l, data, headerSize)
+	if err != nil {
+		return err
+	}
+	*m = *n
+	return nil
+}
+
+// readVersion checks what both versions start with, and that there is a header.
+func readVersion(data []byte) (uint32, error) {
+	for i := range magic {
+		if i >= len(data) || data[i] != magic[i] {
+			return 0, formatError(i, "not a bitmod matrix")
+		}
+	}
+	if len(data) < headerSize+4 {
+		return 0, formatError(len(data), "ends in the header")
+	}
+	v := binary.LittleEndian.Uint32(data[8:])
+	if v != version && v != mixedVersion {
+		return 0, formatError(8, "version %d, want %d or %d", v, version, mixedVersion)
+	}
+	return v, nil
+}
+
+// checkSum compares the checksum at the end with that of all before it.
+func checkSum(data []byte) error {
 	end := len(data) - 4
 	if got, want := crc32.Checksum(data[:end], castagnoli), binary.LittleEndian.Uint32(data[end:]); got != want {
 		return formatError(end, "checksum is %08x, but the data's is %08x", want, got)
 	}
-	n := newMatrix(l)
-	s := &n.storage
-	rest := data[headerSize:end]
+	return nil
+}
+
+// readHeader checks the header of a matrix of one type, and that data has the size
+// that it asks for.
+func readHeader(data []byte) (layout, error) {
+	c, err := readType(data, 12)
+	if err != nil {
+		return layout{}, err
+	}
+	rows, cols, err := readShape(data, 32)
+	if err != nil {
+		return layout{}, err
+	}
+	l, err := newLayout(c, rows, cols)
+	if err != nil {
+		return layout{}, formatError(32, "%d rows × %d columns in %d bytes", rows, cols, len(data))
+	}
+	return l, wantSize(data, headerSize+l.storageBytes()+4, rows, cols)
+}
+
+// readType reads what appendType has appended, at byte at of data.
+func readType(data []byte, at int) (Config, error) {
+	groupSize := binary.LittleEndian.Uint32(data[at:])
+	if groupSize < minGroupSize || groupSize > maxGroupSize {
+		return Config{}, formatError(at, "group size %d, want %d to %d", groupSize, minGroupSize, maxGroupSize)
+	}
+	name := strings.TrimRight(string(data[at+4:at+4+nameSize]), "\x00")
+	typ, err := datatype.Parse(name)
+	if err != nil {
+		return Config{}, formatError(at+4, "data type %q is unknown", name)
+	}
+	return Config{Type: typ, GroupSize: int(groupSize)}, nil
+}
+
+// readShape reads rows and columns, at byte at of data, which must have a byte a row at
+// least, and two bits a column: all else that is computed from the two is then small.
+func readShape(data []byte, at int) (rows, cols int, err error) {
+	r, c := binary.LittleEndian.Uint64(data[at:]), binary.LittleEndian.Uint64(data[at+8:])
+	if r < 1 || r > uint64(len(data)) {
+		return 0, 0, formatError(at, "%d rows in %d bytes", r, len(data))
+	}
+	if c < 1 || c/4 > uint64(len(data)) {
+		return 0, 0, formatError(at+8, "%d columns in %d bytes", c, len(data))
+	}
+	return int(r), int(c), nil
+}
+
+// storageBytes returns the number of bytes that appendStorage appends. It does not
+// overflow: see newLayout.
+func (l *layout) storageBytes() int {
+	return 4*l.rowScales + l.rows*(l.groups+l.selectorBytes+l.rowBytes)
+}
+
+// wantSize checks the length of data.
+func wantSize(data []byte, size, rows, cols int) error {
+	switch {
+	case size > len(data):
+		return formatError(len(data), "ends too early for %d rows × %d columns", rows, cols)
+	case size < len(data):
+		return formatError(size, "%d bytes too many", len(data)-size)
+	}
+	return nil
+}
+
+// readStorage makes a matrix of one type of what appendStorage has appended, at byte
+// at of data, and checks it.
+func readStorage(l layout, data []byte, at int) (*Matrix, error) {
+	m := newMatrix(l)
+	s := &m.storage
+	rest := data[at:]
 	for i := range s.RowScales {
 		s.RowScales[i] = math.Float32frombits(binary.LittleEndian.Uint32(rest))
 		rest = rest[4:]
@@ -80,64 +204,15 @@ func (m *Matrix) UnmarshalBinary(data []byte) error {
 		copy(part, rest)
 		rest = rest[len(part):]
 	}
-	if part, offset, reason := n.validate(); reason != "" {
+	if part, offset, reason := m.validate(); reason != "" {
 		for i, size := range []int{4 * len(s.RowScales), len(s.Scales), len(s.Selectors)} {
 			if i < part {
 				offset += size
 			}
 		}
-		return formatError(headerSize+offset, "%s: %s", partNames[part], reason)
+		return nil, formatError(at+offset, "%s: %s", partNames[part], reason)
 	}
-	*m = *n
-	return nil
-}
-
-// readHeader checks the header and that data has the size that it asks for.
-func readHeader(data []byte) (layout, error) {
-	for i := range magic {
-		if i >= len(data) || data[i] != magic[i] {
-			return layout{}, formatError(i, "not a bitmod matrix")
-		}
-	}
-	if len(data) < headerSize+4 {
-		return layout{}, formatError(len(data), "ends in the header")
-	}
-	if v := binary.LittleEndian.Uint32(data[8:]); v != version {
-		return layout{}, formatError(8, "version %d, want %d", v, version)
-	}
-	groupSize := binary.LittleEndian.Uint32(data[12:])
-	if groupSize < minGroupSize || groupSize > maxGroupSize {
-		return layout{}, formatError(12, "group size %d, want %d to %d", groupSize, minGroupSize, maxGroupSize)
-	}
-	name := strings.TrimRight(string(data[16:16+nameSize]), "\x00")
-	typ, err := datatype.Parse(name)
-	if err != nil {
-		return layout{}, formatError(16, "data type %q is unknown", name)
-	}
-	rows, cols := binary.LittleEndian.Uint64(data[32:]), binary.LittleEndian.Uint64(data[40:])
-	if rows < 1 || rows > uint64(len(data)) {
-		return layout{}, formatError(32, "%d rows in %d bytes", rows, len(data))
-	}
-	// A row of cols columns is at least cols·bits/8 bytes of codes, which bounds
-	// cols before anything is computed from it.
-	hi, rowBits := bits.Mul64(cols, uint64(typ.Bits()))
-	if cols < 1 || hi != 0 || rowBits/8/uint64(len(data)) > 0 {
-		return layout{}, formatError(40, "%d columns in %d bytes", cols, len(data))
-	}
-	l, err := newLayout(Config{Type: typ, GroupSize: int(groupSize)}, int(rows), int(cols))
-	if err != nil {
-		return layout{}, formatError(32, "%d rows × %d columns in %d bytes", rows, cols, len(data))
-	}
-	row := uint64(l.rowBytes + l.groups + l.selectorBytes)
-	hi, size := bits.Mul64(row, rows)
-	size += headerSize + 4*uint64(l.rowScales) + 4
-	switch {
-	case hi != 0 || size > uint64(len(data)):
-		return layout{}, formatError(len(data), "ends too early for %d rows × %d columns", rows, cols)
-	case size < uint64(len(data)):
-		return layout{}, formatError(int(size), "%d bytes too many", uint64(len(data))-size)
-	}
-	return l, nil
+	return m, nil
 }
 
 func formatError(offset int, format string, args ...any) error {

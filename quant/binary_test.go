@@ -114,7 +114,9 @@ func TestBinaryHostile(t *testing.T) {
 		offset int64
 		change func(b []byte)
 	}{
-		{"version 2", 8, func(b []byte) { u32(b[8:], 2) }},
+		{"version 0", 8, func(b []byte) { u32(b[8:], 0) }},
+		{"version 2", 16, func(b []byte) { u32(b[8:], 2) }}, // the name of the type is no number of rows
+		{"version 3", 8, func(b []byte) { u32(b[8:], 3) }},
 		{"group size 0", 12, func(b []byte) { u32(b[12:], 0) }},
 		{"group size 7", 12, func(b []byte) { u32(b[12:], 7) }},
 		{"group size 2^31", 12, func(b []byte) { u32(b[12:], 1<<31) }},
@@ -232,6 +234,17 @@ func FuzzUnmarshalBinary(f *testing.F) {
 	r := rand.New(rand.NewPCG(3, 3))
 	for _, typ := range datatype.Types() {
 		m, err := quant.Group(normals(r, 2*50), 50, quant.Config{Type: typ, GroupSize: 16})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(encode(f, m), true)
+	}
+	for _, configs := range [][]quant.Config{
+		{{Type: datatype.BitMoD3}, {Type: datatype.BitMoD4}, {Type: datatype.Int8}},
+		{{GroupSize: 16}, {GroupSize: 32}, {Type: datatype.NVFP4}, {Type: datatype.MXFP4RaZeR}},
+	} {
+		of := []uint8{0, 1, 0, 2, 1, uint8(len(configs) - 1)}
+		m, err := quant.GroupMixed(normals(r, 6*20), 20, of, configs)
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -12,6 +12,10 @@ func (m *Matrix) Dequantize(dst []float32) error {
 	if n := m.rows * m.cols; len(dst) != n {
 		return shapeError("len(dst)", len(dst), "%d (%d rows × %d columns)", n, m.rows, m.cols)
 	}
+	if m.mixed != nil {
+		m.mixed.dequantize(dst)
+		return nil
+	}
 	for r := range m.rows {
 		m.dequantizeRow(dst[r*m.cols:(r+1)*m.cols], r)
 	}
@@ -34,6 +38,7 @@ func (m *Matrix) Codes(dst []uint8, row int) error {
 	if err := m.checkRow(len(dst), row); err != nil {
 		return err
 	}
+	m, row = m.ofRow(row)
 	var chunk [pack.MaxChunk]uint8
 	for src := m.codeRow(row); len(dst) > 0; {
 		var n int
@@ -55,8 +60,9 @@ func (m *Matrix) checkRow(n, row int) error {
 }
 
 func (m *Matrix) dequantizeRow(dst []float32, row int) {
+	m, row = m.ofRow(row)
 	var chunk [pack.MaxChunk]uint8
-	s := m.RowScale(row)
+	s := m.rowScale(row)
 	src := m.codeRow(row)
 	for col := 0; col < m.cols; {
 		var n int
@@ -76,5 +82,18 @@ func (m *Matrix) dequantizeRow(dst []float32, row int) {
 
 // String describes the matrix in a few words.
 func (m *Matrix) String() string {
-	return fmt.Sprintf("%d×%d %v, group %d, %.3f bits/weight", m.rows, m.cols, m.typ, m.groupSize, m.BitsPerWeight())
+	s := fmt.Sprintf("%d×%d", m.rows, m.cols)
+	if m.mixed == nil {
+		s += fmt.Sprintf(" %v", m.typ)
+	} else {
+		s += " mixed"
+	}
+	if m.groupSize > 0 || m.mixed == nil {
+		s += fmt.Sprintf(", group %d", m.groupSize)
+	}
+	s += fmt.Sprintf(", %.3f bits/weight", m.BitsPerWeight())
+	if m.mixed != nil {
+		s += m.mixed.describe(m.groupSize > 0)
+	}
+	return s
 }

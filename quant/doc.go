@@ -95,6 +95,22 @@
 //
 // The layout of codes does not depend on the group size.
 //
+// # Rows of several types
+//
+// [GroupMixed] and [NewMixed] make a Matrix of which each row has a type and a group
+// size of its own, so that the rows that matter most may have more bits than the others
+// ([Allot] says which). It is made of parts, each a Matrix of one type with the storage
+// above, in the order of their first rows:
+//
+//	        order                    part 0, bitmod3      part 1, int8
+//	row 0   0  ─────────────────────▶ row 0 …
+//	row 1   1  ───────────────────────────────────────────▶ row 0 …
+//	row 2   0  ─────────────────────▶ row 1 …
+//	row 3   0  ─────────────────────▶ row 2 …
+//
+// [Matrix.Order] is a byte per row, and [Matrix.RowPart] finds a row in its part. No
+// two parts have the same type, group size and (NV types) tensor scale.
+//
 // # Binary form
 //
 // [Matrix.AppendBinary] writes, all little-endian:
@@ -108,6 +124,18 @@
 //	40      8     columns
 //	48            RowScales, Scales, Selectors, Codes, with no padding
 //	end−4   4     CRC-32C (Castagnoli) of all bytes before it
+//
+// and if there are several parts, n of them
+//
+//	0       8     "BITMOD\r\n"
+//	8       4     version, 2
+//	12      4     n, 2 to 256
+//	16      8     rows
+//	24      8     columns
+//	32      20·n  for each part its group size (4) and the name of its type (16)
+//	        rows  the part of each row
+//	              for each part RowScales, Scales, Selectors, Codes
+//	end−4   4     CRC-32C of all bytes before it
 //
 // Every byte string has at most one matrix, and every matrix one byte string.
 package quant

@@ -158,7 +158,7 @@ func ExampleAllot() {
 			panic(err)
 		}
 		for row := range choices {
-			// A byte of a Mixed says which type a row is.
+			// A byte says which type a row is.
 			choices[row] = append(choices[row], quant.Choice{Bytes: m.Bytes()/rows + 1, Loss: rep.Rows[row].MSE})
 		}
 	}
@@ -172,5 +172,27 @@ func ExampleAllot() {
 	}
 	fmt.Println(m)
 	// Output:
-	// 256×1024 mixed, 3.499 bits/weight; 218 rows bitmod3; 23 rows bitmod4; 15 rows int8
+	// 256×1024 mixed, group 128, 3.499 bits/weight; 23 rows bitmod4; 15 rows int8; 218 rows bitmod3
+}
+
+// One important row in 8 bits, and the others in 3.
+func ExampleGroupMixed() {
+	const cols = 256
+	of := []uint8{0, 0, 1, 0} // row 2 is as the second configuration says
+	configs := []quant.Config{{Type: datatype.BitMoD3}, {Type: datatype.Int8, GroupSize: 64}}
+	m, err := quant.GroupMixed(exampleWeights(4, cols), cols, of, configs)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(m)
+	for row := range m.Rows() {
+		part, at := m.RowPart(row)
+		fmt.Printf("row %d is row %d of the %v part\n", row, at, m.Part(part).Type())
+	}
+	// Output:
+	// 4×256 mixed, 4.508 bits/weight; 3 rows bitmod3 in groups of 128; 1 row int8 in groups of 64
+	// row 0 is row 0 of the bitmod3 part
+	// row 1 is row 1 of the bitmod3 part
+	// row 2 is row 0 of the int8 part
+	// row 3 is row 2 of the bitmod3 part
 }

@@ -9,12 +9,19 @@ import (
 )
 
 // A Matrix is a quantized rows × cols matrix of weights. It is immutable and
-// safe for concurrent use. Matrices are made by [Group], [New] and
-// [Matrix.UnmarshalBinary]; the zero Matrix has no rows.
+// safe for concurrent use. Matrices are made by [Group], [New], [GroupMixed],
+// [NewMixed] and [Matrix.UnmarshalBinary]; the zero Matrix has no rows.
+//
+// Most have rows of one type. Rows may be of several types, too, or of one type in
+// groups of several sizes: such a Matrix is made of one for each, its parts
+// ([Matrix.Parts]), which takes another byte of memory a row, and 1/16 at most to
+// find it. All that is done with a Matrix is done with both, and methods that take a
+// row give the same answer as that of the row's part.
 type Matrix struct {
 	layout
 	codebooks []datatype.Codebook
 	storage   Storage
+	mixed     *mixed // if there are several parts, for codebooks and storage
 }
 
 // Storage is the memory of a [Matrix], laid out as the package documentation
@@ -26,7 +33,8 @@ type Storage struct {
 	Codes     []byte
 }
 
-// layout is the shape of a matrix and what follows from it.
+// layout is the shape of a matrix and what follows from it. If there are several parts,
+// what is not the same for all is 0, and typ several.
 type layout struct {
 	typ           datatype.Type
 	groupSize     int
@@ -116,18 +124,22 @@ func (m *Matrix) Rows() int { return m.rows }
 func (m *Matrix) Cols() int { return m.cols }
 
 // GroupSize returns the number of columns that share a scale; the last group of
-// a row may have fewer.
+// a row may have fewer. It is 0 if that differs between rows.
 func (m *Matrix) GroupSize() int { return m.groupSize }
 
-// Groups returns the number of groups in a row.
+// Groups returns the number of groups in a row, 0 if that differs between rows.
 func (m *Matrix) Groups() int { return m.groups }
 
-// Type returns the data type.
+// Type returns the data type, and one that is not valid ([datatype.Type.Valid]) if
+// there are several parts, each of which has its own.
 func (m *Matrix) Type() datatype.Type { return m.typ }
 
 // Bytes returns all that is kept in memory for the weights: codes, selectors,
-// and scales of both levels.
+// and scales of both levels, and which part each row is in, if there are several.
 func (m *Matrix) Bytes() int {
+	if m.mixed != nil {
+		return m.mixed.bytes()
+	}
 	s := &m.storage
 	return 4*len(s.RowScales) + len(s.Scales) + len(s.Selectors) + len(s.Codes)
 }
@@ -142,61 +154,80 @@ func (m *Matrix) BitsPerWeight() float64 {
 
 // Storage returns the memory of the matrix itself, for code that reads the
 // packed form: a kernel, a file format, a transfer to a device. It must not be
-// written to.
+// written to. If there are several parts, each has its own, and this is empty.
 func (m *Matrix) Storage() Storage { return m.storage }
 
 // Codebook returns the codebook of a group, and the empty codebook for a row or
 // group that isn't there.
 func (m *Matrix) Codebook(row, group int) datatype.Codebook {
-	if !m.has(row, group) {
+	p, at := m.find(row, group)
+	if p == nil {
 		return datatype.Codebook{}
 	}
-	return m.codebooks[m.selector(row, group)]
+	return p.codebooks[p.selector(at, group)]
 }
 
-// Selector returns the index of a group's codebook in Type().Codebooks(), and
-// −1 for a row or group that isn't there.
+// Selector returns the index of a group's codebook in Codebooks of the row's type,
+// and −1 for a row or group that isn't there.
 func (m *Matrix) Selector(row, group int) int {
-	if !m.has(row, group) {
+	p, at := m.find(row, group)
+	if p == nil {
 		return -1
 	}
-	return m.selector(row, group)
+	return p.selector(at, group)
 }
 
 // Scale returns the scale of a group, k·s, by which the values of its codebook
 // are multiplied, and NaN for a row or group that isn't there.
 func (m *Matrix) Scale(row, group int) float32 {
-	if !m.has(row, group) {
+	p, at := m.find(row, group)
+	if p == nil {
 		return float32(math.NaN())
 	}
-	return m.groupScale(row, group) * m.RowScale(row)
+	return p.groupScale(at, group) * p.rowScale(at)
 }
 
 // ScaleCode returns the 8-bit scale of a group as it is stored, k for most
 // types, and 0 for a row or group that isn't there.
 func (m *Matrix) ScaleCode(row, group int) uint8 {
-	if !m.has(row, group) {
+	p, at := m.find(row, group)
+	if p == nil {
 		return 0
 	}
-	return m.storage.Scales[row*m.groups+group]
+	return p.storage.Scales[at*p.groups+group]
 }
 
 // RowScale returns the float32 that all scales of a row are multiples of, s; the
-// tensor's for NVFP4 types, 1 for MX types, and NaN for a row that isn't there.
+// tensor's (or its part's) for NV types, 1 for MX types, and NaN for a row that isn't
+// there.
 func (m *Matrix) RowScale(row int) float32 {
-	switch {
-	case uint(row) >= uint(m.rows):
+	if uint(row) >= uint(m.rows) {
 		return float32(math.NaN())
-	case m.rowScales == 0:
+	}
+	p, at := m.ofRow(row)
+	return p.rowScale(at)
+}
+
+func (m *Matrix) rowScale(row int) float32 {
+	switch m.rowScales {
+	case 0:
 		return 1
-	case m.rowScales == 1:
+	case 1:
 		return m.storage.RowScales[0]
 	}
 	return m.storage.RowScales[row]
 }
 
-func (m *Matrix) has(row, group int) bool {
-	return uint(row) < uint(m.rows) && uint(group) < uint(m.groups)
+// find returns the part that has a group, and which of its rows it is in, or nil if
+// the group isn't there.
+func (m *Matrix) find(row, group int) (p *Matrix, at int) {
+	if uint(row) >= uint(m.rows) {
+		return nil, 0
+	}
+	if p, at = m.ofRow(row); uint(group) >= uint(p.groups) {
+		return nil, 0
+	}
+	return p, at
 }
 
 // groupColumns returns the columns of a group, lo to hi−1.

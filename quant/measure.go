@@ -24,7 +24,8 @@ type Report struct {
 	Metrics           // of the whole matrix
 	Rows    []Metrics // by row
 	// Groups is the number of groups that chose each codebook, indexed as
-	// Type().Codebooks(): for BitMoD types, the special values.
+	// Type().Codebooks(): for BitMoD types, the special values. It is nil if rows are
+	// of several types, which have different codebooks.
 	Groups []int
 }
 
@@ -55,7 +56,10 @@ func Measure[T Weight](w []T, m *Matrix, importance []float64) (*Report, error) 
 		perRow = float64(m.cols)
 	}
 	weights := any(w)
-	rep := &Report{Rows: make([]Metrics, m.rows), Groups: make([]int, len(m.codebooks))}
+	rep := &Report{Rows: make([]Metrics, m.rows)}
+	if m.mixed == nil {
+		rep.Groups = make([]int, len(m.codebooks))
+	}
 	power := make([]float64, m.rows)
 	noise := make([]float64, m.rows)
 	err := forRows(context.Background(), m.rows, m.cols, runtime.GOMAXPROCS(0), func() (func(row int) error, error) {
@@ -90,7 +94,7 @@ func Measure[T Weight](w []T, m *Matrix, importance []float64) (*Report, error) 
 		noiseSum += noise[row]
 		powerSum += power[row]
 		rep.MaxError = max(rep.MaxError, rep.Rows[row].MaxError)
-		for g := range m.groups {
+		for g := 0; rep.Groups != nil && g < m.groups; g++ {
 			rep.Groups[m.selector(row, g)]++
 		}
 	}

@@ -30,7 +30,7 @@ type Stats struct {
 // not fit the group size), the inner sum over these columns, k_g the group's
 // 8-bit scale. A weight matrix times these activations is dst times
 // m.RowScale(row) · Type.Unit() · the activation scale. len(dst) must be
-// m.Rows()·B.
+// m.Rows()·B. Rows of several types each have their own Type and group size.
 //
 // It is the oracle of package kernel's integer mode and of the cycle counts. It
 // runs on the caller's goroutine and takes some 10 ns a weight (two terms) to
@@ -46,7 +46,7 @@ func GEMV(dst []int64, m *quant.Matrix, x []int8, blockColumns int) (Stats, erro
 	if blockColumns < 1 {
 		return Stats{}, shapeError("blockColumns", blockColumns, "at least 1")
 	}
-	cols, size := m.Cols(), m.GroupSize()
+	cols := m.Cols()
 	blocks := (cols-1)/blockColumns + 1
 	if len(dst) != m.Rows()*blocks {
 		return Stats{}, shapeError("len(dst)", len(dst), "%d (%d rows × %d blocks)", m.Rows()*blocks, m.Rows(), blocks)
@@ -54,6 +54,7 @@ func GEMV(dst []int64, m *quant.Matrix, x []int8, blockColumns int) (Stats, erro
 	clear(dst)
 	for row := range m.Rows() {
 		out := dst[row*blocks : (row+1)*blocks]
+		size := r.start(row)
 		if err := m.Codes(r.codes, row); err != nil {
 			return Stats{}, err
 		}
@@ -94,7 +95,6 @@ func GEMVFloat16(dst []float64, m *quant.Matrix, x []float16.Float16, mode Mode)
 	if len(dst) != m.Rows() {
 		return Stats{}, shapeError("len(dst)", len(dst), "%d (rows)", m.Rows())
 	}
-	cols, size := m.Cols(), m.GroupSize()
 	p := PE{Mode: mode}
 	for row := range m.Rows() {
 		if err := m.Codes(r.codes, row); err != nil {
@@ -103,8 +103,9 @@ func GEMVFloat16(dst []float64, m *quant.Matrix, x []float16.Float16, mode Mode)
 		var total fixed
 		var nan float64 // 0, or NaN
 		scale := float64(m.RowScale(row))
-		for group := range m.Groups() {
-			lo, hi := group*size, min(cols, (group+1)*size)
+		size := r.start(row)
+		for lo := 0; lo < m.Cols(); lo += size {
+			group, hi := lo/size, min(m.Cols(), lo+size)
 			t, err := r.table(row, group)
 			if err != nil {
 				return Stats{}, err
@@ -131,7 +132,8 @@ func GEMVFloat16(dst []float64, m *quant.Matrix, x []float16.Float16, mode Mode)
 type run struct {
 	m      *quant.Matrix
 	codes  []uint8
-	tables []*Table // by selector, made when first needed
+	parts  [][]*Table // of each part, by selector, made when first needed
+	tables []*Table   // of the row's part
 	pipe   Pipeline
 	work   Stats
 }
@@ -143,14 +145,22 @@ func newRun(m *quant.Matrix, activations int) (*run, error) {
 	if activations != m.Cols() {
 		return nil, shapeError("len(x)", activations, "%d (columns)", m.Cols())
 	}
-	if f := m.Type().Scale(); f != datatype.RowStep {
-		return nil, &TypeError{m.Type(), fmt.Sprintf("its %v scales are not 8-bit integers", f)}
+	r := &run{m: m, codes: make([]uint8, m.Cols())}
+	for i := range m.Parts() {
+		t := m.Part(i).Type()
+		if f := t.Scale(); f != datatype.RowStep {
+			return nil, &TypeError{t, fmt.Sprintf("its %v scales are not 8-bit integers", f)}
+		}
+		r.parts = append(r.parts, make([]*Table, t.NumCodebooks()))
 	}
-	return &run{
-		m:      m,
-		codes:  make([]uint8, m.Cols()),
-		tables: make([]*Table, m.Type().NumCodebooks()),
-	}, nil
+	return r, nil
+}
+
+// start returns the group size of a row, which comes next.
+func (r *run) start(row int) (groupSize int) {
+	part, _ := r.m.RowPart(row)
+	r.tables = r.parts[part]
+	return r.m.Part(part).GroupSize()
 }
 
 func (r *run) table(row, group int) (*Table, error) {

@@ -41,13 +41,79 @@ func plainGEMV(m *quant.Matrix, x []int8, blockColumns int) []int64 {
 	codes := make([]uint8, m.Cols())
 	for row := range m.Rows() {
 		m.Codes(codes, row)
+		part, _ := m.RowPart(row)
+		of := m.Part(part)
 		for col, c := range codes {
-			g := col / m.GroupSize()
-			v := math.Round(float64(m.Codebook(row, g).Value(c)) / float64(m.Type().Unit()))
+			g := col / of.GroupSize()
+			v := math.Round(float64(m.Codebook(row, g).Value(c)) / float64(of.Type().Unit()))
 			dst[row*blocks+col/blockColumns] += int64(m.ScaleCode(row, g)) * int64(v) * int64(x[col])
 		}
 	}
 	return dst
+}
+
+// TestMixed multiplies by rows of several types: each is as in a matrix of its type.
+func TestMixed(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 7))
+	const rows, cols = 9, 200
+	w := make([]float32, rows*cols)
+	for i := range w {
+		w[i] = float32(r.NormFloat64())
+	}
+	of := []uint8{0, 1, 2, 2, 0, 1, 3, 0, 1}
+	configs := []quant.Config{{Type: datatype.BitMoD3, GroupSize: 32}, {Type: datatype.BitMoD4}, {Type: datatype.Int8, GroupSize: 48}, {Type: datatype.Int4Asym}}
+	m, err := quant.GroupMixed(w, cols, of, configs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := randomInt8(r, cols)
+	h := make([]float16.Float16, cols)
+	for i := range h {
+		h[i] = float16.Fromfloat32(float32(r.NormFloat64()))
+	}
+	sums, floats := make([]int64, rows*2), make([]float64, rows)
+	stats, err1 := GEMV(sums, m, x, 128)
+	_, err2 := GEMVFloat16(floats, m, h, Exact)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	if want := plainGEMV(m, x, 128); !slices.Equal(sums, want) {
+		t.Errorf("sums %v, want %v", sums, want)
+	}
+	var element int64
+	for row := range rows {
+		one, err := quant.Group(w[row*cols:(row+1)*cols], cols, configs[of[row]])
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, b := make([]int64, 2), make([]float64, 1)
+		s, err1 := GEMV(a, one, x, 128)
+		_, err2 := GEMVFloat16(b, one, h, Exact)
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(a, sums[2*row:2*row+2]) || b[0] != floats[row] {
+			t.Errorf("row %d: %v and %v, want %v and %v as alone", row, sums[2*row:2*row+2], floats[row], a, b[0])
+		}
+		element += s.Element
+	}
+	if stats.Element != element {
+		t.Errorf("%d cycles, want %d", stats.Element, element)
+	}
+	configs[3].Type = datatype.NF4
+	if m, err = quant.GroupMixed(w, cols, of, configs); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := GEMV(sums, m, x, 128); !errors.Is(err, ErrNotBitSerial) {
+		t.Errorf("with a row of nf4: error %v", err)
+	}
+	configs[3].Type = datatype.MXFP4
+	if m, err = quant.GroupMixed(w, cols, of, configs); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := GEMVFloat16(floats, m, h, Exact); !errors.Is(err, ErrNotBitSerial) {
+		t.Errorf("with a row of mxfp4: error %v", err)
+	}
 }
 
 func TestGEMV(t *testing.T) {

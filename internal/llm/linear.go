@@ -114,7 +114,7 @@ type PackedMaker func(p Place, m *quant.Matrix) (Linear, error)
 func (q Quantizer) Packed(_ Place, m *quant.Matrix) (Linear, error) { return q.linear(m) }
 
 // linear makes the Linear of a packed matrix.
-func (q Quantizer) linear(m Packed) (Linear, error) {
+func (q Quantizer) linear(m *quant.Matrix) (Linear, error) {
 	if q.Unpack {
 		return unpack(m)
 	}

@@ -83,7 +83,8 @@ func (c *Calibration) mixRows(r *Recipe) (mixedRows, error) {
 			}
 		}
 	}
-	picked, err := quant.Allot(choices, int(r.Bits*float64(weights)/8))
+	// What finds rows of several types in their parts takes up to a byte for 16 rows.
+	picked, err := quant.Allot(choices, int(r.Bits*float64(weights)/8)-len(choices)/16)
 	if err != nil {
 		return nil, fmt.Errorf("llm: %v bits a weight: %w", r.Bits, err)
 	}
@@ -116,7 +117,7 @@ func (r *Recipe) rowCosts(l Linear, h *quant.Hessian, squares []float64) ([][]qu
 			return nil, err
 		}
 		for row, e := range errs {
-			// A byte of a mixed matrix says which type a row is.
+			// A byte says which type a row is.
 			choices[row] = append(choices[row], quant.Choice{Bytes: m.Bytes()/m.Rows() + 1, Loss: squares[row] * e / 2})
 		}
 	}

@@ -5,18 +5,9 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A Packed is a *quant.Matrix or a *quant.Mixed.
-type Packed interface {
-	Rows() int
-	Cols() int
-	Bytes() int
-	Dequantize(dst []float32) error
-	DequantizeRow(dst []float32, row int) error
-}
-
 // A Quantized is a Linear of a packed matrix, multiplied in its packed form.
 type Quantized struct {
-	Packed
+	*quant.Matrix
 	Int8 bool // see Quantizer
 }
 
@@ -33,7 +24,7 @@ func (q *Quantized) Mul(dst, x []float32, n int, c *Crew) error {
 		}
 		const faster = 16 // than float32, so that sharing out pays later
 		return c.try(rows, rowBlock, rows*cols/faster, func(_, lo, hi int) error {
-			return gemvRows(dst, q.Packed, &as[0], lo, hi)
+			return kernel.GEMVRows(dst, q.Matrix, &as[0], lo, hi)
 		})
 	}
 	return c.try(n, 1, rows*cols*n, func(_, lo, hi int) error { // by vector
@@ -42,7 +33,7 @@ func (q *Quantized) Mul(dst, x []float32, n int, c *Crew) error {
 				return err
 			}
 		}
-		return gemm(dst[lo*rows:hi*rows], q.Packed, as[lo:hi])
+		return kernel.GEMM(dst[lo*rows:hi*rows], q.Matrix, as[lo:hi])
 	})
 }
 
@@ -53,27 +44,13 @@ func (q *Quantized) load(a *kernel.Activation, x []float32) error {
 	return a.LoadFloat(x)
 }
 
-func gemvRows(dst []float32, m Packed, a *kernel.Activation, lo, hi int) error {
-	if m, ok := m.(*quant.Mixed); ok {
-		return kernel.GEMVMixedRows(dst, m, a, lo, hi)
-	}
-	return kernel.GEMVRows(dst, m.(*quant.Matrix), a, lo, hi)
-}
-
-func gemm(dst []float32, m Packed, as []kernel.Activation) error {
-	if m, ok := m.(*quant.Mixed); ok {
-		return kernel.GEMMMixed(dst, m, as)
-	}
-	return kernel.GEMM(dst, m.(*quant.Matrix), as)
-}
-
 // An unpacked is a packed matrix multiplied as float32 weights.
 type unpacked struct {
 	dense
-	matrix Packed
+	matrix *quant.Matrix
 }
 
-func unpack(m Packed) (*unpacked, error) {
+func unpack(m *quant.Matrix) (*unpacked, error) {
 	w := make([]float32, m.Rows()*m.Cols())
 	if err := m.Dequantize(w); err != nil {
 		return nil, err

@@ -105,7 +105,7 @@ func (r *Recipe) layer(c *Config, l Layer, hs layerHessians, rows mixedLayer) (L
 }
 
 // quantize quantizes one matrix, the rows in types as rows says if it is not nil.
-func (r *Recipe) quantize(w []float32, cols int, h *quant.Hessian, rows []uint8) (Packed, error) {
+func (r *Recipe) quantize(w []float32, cols int, h *quant.Hessian, rows []uint8) (*quant.Matrix, error) {
 	c := r.config(h)
 	if rows == nil {
 		return quant.Group(w, cols, c)

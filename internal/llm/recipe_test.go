@@ -160,7 +160,8 @@ func TestMixedRecipe(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := q.BitsPerWeight(); got > bits || got < bits-0.1 {
+			// A matrix whose rows turn out to be of one type saves the byte of each.
+			if got := q.BitsPerWeight(); got > bits || got < bits-0.2 {
 				t.Errorf("%v bits a weight, want %v", got, bits)
 			}
 			if feedback {
@@ -171,9 +172,9 @@ func TestMixedRecipe(t *testing.T) {
 				if p.Layer < 0 {
 					return
 				}
-				mixed := l.(*Quantized).Packed.(*quant.Mixed)
-				for i := range mixed.Parts() {
-					types[mixed.Part(i).Type()] += mixed.Part(i).Rows()
+				m := l.(*Quantized).Matrix
+				for i := range m.Parts() {
+					types[m.Part(i).Type()] += m.Part(i).Rows()
 				}
 			})
 			if types[datatype.BitMoD3] == 0 || types[datatype.BitMoD4] == 0 {

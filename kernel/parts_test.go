@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -13,7 +14,7 @@ import (
 var mixedTypes = []datatype.Type{datatype.BitMoD3, datatype.BitMoD4, datatype.Int8, datatype.NVFP4, datatype.MXFP4, datatype.Int3Asym}
 
 // randomMixed has rows of all mixedTypes in any order, or of the first alone.
-func randomMixed(t testing.TB, mem *guards, r *rand.Rand, groupSize, rows, cols int) *quant.Mixed {
+func randomMixed(t testing.TB, mem *guards, r *rand.Rand, groupSize, rows, cols int) *quant.Matrix {
 	t.Helper()
 	of := make([]uint8, rows)
 	counts := make([]int, len(mixedTypes))
@@ -37,6 +38,24 @@ func randomMixed(t testing.TB, mem *guards, r *rand.Rand, groupSize, rows, cols 
 		t.Fatal(err)
 	}
 	return m
+}
+
+// withOthers adds rows of other types to those of m, anywhere.
+func withOthers(t testing.TB, mem *guards, r *rand.Rand, m *quant.Matrix, groupSize int) *quant.Matrix {
+	t.Helper()
+	parts := []*quant.Matrix{m}
+	of := make([]uint8, m.Rows())
+	for _, typ := range mixedTypes {
+		p := randomMatrix(mem, r, typ, groupSize, 1+r.IntN(20), m.Cols())
+		of = append(of, bytes.Repeat([]byte{uint8(len(parts))}, p.Rows())...)
+		parts = append(parts, p)
+	}
+	r.Shuffle(len(of), func(i, j int) { of[i], of[j] = of[j], of[i] })
+	mixed, err := quant.NewMixed(parts, of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mixed
 }
 
 // TestMixed compares rows of several types with those of each type alone, bit by
@@ -66,8 +85,8 @@ func TestMixed(t *testing.T) {
 					for n := range as {
 						p.multiply(part, &as[n], 0, p.rows, impl)
 						next := 0
-						for row, of := range m.Order() {
-							if int(of) == i {
+						for row := range s.rows {
+							if of, _ := m.RowPart(row); of == i {
 								want[n*s.rows+row] = part[next]
 								next++
 							}
@@ -77,7 +96,7 @@ func TestMixed(t *testing.T) {
 				const canary = 123.5
 				buf := slices.Repeat([]float32{canary}, len(want)+2)
 				dst := buf[1 : len(buf)-1]
-				multiplyMixedBatch(dst, m, as, 0, s.rows, impl)
+				multiplyBatch(dst, m, as, 0, s.rows, impl)
 				check := func(what string) {
 					t.Helper()
 					if buf[0] != canary || buf[len(buf)-1] != canary {
@@ -97,7 +116,7 @@ func TestMixed(t *testing.T) {
 					y := dst[n*s.rows : (n+1)*s.rows]
 					for lo := 0; lo < s.rows; { // any division into ranges
 						hi := min(s.rows, lo+r.IntN(300))
-						multiplyMixed(y, m, &as[n], lo, hi, impl)
+						multiply(y, m, &as[n], lo, hi, impl)
 						if hi < s.rows && y[hi] != canary {
 							t.Fatalf("%v: rows %d to %d wrote to the next", m, lo, hi-1)
 						}
@@ -123,28 +142,28 @@ func TestMixedExported(t *testing.T) {
 		}
 	}
 	want, got := make([]float32, 900), make([]float32, 900)
-	if err := GEMMMixed(want, m, as); err != nil {
+	if err := GEMM(want, m, as); err != nil {
 		t.Fatal(err)
 	}
 	for i := range as {
-		if err := GEMVMixed(got[i*300:(i+1)*300], m, &as[i]); err != nil {
+		if err := GEMV(got[i*300:(i+1)*300], m, &as[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if !slices.Equal(got, want) {
-		t.Error("GEMVMixed differs from GEMMMixed")
+		t.Error("GEMV differs from GEMM")
 	}
 	clear(got)
 	for lo := range 300 {
-		if err := GEMVMixedRows(got[:300], m, &as[0], lo, lo+1); err != nil {
+		if err := GEMVRows(got[:300], m, &as[0], lo, lo+1); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if !slices.Equal(got[:300], want[:300]) {
-		t.Error("GEMVMixedRows differs from GEMMMixed")
+		t.Error("GEMVRows differs from GEMM")
 	}
 	if n := testing.AllocsPerRun(10, func() {
-		if GEMVMixed(got[:300], m, &as[0]) != nil || GEMMMixed(got, m, as) != nil {
+		if GEMV(got[:300], m, &as[0]) != nil || GEMM(got, m, as) != nil {
 			t.Fatal("error")
 		}
 	}); n != 0 {
@@ -157,20 +176,20 @@ func TestMixedExported(t *testing.T) {
 	}
 	a, y := &as[0], got[:300]
 	for name, err := range map[string]error{
-		"no matrix":            GEMVMixed(y, nil, a),
-		"zero matrix":          GEMVMixed(y, &quant.Mixed{}, a),
-		"dst":                  GEMVMixed(got[:299], m, a),
-		"no activation":        GEMVMixed(y, m, nil),
-		"empty activation":     GEMVMixed(y, m, &empty),
-		"short activation":     GEMVMixed(y, m, &short),
-		"rows: no matrix":      GEMVMixedRows(y, nil, a, 0, 1),
-		"rows: hi":             GEMVMixedRows(y, m, a, 0, 301),
-		"rows: lo":             GEMVMixedRows(y, m, a, 2, 1),
-		"rows: negative":       GEMVMixedRows(y, m, a, -1, 1),
-		"batch: no matrix":     GEMMMixed(got, nil, as),
-		"batch: dst":           GEMMMixed(got[:899], m, as),
-		"batch: activations":   GEMMMixed(got[:600], m, as),
-		"batch: an activation": GEMMMixed(got[:600], m, []Activation{as[0], short}),
+		"no matrix":            GEMV(y, nil, a),
+		"zero matrix":          GEMV(y, &quant.Matrix{}, a),
+		"dst":                  GEMV(got[:299], m, a),
+		"no activation":        GEMV(y, m, nil),
+		"empty activation":     GEMV(y, m, &empty),
+		"short activation":     GEMV(y, m, &short),
+		"rows: no matrix":      GEMVRows(y, nil, a, 0, 1),
+		"rows: hi":             GEMVRows(y, m, a, 0, 301),
+		"rows: lo":             GEMVRows(y, m, a, 2, 1),
+		"rows: negative":       GEMVRows(y, m, a, -1, 1),
+		"batch: no matrix":     GEMM(got, nil, as),
+		"batch: dst":           GEMM(got[:899], m, as),
+		"batch: activations":   GEMM(got[:600], m, as),
+		"batch: an activation": GEMM(got[:600], m, []Activation{as[0], short}),
 	} {
 		if !errors.Is(err, ErrShape) {
 			t.Errorf("%s: error %v, want ErrShape", name, err)
@@ -197,36 +216,36 @@ func TestMixedPool(t *testing.T) {
 				}
 			}
 			want, got := make([]float32, s.rows*s.batch), make([]float32, s.rows*s.batch)
-			if err := GEMMMixed(want, m, as); err != nil {
+			if err := GEMM(want, m, as); err != nil {
 				t.Fatal(err)
 			}
-			if err := pl.GEMMMixed(got, m, as); err != nil {
+			if err := pl.GEMM(got, m, as); err != nil {
 				t.Fatal(err)
 			}
 			if !slices.EqualFunc(want, got, sameBits) {
-				t.Fatalf("%v, GEMMMixed with %d workers: %v, want %v", m, n, got, want)
+				t.Fatalf("%v, GEMM with %d workers: %v, want %v", m, n, got, want)
 			}
 			clear(got)
 			for i := range as {
-				if err := pl.GEMVMixed(got[i*s.rows:(i+1)*s.rows], m, &as[i]); err != nil {
+				if err := pl.GEMV(got[i*s.rows:(i+1)*s.rows], m, &as[i]); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if !slices.EqualFunc(want, got, sameBits) {
-				t.Fatalf("%v, GEMVMixed with %d workers: %v, want %v", m, n, got, want)
+				t.Fatalf("%v, GEMV with %d workers: %v, want %v", m, n, got, want)
 			}
 			if n := testing.AllocsPerRun(3, func() {
-				if pl.GEMVMixed(got[:s.rows], m, &as[0]) != nil || pl.GEMMMixed(got, m, as) != nil {
+				if pl.GEMV(got[:s.rows], m, &as[0]) != nil || pl.GEMM(got, m, as) != nil {
 					t.Fatal("error")
 				}
 			}); n != 0 {
 				t.Errorf("%v: %v allocations", m, n)
 			}
-			if err := pl.GEMVMixed(got[:s.rows-1], m, &as[0]); !errors.Is(err, ErrShape) {
-				t.Errorf("GEMVMixed to a short dst: %v", err)
+			if err := pl.GEMV(got[:s.rows-1], m, &as[0]); !errors.Is(err, ErrShape) {
+				t.Errorf("GEMV to a short dst: %v", err)
 			}
-			if err := pl.GEMMMixed(got, nil, as); !errors.Is(err, ErrShape) {
-				t.Errorf("GEMMMixed without a matrix: %v", err)
+			if err := pl.GEMM(got, nil, as); !errors.Is(err, ErrShape) {
+				t.Errorf("GEMM without a matrix: %v", err)
 			}
 		}
 		if err := pl.Close(); err != nil {
@@ -237,11 +256,11 @@ func TestMixedPool(t *testing.T) {
 		if err := as[0].Load([]float32{1}); err != nil {
 			t.Fatal(err)
 		}
-		if err := pl.GEMVMixed(make([]float32, 1), m, &as[0]); !errors.Is(err, ErrClosed) {
-			t.Errorf("GEMVMixed after Close: %v", err)
+		if err := pl.GEMV(make([]float32, 1), m, &as[0]); !errors.Is(err, ErrClosed) {
+			t.Errorf("GEMV after Close: %v", err)
 		}
-		if err := pl.GEMMMixed(make([]float32, 1), m, as); !errors.Is(err, ErrClosed) {
-			t.Errorf("GEMMMixed after Close: %v", err)
+		if err := pl.GEMM(make([]float32, 1), m, as); !errors.Is(err, ErrClosed) {
+			t.Errorf("GEMM after Close: %v", err)
 		}
 	}
 }
@@ -272,7 +291,7 @@ func BenchmarkMixed(b *testing.B) {
 	}
 	b.Run("mixed", func(b *testing.B) {
 		for b.Loop() {
-			if err := GEMVMixed(dst, m, &a); err != nil {
+			if err := GEMV(dst, m, &a); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -285,7 +304,7 @@ func BenchmarkMixed(b *testing.B) {
 		}
 		defer pl.Close()
 		for b.Loop() {
-			if err := pl.GEMVMixed(dst, m, &a); err != nil {
+			if err := pl.GEMV(dst, m, &a); err != nil {
 				b.Fatal(err)
 			}
 		}
