@@ -68,9 +68,7 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		fmt.Fprintf(stdout, "%s is written\n", r.Index)
 	}
 	if !o.dryRun && o.part == 0 {
-		if err := copyOthers(stdout, o.in, o.out); err != nil {
-			return err
-		}
+		listCompanions(stdout, o.out, r.Companions)
 	}
 	if o.parts > 1 && !o.dryRun {
 		fmt.Fprintf(stdout, "this was part %d of %d; when all are done: quantize merge %s\n", o.part, o.parts, o.out)

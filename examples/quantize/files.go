@@ -3,53 +3,67 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
-	"github.com/bitmod-go/bitmod/internal/atomicfile"
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// copyOthers copies what belongs to a model besides its weights, such as
-// config.json and the tokenizer, if both ends are directories and it is not
-// there already.
-func copyOthers(w io.Writer, from, to string) error {
-	for _, dir := range []string{from, to} {
-		if st, err := os.Stat(dir); err != nil || !st.IsDir() {
-			return nil
+// listCompanions prints what became of the files beside the weights: a line for
+// those that are copied, one for each that is changed, and one for each reason to
+// leave some out.
+func listCompanions(w io.Writer, dst string, cs []checkpoint.Companion) {
+	if strings.HasSuffix(dst, ".safetensors") {
+		fmt.Fprintf(w, "%s is one file: config.json and what else belongs to the model is not copied\n", dst)
+		return
+	}
+	var copied, reasons []string
+	left := make(map[string][]string)
+	for _, c := range cs {
+		switch {
+		case c.LeftOut != "":
+			if left[c.LeftOut] == nil {
+				reasons = append(reasons, c.LeftOut)
+			}
+			left[c.LeftOut] = append(left[c.LeftOut], c.Name)
+		case c.Changed != "":
+			fmt.Fprintf(w, "%s is copied: %s\n", filepath.Join(dst, c.Name), c.Changed)
+		default:
+			copied = append(copied, c.Name)
 		}
 	}
-	entries, err := os.ReadDir(from)
-	if err != nil {
-		return err
+	if len(copied) > 0 {
+		fmt.Fprintf(w, "copied beside it: %s\n", quoteList(copied))
 	}
-	for _, e := range entries {
-		path := filepath.Join(from, e.Name())
-		st, err := os.Stat(path) // follows the links of the Hugging Face cache
-		if err != nil || !st.Mode().IsRegular() || st.Size() > 64<<20 || !belongs(e.Name()) {
-			continue
-		}
-		dst := filepath.Join(to, e.Name())
-		if _, err := os.Stat(dst); err == nil {
-			continue
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if err := atomicfile.Creator(atomicfile.Create).WriteFile(dst, b); err != nil {
-			return err
-		}
-		fmt.Fprintf(w, "%s is copied\n", dst)
+	for _, why := range reasons {
+		fmt.Fprintf(w, "left out, %s: %s\n", why, quoteList(left[why]))
 	}
-	return nil
 }
 
-// belongs reports whether a file is part of a model, and none of weights.
-func belongs(name string) bool {
-	if strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".index.json") {
-		return false
+// quoteList joins names, which are quoted if they are not plain, and leaves most
+// of many out.
+func quoteList(names []string) string {
+	const most = 12
+	var b strings.Builder
+	for i, n := range names {
+		if i == most {
+			fmt.Fprintf(&b, " and %d more", len(names)-most)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(plain(n))
 	}
-	return slices.Contains([]string{".json", ".model", ".txt", ".md", ".jinja", ".tiktoken"}, filepath.Ext(name)) || name == "LICENSE"
+	return b.String()
+}
+
+// plain returns a name as it is if it is of ordinary characters, else quoted.
+func plain(name string) string {
+	for _, c := range name {
+		if c <= ' ' || c > '~' || c == '"' || c == ',' {
+			return fmt.Sprintf("%+q", name)
+		}
+	}
+	return name
 }

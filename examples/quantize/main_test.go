@@ -93,7 +93,7 @@ func TestWhole(t *testing.T) {
 		t.Error("-dry-run has written")
 	}
 	out = program.Must(t, append(flags, "-out", dst)...)
-	if !strings.Contains(out, "model.safetensors.index.json is written") || !strings.Contains(out, "config.json is copied") {
+	if !strings.Contains(out, "model.safetensors.index.json is written") || !strings.Contains(out, "config.json is copied: quantization_config") {
 		t.Errorf("output\n%s", out)
 	}
 	if out = program.Must(t, append(flags, "-out", dst)...); strings.Count(out, "was finished already") < 3 {

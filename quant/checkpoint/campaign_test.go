@@ -220,7 +220,7 @@ func TestEveryReadFails(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := &Checkpoint{byName: make(map[string]int), metadata: make(map[string]string)}
+			c := &Checkpoint{byName: make(map[string]int), metadata: make(map[string]string), companions: noFiles{}}
 			if err := c.addFile(f); err != nil {
 				t.Fatal(err)
 			}

@@ -38,6 +38,9 @@ type Result struct {
 	Written, Resumed []string
 	// Index is the path of the index if one was written.
 	Index string
+	// Companions are the files beside the weights of the source, copied or left
+	// out, in the order of their names. Only part 0 has them.
+	Companions []Companion
 }
 
 // An ItemResult is an Item with what is known of it afterwards.
@@ -51,7 +54,8 @@ type ItemResult struct {
 // Run does a part of the plan and writes it to dst: a file if its name ends in
 // ".safetensors", else a directory, which is made if needed. A plan of one part
 // that has several files also gets its index; the parts of others are put
-// together with [Merge].
+// together with [Merge]. A directory also gets what belongs to the model beside
+// its weights, as [CopyCompanions] says, from part 0.
 //
 // Memory is some 10 MB for each worker, whatever the size of the checkpoint, or
 // more if a row of a tensor has more than 2^18 weights.
@@ -70,6 +74,16 @@ func (p *Plan) Run(ctx context.Context, dst string, o RunOptions) (*Result, erro
 	if isFile(dst) && len(p.parts) > 1 {
 		return nil, fmt.Errorf("checkpoint: %w: %s is one file, but the plan has %d", quant.ErrShape, dst, len(p.parts))
 	}
+	companions := new(companions)
+	if o.Part == 0 {
+		var err error
+		if companions, err = p.source.companionsFor(ctx, dst, p.tensors()); err != nil {
+			return nil, err
+		}
+		if err := companions.check(ctx, o.Overwrite); err != nil {
+			return nil, err
+		}
+	}
 	dir := dst
 	if isFile(dst) {
 		dir = filepath.Dir(dst)
@@ -86,6 +100,11 @@ func (p *Plan) Run(ctx context.Context, dst string, o RunOptions) (*Result, erro
 	if err != nil {
 		return nil, err
 	}
+	// config.json says that weights are quantized before they are, never after.
+	if err := companions.write(ctx, o.create); err != nil {
+		return nil, err
+	}
+	r.result.Companions = companions.list
 	if err := r.run(ctx, finished); err != nil {
 		return nil, err
 	}
@@ -98,6 +117,15 @@ func (p *Plan) Run(ctx context.Context, dst string, o RunOptions) (*Result, erro
 		}
 	}
 	return &r.result, nil
+}
+
+// tensors returns those of the result.
+func (p *Plan) tensors() []Tensor {
+	var ts []Tensor
+	for _, it := range p.items {
+		ts = append(ts, it.To)
+	}
+	return ts
 }
 
 // Measure does what [Plan.Run] does with the options' Measure, but writes
