@@ -89,6 +89,16 @@ func (t Type) Bits() int {
 	return l.bits
 }
 
+// Size returns the bytes of n elements that are whole blocks, 0 for an unknown
+// type.
+func (t Type) Size(n int64) int64 {
+	l, ok := t.layout()
+	if !ok {
+		return 0
+	}
+	return n / int64(l.block) * int64(l.bytes)
+}
+
 // IsFloat reports whether [File.Read] converts the type.
 func (t Type) IsFloat() bool {
 	switch t {

@@ -2,7 +2,6 @@ package checkpoint
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/bitmod-go/bitmod/internal/badfile"
-	"github.com/bitmod-go/bitmod/internal/gguf"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 )
 
@@ -183,56 +181,6 @@ func (c *Checkpoint) add(t Tensor, d data) error {
 	c.byName[t.Name] = len(c.tensors)
 	c.tensors = append(c.tensors, t)
 	c.data = append(c.data, d)
-	return nil
-}
-
-// openGGUF opens a file and the others of its split.
-func (c *Checkpoint) openGGUF(files badfile.Files, path string, src *badfile.Source) error {
-	first, err := gguf.From(src)
-	if err != nil {
-		return err
-	}
-	c.closers = append(c.closers, first)
-	parts, err := openParts(path, first, func(path string) (*gguf.File, error) {
-		src, err := files.Open("gguf", path)
-		if err != nil {
-			return nil, err
-		}
-		return gguf.From(src)
-	})
-	for _, f := range parts {
-		if f != nil && f != first {
-			c.closers = append(c.closers, f)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	for _, f := range parts {
-		c.files = append(c.files, f.Path())
-		for _, t := range f.Tensors() {
-			if j, ok := c.byName[t.Name]; ok {
-				return badTensor(t.Name, "it is in both %s and %s", c.data[j].(ggml).f.Path(), f.Path())
-			}
-			err := c.add(Tensor{Name: t.Name, Shape: t.Shape, DType: t.Type.String(), Bytes: t.Bytes(), Float: t.Type.IsFloat()}, ggml{f, t})
-			if err != nil {
-				return err
-			}
-		}
-		for k, v := range f.Metadata() {
-			b, err := json.Marshal(v)
-			if err != nil { // NaN or an infinity
-				b = []byte(fmt.Sprintf("%q", fmt.Sprint(v)))
-			}
-			have, ok := c.metadata["gguf."+k]
-			switch {
-			case !ok:
-				c.metadata["gguf."+k] = string(b)
-			case k != keySplitNo && k != "general.alignment" && have != string(b):
-				return splitError(f.Path(), "%s is not what an earlier part says: it is a part of another model", badfile.Quote(k))
-			}
-		}
-	}
 	return nil
 }
 

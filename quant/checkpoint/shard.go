@@ -20,7 +20,7 @@ func copyDType(t Tensor, d data) (safetensors.DType, error) {
 	switch d := d.(type) {
 	case plain:
 		return d.t.DType, nil
-	case ggml:
+	case ggml, movedRows:
 		switch t.DType {
 		case "F64", "F32", "F16", "BF16", "I8", "I16", "I32", "I64":
 			return safetensors.DType(t.DType), nil

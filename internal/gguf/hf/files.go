@@ -1,0 +1,131 @@
+package hf
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Files is a file system in memory, of files that are made when they are first
+// asked for. Opening one that could not be made is an error that says why, and
+// matches [fs.ErrNotExist].
+type Files struct {
+	build func() contents
+}
+
+type contents struct {
+	files map[string][]byte
+	// absent are reasons for files that are not there. That of "" is for all.
+	absent map[string]error
+}
+
+func unknownFiles(reason string) *Files {
+	c := contents{absent: map[string]error{"": errors.New(reason)}}
+	return &Files{func() contents { return c }}
+}
+
+// Open opens a file, or the directory ".".
+func (f *Files) Open(name string) (fs.File, error) {
+	fail := func(err error) (fs.File, error) { return nil, &fs.PathError{Op: "open", Path: name, Err: err} }
+	if !fs.ValidPath(name) {
+		return fail(fs.ErrInvalid)
+	}
+	c := f.build()
+	if name == "." {
+		d := &directory{info: info{name: ".", mode: fs.ModeDir | 0o555}}
+		for name, b := range c.files {
+			d.entries = append(d.entries, fs.FileInfoToDirEntry(info{name, int64(len(b)), 0o444}))
+		}
+		slices.SortFunc(d.entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+		return d, nil
+	}
+	if b, ok := c.files[name]; ok {
+		return &openFile{bytes.NewReader(b), info{name, int64(len(b)), 0o444}}, nil
+	}
+	for _, of := range []string{name, ""} {
+		if reason, ok := c.absent[of]; ok {
+			return fail(fmt.Errorf("%w: %w", reason, fs.ErrNotExist))
+		}
+	}
+	return fail(fs.ErrNotExist)
+}
+
+type info struct {
+	name string
+	size int64
+	mode fs.FileMode
+}
+
+func (i info) Name() string       { return i.name }
+func (i info) Size() int64        { return i.size }
+func (i info) Mode() fs.FileMode  { return i.mode }
+func (i info) ModTime() time.Time { return time.Time{} }
+func (i info) IsDir() bool        { return i.mode.IsDir() }
+func (i info) Sys() any           { return nil }
+
+type openFile struct {
+	*bytes.Reader
+	info info
+}
+
+func (f *openFile) Stat() (fs.FileInfo, error) { return f.info, nil }
+func (f *openFile) Close() error               { return nil }
+
+type directory struct {
+	info    info
+	entries []fs.DirEntry
+}
+
+func (d *directory) Stat() (fs.FileInfo, error) { return d.info, nil }
+func (d *directory) Close() error               { return nil }
+func (d *directory) Read([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "read", Path: ".", Err: errors.New("is a directory")}
+}
+
+func (d *directory) ReadDir(n int) ([]fs.DirEntry, error) {
+	if n <= 0 {
+		n = len(d.entries)
+	} else if len(d.entries) == 0 {
+		return nil, io.EOF
+	}
+	n = min(n, len(d.entries))
+	part := d.entries[:n:n]
+	d.entries = d.entries[n:]
+	return part, nil
+}
+
+// MarshalJSON writes the shortest decimal that gives the number in its precision,
+// and as one that any reader takes for a float.
+func (x number) MarshalJSON() ([]byte, error) {
+	s := strconv.FormatFloat(x.value, 'g', -1, x.bits)
+	if !strings.ContainsAny(s, ".e") {
+		s += ".0"
+	}
+	return []byte(s), nil
+}
+
+// marshal writes a value as people indent it.
+func marshal(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		panic(fmt.Sprintf("hf: %v", err)) // maps of strings, which have none
+	}
+	return b.Bytes()
+}
+
+// files makes all files of the model.
+func (c *conversion) files() contents {
+	out := contents{files: map[string][]byte{"config.json": marshal(c.config)}, absent: map[string]error{}}
+	c.tokenizerFiles(&out)
+	return out
+}
