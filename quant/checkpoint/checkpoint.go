@@ -28,6 +28,7 @@ type Checkpoint struct {
 	closers  []io.Closer
 
 	companions fs.FS // never nil
+	described  bool  // by the companions, which were made of the header
 
 	unreadable []unreadable // weights in forms that can't be read
 	foreign    quantization // what the files beside the weights say about their form
@@ -37,7 +38,11 @@ type Checkpoint struct {
 // Open opens the checkpoint at path: a safetensors file, a directory or index of
 // several (see FORMAT.md), or a GGUF file, of which one part of a split opens
 // all. Of GGUF's quantized types, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K,
-// IQ4_NL, IQ4_XS and MXFP4 are read, as the floats that ggml makes of them. Headers are validated fully, which for a large model takes some
+// IQ4_NL, IQ4_XS and MXFP4 are read, as the floats that ggml makes of them. A GGUF
+// file of a known family (FORMAT.md lists them) is opened as the Hugging Face model
+// that it was made of: with its names of tensors, its order of rows, and its
+// [Checkpoint.Companions]. Any other keeps its own names and has no companions.
+// Headers are validated fully, which for a large model takes some
 // milliseconds; data is read when it is asked for. The error matches
 // [quant.ErrFormat], or is that of the file system.
 func Open(path string) (*Checkpoint, error) { return openIn(badfile.OS, path) }
@@ -192,8 +197,10 @@ func (c *Checkpoint) Files() []string { return slices.Clone(c.files) }
 
 // Companions returns the files that belong to the model beside its weights, such
 // as config.json, tokenizer.json and whole directories like 1_Pooling: those of
-// the directory that the checkpoint is in, weights included. A checkpoint that
-// has none gives an empty file system.
+// the directory that the checkpoint is in, weights included. Those of a GGUF file
+// are made of its header, in memory, once they are asked for; opening one that
+// could not be made is an error that says why, and matches [fs.ErrNotExist]. A
+// checkpoint that has none gives an empty file system.
 func (c *Checkpoint) Companions() fs.FS { return c.companions }
 
 // Metadata returns what the headers hold besides the tensors: the __metadata__

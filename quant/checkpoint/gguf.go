@@ -71,7 +71,7 @@ func (c *Checkpoint) addModel(first *gguf.File, tensors []ggml) error {
 	if err != nil {
 		return badfile.At("gguf", first.Path(), err)
 	}
-	c.companions = m.Files
+	c.companions, c.described = m.Files, m.Family != ""
 	if m.Family == "" {
 		for _, t := range tensors {
 			if err := c.add(describeGGML(t.t.Name, t.t.Shape, t), t); err != nil {

@@ -95,7 +95,7 @@ func llamaWeights(r *rand.Rand) []weight {
 }
 
 func someMetadata(num func(...any)) int {
-	num("general.architecture", uint32(8), "llama")
+	num("general.architecture", uint32(8), "unheard-of")
 	num("tokens", uint32(9), uint32(8), uint64(2), "a", "b")
 	return 2
 }
@@ -126,7 +126,7 @@ func TestFromGGUF(t *testing.T) {
 			t.Errorf("%s to F32 is not exact", name)
 		}
 	}
-	if m := q.Metadata(); m["gguf.general.architecture"] != `"llama"` || m["gguf.tokens"] != `["a","b"]` {
+	if m := q.Metadata(); m["gguf.general.architecture"] != `"unheard-of"` || m["gguf.tokens"] != `["a","b"]` {
 		t.Errorf("metadata %v", m)
 	}
 	vs, err := Verify(context.Background(), q, c, nil)

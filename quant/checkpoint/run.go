@@ -335,12 +335,24 @@ func (r *runner) wait() error {
 // shardLabel is the place of a file in the whole.
 func (p *Plan) shardLabel(i int) string { return fmt.Sprintf("%d of %d", i+1, len(p.parts)) }
 
-// carried returns the metadata of the source that goes to a file. That of GGUF
-// has a tokenizer, of which one copy is enough.
+// maxCarried is the length of a value about a GGUF model that goes to a result: a
+// license's name does, its text does not.
+const maxCarried = 256
+
+// carried returns the metadata of the source that goes to a file. Of a GGUF file
+// whose companions say what the model is, that is its name, license and the like;
+// of any other all, for which one file is enough, as it has a tokenizer.
 func (p *Plan) carried(shard int) map[string]string {
 	m := p.source.Metadata()
-	maps.DeleteFunc(m, func(k, _ string) bool {
-		return strings.HasPrefix(k, keyPrefix) || shard > 0 && strings.HasPrefix(k, "gguf.")
+	maps.DeleteFunc(m, func(k, v string) bool {
+		of, fromGGUF := strings.CutPrefix(k, "gguf.")
+		switch {
+		case !fromGGUF:
+			return strings.HasPrefix(k, keyPrefix)
+		case p.source.described:
+			return !strings.HasPrefix(of, "general.") || len(v) > maxCarried
+		}
+		return shard > 0
 	})
 	return m
 }

@@ -111,12 +111,12 @@ func (x number) MarshalJSON() ([]byte, error) {
 	return []byte(s), nil
 }
 
-// marshal writes a value as people indent it.
-func marshal(v any) []byte {
+// marshal writes a value, which people will read if indent has spaces.
+func marshal(v any, indent string) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
+	e.SetIndent("", indent)
 	if err := e.Encode(v); err != nil {
 		panic(fmt.Sprintf("hf: %v", err)) // maps of strings, which have none
 	}
@@ -125,7 +125,7 @@ func marshal(v any) []byte {
 
 // files makes all files of the model.
 func (c *conversion) files() contents {
-	out := contents{files: map[string][]byte{"config.json": marshal(c.config)}, absent: map[string]error{}}
+	out := contents{files: map[string][]byte{"config.json": marshal(c.config, "  ")}, absent: map[string]error{}}
 	c.tokenizerFiles(&out)
 	return out
 }

@@ -71,15 +71,15 @@ func (c *conversion) tokenizerFiles(out *contents) {
 	} else {
 		t["version"], t["truncation"], t["padding"] = "1.0", nil, nil
 		t["added_tokens"] = v.added()
-		out.files["tokenizer.json"] = marshal(t)
+		out.files["tokenizer.json"] = marshal(t, "")
 	}
 	config, special, err := c.tokenizerConfig(v)
 	if err != nil {
 		out.absent["tokenizer_config.json"] = err
 		return
 	}
-	out.files["tokenizer_config.json"] = marshal(config)
-	out.files["special_tokens_map.json"] = marshal(special)
+	out.files["tokenizer_config.json"] = marshal(config, "  ")
+	out.files["special_tokens_map.json"] = marshal(special, "  ")
 	generation := map[string]any{"_from_model_config": true}
 	for _, id := range tokenIDs {
 		if n, ok := c.config[id.config]; ok {
@@ -87,7 +87,7 @@ func (c *conversion) tokenizerFiles(out *contents) {
 		}
 	}
 	if len(generation) > 1 && c.family.generates() {
-		out.files["generation_config.json"] = marshal(generation)
+		out.files["generation_config.json"] = marshal(generation, "  ")
 	}
 }
 
