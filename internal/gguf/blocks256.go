@@ -15,7 +15,7 @@ import "encoding/binary"
 // Codes of 2 bits: byte 32·h + i has elements 128·h + i, and 32, 64 and 96 on.
 func decodeQ2K(dst []float32, src []byte) {
 	for len(dst) >= 256 {
-		w, b := (*[256]float32)(dst), (*[84]byte)(src)
+		b := (*[84]byte)(src)
 		d, dmin := half(b[80:]), half(b[82:])
 		for sub, s := range b[:16] {
 			dl, ml := d*float32(s&15), dmin*float32(s>>4)
@@ -23,10 +23,10 @@ func decodeQ2K(dst []float32, src []byte) {
 			for i := range t {
 				t[i] = float32(dl*float32(i)) - ml
 			}
-			codes := (*[16]byte)(b[16+sub/8*32+sub%2*16:])
-			shift := sub / 2 % 4 * 2
+			w, codes := (*[16]float32)(dst[16*sub:]), (*[16]byte)(b[16+sub/8*32+sub%2*16:])
+			shift := uint(sub / 2 % 4 * 2)
 			for i, c := range codes {
-				w[16*sub+i] = t[c>>shift&3]
+				w[i] = t[c>>(shift&7)&3]
 			}
 		}
 		dst, src = dst[256:], src[84:]
@@ -42,22 +42,28 @@ func decodeQ2K(dst []float32, src []byte) {
 // scale is of 6 bits, less 32: the low 4 of scales 0 to 7 in the low halves of 8
 // bytes, those of 8 to 15 in the high halves, and 2 each in the last 4 bytes.
 func decodeQ3K(dst []float32, src []byte) {
+	var t [4][8]float32
 	for len(dst) >= 256 {
-		w, b := (*[256]float32)(dst), (*[110]byte)(src)
+		b := (*[110]byte)(src)
 		d := half(b[108:])
-		scales := b[96:108]
-		for sub := range 16 {
-			s := scales[sub%8]>>(sub/8*4)&15 | scales[8+sub%4]>>(sub/4*2)&3<<4
-			dl := d * float32(int(s)-32)
-			var t [8]float32
-			for i := range t {
-				t[i] = dl * float32(i-4)
+		for run := range 4 { // of 16 bytes: the sub-blocks 8·(run/2) + run%2, and 2, 4 and 6 on
+			first := run/2*8 + run%2
+			for k := range t {
+				sub := first + 2*k
+				s := b[96+sub%8]>>(sub/8*4)&15 | b[104+sub%4]>>(sub/4*2)&3<<4
+				dl := d * float32(int(s)-32)
+				for i := range t[k] {
+					t[k][i] = dl * (ramp[i] - 4)
+				}
 			}
-			third := (*[16]byte)(b[sub%2*16:])
-			codes := (*[16]byte)(b[32+sub/8*32+sub%2*16:])
-			bit, shift := sub/2, sub/2%4*2
-			for i, c := range codes {
-				w[16*sub+i] = t[c>>shift&3|third[i]>>bit&1<<2]
+			w := (*[112]float32)(dst[16*first:])
+			third, shift := (*[16]byte)(b[run%2*16:]), uint(run/2*4)
+			for i, c := range (*[16]byte)(b[32+16*run:]) {
+				u := third[i] >> (shift & 7)
+				w[i] = t[0][c&3|u<<2&4]
+				w[i+32] = t[1][c>>2&3|u<<1&4]
+				w[i+64] = t[2][c>>4&3|u&4]
+				w[i+96] = t[3][c>>6|u>>1&4]
 			}
 		}
 		dst, src = dst[256:], src[110:]
@@ -82,20 +88,26 @@ func subScale(b *[12]byte, sub int) (scale, minimum uint8) {
 // with sub-blocks of 32. Byte 32·h + i has elements 64·h + i, and 32 on in its
 // high half. An element is scale · code − minimum.
 func decodeQ4K(dst []float32, src []byte) {
+	var low, high [16]float32
 	for len(dst) >= 256 {
-		w, b := (*[256]float32)(dst), (*[144]byte)(src)
+		b := (*[144]byte)(src)
 		d, dmin := half(b[:]), half(b[2:])
-		for sub := range 8 {
-			s, m := subScale((*[12]byte)(b[4:]), sub)
+		for h := range 4 {
+			scales := (*[12]byte)(b[4:])
+			s, m := subScale(scales, 2*h)
 			dl, ml := d*float32(s), dmin*float32(m)
-			var t [16]float32
-			for i := range t {
-				t[i] = float32(dl*float32(i)) - ml
+			for i := range low {
+				low[i] = float32(dl*ramp[i]) - ml
 			}
-			codes := (*[32]byte)(b[16+sub/2*32:])
-			shift := sub % 2 * 4
-			for i, c := range codes {
-				w[32*sub+i] = t[c>>shift&15]
+			s, m = subScale(scales, 2*h+1)
+			dl, ml = d*float32(s), dmin*float32(m)
+			for i := range high {
+				high[i] = float32(dl*ramp[i]) - ml
+			}
+			w := (*[64]float32)(dst[64*h:])
+			for i, c := range (*[32]byte)(b[16+32*h:]) {
+				w[i] = low[c&15]
+				w[i+32] = high[c>>4]
 			}
 		}
 		dst, src = dst[256:], src[144:]
@@ -109,17 +121,19 @@ func decodeQ4K(dst []float32, src []byte) {
 // as in Q4_K; bit j of byte i of the fifth bits belongs to element 32·j + i.
 func decodeQ5K(dst []float32, src []byte) {
 	for len(dst) >= 256 {
-		w, b := (*[256]float32)(dst), (*[176]byte)(src)
+		b := (*[176]byte)(src)
 		d, dmin := half(b[:]), half(b[2:])
-		fifth := (*[32]byte)(b[16:])
-		for sub := range 8 {
-			s, m := subScale((*[12]byte)(b[4:]), sub)
-			dl, ml := d*float32(s), dmin*float32(m)
-			codes := (*[32]byte)(b[48+sub/2*32:])
-			shift := sub % 2 * 4
-			for i, c := range codes {
-				q := c>>shift&15 | fifth[i]>>sub&1<<4
-				w[32*sub+i] = float32(dl*float32(q)) - ml
+		scales, fifth := (*[12]byte)(b[4:]), (*[32]byte)(b[16:])
+		for h := range 4 {
+			s, m := subScale(scales, 2*h)
+			low, lowMin := d*float32(s), dmin*float32(m)
+			s, m = subScale(scales, 2*h+1)
+			high, highMin := d*float32(s), dmin*float32(m)
+			w, shift := (*[64]float32)(dst[64*h:]), uint(2*h)
+			for i, c := range (*[32]byte)(b[48+32*h:]) {
+				u := fifth[i] >> (shift & 7)
+				w[i] = float32(low*ramp[c&15|u<<4&16]) - lowMin
+				w[i+32] = float32(high*ramp[c>>4|u<<3&16]) - highMin
 			}
 		}
 		dst, src = dst[256:], src[176:]
@@ -136,16 +150,21 @@ func decodeQ5K(dst []float32, src []byte) {
 // (code − 32).
 func decodeQ6K(dst []float32, src []byte) {
 	for len(dst) >= 256 {
-		w, b := (*[256]float32)(dst), (*[210]byte)(src)
+		b := (*[210]byte)(src)
 		d := half(b[208:])
-		for sub := range 16 {
-			dl := d * float32(int8(b[192+sub]))
-			low := (*[16]byte)(b[sub/8*64+sub%4*16:])
-			high := (*[16]byte)(b[128+sub/8*32+sub%2*16:])
-			lowShift, highShift := sub/4%2*4, sub/2%4*2
-			for i, c := range low {
-				q := c>>lowShift&15 | high[i]>>highShift&3<<4
-				w[16*sub+i] = dl * float32(int(q)-32)
+		for run := range 4 { // of 16 bytes: the sub-blocks 8·(run/2) + run%2, and 2, 4 and 6 on
+			first := run/2*8 + run%2
+			var dl [4]float32
+			for k := range dl {
+				dl[k] = d * float32(int8(b[192+first+2*k]))
+			}
+			w := (*[112]float32)(dst[16*first:])
+			low := (*[48]byte)(b[run/2*64+run%2*16:])
+			for i, u := range (*[16]byte)(b[128+16*run:]) {
+				w[i] = dl[0] * float32(int32(low[i]&15|u<<4&48)-32)
+				w[i+32] = dl[1] * float32(int32(low[i+32]&15|u<<2&48)-32)
+				w[i+64] = dl[2] * float32(int32(low[i]>>4|u&48)-32)
+				w[i+96] = dl[3] * float32(int32(low[i+32]>>4|u>>2&48)-32)
 			}
 		}
 		dst, src = dst[256:], src[210:]

@@ -16,6 +16,12 @@ import (
 // minimum. Products are rounded by a conversion, so that no compiler fuses them
 // with the sum.
 
+// ramp are the integers, which are faster to load than to convert.
+var ramp = [32]float32{
+	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+	16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+}
+
 // half returns the 16-bit float at the start of b.
 func half(b []byte) float32 {
 	var x [1]float32
@@ -34,7 +40,7 @@ func decodeQ40(dst []float32, src []byte) {
 		b := (*[18]byte)(src)
 		d := half(b[:])
 		for i := range t {
-			t[i] = d * float32(i-8)
+			t[i] = d * (ramp[i] - 8)
 		}
 		lookUp((*[32]float32)(dst), (*[16]byte)(b[2:]), &t)
 		dst, src = dst[32:], src[18:]
@@ -52,7 +58,7 @@ func decodeQ41(dst []float32, src []byte) {
 		b := (*[20]byte)(src)
 		d, m := half(b[:]), half(b[2:])
 		for i := range t {
-			t[i] = float32(d*float32(i)) + m
+			t[i] = float32(d*ramp[i]) + m
 		}
 		lookUp((*[32]float32)(dst), (*[16]byte)(b[4:]), &t)
 		dst, src = dst[32:], src[20:]
@@ -124,10 +130,10 @@ func decodeQ50(dst []float32, src []byte) {
 		d := half(b[:])
 		high := binary.LittleEndian.Uint32(b[2:])
 		for i, c := range b[6:] {
-			x := uint32(c)&15 | high>>i<<4&16
-			y := uint32(c)>>4 | high>>(i+16)<<4&16
-			w[i] = d * float32(int32(x)-16)
-			w[i+16] = d * float32(int32(y)-16)
+			x := uint32(c)&15 | high>>(i&31)<<4&16
+			y := uint32(c)>>4 | high>>((i+16)&31)<<4&16
+			w[i] = d * (ramp[x] - 16)
+			w[i+16] = d * (ramp[y] - 16)
 		}
 		dst, src = dst[32:], src[22:]
 	}
@@ -144,10 +150,10 @@ func decodeQ51(dst []float32, src []byte) {
 		d, m := half(b[:]), half(b[2:])
 		high := binary.LittleEndian.Uint32(b[4:])
 		for i, c := range b[8:] {
-			x := uint32(c)&15 | high>>i<<4&16
-			y := uint32(c)>>4 | high>>(i+16)<<4&16
-			w[i] = float32(d*float32(int32(x))) + m
-			w[i+16] = float32(d*float32(int32(y))) + m
+			x := uint32(c)&15 | high>>(i&31)<<4&16
+			y := uint32(c)>>4 | high>>((i+16)&31)<<4&16
+			w[i] = float32(d*ramp[x]) + m
+			w[i+16] = float32(d*ramp[y]) + m
 		}
 		dst, src = dst[32:], src[24:]
 	}
