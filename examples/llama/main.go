@@ -125,7 +125,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	prompt, err := tok.Encode(o.prompt)
+	prompt, err := llm.Prompt(&m.Config, tok, o.prompt)
 	if err != nil {
 		return err
 	}
@@ -135,10 +135,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if _, err := io.WriteString(stdout, o.prompt); err != nil {
 		return err
 	}
-	prev := m.Config.BOS
-	if len(prompt) > 0 {
-		prev = prompt[len(prompt)-1]
-	}
+	prev := prompt[len(prompt)-1]
 	st, err := g.Run(ctx, prompt, o.n, func(token int) error {
 		_, err := stdout.Write(printable(tok.Decode(prev, token)))
 		prev = token

@@ -117,12 +117,12 @@ func quantized(o *options, float *llm.Model) ([]contender, error) {
 func measure(ctx context.Context, m *llm.Model, o *options, kv llm.KV) (llm.Stats, error) {
 	r := llm.NewRunner(m, o.threads)
 	defer r.Close()
-	prompt := make([]int, min(o.speedPrompt, m.Config.Context/2)-1)
+	prompt := make([]int, min(o.speedPrompt, m.Config.Context/2))
 	for i := range prompt {
 		prompt[i] = i * 7919 % m.Config.Vocab
 	}
 	g := llm.Generator{Runner: r, Sampler: llm.NewSampler(0, 1, 0), KV: kv, Endless: true}
-	n := min(o.n, m.Config.Context-len(prompt)-1)
+	n := min(o.n, m.Config.Context-len(prompt))
 	// A first short run touches all memory.
 	if _, err := g.Run(ctx, prompt[:1], 2, func(int) error { return nil }); err != nil {
 		return llm.Stats{}, err

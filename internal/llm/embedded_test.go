@@ -67,7 +67,7 @@ func TestEmbeddedAgainstTraining(t *testing.T) {
 		defer r.Close()
 		var out []int
 		gen := Generator{Runner: r, Sampler: NewSampler(0, 1, 0), Endless: true}
-		if _, err := gen.Run(t.Context(), g.Prompt[1:], len(g.Bytes), func(token int) error {
+		if _, err := gen.Run(t.Context(), g.Prompt, len(g.Bytes), func(token int) error {
 			out = append(out, token)
 			return nil
 		}); err != nil {

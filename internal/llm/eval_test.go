@@ -135,7 +135,7 @@ func TestSampleTexts(t *testing.T) {
 		defer r.Close()
 		want := []int{m.Config.BOS}
 		g := Generator{Runner: r, Sampler: NewSampler(1, 1, 5+uint64(i)), Endless: true}
-		if _, err := g.Run(t.Context(), nil, 11, func(token int) error {
+		if _, err := g.Run(t.Context(), want, 11, func(token int) error {
 			want = append(want, token)
 			return nil
 		}); err != nil {

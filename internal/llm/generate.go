@@ -17,7 +17,7 @@ type Generator struct {
 
 // Stats tell how long a generation took.
 type Stats struct {
-	Prompt     int           // tokens, with the one that starts the text
+	Prompt     int           // tokens
 	PromptTime time.Duration // until the first token
 	Tokens     int           // generated
 	Time       time.Duration // for all but the first
@@ -36,23 +36,41 @@ func (s *Stats) Speed() float64 {
 // full batches, few enough for little memory.
 const prefill = maxBatch
 
-// Run reads a prompt after the token that starts a text, and calls emit for each
-// of up to n tokens that follow. It stops before a token that ends the text, at
-// the end of the model's context, and, without an error, when ctx is done.
+// Prompt returns the tokens of a text that a model is to continue, with those that
+// the tokenizer puts around it. As a model needs at least one, no text becomes the
+// token that starts one.
+func Prompt(c *Config, t Tokenizer, text string) ([]int, error) {
+	tokens, err := t.Encode(text)
+	if err != nil {
+		return nil, err
+	}
+	before, after := t.Around()
+	tokens = slices.Concat(before, tokens, after)
+	if len(tokens) == 0 {
+		tokens = []int{c.BOS}
+	}
+	return tokens, nil
+}
+
+// Run reads a prompt of at least one token, and calls emit for each of up to n tokens
+// that follow. It stops before a token that ends the text, at the end of the model's
+// context, and, without an error, when ctx is done.
 func (g *Generator) Run(ctx context.Context, prompt []int, n int, emit func(token int) error) (Stats, error) {
 	r := g.Runner
 	c := &r.model.Config
-	tokens := append([]int{c.BOS}, prompt...)
-	st := Stats{Prompt: len(tokens)}
-	if len(tokens) > c.Context {
-		return st, fmt.Errorf("llm: the prompt has %d tokens, with the one that starts it, and the model's context is %d", len(tokens), c.Context)
+	st := Stats{Prompt: len(prompt)}
+	if len(prompt) == 0 {
+		return st, fmt.Errorf("llm: the prompt has no tokens")
+	}
+	if len(prompt) > c.Context {
+		return st, fmt.Errorf("llm: the prompt has %d tokens, and the model's context is %d", len(prompt), c.Context)
 	}
 	s, err := r.model.NewSequence(g.KV)
 	if err != nil {
 		return st, err
 	}
 	start := time.Now()
-	for part := range slices.Chunk(tokens, prefill) {
+	for part := range slices.Chunk(prompt, prefill) {
 		if err := r.Forward(Chunk{s, part}); err != nil {
 			return st, err
 		}

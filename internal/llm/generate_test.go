@@ -8,7 +8,7 @@ import (
 // generate returns a prompt's continuation.
 func generate(t *testing.T, m *Model, tok Tokenizer, g Generator, prompt string, n int) string {
 	t.Helper()
-	tokens, err := tok.Encode(prompt)
+	tokens, err := Prompt(&m.Config, tok, prompt)
 	if err != nil {
 		t.Fatal(err)
 	}

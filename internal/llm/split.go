@@ -1,7 +1,6 @@
 package llm
 
 import (
-	"iter"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -67,20 +66,12 @@ func unicodeSpaces(pattern string) string {
 	return b.String()
 }
 
-// parts yields the parts of a text, in order and without gaps. A nil splitter has
-// one.
-func (s *splitter) parts(text string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for text != "" {
-			n := len(text)
-			if s != nil {
-				n = s.next(text)
-			}
-			if !yield(text[:n]) {
-				return
-			}
-			text = text[n:]
-		}
+// split is a preTokenizer: every match, and what is between matches, is a part.
+func (s *splitter) split(text string, _ bool, emit func(part string)) {
+	for text != "" {
+		n := s.next(text)
+		emit(text[:n])
+		text = text[n:]
 	}
 }
 
@@ -117,3 +108,12 @@ var byteLetters, letterBytes = func() (letters [256]rune, bytes map[rune]byte) {
 	}
 	return letters, bytes
 }()
+
+// letters writes bytes with a letter for each.
+func letters(text string) string {
+	ls := make([]rune, len(text))
+	for i := range ls {
+		ls[i] = byteLetters[text[i]]
+	}
+	return string(ls)
+}

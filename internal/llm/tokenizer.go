@@ -14,9 +14,11 @@ import (
 type Tokenizer interface {
 	// Vocab returns the number of tokens.
 	Vocab() int
-	// Encode returns the tokens of a text that begins a document, without the one
-	// that starts it.
+	// Encode returns the tokens of a text, without those around it.
 	Encode(text string) ([]int, error)
+	// Around returns the tokens that the model wants to see before and after a text:
+	// those that start and end a document, or none.
+	Around() (before, after []int)
 	// Decode returns the bytes of a token that follows prev, which may be a part of
 	// a character. A token that only structures the text, such as its end, has none.
 	Decode(prev, token int) []byte
@@ -49,7 +51,11 @@ func (f *File) Tokenizer(file string) (Tokenizer, error) {
 	}
 	var t Tokenizer
 	if strings.HasSuffix(name, ".json") {
-		t, err = ParseTokenizerJSON(data)
+		var config []byte
+		if config, err = readCompanion(fsys, "tokenizer_config.json", maxConfig); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s%w", label, err)
+		}
+		t, err = ParseTokenizerJSON(data, config)
 	} else if t, err = ParseLlama2cTokenizer(data, f.Config.Vocab); err != nil {
 		err = fmt.Errorf("%s: %w", name, err)
 	}
@@ -64,10 +70,12 @@ func (f *File) Tokenizer(file string) (Tokenizer, error) {
 }
 
 // Bytes is the tokenizer of models that read bytes: a token is a byte. Byte 0
-// separates documents.
+// begins documents.
 type Bytes struct{}
 
 func (Bytes) Vocab() int { return 256 }
+
+func (Bytes) Around() (before, after []int) { return []int{0}, nil }
 
 func (Bytes) Encode(text string) ([]int, error) {
 	tokens := make([]int, len(text))

@@ -6,154 +6,170 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/bitmod-go/bitmod/internal/badfile"
 )
 
 // A jsonTokenizer is byte-pair encoding as Hugging Face's tokenizer.json describes
 // it. There are two kinds:
 //
-//   - GPT-2's, of Llama 3: a text is split by a regular expression, and the bytes of
-//     each part are merged. Pieces are written with a letter for every byte.
+//   - GPT-2's, of Llama 3: a text is taken apart by patterns, and the bytes of each
+//     part are merged. Pieces are written with a letter for every byte.
 //   - SentencePiece's, of Llama 2: spaces become ▁, a text gets one in front, and is
 //     merged as a whole, character by character; characters without a token are
 //     written as bytes <0xNN>.
+//
+// Characters and bytes that have no token at all become the token for what is
+// unknown, or are left out if there is none, as the Python package tokenizers does.
 type jsonTokenizer struct {
-	pieces  []string // by token; GPT-2's in letters for bytes
-	index   map[string]int
-	ranks   map[[2]int]merge
-	whole   bool // a part that is a piece is taken as it is ("ignore_merges")
-	bytes   bool // GPT-2's kind
-	space   bool // a text gets a space in front
-	split   *splitter
-	special map[int]bool
-	added   []string // in texts these are tokens before anything else; longest first
+	pieces []string       // by token, without added ones; GPT-2's in letters for bytes
+	index  map[string]int // of pieces
+	ranks  map[[2]int]merge
+	whole  bool     // a part that is a piece is taken as it is ("ignore_merges")
+	bytes  bool     // GPT-2's kind
+	byteID [256]int // tokens of bytes, −1 if there is none
+	unk    int      // for what has no token; −1 if there is none
+	fuse   bool     // several in a row are one
+
+	added         addedTokens
+	normalizers   []normalizer
+	preTokenizers []preTokenizer
+	before, after []int // what the template puts around a text
 }
 
 type merge struct{ token, rank int }
 
 // tokenizerJSON is what we read of the file.
 type tokenizerJSON struct {
-	Normalizer   *step `json:"normalizer"`
-	PreTokenizer *step `json:"pre_tokenizer"`
-	Added        []struct {
-		ID      int    `json:"id"`
-		Content string `json:"content"`
-		Special bool   `json:"special"`
-	} `json:"added_tokens"`
-	Model struct {
+	Normalizer    *step          `json:"normalizer"`
+	PreTokenizer  *step          `json:"pre_tokenizer"`
+	PostProcessor *postProcessor `json:"post_processor"`
+	Added         []addedJSON    `json:"added_tokens"`
+	Model         struct {
 		Type         string            `json:"type"`
 		Vocab        map[string]int    `json:"vocab"`
 		Merges       []json.RawMessage `json:"merges"`
 		IgnoreMerges bool              `json:"ignore_merges"`
 		ByteFallback bool              `json:"byte_fallback"`
+		Unknown      *string           `json:"unk_token"`
+		FuseUnknown  bool              `json:"fuse_unk"`
 		Dropout      *float64          `json:"dropout"`
 		Prefix       *string           `json:"continuing_subword_prefix"`
 		Suffix       *string           `json:"end_of_word_suffix"`
 	} `json:"model"`
 }
 
-// A step is a normalizer or a pre-tokenizer, or a sequence of them.
-type step struct {
-	Type          string  `json:"type"`
-	Normalizers   []*step `json:"normalizers"`
-	PreTokenizers []*step `json:"pretokenizers"`
-	Pattern       struct {
-		Regex  string `json:"Regex"`
-		String string `json:"String"`
-	} `json:"pattern"`
-	Behavior       string `json:"behavior"`
-	Invert         bool   `json:"invert"`
-	UseRegex       *bool  `json:"use_regex"`
-	AddPrefixSpace bool   `json:"add_prefix_space"`
-	Prepend        string `json:"prepend"`
-	Content        string `json:"content"`
-	Replacement    string `json:"replacement"`
-	PrependScheme  string `json:"prepend_scheme"`
-	Split          bool   `json:"split"`
-}
-
 const spaceMark = "▁" // SentencePiece's
 
 // ParseTokenizerJSON reads the contents of a tokenizer.json with a byte-pair
 // encoding of the kinds of Llama 2 and Llama 3. Anything in it that would give
-// other tokens than ours is an error. Its template, which puts tokens around a
-// text, is not read: config.json says what starts one.
-func ParseTokenizerJSON(data []byte) (Tokenizer, error) {
-	var f tokenizerJSON
-	if err := json.Unmarshal(data, &f); err != nil {
-		return nil, formatErrorf("tokenizer.json: %v", err)
-	}
-	m := &f.Model
-	switch {
-	case m.Type != "BPE":
-		return nil, formatErrorf("tokenizer.json: model type is %q, want BPE", m.Type)
-	case len(m.Vocab) == 0:
-		return nil, formatErrorf("tokenizer.json: no vocabulary")
-	case m.Dropout != nil && *m.Dropout != 0:
-		return nil, formatErrorf("tokenizer.json: dropout is not supported")
-	case m.Prefix != nil && *m.Prefix != "" || m.Suffix != nil && *m.Suffix != "":
-		return nil, formatErrorf("tokenizer.json: prefixes and suffixes of words are not supported")
-	}
-	t := &jsonTokenizer{
-		index:   m.Vocab,
-		ranks:   make(map[[2]int]merge, len(m.Merges)),
-		special: map[int]bool{},
-		whole:   m.IgnoreMerges,
-	}
-	if err := t.steps(&f); err != nil {
+// other tokens than ours is an error. config, which may be nil, is the contents of
+// the tokenizer_config.json beside it.
+func ParseTokenizerJSON(data, config []byte) (Tokenizer, error) {
+	t, err := parseTokenizer(data)
+	if err != nil {
 		return nil, fmt.Errorf("tokenizer.json: %w", err)
 	}
-	if !t.bytes && !m.ByteFallback {
-		return nil, formatErrorf("tokenizer.json: neither ByteLevel nor byte_fallback, so that not every text has tokens")
-	}
-	if err := t.readPieces(&f); err != nil {
-		return nil, fmt.Errorf("tokenizer.json: %w", err)
-	}
-	for rank, raw := range m.Merges {
-		if err := t.readMerge(rank, raw); err != nil {
-			return nil, fmt.Errorf("tokenizer.json: merge %d: %w", rank, err)
+	if config != nil {
+		if err := t.readConfig(config); err != nil {
+			return nil, fmt.Errorf("tokenizer_config.json: %w", err)
 		}
 	}
 	return t, nil
 }
 
+func parseTokenizer(data []byte) (*jsonTokenizer, error) {
+	var f tokenizerJSON
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, formatErrorf("%v", err)
+	}
+	m := &f.Model
+	switch {
+	case m.Type != "BPE":
+		return nil, formatErrorf("model type is %q, want BPE", m.Type)
+	case len(m.Vocab) == 0:
+		return nil, formatErrorf("no vocabulary")
+	case m.Dropout != nil && *m.Dropout != 0:
+		return nil, formatErrorf("dropout is not supported")
+	case m.Prefix != nil && *m.Prefix != "" || m.Suffix != nil && *m.Suffix != "":
+		return nil, formatErrorf("prefixes and suffixes of words are not supported")
+	}
+	t := &jsonTokenizer{
+		index: m.Vocab,
+		ranks: make(map[[2]int]merge, len(m.Merges)),
+		whole: m.IgnoreMerges,
+		unk:   -1,
+		fuse:  m.FuseUnknown,
+	}
+	if err := t.readSteps(&f); err != nil {
+		return nil, err
+	}
+	if !t.bytes && !m.ByteFallback {
+		return nil, formatErrorf("neither ByteLevel nor byte_fallback, so that not every text has tokens")
+	}
+	if err := t.readPieces(&f); err != nil {
+		return nil, err
+	}
+	if slices.Contains(t.byteID[:], -1) { // otherwise nothing is unknown
+		if t.bytes && m.ByteFallback {
+			return nil, formatErrorf("ByteLevel with byte_fallback is not supported")
+		}
+		if m.Unknown != nil {
+			var ok bool
+			if t.unk, ok = t.index[*m.Unknown]; !ok {
+				return nil, formatErrorf("unk_token is %s, which is not in the vocabulary", badfile.Quote(*m.Unknown))
+			}
+		}
+	}
+	for rank, raw := range m.Merges {
+		if err := t.readMerge(rank, raw); err != nil {
+			return nil, fmt.Errorf("merge %d: %w", rank, err)
+		}
+	}
+	return t, t.readTemplate(f.PostProcessor)
+}
+
 func (t *jsonTokenizer) readPieces(f *tokenizerJSON) error {
 	// Numbers may have gaps, but not such as make the list of pieces huge.
 	limit := 2*(len(t.index)+len(f.Added)) + 1024
-	set := func(token int, piece string) error {
+	check := func(token int, piece string) error {
 		if token < 0 || token >= limit {
-			return formatErrorf("token %.40q has number %d, want 0 to %d", piece, token, limit-1)
+			return formatErrorf("token %s has number %d, want 0 to %d", badfile.Quote(piece), token, limit-1)
 		}
-		if token >= len(t.pieces) {
-			t.pieces = append(t.pieces, make([]string, token+1-len(t.pieces))...)
-		}
-		t.pieces[token] = piece
 		return nil
 	}
+	top := 0
 	for piece, token := range t.index {
-		if err := set(token, piece); err != nil {
+		if err := check(token, piece); err != nil {
 			return err
 		}
+		top = max(top, token)
+	}
+	t.pieces = make([]string, top+1)
+	taken := make([]bool, top+1)
+	for piece, token := range t.index {
+		if taken[token] {
+			return formatErrorf("two tokens have number %d", token)
+		}
+		t.pieces[token], taken[token] = piece, true
 	}
 	for _, a := range f.Added {
-		if a.Content == "" {
-			continue
-		}
-		if err := set(a.ID, a.Content); err != nil {
+		if err := check(a.ID, a.Content); err != nil {
 			return err
 		}
-		t.index[a.Content] = a.ID
-		t.special[a.ID] = a.Special
-		t.added = append(t.added, a.Content)
 	}
-	slices.SortStableFunc(t.added, func(a, b string) int { return len(b) - len(a) })
-	if !t.bytes {
-		return nil
-	}
-	for b := range 256 {
-		if _, ok := t.index[string(byteLetters[b])]; !ok {
-			return formatErrorf("there is no token for byte %#02x (%q)", b, byteLetters[b])
+	for b := range t.byteID {
+		name := string(byteLetters[b])
+		if !t.bytes {
+			name = fmt.Sprintf("<0x%02X>", b)
 		}
+		token, ok := t.index[name]
+		if !ok {
+			token = -1
+		}
+		t.byteID[b] = token
 	}
+	t.added = newAddedTokens(f.Added, t.normalize)
 	return nil
 }
 
@@ -175,153 +191,121 @@ func (t *jsonTokenizer) readMerge(rank int, raw json.RawMessage) error {
 	b, okB := t.index[pair[1]]
 	both, ok := t.index[pair[0]+pair[1]]
 	if !okA || !okB || !ok {
-		return formatErrorf("%q and %q are not tokens, or not together", pair[0], pair[1])
+		return formatErrorf("%s and %s are not tokens, or not together", badfile.Quote(pair[0]), badfile.Quote(pair[1]))
 	}
-	if _, dup := t.ranks[[2]int{a, b}]; !dup {
-		t.ranks[[2]int{a, b}] = merge{both, rank}
-	}
+	t.ranks[[2]int{a, b}] = merge{both, rank}
 	return nil
 }
 
-// steps reads the normalizer and the pre-tokenizer.
-func (t *jsonTokenizer) steps(f *tokenizerJSON) error {
-	for _, s := range f.Normalizer.list() {
-		switch {
-		case s.Type == "Prepend" && s.Prepend == spaceMark:
-			t.space = true
-		case s.Type == "Replace" && s.Pattern.String == " " && s.Content == spaceMark:
-		default:
-			// NFC and the like would need Unicode's tables.
-			return formatErrorf("normalizer %q is not supported", s.Type)
-		}
-	}
-	for _, s := range f.PreTokenizer.list() {
-		pattern := ""
-		switch {
-		case s.Type == "ByteLevel":
-			t.bytes = true
-			t.space = t.space || s.AddPrefixSpace
-			if s.UseRegex == nil || *s.UseRegex {
-				pattern = gpt2Pattern
-			}
-		case s.Type == "Split" && s.Pattern.Regex != "" && s.Behavior == "Isolated" && !s.Invert:
-			pattern = s.Pattern.Regex
-		case s.Type == "Metaspace" && s.Replacement == spaceMark && !s.Split:
-			t.space = s.PrependScheme != "never"
-		default:
-			return formatErrorf("pre-tokenizer %q with behavior %q is not supported", s.Type, s.Behavior)
-		}
-		if pattern == "" {
-			continue
-		}
-		if t.split != nil {
-			return formatErrorf("more than one pre-tokenizer with a pattern is not supported")
-		}
-		var err error
-		if t.split, err = newSplitter(pattern); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (t *jsonTokenizer) Vocab() int { return max(len(t.pieces), t.added.top+1) }
 
-// list returns the steps of a sequence, or the one.
-func (s *step) list() []*step {
-	switch {
-	case s == nil:
-		return nil
-	case s.Type == "Sequence":
-		return slices.Concat(s.Normalizers, s.PreTokenizers)
-	}
-	return []*step{s}
+func (t *jsonTokenizer) Around() (before, after []int) {
+	return slices.Clone(t.before), slices.Clone(t.after)
 }
-
-func (t *jsonTokenizer) Vocab() int { return len(t.pieces) }
 
 func (t *jsonTokenizer) Encode(text string) ([]int, error) {
 	var tokens []int
-	for first := true; text != ""; first = false {
-		// The text up to the next added token is encoded on its own.
-		at, name := len(text), ""
-		for _, a := range t.added {
-			if i := strings.Index(text[:min(at+len(a), len(text))], a); i >= 0 && i < at {
-				at, name = i, a
-			}
-		}
-		if at > 0 {
-			part := text[:at]
-			if t.space && first && !(t.bytes && part[0] == ' ') {
-				part = " " + part
-			}
-			var err error
-			if tokens, err = t.encode(tokens, part); err != nil {
-				return nil, err
-			}
-		}
-		if name != "" {
-			tokens = append(tokens, t.index[name])
-		}
-		text = text[at+len(name):]
+	start := true // what follows begins the text
+	emit := func(token int) {
+		tokens = append(tokens, token)
+		start = false
 	}
+	t.added.plain.split(text, func(stretch string) {
+		t.added.normalized.split(t.normalize(stretch), func(stretch string) {
+			t.preTokenize(t.preTokenizers, stretch, start, func(part string) { tokens = t.encode(tokens, part) })
+			start = false
+		}, emit)
+	}, emit)
 	return tokens, nil
 }
 
-func (t *jsonTokenizer) encode(tokens []int, text string) ([]int, error) {
-	if !t.bytes {
-		symbols, err := t.characters(strings.ReplaceAll(text, " ", spaceMark))
-		return append(tokens, t.merge(symbols)...), err
+// encode appends the tokens of a part of a text that is merged on its own.
+func (t *jsonTokenizer) encode(tokens []int, part string) []int {
+	if t.whole {
+		piece := part
+		if t.bytes {
+			piece = letters(part)
+		}
+		if token, ok := t.index[piece]; ok {
+			return append(tokens, token)
+		}
 	}
-	for part := range t.split.parts(text) {
-		letters := make([]rune, len(part))
-		for i := range letters {
-			letters[i] = byteLetters[part[i]]
-		}
-		if token, ok := t.index[string(letters)]; ok && t.whole {
-			tokens = append(tokens, token)
-			continue
-		}
-		symbols := make([]int, len(letters))
-		for i, l := range letters {
-			symbols[i] = t.index[string(l)] // readPieces found all
-		}
-		tokens = append(tokens, t.merge(symbols)...)
-	}
-	return tokens, nil
-}
-
-// characters returns the tokens of single characters.
-func (t *jsonTokenizer) characters(text string) ([]int, error) {
-	var symbols []int
-	for text != "" {
-		_, n := utf8.DecodeRuneInString(text)
-		if token, ok := t.index[text[:n]]; ok {
-			symbols = append(symbols, token)
-		} else {
-			for _, b := range []byte(text[:n]) {
-				token, ok := t.index[fmt.Sprintf("<0x%02X>", b)]
-				if !ok {
-					return nil, fmt.Errorf("llm: the tokenizer has no token for %q", text[:n])
-				}
-				symbols = append(symbols, token)
-			}
-		}
-		text = text[n:]
-	}
-	return symbols, nil
-}
-
-func (t *jsonTokenizer) merge(symbols []int) []int {
+	symbols := t.symbols(part)
 	if len(symbols) < 2 {
-		return symbols
+		return append(tokens, symbols...)
 	}
-	return bytePair(symbols, func(a, b int) (int, float64, bool) {
+	return append(tokens, bytePair(symbols, func(a, b int) (int, float64, bool) {
 		m, ok := t.ranks[[2]int{a, b}]
 		return m.token, float64(m.rank), ok
-	})
+	})...)
+}
+
+// symbols returns the tokens of the bytes or characters of a part. Those that have no
+// token leave no gap: what is around them may merge.
+func (t *jsonTokenizer) symbols(part string) []int {
+	symbols := make([]int, 0, len(part))
+	unknown := false // there is one to append
+	flush := func() {
+		if unknown {
+			symbols = append(symbols, t.unk)
+		}
+		unknown = false
+	}
+	for part != "" {
+		n := 1
+		if !t.bytes {
+			_, n = utf8.DecodeRuneInString(part)
+		}
+		char := part[:n]
+		part = part[n:]
+		if token := t.character(char); token >= 0 {
+			flush()
+			symbols = append(symbols, token)
+			continue
+		}
+		if !t.bytes && !t.anyMissing([]byte(char)) {
+			// Unknown characters stay to be appended behind these bytes: that is the order
+			// of the Python package.
+			for i := range len(char) {
+				symbols = append(symbols, t.byteID[char[i]])
+			}
+			continue
+		}
+		if t.unk >= 0 {
+			if !t.fuse {
+				flush()
+			}
+			unknown = true
+		}
+	}
+	flush()
+	return symbols
+}
+
+// character returns the token of a byte or a character, −1 if there is none.
+func (t *jsonTokenizer) character(char string) int {
+	if t.bytes {
+		return t.byteID[char[0]]
+	}
+	if token, ok := t.index[char]; ok {
+		return token
+	}
+	return -1
+}
+
+// anyMissing reports whether one of some bytes has no token.
+func (t *jsonTokenizer) anyMissing(bytes []byte) bool {
+	return slices.ContainsFunc(bytes, func(b byte) bool { return t.byteID[b] < 0 })
 }
 
 func (t *jsonTokenizer) Decode(prev, token int) []byte {
-	if token < 0 || token >= len(t.pieces) || t.special[token] {
+	if a, ok := t.added.byID[token]; ok {
+		if a.Special {
+			return nil
+		}
+		return []byte(a.Content)
+	}
+	if token < 0 || token >= len(t.pieces) {
 		return nil
 	}
 	piece := t.pieces[token]
@@ -330,7 +314,7 @@ func (t *jsonTokenizer) Decode(prev, token int) []byte {
 			return []byte{b}
 		}
 		piece = strings.ReplaceAll(piece, spaceMark, " ")
-		if t.space && t.special[prev] { // the space that Encode put in front
+		if t.added.byID[prev].Special && t.prefixed() { // the space that Encode put in front
 			piece = strings.TrimPrefix(piece, " ")
 		}
 		return []byte(piece)
@@ -338,7 +322,7 @@ func (t *jsonTokenizer) Decode(prev, token int) []byte {
 	var out []byte
 	for _, l := range piece {
 		b, ok := letterBytes[l]
-		if !ok { // an added token, which is not written in letters
+		if !ok { // a piece that is not written in letters
 			return []byte(piece)
 		}
 		out = append(out, b)

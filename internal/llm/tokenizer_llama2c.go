@@ -59,6 +59,8 @@ func ParseLlama2cTokenizer(data []byte, vocab int) (Tokenizer, error) {
 
 func (t *llama2cTokenizer) Vocab() int { return len(t.pieces) }
 
+func (t *llama2cTokenizer) Around() (before, after []int) { return []int{llama2cStart}, nil }
+
 func (t *llama2cTokenizer) Encode(text string) ([]int, error) {
 	if text == "" {
 		return nil, nil

@@ -138,7 +138,9 @@ func TestSplitter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := slices.Collect(s.parts(test.text)); !slices.Equal(got, test.want) {
+		var got []string
+		s.split(test.text, true, func(part string) { got = append(got, part) })
+		if !slices.Equal(got, test.want) {
 			t.Errorf("%.10s…: %q is %q, want %q", test.pattern, test.text, got, test.want)
 		}
 	}
@@ -218,7 +220,7 @@ func TestTokenizerJSON(t *testing.T) {
 		{"llama2", "ü", []string{"▁", "<0xC3>", "<0xBC>"}},
 		{"llama2", " hello", []string{"▁", "▁hello"}},
 	} {
-		tok, err := ParseTokenizerJSON(jsonFile(t, test.kind))
+		tok, err := ParseTokenizerJSON(jsonFile(t, test.kind), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,12 +230,17 @@ func TestTokenizerJSON(t *testing.T) {
 		}
 		var pieces []string
 		for _, token := range got {
-			pieces = append(pieces, tok.(*jsonTokenizer).pieces[token])
+			j := tok.(*jsonTokenizer)
+			if a, ok := j.added.byID[token]; ok {
+				pieces = append(pieces, a.Content)
+			} else {
+				pieces = append(pieces, j.pieces[token])
+			}
 		}
 		if !slices.Equal(pieces, test.want) {
 			t.Errorf("%s: %q is %q, want %q", test.kind, test.text, pieces, test.want)
 		}
-		bos := tok.(*jsonTokenizer).index[map[string]string{"llama3": "<|begin_of_text|>", "llama2": "<s>"}[test.kind]]
+		bos, _ := tok.(*jsonTokenizer).token(map[string]string{"llama3": "<|begin_of_text|>", "llama2": "<s>"}[test.kind])
 		if back := Text(tok, bos, got); back != strings.ReplaceAll(test.text, "<|begin_of_text|>", "") {
 			t.Errorf("%s: %q came back as %q", test.kind, test.text, back)
 		}
@@ -252,7 +259,15 @@ func TestTokenizerJSONErrors(t *testing.T) {
 		{"llama3", []string{`"ll o"`, `"ll oo"`}, `merge 2: "ll" and "oo"`},
 		{"llama3", []string{`"ll o"`, `"llo"`}, "merge 2: has 1 parts"},
 		{"llama3", []string{`"ll o"`, `7`}, "merge 2:"},
-		{"llama3", []string{`"Ġ":`, `"ĠĠ":`}, "no token for byte 0x20"},
+		{"llama3", []string{`"Ġ":`, `"ĠĠ":`}, `"Ġ" and "w" are not tokens`},
+		{"llama3", []string{`"he":256`, `"he":257`}, "two tokens have number 257"},
+		{"llama3", []string{`"pretokenizers":[`, `"pretokenizers":[null,`}, "is null"},
+		{"llama3", []string{`"pretokenizers":[`, `"pretokenizers":[` + strings.Repeat(`{"type":"Digits"},`, 17)}, "a sequence of 19 steps"},
+		{"llama3", []string{`"pretokenizers":[`, `"pretokenizers":[{"type":"ByteLevel"},`}, "after ByteLevel"},
+		{"llama3", []string{`"pretokenizers":[`, `"pretokenizers":[{"type":"Sequence"},`}, `"Sequence" is not supported`},
+		{"llama3", []string{`"merges":`, `"byte_fallback":true,"merges":`, `"!":33`, `"!!":33`}, "ByteLevel with byte_fallback"},
+		{"llama3", []string{`"merges":`, `"unk_token":"?!","merges":`, `"!":33`, `"!!":33`}, `unk_token is "?!"`},
+		{"llama2", []string{`"model":`, `"pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"last"},"model":`}, `prepend_scheme is "last"`},
 		{"llama3", []string{`"he":256`, `"he":99999999`}, "has number 99999999"},
 		{"llama3", []string{`"he":256`, `"he":-1`}, "has number -1"},
 		{"llama2", []string{`"byte_fallback":true`, `"byte_fallback":false`}, "not every text has tokens"},
@@ -260,7 +275,7 @@ func TestTokenizerJSONErrors(t *testing.T) {
 		{"llama2", []string{`"vocab":{`, `"vocab":{},"x":{`}, "no vocabulary"},
 		{"llama2", []string{`{"added`, `{added`}, "tokenizer.json:"},
 	} {
-		_, err := ParseTokenizerJSON(jsonFile(t, test.kind, test.replace...))
+		_, err := ParseTokenizerJSON(jsonFile(t, test.kind, test.replace...), nil)
 		if !errors.Is(err, quant.ErrFormat) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: error %v, want one about %q", test.replace, err, test.want)
 		}
@@ -268,9 +283,16 @@ func TestTokenizerJSONErrors(t *testing.T) {
 }
 
 func FuzzTokenizerJSON(f *testing.F) {
-	f.Add([]byte(`{"model":{"type":"BPE","vocab":{"a":0},"merges":[["a","a"]],"byte_fallback":true}}`), "a b")
-	f.Fuzz(func(t *testing.T, data []byte, text string) {
-		tok, err := ParseTokenizerJSON(data)
+	f.Add([]byte(`{"model":{"type":"BPE","vocab":{"a":0},"merges":[["a","a"]],"byte_fallback":true}}`), []byte(`{}`), "a b")
+	for _, name := range []string{"digits.json", "spaces.json"} {
+		data, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, []byte(`{"bos_token":"<s>","add_bos_token":true}`), "a word <left> 12</s>\x04")
+	}
+	f.Fuzz(func(t *testing.T, data, config []byte, text string) {
+		tok, err := ParseTokenizerJSON(data, config)
 		if err != nil {
 			return
 		}
@@ -278,7 +300,8 @@ func FuzzTokenizerJSON(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, token := range tokens {
+		before, after := tok.Around()
+		for _, token := range slices.Concat(before, tokens, after) {
 			if token < 0 || token >= tok.Vocab() {
 				t.Fatalf("token %d of %d", token, tok.Vocab())
 			}
