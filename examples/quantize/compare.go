@@ -12,16 +12,18 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/internal/tinylm"
 	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
 const defaultTypes = "bitmod4,int4_asym,int4,fp4,ant4,nf4,mxfp4,nvfp4,bitmod3,int3_asym,int3,fp3,ant3,nf3,int6,int8"
 
 // compare quantizes the embedded model to every type and prints a line for each.
 func compare(ctx context.Context, w io.Writer, opt options) error {
-	f, err := tinylm.Open()
+	f, err := checkpoint.OpenFS(tinylm.FS(), ".")
 	if err != nil {
 		return err
 	}
+	defer f.Close()
 	var layers []layer
 	weights := 0
 	for _, t := range f.Tensors() {

@@ -1,16 +1,15 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
-	"github.com/bitmod-go/bitmod/internal/safetensors"
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
 // linear reports whether t is the weight of a linear layer: a matrix of floats
 // that is neither an embedding nor the output head, which models keep precise.
-func linear(t safetensors.Tensor) bool {
-	return t.DType.IsFloat() && len(t.Shape) == 2 && t.Shape[0] > 0 && t.Shape[1] > 0 &&
+func linear(t checkpoint.Tensor) bool {
+	return t.Float && len(t.Shape) == 2 && t.Shape[0] > 0 && t.Shape[1] > 0 &&
 		strings.HasSuffix(t.Name, ".weight") &&
 		!strings.Contains(t.Name, "embed") && !strings.Contains(t.Name, "lm_head")
 }
@@ -22,10 +21,7 @@ type layer struct {
 	cols int
 }
 
-func load(f *safetensors.File, t safetensors.Tensor) (layer, error) {
+func load(c *checkpoint.Checkpoint, t checkpoint.Tensor) (layer, error) {
 	l := layer{name: t.Name, cols: t.Shape[1], w: make([]float32, t.Shape[0]*t.Shape[1])}
-	if err := f.ReadRows(l.w, t, 0, t.Shape[0]); err != nil {
-		return layer{}, fmt.Errorf("reading %s: %w", t.Name, err)
-	}
-	return l, nil
+	return l, c.ReadRows(l.w, t.Name, 0, t.Shape[0])
 }

@@ -3,25 +3,14 @@
 package tinylm
 
 import (
-	_ "embed"
-	"strings"
-
-	"github.com/bitmod-go/bitmod/internal/safetensors"
+	"embed"
+	"io/fs"
 )
 
-var (
-	//go:embed model.safetensors
-	model string
-	//go:embed config.json
-	config string
-)
+//go:embed model.safetensors config.json
+var files embed.FS
 
-// Open returns the model's weights: bfloat16, under the names of Hugging Face's
-// LlamaForCausalLM.
-func Open() (*safetensors.File, error) {
-	return safetensors.New(strings.NewReader(model), int64(len(model)))
-}
-
-// Config returns the model's config.json, in the form of Hugging Face's
-// LlamaConfig. Tokens are bytes; byte 0 begins a document.
-func Config() string { return config }
+// FS returns the model as a Hugging Face directory: weights in bfloat16, under the
+// names of LlamaForCausalLM, and config.json. Tokens are bytes; byte 0 begins a
+// document.
+func FS() fs.FS { return files }

@@ -3,9 +3,10 @@ package tinylm
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"testing"
 
-	"github.com/bitmod-go/bitmod/internal/safetensors"
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
 // TestModel checks that the weights are those that the configuration describes,
@@ -21,7 +22,11 @@ func TestModel(t *testing.T) {
 		Vocab        int  `json:"vocab_size"`
 		Tied         bool `json:"tie_word_embeddings"`
 	}
-	if err := json.Unmarshal([]byte(Config()), &c); err != nil {
+	config, err := fs.ReadFile(FS(), "config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(config, &c); err != nil {
 		t.Fatal(err)
 	}
 	if c.Vocab != 256 || !c.Tied || c.Hidden < 256 {
@@ -46,16 +51,17 @@ func TestModel(t *testing.T) {
 			want[fmt.Sprintf("model.layers.%d.%s.weight", l, name)] = shape
 		}
 	}
-	f, err := Open()
+	f, err := checkpoint.OpenFS(FS(), ".")
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer f.Close()
 	if n := len(f.Tensors()); n != len(want) {
 		t.Errorf("%d tensors, want %d", n, len(want))
 	}
 	for name, shape := range want {
 		tensor, ok := f.Tensor(name)
-		if !ok || fmt.Sprint(tensor.Shape) != fmt.Sprint(shape) || tensor.DType != safetensors.BF16 {
+		if !ok || fmt.Sprint(tensor.Shape) != fmt.Sprint(shape) || tensor.DType != "BF16" {
 			t.Errorf("%s: %v, want %v", name, tensor, shape)
 			continue
 		}
@@ -68,7 +74,7 @@ func TestModel(t *testing.T) {
 		if len(shape) == 2 {
 			rows = shape[0]
 		}
-		if err := f.ReadRows(w, tensor, 0, rows); err != nil {
+		if err := f.ReadRows(w, name, 0, rows); err != nil {
 			t.Fatal(err)
 		}
 		var sum, squares float64
