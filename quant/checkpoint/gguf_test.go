@@ -12,6 +12,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 	"github.com/x448/float16"
 )
@@ -148,5 +149,20 @@ func TestUnsupportedGGUF(t *testing.T) {
 	want := fmt.Sprintf("checkpoint: %s: 2 tensors are of IQ2_XXS, which can't be read\ncheckpoint: %[1]s: 1 tensor is of TQ1_0, which can't be read", path)
 	if !errors.Is(err, ErrUnsupported) || fmt.Sprint(err) != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestTensorBits(t *testing.T) {
+	for _, c := range []struct {
+		t    Tensor
+		want int
+	}{
+		{Tensor{DType: "F32"}, 32}, {Tensor{DType: "BF16"}, 16}, {Tensor{DType: "F8_E4M3"}, 8}, {Tensor{DType: "Q8_0"}, 8},
+		{Tensor{DType: "Q6_K"}, 6}, {Tensor{DType: "Q5_1"}, 5}, {Tensor{DType: "MXFP4"}, 4}, {Tensor{DType: "IQ2_XXS"}, 2},
+		{Tensor{DType: "bitmod3", Quantized: true, Type: datatype.BitMoD3}, 3}, {Tensor{DType: "unheard of"}, 0}, {Tensor{}, 0},
+	} {
+		if got := c.t.Bits(); got != c.want {
+			t.Errorf("%s has %d bits, want %d", c.t.DType, got, c.want)
+		}
 	}
 }

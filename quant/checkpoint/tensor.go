@@ -2,6 +2,8 @@ package checkpoint
 
 import (
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/gguf"
+	"github.com/bitmod-go/bitmod/internal/safetensors"
 	"github.com/bitmod-go/bitmod/internal/shape"
 )
 
@@ -39,6 +41,22 @@ func (t Tensor) Cols() int { return shape.Cols(t.Shape) }
 
 // Rows returns the product of all dimensions but the last.
 func (t Tensor) Rows() int { return shape.Rows(t.Shape) }
+
+// Bits returns the bits of an element's code as it is stored, without its share
+// of the scales that blocks have: 16 for BF16, 4 for Q4_1 and bitmod4. It is 0
+// for a DType that this package does not know.
+func (t Tensor) Bits() int {
+	if t.Quantized {
+		return t.Type.Bits()
+	}
+	if n := safetensors.DType(t.DType).Bits(); n > 0 {
+		return n
+	}
+	if typ, ok := gguf.ParseType(t.DType); ok {
+		return typ.Bits()
+	}
+	return 0
+}
 
 // A Role is what a tensor is in its model, by the configuration and the names of
 // known families, and otherwise by its name and shape.
