@@ -156,12 +156,12 @@ func checkPage(t *testing.T, path string) {
 
 func TestSkippedAndStrict(t *testing.T) {
 	src := filepath.Join(t.TempDir(), "m.safetensors")
-	generate(t, src, []weight{{"up.weight", "BF16", []int{8, 64}}, {"conv.weight", "BF16", []int{2, 3, 64}}})
+	generate(t, src, []weight{{"up.weight", "BF16", []int{8, 64}}, {"stack.weight", "BF16", []int{2, 3, 64}}})
 	dst := filepath.Join(t.TempDir(), "q.safetensors")
-	if out := program.Must(t, "-in", src, "-out", dst); !strings.Contains(out, "SKIPPED conv.weight") || !strings.Contains(out, "1 of them skipped") {
+	if out := program.Must(t, "-in", src, "-out", dst); !strings.Contains(out, "SKIPPED stack.weight") || !strings.Contains(out, "1 of them skipped") {
 		t.Errorf("output\n%s", out)
 	}
-	if code, _, errs := program.Invoke(t, "-in", src, "-out", dst+".safetensors", "-strict"); code != 1 || !strings.Contains(errs, "conv.weight") {
+	if code, _, errs := program.Invoke(t, "-in", src, "-out", dst+".safetensors", "-strict"); code != 1 || !strings.Contains(errs, "stack.weight") {
 		t.Errorf("-strict: exit code %d, %s", code, errs)
 	}
 	if code, _, errs := program.Invoke(t, "-in", src, "-out", dst, "-type", "int4"); code != 1 || !strings.Contains(errs, "other settings") {

@@ -224,6 +224,7 @@ func TestEveryReadFails(t *testing.T) {
 			if err := c.addFile(f); err != nil {
 				t.Fatal(err)
 			}
+			c.setRoles()
 			p := plan(t, c, o)
 			dst := t.TempDir()
 			if i < 0 {

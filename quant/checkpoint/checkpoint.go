@@ -21,6 +21,7 @@ type Checkpoint struct {
 	tensors  []Tensor
 	byName   map[string]int
 	data     []data // of each tensor
+	kinds    []kind // likewise
 	headers  []header
 	stored   []*safetensors.File // those of the headers
 	files    []string
@@ -66,6 +67,7 @@ func openIn(files badfile.Files, path string) (*Checkpoint, error) {
 		c.Close()
 		return nil, err
 	}
+	c.setRoles()
 	return c, nil
 }
 

@@ -12,22 +12,27 @@ import (
 //	layers.*.mlp     the same with wildcards: * for any characters, ? for one
 //	re:gate|up_proj  a regular expression (RE2) that some part of the name matches
 //	linear           weights of linear layers, which is the default: see [Rules]
+//	embeddings       tables of embeddings of tokens
+//	head             output heads, and the embedding that is one, too
 //
 // so that "lm_head" matches lm_head.weight, and "layers.1" matches
 // model.layers.1.mlp.up_proj.weight, but not model.layers.10.mlp.up_proj.weight.
 type Pattern struct {
-	text   string
-	re     *regexp.Regexp
-	linear bool
+	text string
+	re   *regexp.Regexp
+	role Role // instead of re
 }
+
+// rolePatterns are the patterns that go by role.
+var rolePatterns = map[string]Role{"linear": RoleLinear, "embeddings": RoleEmbedding, "head": RoleHead}
 
 // ParsePattern returns the pattern of s. The error is for an empty one, or a
 // regular expression that is not.
 func ParsePattern(s string) (Pattern, error) {
-	p := Pattern{text: s, linear: s == "linear"}
+	p := Pattern{text: s, role: rolePatterns[s]}
 	expr, isRE := strings.CutPrefix(s, "re:")
 	switch {
-	case p.linear:
+	case p.role != RoleUnknown:
 		return p, nil
 	case expr == "":
 		return p, fmt.Errorf("checkpoint: the pattern %q is empty", s)
@@ -47,50 +52,12 @@ func ParsePattern(s string) (Pattern, error) {
 // String returns what the pattern was parsed from.
 func (p Pattern) String() string { return p.text }
 
-// Match reports whether the pattern selects a tensor of that name. The zero
-// Pattern matches nothing.
-func (p Pattern) Match(name string) bool {
-	if p.linear {
-		return notLinear(name) == ""
+// Match reports whether the pattern selects a tensor, by its name or role. The
+// zero Pattern matches nothing. That a tensor with the role of an embedding is the
+// output head, too, is what [NewPlan] knows of a whole model.
+func (p Pattern) Match(t Tensor) bool {
+	if p.role != RoleUnknown {
+		return p.role == t.Role
 	}
-	return p.re != nil && p.re.MatchString(name)
-}
-
-func matchAny(ps []Pattern, name string) bool {
-	for _, p := range ps {
-		if p.Match(name) {
-			return true
-		}
-	}
-	return false
-}
-
-// Components of the names that Hugging Face models and llama.cpp give to what is
-// not a linear layer.
-var (
-	normName  = regexp.MustCompile(`(?i)norm|^ln(_|$)`)
-	embedName = regexp.MustCompile(`(?i)emb(ed|d|$)|^wte$|^wpe$|^shared$`)
-	headName  = regexp.MustCompile(`(?i)^lm_head$`)
-	biasName  = regexp.MustCompile(`(?i)^bias(es)?$`)
-)
-
-// notLinear returns what, by its name, a tensor is that is no weight of a linear
-// layer, or "".
-func notLinear(name string) string {
-	if name == "output.weight" { // llama.cpp
-		return "the output head"
-	}
-	for _, c := range strings.FieldsFunc(name, func(r rune) bool { return r == '.' || r == '/' }) {
-		switch {
-		case normName.MatchString(c):
-			return "a norm"
-		case embedName.MatchString(c):
-			return "an embedding"
-		case headName.MatchString(c):
-			return "the output head"
-		case biasName.MatchString(c):
-			return "a bias"
-		}
-	}
-	return ""
+	return p.re != nil && p.re.MatchString(t.Name)
 }

@@ -88,8 +88,9 @@ func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{source: source, options: o}
-	for _, t := range source.tensors {
-		p.items = append(p.items, o.Rules.decide(t, o.Type, o.GroupSize))
+	d := decider{Rules: o.Rules, typ: o.Type, groupSize: o.GroupSize, tied: source.tied()}
+	for i, t := range source.tensors {
+		p.items = append(p.items, d.decide(t, source.kinds[i], storedBytes(t, source.data[i])))
 	}
 	if err := p.check(); err != nil {
 		return nil, err
@@ -165,6 +166,15 @@ func (p *Plan) check() error {
 		errs = append(errs, fmt.Errorf("checkpoint: %s: %w", p.source.path, e))
 	}
 	return errors.Join(errs...)
+}
+
+// storedBytes returns the bytes that a tensor takes if it is not quantized.
+func storedBytes(t Tensor, d data) int64 {
+	dtype, err := copyDType(t, d)
+	if err != nil || string(dtype) == t.DType {
+		return t.Bytes
+	}
+	return t.Elements() * int64(dtype.Bits()/8)
 }
 
 // divide cuts the tensors, in their order, into as many parts of about the same

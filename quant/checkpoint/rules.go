@@ -2,13 +2,13 @@ package checkpoint
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
-// Rules say which tensors are quantized, and how. The zero Rules take the
-// weights of linear layers: names that are not those of norms, embeddings,
-// output heads or biases, of two dimensions.
+// Rules say which tensors are quantized, and how. The zero Rules take those whose
+// role is [RoleLinear]. No tensor is quantized that would not get smaller.
 type Rules struct {
 	// Include replaces that default: tensors that any of them matches, of two or
 	// more dimensions. The pattern "linear" among them adds the default.
@@ -55,18 +55,37 @@ func (it *Item) BitsPerWeight() float64 {
 	return 0
 }
 
-// decide returns what the rules do with t. typ and groupSize are the default.
-func (r Rules) decide(t Tensor, typ datatype.Type, groupSize int) Item {
+// A decider applies the rules of a plan to the tensors of its source.
+type decider struct {
+	Rules
+	typ       datatype.Type // of what no rule gives another
+	groupSize int
+	tied      string // the embedding that is the output head, too
+}
+
+// match reports whether any pattern selects t.
+func (d decider) match(ps []Pattern, t Tensor) bool {
+	return slices.ContainsFunc(ps, func(p Pattern) bool { return d.matches(p, t) })
+}
+
+func (d decider) matches(p Pattern, t Tensor) bool {
+	return p.Match(t) || p.role == RoleHead && d.tied != "" && t.Name == d.tied
+}
+
+// decide returns what is done with t, of the kind k, which takes kept bytes if it
+// is not quantized.
+func (d decider) decide(t Tensor, k kind, kept int64) Item {
 	it := Item{From: t, To: t}
+	typ, groupSize := d.typ, d.groupSize
 	q := quantized{Type: typ, GroupSize: groupSize, Shape: t.Shape, Original: t.DType}
 	byType := false
-	for _, rule := range r.Types {
-		if rule.Pattern.Match(t.Name) {
+	for _, rule := range d.Types {
+		if d.matches(rule.Pattern, t) {
 			byType = true
 			q.Type, q.GroupSize = rule.Type, rule.groupSize(typ, groupSize)
 		}
 	}
-	included := byType || matchAny(r.Include, t.Name)
+	included := byType || d.match(d.Include, t)
 	keep := func(skipped bool, format string, args ...any) Item {
 		it.Reason, it.Skipped = fmt.Sprintf(format, args...), skipped
 		return it
@@ -75,22 +94,24 @@ func (r Rules) decide(t Tensor, typ datatype.Type, groupSize int) Item {
 	switch {
 	case t.Quantized:
 		return keep(false, "it is %s already", t.DType)
-	case matchAny(r.Exclude, t.Name):
+	case d.match(d.Exclude, t):
 		return keep(false, "excluded")
-	case !included && len(r.Include) > 0:
+	case !included && len(d.Include) > 0:
 		return keep(false, "not included")
-	case !included && notLinear(t.Name) != "":
-		return keep(false, "%s", notLinear(t.Name))
-	case rank < 2:
-		return keep(false, "%s", dimensions(rank))
 	case t.Elements() == 0:
 		return keep(false, "it is empty")
+	case !included && k.role != RoleLinear && (k.role != RoleUnknown || rank < 2):
+		return keep(false, "%s", k.why)
+	case rank < 2:
+		return keep(false, "%s", dimensions(rank))
 	case !t.Float:
 		return keep(true, "%s is not a type of floats that can be read", t.DType)
 	case rank > 2 && !included:
 		return keep(true, "%s; include it by name to quantize the rows of the last", dimensions(rank))
+	case !included && k.role != RoleLinear:
+		return keep(false, "%s", k.why)
 	}
-	if matchAny(r.Transposed, t.Name) {
+	if k.inOut || d.match(d.Transposed, t) {
 		if rank != 2 {
 			return keep(true, "%s, which can't be transposed", dimensions(rank))
 		}
@@ -100,6 +121,10 @@ func (r Rules) decide(t Tensor, typ datatype.Type, groupSize int) Item {
 	to, err := q.tensor(t.Name)
 	if err != nil {
 		return keep(true, "%v", err)
+	}
+	to.Role = t.Role
+	if to.Bytes >= kept {
+		return keep(false, "it would not get smaller")
 	}
 	it.To = to
 	return it

@@ -38,12 +38,19 @@ func TestPattern(t *testing.T) {
 		{"linear", name, true},
 		{"linear", "model.norm.weight", false},
 		{"linear", "linear.norm", false},
+		{"linear", "model.embed_tokens.weight", false},
+		{"embeddings", "model.embed_tokens.weight", true},
+		{"embeddings", "embeddings.encoder.q_proj.weight", false},
+		{"head", "lm_head.weight", true},
+		{"head", "head.0.q_proj.weight", false},
 	} {
 		p, err := ParsePattern(c.pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := p.Match(c.name); got != c.want || p.String() != c.pattern {
+		tensor := Tensor{Name: c.name, Shape: []int{64, 64}}
+		tensor.Role = evidence{}.kind(tensor).role
+		if got := p.Match(tensor); got != c.want || p.String() != c.pattern {
 			t.Errorf("%q matches %q: %v, want %v", c.pattern, c.name, got, c.want)
 		}
 	}
@@ -52,41 +59,8 @@ func TestPattern(t *testing.T) {
 			t.Errorf("%q: no error", s)
 		}
 	}
-	if (Pattern{}).Match("x") {
+	if (Pattern{}).Match(Tensor{Name: "x"}) {
 		t.Error("the zero Pattern matches")
-	}
-}
-
-// TestNotLinear has names of models of Hugging Face and of llama.cpp.
-func TestNotLinear(t *testing.T) {
-	for name, want := range map[string]string{
-		"model.layers.0.self_attn.q_proj.weight":         "",
-		"model.layers.0.mlp.gate_up_proj.weight":         "",
-		"model.layers.0.block_sparse_moe.gate.weight":    "",
-		"transformer.h.0.attn.c_attn.weight":             "",
-		"h.0.mlp.c_fc.weight":                            "",
-		"blk.0.ffn_down.weight":                          "",
-		"blk.0.attn_output.weight":                       "",
-		"encoder.block.0.layer.0.SelfAttention.q.weight": "",
-		"model.embed_tokens.weight":                      "an embedding",
-		"transformer.wte.weight":                         "an embedding",
-		"wpe.weight":                                     "an embedding",
-		"token_embd.weight":                              "an embedding",
-		"shared.weight":                                  "an embedding",
-		"bert.embeddings.word_embeddings.weight":         "an embedding",
-		"gpt_neox.embed_in.weight":                       "an embedding",
-		"lm_head.weight":                                 "the output head",
-		"output.weight":                                  "the output head",
-		"output_norm.weight":                             "a norm",
-		"blk.0.attn_norm.weight":                         "a norm",
-		"model.layers.0.input_layernorm.weight":          "a norm",
-		"h.0.ln_1.weight":                                "a norm",
-		"transformer.ln_f.weight":                        "a norm",
-		"model.layers.0.self_attn.q_proj.bias":           "a bias",
-	} {
-		if got := notLinear(name); got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
-		}
 	}
 }
 
@@ -116,11 +90,11 @@ func TestRules(t *testing.T) {
 	c := openSource(t,
 		random(r, "emb.weight", "F32", 4, 8),
 		random(r, "embed.weight", "F32", 4, 8),
-		random(r, "up.weight", "BF16", 4, 8),
-		random(r, "down.weight", "BF16", 8, 4),
-		random(r, "conv.weight", "F32", 2, 3, 4),
-		random(r, "ids", "I64", 4, 4),
-		random(r, "scale", "F32", 8),
+		random(r, "up.weight", "BF16", 8, 16),
+		random(r, "down.weight", "BF16", 8, 16),
+		random(r, "cube.weight", "F32", 2, 3, 4),
+		random(r, "ids", "U8", 4, 4),
+		random(r, "vector", "F32", 8),
 		random(r, "none", "F32", 0, 8),
 	)
 	rule := func(pattern string, typ datatype.Type, group int) TypeRule {
@@ -132,31 +106,32 @@ func TestRules(t *testing.T) {
 		want map[string]string // besides or instead of the default's
 	}{
 		{"default", Options{}, nil},
-		{"include", Options{Rules: Rules{Include: patterns(t, "embed", "conv")}}, map[string]string{
-			"embed.weight": "bitmod4", "conv.weight": "bitmod4", "up.weight": "not included", "down.weight": "not included",
-			"ids": "not included", "scale": "not included", "none": "not included", "emb.weight": "not included",
+		{"include", Options{Rules: Rules{Include: patterns(t, "embed", "cube")}}, map[string]string{
+			"embed.weight": "bitmod4", "cube.weight": "bitmod4", "up.weight": "not included", "down.weight": "not included",
+			"ids": "not included", "vector": "not included", "none": "not included", "emb.weight": "not included",
 		}},
-		{"include more", Options{Rules: Rules{Include: patterns(t, "linear", "embed")}}, map[string]string{
-			"embed.weight": "bitmod4", "conv.weight": "bitmod4", "emb.weight": "not included",
+		{"include more", Options{Rules: Rules{Include: patterns(t, "linear", "embed", "cube")}}, map[string]string{
+			"embed.weight": "bitmod4", "cube.weight": "bitmod4", "emb.weight": "not included", "ids": "not included",
+			"vector": "not included", "none": "not included",
 		}},
 		{"exclude", Options{Rules: Rules{Include: patterns(t, "*"), Exclude: patterns(t, "up", "emb")}}, map[string]string{
-			"up.weight": "excluded", "embed.weight": "bitmod4", "conv.weight": "bitmod4", "emb.weight": "excluded",
+			"up.weight": "excluded", "embed.weight": "bitmod4", "cube.weight": "bitmod4", "emb.weight": "excluded",
 		}},
 		{"types", Options{Config: quant.Config{GroupSize: 64}, Rules: Rules{
 			Types: []TypeRule{rule("*", datatype.Int4, 0), rule("up", datatype.MXFP4, 0), rule("down", datatype.NVFP4, 48), rule("ids", datatype.Int8, 0)},
 		}}, map[string]string{
-			"up.weight": "mxfp4!!", "down.weight": "nvfp4!!!", "conv.weight": "int4!!!!", "embed.weight": "int4!!!!", "emb.weight": "int4!!!!",
+			"up.weight": "mxfp4!!", "down.weight": "nvfp4!!!", "cube.weight": "int4!!!!", "embed.weight": "int4!!!!", "emb.weight": "int4!!!!",
 		}},
 		{"transposed", Options{Rules: Rules{Transposed: patterns(t, "*"), Include: patterns(t, "*")}}, map[string]string{
 			"up.weight": "bitmod4 transposed", "down.weight": "bitmod4 transposed", "embed.weight": "bitmod4 transposed", "emb.weight": "bitmod4 transposed",
-			"conv.weight": "skipped: 3 dimensions, which can't be transposed",
+			"cube.weight": "skipped: 3 dimensions, which can't be transposed",
 		}},
 	} {
 		want := map[string]string{
 			"emb.weight": "an embedding", "embed.weight": "an embedding", "up.weight": "bitmod4", "down.weight": "bitmod4",
-			"conv.weight": "skipped: 3 dimensions; include it by name to quantize the rows of the last",
-			"ids":         "skipped: I64 is not a type of floats that can be read",
-			"scale":       "1 dimension", "none": "it is empty",
+			"cube.weight": "skipped: 3 dimensions; include it by name to quantize the rows of the last",
+			"ids":         "skipped: U8 is not a type of floats that can be read",
+			"vector":      "1 dimension", "none": "it is empty",
 		}
 		for k, v := range x.want {
 			want[k] = v
@@ -166,7 +141,7 @@ func TestRules(t *testing.T) {
 		}
 	}
 	_, err := NewPlan(c, Options{Strict: true})
-	if !errors.Is(err, ErrSkipped) || !strings.Contains(err.Error(), "conv.weight") || !strings.Contains(err.Error(), "ids") || strings.Contains(err.Error(), "scale") {
+	if !errors.Is(err, ErrSkipped) || !strings.Contains(err.Error(), "cube.weight") || !strings.Contains(err.Error(), "ids") || strings.Contains(err.Error(), "vector") {
 		t.Errorf("strict: %v", err)
 	}
 }

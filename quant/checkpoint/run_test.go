@@ -325,7 +325,7 @@ func TestMeasure(t *testing.T) {
 
 func TestNotFinite(t *testing.T) {
 	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.NVFP4} {
-		w := random(rand.New(rand.NewPCG(1, 1)), "w", "F32", 700, 1000)
+		w := random(rand.New(rand.NewPCG(1, 1)), "w.weight", "F32", 700, 1000)
 		copy(w.bytes[(600*1000+17)*4:], []byte{0, 0, 0xc0, 0x7f})
 		dst := t.TempDir()
 		_, err := plan(t, openSource(t, w), Options{Config: quant.Config{Type: typ}}).Run(context.Background(), dst, RunOptions{})

@@ -1,0 +1,146 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// evidence is what the configuration and the tensors of a model say together
+// about each.
+type evidence struct {
+	types   map[string]bool // model_type of config.json and of its parts
+	vocab   map[int]bool    // sizes of vocabularies
+	tables  map[[2]int]bool // shapes of embeddings
+	experts map[string]int  // how many there are, by what they belong to
+	moe     bool            // there are experts
+	conv1D  bool            // layers of GPT-2's kind are stored [in, out]
+	tied    bool            // the configuration says that head and embedding are one
+	untied  bool            // it says that they are not
+}
+
+// maxConfig is more than any config.json has.
+const maxConfig = 8 << 20
+
+func (c *Checkpoint) gather() evidence {
+	e := evidence{types: make(map[string]bool), vocab: make(map[int]bool), tables: make(map[[2]int]bool), experts: make(map[string]int)}
+	e.readConfig(c)
+	gguf := false
+	wide, tall := 0, 0
+	for i, t := range c.tensors {
+		n := parseName(t.Name)
+		if _, ok := c.data[i].(ggml); ok {
+			gguf = true
+		}
+		if len(t.Shape) == 2 && n.leaf == "weight" {
+			switch { // c_attn has three matrices side by side, c_fc commonly four
+			case n.module != "c_attn" && n.module != "c_fc":
+			case t.Shape[1] > t.Shape[0]:
+				wide++
+			case t.Shape[1] < t.Shape[0]:
+				tall++
+			}
+			if !n.layered && embedName.MatchString(n.module) && !notEmbed.MatchString(n.module) {
+				e.tables[[2]int{t.Shape[0], t.Shape[1]}] = true
+			}
+		}
+		e.countExperts(n, t)
+	}
+	for _, t := range []string{"gpt2", "openai-gpt", "imagegpt", "decision_transformer", "clvp"} {
+		e.conv1D = e.conv1D || e.types[t]
+	}
+	// The shapes know better than a configuration. The converter of llama.cpp
+	// has turned them round.
+	e.conv1D = !gguf && tall == 0 && (e.conv1D || wide > 0)
+	return e
+}
+
+// readConfig takes what it knows of config.json. A model without one, or whose one
+// is broken, is judged by its tensors alone.
+func (e *evidence) readConfig(c *Checkpoint) {
+	f, err := c.companions.Open("config.json")
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxConfig))
+	if err != nil {
+		return
+	}
+	var v any
+	if json.Unmarshal(b, &v) == nil {
+		e.walk(v, 0)
+	}
+}
+
+// walk takes the members of a part of the configuration.
+func (e *evidence) walk(v any, depth int) {
+	members, ok := v.(map[string]any)
+	if !ok || depth > 4 {
+		return
+	}
+	for key, v := range members {
+		switch x := v.(type) {
+		case string:
+			if key == "model_type" {
+				e.types[x] = true
+			}
+		case float64:
+			switch {
+			case x < 1 || x > 1<<30:
+			case strings.HasSuffix(key, "vocab_size"):
+				e.vocab[int(x)] = true
+			case strings.Contains(key, "experts") && x > 1:
+				e.moe = true
+			}
+		case bool:
+			if key == "tie_word_embeddings" {
+				e.tied, e.untied = e.tied || x, e.untied || !x
+			}
+		case map[string]any:
+			e.walk(x, depth+1)
+		}
+	}
+}
+
+// countExperts counts those of which t is one, or all.
+func (e *evidence) countExperts(n tensorName, t Tensor) {
+	parts := append(n.owners[:len(n.owners):len(n.owners)], n.module)
+	for i, p := range parts {
+		if i == 0 || !isExperts(p) {
+			continue
+		}
+		at, count := strings.Join(parts[:i], "."), 0
+		if i+1 < len(parts) && isNumber(parts[i+1]) {
+			if k, err := strconv.Atoi(parts[i+1]); err == nil && k < 1<<20 {
+				count = k + 1
+			}
+		} else if len(t.Shape) == 3 {
+			count = t.Shape[0]
+		}
+		if count > 1 {
+			e.moe = true
+			e.experts[at] = max(e.experts[at], count)
+		}
+	}
+	if strings.HasSuffix(n.module, "_exps") {
+		e.moe = true
+	}
+}
+
+// tied returns the name of the embedding that is the output head, too, "" if there
+// is none: a model without a head that has one table of tokens.
+func (c *Checkpoint) tied() string {
+	name := ""
+	var most int64
+	for _, t := range c.tensors {
+		switch {
+		case t.Role == RoleHead:
+			return ""
+		case t.Role == RoleEmbedding && t.Elements() > most:
+			name, most = t.Name, t.Elements()
+		}
+	}
+	return name
+}

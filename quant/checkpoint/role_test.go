@@ -1,0 +1,73 @@
+package checkpoint
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// TestRoles compares the roles of tensors with testdata/roles.txt.
+func TestRoles(t *testing.T) {
+	b, err := os.ReadFile("testdata/roles.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c *Checkpoint
+	var want []string // of the tensors of c
+	models, tensors := 0, 0
+	check := func() {
+		if c == nil {
+			return
+		}
+		c.setRoles()
+		for i, x := range c.tensors {
+			got := string(x.Role)
+			if x.Role == RoleUnknown {
+				got = "unknown"
+			}
+			if c.kinds[i].inOut {
+				got += " [in,out]"
+			}
+			if got != want[i] {
+				t.Errorf("model %d: %s %v is %q, want %q", models, x.Name, x.Shape, got, want[i])
+			}
+			if (c.kinds[i].why == "") != (x.Role == RoleLinear) {
+				t.Errorf("%s is %q, but the reason is %q", x.Name, got, c.kinds[i].why)
+			}
+		}
+		models++
+		tensors += len(c.tensors)
+	}
+	for line := range strings.Lines(string(b)) {
+		words := strings.Fields(line)
+		switch {
+		case len(words) == 0 || words[0] == "#":
+		case words[0] == ">":
+			check()
+			files := fstest.MapFS{}
+			if len(words) > 1 {
+				files["config.json"] = &fstest.MapFile{Data: []byte(strings.Join(words[1:], " "))}
+			}
+			c, want = &Checkpoint{byName: make(map[string]int), companions: files}, nil
+		default:
+			x := Tensor{Name: words[0], DType: "BF16", Float: true}
+			for d := range strings.SplitSeq(words[1], "x") {
+				n, err := strconv.Atoi(d)
+				if err != nil {
+					t.Fatalf("%s: %v", line, err)
+				}
+				x.Shape = append(x.Shape, n)
+			}
+			if err := c.add(x, nil); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, strings.Join(words[2:], " "))
+		}
+	}
+	check()
+	if models < 60 || tensors < 500 {
+		t.Errorf("only %d models with %d tensors", models, tensors)
+	}
+}
