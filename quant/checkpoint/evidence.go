@@ -1,8 +1,6 @@
 package checkpoint
 
 import (
-	"encoding/json"
-	"io"
 	"strconv"
 	"strings"
 )
@@ -20,12 +18,11 @@ type evidence struct {
 	untied  bool            // it says that they are not
 }
 
-// maxConfig is more than any config.json has.
-const maxConfig = 8 << 20
-
 func (c *Checkpoint) gather() evidence {
 	e := evidence{types: make(map[string]bool), vocab: make(map[int]bool), tables: make(map[[2]int]bool), experts: make(map[string]int)}
-	e.readConfig(c)
+	if m := readJSON(c.companions, "config.json"); m != nil { // else the tensors say it alone
+		e.walk(m, 0)
+	}
 	gguf := false
 	wide, tall := 0, 0
 	for i, t := range c.tensors {
@@ -54,24 +51,6 @@ func (c *Checkpoint) gather() evidence {
 	// has turned them round.
 	e.conv1D = !gguf && tall == 0 && (e.conv1D || wide > 0)
 	return e
-}
-
-// readConfig takes what it knows of config.json. A model without one, or whose one
-// is broken, is judged by its tensors alone.
-func (e *evidence) readConfig(c *Checkpoint) {
-	f, err := c.companions.Open("config.json")
-	if err != nil {
-		return
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxConfig))
-	if err != nil {
-		return
-	}
-	var v any
-	if json.Unmarshal(b, &v) == nil {
-		e.walk(v, 0)
-	}
 }
 
 // walk takes the members of a part of the configuration.
