@@ -10,12 +10,18 @@ import (
 // A Format is how one number is stored.
 type Format uint8
 
-// The formats. BF16 is the upper half of a float32.
+// The formats. BF16 is the upper half of a float32; the others are those of the
+// OCP specifications of 8-bit floating point and of microscaling formats: E4M3
+// has no infinities and two NaNs, E8M0 is a power of two without a sign, and a
+// NaN.
 const (
 	F32 Format = iota
 	F64
 	F16
 	BF16
+	E4M3
+	E5M2
+	E8M0
 )
 
 // Size returns the bytes that one number takes.
@@ -25,6 +31,8 @@ func (f Format) Size() int {
 		return 8
 	case F32:
 		return 4
+	case E4M3, E5M2, E8M0:
+		return 1
 	}
 	return 2
 }
@@ -65,6 +73,18 @@ func Decode[T float32 | float64](dst []T, src []byte, f Format) {
 		for i := range dst {
 			dst[i] = T(math.Float32frombits(uint32(le.Uint16(src[2*i:])) << 16))
 		}
+	case E4M3:
+		for i := range dst {
+			dst[i] = T(e4m3(src[i]))
+		}
+	case E5M2: // the upper half of a 16-bit float
+		for i := range dst {
+			dst[i] = T(half(uint16(src[i]) << 8))
+		}
+	case E8M0:
+		for i := range dst {
+			dst[i] = T(ExponentE8M0(src[i]))
+		}
 	default:
 		panic(fmt.Sprintf("rawfloat: unknown format %d", f))
 	}
@@ -83,6 +103,27 @@ func half(h uint16) float32 {
 		u = math.Float32bits(float32(int32(u>>13)) * 0x1p-24)
 	}
 	return math.Float32frombits(u | uint32(h&0x8000)<<16)
+}
+
+// e4m3 converts a byte of E4M3. Its exponent and mantissa, moved to where a
+// float32 has them, are 2^120 times too small, subnormal or not.
+func e4m3(b byte) float32 {
+	f := math.Float32bits(math.Float32frombits(uint32(b&0x7f)<<20) * 0x1p120)
+	if b&0x7f == 0x7f {
+		f = 0x7fc00000
+	}
+	return math.Float32frombits(f | uint32(b&0x80)<<24)
+}
+
+// ExponentE8M0 returns 2^(b−127), NaN for 255.
+func ExponentE8M0(b byte) float32 {
+	switch b {
+	case 0: // subnormal
+		return 0x1p-127
+	case 0xff:
+		return math.Float32frombits(0x7fc00000)
+	}
+	return math.Float32frombits(uint32(b) << 23)
 }
 
 // AppendF32 appends the F32 bytes of vs to b.

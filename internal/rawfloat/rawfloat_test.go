@@ -53,6 +53,52 @@ func TestDecodeEvery16BitFloat(t *testing.T) {
 	}
 }
 
+// TestDecodeEvery8BitFloat compares with the definitions: exponents of all ones
+// are numbers in E4M3, but for a mantissa of all ones.
+func TestDecodeEvery8BitFloat(t *testing.T) {
+	for b := range 256 {
+		nan := math.NaN()
+		e4m3, e5m2, e8m0 := 0., 0., math.Ldexp(1, b-127)
+		sign := float64(1 - 2*(b>>7))
+		switch e, m := b>>3&15, b&7; {
+		case e == 15 && m == 7:
+			e4m3 = nan
+		case e == 0:
+			e4m3 = sign * math.Ldexp(float64(m), -9)
+		default:
+			e4m3 = sign * math.Ldexp(float64(8+m), e-10)
+		}
+		switch e, m := b>>2&31, b&3; {
+		case e == 31 && m > 0:
+			e5m2 = nan
+		case e == 31:
+			e5m2 = math.Inf(int(sign))
+		case e == 0:
+			e5m2 = sign * math.Ldexp(float64(m), -16)
+		default:
+			e5m2 = sign * math.Ldexp(float64(4+m), e-17)
+		}
+		if b == 255 {
+			e8m0 = nan
+		}
+		if b == 0x80 {
+			e4m3, e5m2 = math.Copysign(0, -1), math.Copysign(0, -1)
+		}
+		for f, want := range map[Format]float64{E4M3: e4m3, E5M2: e5m2, E8M0: e8m0} {
+			var got32 [1]float32
+			var got64 [1]float64
+			Decode(got32[:], []byte{byte(b)}, f)
+			Decode(got64[:], []byte{byte(b)}, f)
+			if want != want && got32[0] != got32[0] && got64[0] != got64[0] {
+				continue
+			}
+			if math.Float64bits(got64[0]) != math.Float64bits(want) || math.Float64bits(float64(got32[0])) != math.Float64bits(want) {
+				t.Errorf("format %d, byte %#02x: %v and %v, want %v", f, b, got32[0], got64[0], want)
+			}
+		}
+	}
+}
+
 func TestDecodeWide(t *testing.T) {
 	values := []float64{0, math.Copysign(0, -1), 1, -1.5, math.Pi, 1e-40, 1e300, math.Inf(-1), math.SmallestNonzeroFloat64}
 	src64, src32 := []byte{}, []byte{}
@@ -88,7 +134,7 @@ func TestDecodeWide(t *testing.T) {
 
 // TestDecodeLengths decodes short and ragged runs, in which the fast paths end.
 func TestDecodeLengths(t *testing.T) {
-	for _, f := range []Format{F32, F64, F16, BF16} {
+	for _, f := range []Format{F32, F64, F16, BF16, E4M3, E5M2, E8M0} {
 		src := make([]byte, 8*40)
 		for i := range src {
 			src[i] = byte(i * 37 & 0x3f) // no NaN
@@ -114,7 +160,7 @@ func BenchmarkDecode(b *testing.B) {
 	for _, f := range []struct {
 		name string
 		Format
-	}{{"F64", F64}, {"F32", F32}, {"F16", F16}, {"BF16", BF16}} {
+	}{{"F64", F64}, {"F32", F32}, {"F16", F16}, {"BF16", BF16}, {"E4M3", E4M3}} {
 		b.Run("format="+f.name, func(b *testing.B) {
 			b.SetBytes(int64(len(dst) * f.Size()))
 			for b.Loop() {

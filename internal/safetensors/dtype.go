@@ -11,6 +11,10 @@ const (
 	F32  DType = "F32"
 	F16  DType = "F16"
 	BF16 DType = "BF16"
+	// E4M3 and E5M2 are floats of 8 bits, E8M0 the exponents of scales.
+	E4M3 DType = "F8_E4M3"
+	E5M2 DType = "F8_E5M2"
+	E8M0 DType = "F8_E8M0"
 )
 
 // U8 is the type of bytes.
@@ -36,10 +40,11 @@ func (d DType) Bits() int {
 	return 0
 }
 
-// IsFloat reports whether [File.ReadRows] converts the type.
+// IsFloat reports whether the type is of floats that [File.ReadRows] converts.
+// It also converts E8M0, the exponents of scales, which are no weights.
 func (d DType) IsFloat() bool {
 	_, ok := d.format()
-	return ok
+	return ok && d != E8M0
 }
 
 func (d DType) format() (rawfloat.Format, bool) {
@@ -52,6 +57,12 @@ func (d DType) format() (rawfloat.Format, bool) {
 		return rawfloat.F16, true
 	case BF16:
 		return rawfloat.BF16, true
+	case E4M3:
+		return rawfloat.E4M3, true
+	case E5M2:
+		return rawfloat.E5M2, true
+	case E8M0:
+		return rawfloat.E8M0, true
 	}
 	return 0, false
 }

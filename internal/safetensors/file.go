@@ -138,7 +138,7 @@ func (f *File) Read64(dst []float64, t Tensor, first int64) error { return read(
 func read[T float32 | float64](f *File, dst []T, t Tensor, first int64) error {
 	format, ok := t.DType.format()
 	if !ok {
-		return f.errorf(t, "%s is not F64, F32, F16 or BF16", t.DType)
+		return f.errorf(t, "%s is no type of floats that can be read", t.DType)
 	}
 	if n := t.Elements(); first < 0 || first > n || int64(len(dst)) > n-first {
 		return f.errorf(t, "%d elements from %d of %d", len(dst), first, n)

@@ -208,8 +208,8 @@ func TestDTypes(t *testing.T) {
 				t.Errorf("%s: %v", d, err)
 			default:
 				x := f.Tensors()[0]
-				if err := f.ReadRows(make([]float32, 8), x, 0, 2); (err == nil) != x.DType.IsFloat() {
-					t.Errorf("%s is a float: %v, but reading says %v", d, x.DType.IsFloat(), err)
+				if err := f.ReadRows(make([]float32, 8), x, 0, 2); (err == nil) != (x.DType.IsFloat() || d == "F8_E8M0") {
+					t.Errorf("%s is a float: %v; reading: %v", d, x.DType.IsFloat(), err)
 				}
 			}
 		}

@@ -67,7 +67,7 @@ func (q *quantizer) quantize(s span) (block, error) {
 
 func quantizeSpan[T float32 | float64](q *quantizer, buf *[]T, d data, s span) (block, error) {
 	to := s.it.To
-	rows, cols := to.Rows(), to.Cols()
+	outs, cols := to.Shape[len(to.Shape)-2], to.Cols()
 	b := block{}
 	if needsMax(to.Type) {
 		// A row in front with the tensor's largest magnitude gives the block the
@@ -80,7 +80,7 @@ func quantizeSpan[T float32 | float64](q *quantizer, buf *[]T, d data, s span) (
 		w[0] = T(s.amax)
 	}
 	own := w[b.first*cols:]
-	if err := readRows(d, own, rows, cols, s.lo, s.hi, to.Transposed); err != nil {
+	if err := readRows(d, own, outs, cols, s.lo, s.hi, to.Transposed); err != nil {
 		return b, err
 	}
 	var err error

@@ -31,9 +31,9 @@ type Checkpoint struct {
 	companions fs.FS // never nil
 	described  bool  // by the companions, which were made of the header
 
-	unreadable []unreadable // weights in forms that can't be read
-	foreign    quantization // what the files beside the weights say about their form
-	leftOut    []leftOut    // stored tensors that are not of the model
+	unreadable []unreadable      // weights in forms that can't be read
+	foreign    quantization      // what the files beside the weights say about their form
+	leftOut    map[string]string // stored tensors that are not of the model, and why
 }
 
 // Open opens the checkpoint at path: a safetensors file, a directory or index of

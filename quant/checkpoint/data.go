@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"io"
+	"slices"
 
 	"github.com/bitmod-go/bitmod/internal/gguf"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
@@ -17,6 +18,11 @@ type data interface {
 // raw is data that can be copied as it is.
 type raw interface {
 	Bytes() *io.SectionReader
+}
+
+// compound is data that several stored tensors make.
+type compound interface {
+	parts() []raw
 }
 
 // plain is a tensor of a safetensors file.
@@ -50,20 +56,39 @@ func read[T float32 | float64](d data, dst []T, first int64) error {
 	panic("unreachable: T is one of the two")
 }
 
-// readRows reads rows lo to hi−1 of a matrix of the given columns, or of the
-// transpose of the matrix that is stored, which has rows columns.
-func readRows[T float32 | float64](d data, dst []T, rows, cols, lo, hi int, transposed bool) error {
+// readRows reads rows lo to hi−1 of a matrix of the given columns. If it is
+// transposed, it is made of matrices of outs rows, one below the other, which are
+// stored as their transposes: of cols rows and outs columns.
+func readRows[T float32 | float64](d data, dst []T, outs, cols, lo, hi int, transposed bool) error {
+	if s, ok := d.(swapped); ok && transposed {
+		d, transposed = s.data, false // twice is not at all
+	}
 	if !transposed {
 		return read(d, dst, int64(lo)*int64(cols))
 	}
-	strip := make([]T, hi-lo)
-	for col := range cols {
-		if err := read(d, strip, int64(col)*int64(rows)+int64(lo)); err != nil {
-			return err
+	strip := make([]T, min(hi-lo, outs))
+	for lo < hi {
+		matrix, out := lo/outs, lo%outs
+		n := min(hi-lo, outs-out)
+		first := int64(matrix)*int64(outs)*int64(cols) + int64(out)
+		for col := range cols {
+			if err := read(d, strip[:n], first+int64(col)*int64(outs)); err != nil {
+				return err
+			}
+			for i, x := range strip[:n] {
+				dst[i*cols+col] = x
+			}
 		}
-		for i, x := range strip {
-			dst[i*cols+col] = x
-		}
+		dst, lo = dst[n*cols:], lo+n
 	}
 	return nil
+}
+
+// swap exchanges the last two dimensions of a shape.
+func swap(shape []int) []int {
+	s := slices.Clone(shape)
+	if n := len(s); n >= 2 {
+		s[n-1], s[n-2] = s[n-2], s[n-1]
+	}
+	return s
 }

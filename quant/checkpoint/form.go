@@ -2,6 +2,8 @@ package checkpoint
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/bitmod-go/bitmod/internal/badfile"
@@ -21,9 +23,6 @@ type unreadable struct {
 	err     error    // what is wrong with it, if the form can be read
 }
 
-// A leftOut is a stored tensor that is no tensor of the model.
-type leftOut struct{ name, reason string }
-
 // A recognizer looks for forms among the stored tensors of a checkpoint.
 type recognizer struct {
 	c      *Checkpoint
@@ -34,7 +33,9 @@ type recognizer struct {
 	replace map[int]stored // logical tensors, in the place of their first
 	drop    map[int]bool   // parts of logical tensors
 	found   []unreadable
-	leftOut []leftOut
+	leftOut map[string]string
+	// scaleLeaves has the leaves of each module that are called as scales are.
+	scaleLeaves map[string][]string
 }
 
 // A stored is a tensor with its data.
@@ -54,19 +55,60 @@ func (c *Checkpoint) recognize() {
 	}
 	r := &recognizer{
 		c: c, config: readQuantization(c.companions), taken: make([]bool, len(c.tensors)),
-		replace: make(map[int]stored), drop: make(map[int]bool),
+		replace: make(map[int]stored), drop: make(map[int]bool), leftOut: make(map[string]string),
 	}
 	for _, f := range refusedForms {
 		r.refuse(f)
 	}
+	r.mxfp4()
+	r.fp8()
 	r.integers()
+	r.leaveOutCaches()
 	c.unreadable = r.found
 	c.foreign = r.config
+	for _, u := range r.found {
+		// What the bytes say is not what the weight is.
+		c.tensors[c.byName[u.first]].Float = false
+	}
 	if len(r.replace)+len(r.drop) > 0 {
 		c.rebuild(r)
 	}
 	c.leftOut = r.leftOut
 }
+
+// become replaces stored tensors by a logical one, in the place of the first.
+func (r *recognizer) become(s stored, parts ...int) {
+	for _, i := range parts {
+		r.taken[i] = true
+		r.drop[i] = true
+	}
+	r.replace[slices.Min(parts)] = s
+}
+
+// bad notes what is wrong with a tensor that is of a form that can be read.
+func (r *recognizer) bad(i int, partners []string, format string, args ...any) {
+	t := r.c.tensors[i]
+	r.taken[i] = true
+	u := unreadable{first: t.Name, members: []string{t.Name}, err: badTensor(t.Name, format, args...)}
+	for _, name := range partners {
+		r.take(&u, name)
+	}
+	r.found = append(r.found, u)
+}
+
+// leaveOut drops a tensor, if it is there.
+func (r *recognizer) leaveOut(name, reason string) {
+	if i, ok := r.find(name); ok {
+		r.taken[i] = true
+		r.drop[i] = true
+		r.leftOut[name] = reason
+	}
+}
+
+// LeftOut returns the names of stored tensors that Tensors does not have,
+// because they are no part of the model but of a way to run it, such as scales
+// of activations, each with the reason.
+func (c *Checkpoint) LeftOut() map[string]string { return maps.Clone(c.leftOut) }
 
 // rebuild puts logical tensors in the place of those that they are stored as.
 func (c *Checkpoint) rebuild(r *recognizer) {
@@ -180,4 +222,18 @@ func (c *Checkpoint) readable() error {
 			k.name, says, k.count, k.tensors, badfile.Quote(k.first.first), useOriginal)})
 	}
 	return joinLines(errs)
+}
+
+// whyNot returns why a tensor can't be read.
+func (c *Checkpoint) whyNot(t Tensor) error {
+	for _, u := range c.unreadable {
+		switch {
+		case u.first != t.Name:
+		case u.err != nil:
+			return fmt.Errorf("%w: %w", ErrUnsupported, u.err)
+		default:
+			return fmt.Errorf("the form %s %w", u.form, ErrUnsupported)
+		}
+	}
+	return fmt.Errorf("%s %w", t.DType, ErrUnsupported)
 }

@@ -22,6 +22,17 @@ type quantization struct {
 
 func (q quantization) refused() bool { return q.form != "" }
 
+// scaled reports whether weights of 8 bits should have scales.
+func (q quantization) scaled() bool { return q.method != "" && q.method != "bitmod" }
+
+// inBlocks ends an error about the scales of a weight.
+func (q quantization) inBlocks() string {
+	if q.block == ([2]int{}) {
+		return ""
+	}
+	return fmt.Sprintf(" in blocks of %v, as %s says", q.block, q.where)
+}
+
 // maxConfig bounds what is read of a configuration, far above any that exists.
 const maxConfig = 16 << 20
 

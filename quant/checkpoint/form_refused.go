@@ -138,13 +138,7 @@ func (r *recognizer) take(u *unreadable, name string) {
 func (r *recognizer) integers() {
 	const types = "I8 U8 I16 U16 I32 U32 F4 F6_E2M3 F6_E3M2 F8_E4M3 F8_E5M2 F8_E4M3FNUZ F8_E5M2FNUZ"
 	short := leaf{"", types}
-	leaves := make(map[string][]string) // of modules, those that are scales
-	for i, t := range r.c.tensors {
-		module, name := splitLeaf(t.Name)
-		if !r.taken[i] && isScale(name) {
-			leaves[module] = append(leaves[module], name)
-		}
-	}
+	leaves := r.scales()
 	for i, t := range r.c.tensors {
 		module, name := splitLeaf(t.Name)
 		if r.taken[i] || len(t.Shape) < 2 || isScale(name) || !short.fits(t) {
@@ -152,6 +146,9 @@ func (r *recognizer) integers() {
 		}
 		u := unreadable{form: t.DType + " with scales", first: t.Name}
 		for _, s := range leaves[module] {
+			if r.taken[r.c.byName[child(module, s)]] {
+				continue
+			}
 			if name == "weight" || strings.HasPrefix(s, strings.TrimSuffix(name, "_blocks")+"_") {
 				u.members = append(u.members, child(module, s))
 			}
@@ -165,6 +162,19 @@ func (r *recognizer) integers() {
 			r.found = append(r.found, u)
 		}
 	}
+}
+
+// scales returns the leaves of each module that are called as scales are.
+func (r *recognizer) scales() map[string][]string {
+	if r.scaleLeaves == nil {
+		r.scaleLeaves = make(map[string][]string)
+		for _, t := range r.c.tensors {
+			if module, leaf := splitLeaf(t.Name); isScale(leaf) {
+				r.scaleLeaves[module] = append(r.scaleLeaves[module], leaf)
+			}
+		}
+	}
+	return r.scaleLeaves
 }
 
 // isScale reports whether a leaf is called as scales and zero points are.

@@ -159,7 +159,7 @@ func (c *Checkpoint) ReadRows(dst []float32, name string, lo, hi int) error {
 	t := c.tensors[i]
 	switch {
 	case !t.Float:
-		return &TensorError{name, fmt.Errorf("%s %w", t.DType, ErrUnsupported)}
+		return &TensorError{name, c.whyNot(t)}
 	case lo < 0 || hi < lo || hi > t.Rows():
 		return &TensorError{name, fmt.Errorf("%w: rows %d to %d of %d", quant.ErrShape, lo, hi, t.Rows())}
 	case len(dst) != (hi-lo)*t.Cols():

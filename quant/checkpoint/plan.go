@@ -215,8 +215,17 @@ func (p *Plan) fingerprint() (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// sample hashes the start, the middle and the end of a tensor.
-func sample(h hash.Hash, d data) error {
+// sample hashes the start, the middle and the end of a tensor, of each tensor
+// that it is stored as.
+func sample(h hash.Hash, d any) error {
+	if c, ok := d.(compound); ok {
+		for _, p := range c.parts() {
+			if err := sample(h, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	r, ok := d.(raw)
 	if !ok {
 		return nil

@@ -146,9 +146,9 @@ func compare(ctx context.Context, c, original *Checkpoint, t Tensor, workers int
 		if !ok {
 			return Stats{}, fmt.Errorf("the original: %w", ErrNoTensor)
 		}
-		want := slices.Clone(o.Shape)
+		want := o.Shape
 		if t.Transposed {
-			slices.Reverse(want)
+			want = swap(want)
 		}
 		if !slices.Equal(want, t.Shape) || !o.Float {
 			return Stats{}, fmt.Errorf("%w: %v of %s, but the original is %v of %s", quant.ErrShape, t.Shape, t.Original, o.Shape, o.DType)
@@ -192,7 +192,7 @@ func compare(ctx context.Context, c, original *Checkpoint, t Tensor, workers int
 func compareSpan[T float32 | float64](st *Stats, d data, buf *[]T, row []float32, m *quant.Matrix, s span) error {
 	t := s.it.To
 	w := grow(buf, (s.hi-s.lo)*t.Cols())
-	if err := readRows(d, w, t.Rows(), t.Cols(), s.lo, s.hi, t.Transposed); err != nil {
+	if err := readRows(d, w, t.Shape[len(t.Shape)-2], t.Cols(), s.lo, s.hi, t.Transposed); err != nil {
 		return err
 	}
 	return measure(st, w, m, 0, row)
