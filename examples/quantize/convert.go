@@ -59,15 +59,7 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if err := preview(stdout, r.Items, o.measure); err != nil {
 		return err
 	}
-	for _, path := range r.Resumed {
-		fmt.Fprintf(stdout, "%s was finished already\n", path)
-	}
-	for _, path := range r.Written {
-		fmt.Fprintf(stdout, "%s is written\n", path)
-	}
-	if r.Index != "" {
-		fmt.Fprintf(stdout, "%s is written\n", r.Index)
-	}
+	listFiles(stdout, r)
 	if !o.dryRun && o.part == 0 {
 		listCompanions(stdout, o.out, r.Companions)
 	}

@@ -9,6 +9,19 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
+// listFiles prints what a run has written.
+func listFiles(w io.Writer, r *checkpoint.Result) {
+	for _, path := range r.Resumed {
+		fmt.Fprintf(w, "%s was finished already\n", path)
+	}
+	for _, path := range r.Written {
+		fmt.Fprintf(w, "%s is written\n", path)
+	}
+	if r.Index != "" {
+		fmt.Fprintf(w, "%s is written\n", r.Index)
+	}
+}
+
 // listCompanions prints what became of the files beside the weights: a line for
 // those that are copied, one for each that is changed, and one for each reason to
 // leave some out.

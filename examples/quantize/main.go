@@ -1,7 +1,8 @@
 // Quantize shows the main job of the library on trained weights: it quantizes the
 // linear layers of a small language model to one type after another and prints a
 // table. It also turns the checkpoint of a model, safetensors or GGUF, into one of 2
-// to 8 bits a weight, a block of rows at a time, and verifies and inspects it.
+// to 8 bits a weight, a block of rows at a time, verifies and inspects it, and writes
+// it in plain floats for programs that know nothing of it.
 //
 //	go run ./examples/quantize
 //	go run ./examples/quantize -types bitmod3,int3_asym -group 64
@@ -9,6 +10,7 @@
 //	go run ./examples/quantize -in MODEL -out RESULT -type bitmod4 -report report.html
 //	go run ./examples/quantize verify RESULT -original MODEL
 //	go run ./examples/quantize inspect RESULT
+//	go run ./examples/quantize dequantize RESULT -out PLAIN -dtype bf16
 //
 // Look at the SQNR of types with as many bits, and at how often each special value
 // is chosen.
@@ -28,10 +30,12 @@ const usage = `usage:
   go run ./examples/quantize -in SOURCE -dry-run [-measure] [flags]   preview sizes, and errors
   go run ./examples/quantize verify RESULT [-original SOURCE]         checksums, and errors
   go run ./examples/quantize inspect CHECKPOINT [-json]               header and statistics
+  go run ./examples/quantize dequantize CHECKPOINT -out PLAIN [-dtype bf16|f16|f32]   for other programs
   go run ./examples/quantize merge DIRECTORY                          put the parts of -shard together
 
 SOURCE is a .safetensors file, a directory or index of several, or a .gguf file.
-RESULT is a .safetensors file if its name says so, else a directory. PATTERN is a
+RESULT and PLAIN are .safetensors files if their names say so, else directories,
+which also get what belongs to the model beside its weights. PATTERN is a
 run of components of a tensor's name (mlp.down_proj, layers.*.mlp), re:REGEXP, or
 "linear", the default: weights of linear layers.
 `
@@ -45,6 +49,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return verify(ctx, args[1:], stdout, stderr)
 		case "inspect":
 			return inspect(ctx, args[1:], stdout, stderr)
+		case "dequantize":
+			return dequantize(ctx, args[1:], stdout, stderr)
 		case "merge":
 			return merge(ctx, args[1:], stdout, stderr)
 		}

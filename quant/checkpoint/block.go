@@ -16,18 +16,20 @@ type span struct {
 	amax   float64 // of the whole tensor, for NV types
 }
 
-// A block is a quantized span.
+// A block is a span as it is written.
 type block struct {
 	m     *quant.Matrix
 	first int // the first row of m that belongs to the span
 	stats Stats
+
+	converted []byte // instead, of a tensor that is stored as other floats
 }
 
 // spans yields the blocks of rows of a tensor. Transposed ones are larger,
 // because every column is a read of its own.
 func spans(it *Item, amax float64, yield func(span) bool) bool {
 	rows, step := it.To.Rows(), blockRows(it.To.Cols())
-	if it.To.Transposed {
+	if it.To.Transposed || it.From.Transposed {
 		step *= 4
 	}
 	for lo := 0; lo < rows; lo += step {

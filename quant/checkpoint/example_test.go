@@ -175,3 +175,39 @@ func ExampleOpenFS() {
 	// Output:
 	// [0.5 1.5 2.5 3.5 4.5 5.5 6.5 7.5]
 }
+
+// Write the model that a quantized checkpoint stands for in plain floats, for
+// programs that know nothing of it.
+func ExampleDequantize() {
+	dir := temporary()
+	defer os.RemoveAll(dir)
+	source, err := checkpoint.Open(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer source.Close()
+	plan, err := checkpoint.NewPlan(source, checkpoint.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	result := filepath.Join(dir, "quantized")
+	if _, err := plan.Run(context.Background(), result, checkpoint.RunOptions{}); err != nil {
+		log.Fatal(err)
+	}
+
+	c, err := checkpoint.Open(result)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	r, err := checkpoint.Dequantize(context.Background(), c, filepath.Join(dir, "plain"), checkpoint.DequantizeOptions{DType: "BF16"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, it := range r.Items {
+		fmt.Printf("%s: %s to %s\n", it.To.Name, it.From.DType, it.To.DType)
+	}
+	// Output:
+	// layers.0.norm.weight: F32 to F32
+	// layers.0.up_proj.weight: bitmod4 to BF16
+}

@@ -70,6 +70,9 @@ func (h header) metadata(stored []safetensors.Tensor) map[string]string {
 		keySHA256:  jsonString(sums),
 		keyWriter:  quant.Version,
 	}
+	if len(h.tensors) > 0 {
+		m["format"] = QuantMethod // in place of pt, say, for which others would load it
+	}
 	for k, v := range map[string]string{keySettings: h.settings, keyPlan: h.plan, keyShard: h.shard} {
 		if v != "" {
 			m[k] = v

@@ -249,7 +249,7 @@ func TestMetadata(t *testing.T) {
 	dst := filepath.Join(t.TempDir(), "q.safetensors")
 	run(t, plan(t, openSource(t, model(1)...), Options{Tool: "a test"}), dst, RunOptions{})
 	m := open(t, dst).Metadata()
-	if m["format"] != "pt" || m[keyVersion] != "1" {
+	if m["format"] != "bitmod" || m[keyVersion] != "1" {
 		t.Errorf("metadata %v", m)
 	}
 	var s struct{ Tool, Type string }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"maps"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -45,6 +46,7 @@ type Plan struct {
 	parts    []int // of each shard
 	settings string
 	id       string // of the plan and the source, in hex
+	plain    bool   // the result is not quantized: Dequantize's
 }
 
 // NewPlan decides about every tensor of source. Besides the names and shapes it
@@ -181,31 +183,46 @@ func storedBytes(t Tensor, d data) int64 {
 // number of bytes as there are machines, and the parts into files.
 func (p *Plan) divide() {
 	var total, done, inShard int64
-	for _, it := range p.items {
-		total += it.From.Bytes
+	for i := range p.items {
+		total += p.share(i)
 	}
 	part := -1
 	for i := range p.items {
 		it := &p.items[i]
-		middle := float64(done) + float64(it.From.Bytes)/2
+		bytes := p.share(i)
+		middle := float64(done) + float64(bytes)/2
 		at := 0
 		if total > 0 {
 			at = min(int(middle/float64(total)*float64(p.options.Parts)), p.options.Parts-1)
 		}
-		if at != part || inShard > 0 && inShard+it.From.Bytes > p.options.ShardSize {
+		if at != part || inShard > 0 && bytes > p.options.ShardSize-inShard {
 			part, inShard = at, 0
 			p.parts = append(p.parts, part)
 		}
 		it.Shard = len(p.parts) - 1
-		inShard += it.From.Bytes
-		done += it.From.Bytes
+		inShard += bytes
+		done += bytes
 	}
+}
+
+// share returns the bytes by which a tensor counts: those of the source, which
+// are work to be done, and for plain results those that are written.
+func (p *Plan) share(item int) int64 {
+	if p.plain {
+		return p.items[item].To.Bytes
+	}
+	return p.items[item].From.Bytes
 }
 
 // fingerprint hashes the decisions and samples of the data.
 func (p *Plan) fingerprint() (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n%d\n", version, p.settings, len(p.parts))
+	for _, file := range p.source.headers {
+		for _, name := range slices.Sorted(maps.Keys(file.sha256)) {
+			fmt.Fprintf(h, "%q %q\n", name, file.sha256[name])
+		}
+	}
 	for _, it := range p.items {
 		fmt.Fprintf(h, "%q %s %v %s %v %d %v %d\n", it.From.Name, it.From.DType, it.From.Shape, it.To.DType, it.To.Shape, it.To.GroupSize, it.To.Transposed, it.Shard)
 		if err := sample(h, p.source.dataOf(it.From)); err != nil {

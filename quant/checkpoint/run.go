@@ -100,11 +100,14 @@ func (p *Plan) Run(ctx context.Context, dst string, o RunOptions) (*Result, erro
 	if err != nil {
 		return nil, err
 	}
-	// config.json says that weights are quantized before they are, never after.
-	if err := companions.write(ctx, o.create); err != nil {
-		return nil, err
-	}
+	// config.json says that weights are quantized before they are, and as long as
+	// they are.
 	r.result.Companions = companions.list
+	if !p.plain {
+		if err := companions.write(ctx, o.create); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.run(ctx, finished); err != nil {
 		return nil, err
 	}
@@ -113,6 +116,11 @@ func (p *Plan) Run(ctx context.Context, dst string, o RunOptions) (*Result, erro
 	}
 	if len(p.parts) > 1 && p.options.Parts == 1 {
 		if r.result.Index, err = writeIndex(o.create, dst, append(r.result.Resumed, r.result.Written...)); err != nil {
+			return nil, err
+		}
+	}
+	if p.plain {
+		if err := companions.write(ctx, o.create); err != nil {
 			return nil, err
 		}
 	}
@@ -189,6 +197,7 @@ type stepKind uint8
 const (
 	quantizeRows stepKind = iota
 	copyWhole
+	convertRows
 	beginShard
 	endShard
 )
@@ -200,11 +209,15 @@ func (r *runner) run(ctx context.Context, finished map[int]bool) error {
 		func(ctx context.Context, yield func(step) bool) error { return r.steps(ctx, finished, yield) },
 		func() func(context.Context, step) (block, error) {
 			q := &quantizer{source: p.source, measure: r.o.Measure, search: p.options.Search}
-			return func(_ context.Context, s step) (block, error) {
-				if s.kind != quantizeRows {
-					return block{}, nil
+			c := &converter{source: p.source}
+			return func(_ context.Context, s step) (b block, err error) {
+				switch {
+				case s.kind == quantizeRows:
+					return q.quantize(s.span)
+				case s.kind == convertRows && !r.dry:
+					b.converted, err = c.convert(s.span)
 				}
-				return q.quantize(s.span)
+				return b, err
 			}
 		},
 		func(s step, b block) error { return r.consume(ctx, s, b) })
@@ -235,6 +248,12 @@ func (r *runner) steps(ctx context.Context, finished map[int]bool, yield func(st
 			if !yield(step{kind: beginShard, shard: current}) {
 				return nil
 			}
+		}
+		if it.converts() {
+			if !spans(it, 0, func(s span) bool { return yield(step{kind: convertRows, span: s}) }) {
+				return nil
+			}
+			continue
 		}
 		if !it.quantize() {
 			if !yield(step{kind: copyWhole, span: span{it: it}}) {
@@ -277,8 +296,16 @@ func (r *runner) consume(ctx context.Context, s step, b block) error {
 	if s.lo == 0 {
 		r.result.Items = append(r.result.Items, ItemResult{Item: *s.it})
 	}
-	r.result.Items[len(r.result.Items)-1].Stats.Add(b.stats)
-	if !r.dry {
+	if s.kind == quantizeRows {
+		r.result.Items[len(r.result.Items)-1].Stats.Add(b.stats)
+	}
+	switch {
+	case r.dry:
+	case s.kind == convertRows:
+		if err := r.open.write(s.it.To.Name, b.converted); err != nil {
+			return err
+		}
+	default:
 		if err := r.open.writeBlock(s.it.To.Name, b.m, b.first); err != nil {
 			return err
 		}
@@ -354,5 +381,8 @@ func (p *Plan) carried(shard int) map[string]string {
 		}
 		return shard > 0
 	})
+	if p.plain {
+		plainMetadata(m)
+	}
 	return m
 }

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/examples/internal/cli/clitest"
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
+)
+
+// TestDequantize goes from a model to a result, and from there to one that is
+// like the model.
+func TestDequantize(t *testing.T) {
+	src := source(t)
+	os.WriteFile(filepath.Join(src, "vocab.bpe"), []byte("a b"), 0o666)
+	os.WriteFile(filepath.Join(src, "pytorch_model.bin"), nil, 0o666)
+	q := filepath.Join(t.TempDir(), "q")
+	out := program.Must(t, "-in", src, "-out", q, "-group", "32")
+	for _, want := range []string{"copied beside it: vocab.bpe\n", "left out, other weights: pytorch_model.bin\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("quantize lacks %q:\n%s", want, out)
+		}
+	}
+	dst := filepath.Join(t.TempDir(), "plain")
+	out = program.Must(t, "dequantize", q, "-out", dst, "-dtype", "f16", "-shard-size", "1M")
+	for _, want := range []string{"MB, of F16, but 25 vectors kept in BF16\n", "model.safetensors.index.json is written\n", "config.json is copied: without quantization_config, torch_dtype is float16\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("dequantize lacks %q:\n%s", want, out)
+		}
+	}
+	if b, _ := os.ReadFile(filepath.Join(dst, "config.json")); string(b) != `{"torch_dtype": "float16"}` {
+		t.Errorf("config.json: %s", b)
+	}
+	if out = program.Must(t, "dequantize", q, "-out", dst, "-dtype", "f16", "-shard-size", "1M"); !strings.Contains(out, "was finished already") {
+		t.Errorf("again:\n%s", out)
+	}
+	a, err := checkpoint.Open(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	b, err := checkpoint.Open(dst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for _, x := range a.Tensors() {
+		if y, ok := b.Tensor(x.Name); !ok || y.Quantized || x.Elements() != y.Elements() {
+			t.Errorf("%s: %v", x.Name, y)
+		}
+	}
+	program.Errors(t, []clitest.Case{
+		{"dequantize " + q, 2, "-out is missing"},
+		{"dequantize", 2, "the checkpoint is missing"},
+		{"dequantize " + q + " -out x -dtype f64", 2, "want bf16, f16 or f32"},
+		{"dequantize " + q + " -out x.safetensors -shard-size 1M", 2, "is one file"},
+		{"dequantize nowhere -out x", 1, "no such file"},
+		{"dequantize " + q + " -out " + dst, 1, "it exists"},
+	})
+}
