@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/bitmod-go/bitmod/internal/atomicfile"
@@ -105,7 +104,7 @@ func dequantizePlan(c *Checkpoint, dst string, o DequantizeOptions) (*Plan, erro
 func dequantizeItem(t Tensor, d data, dtype string) (Item, error) {
 	it := Item{From: t, To: Tensor{Name: t.Name, Shape: t.Shape, Role: t.Role, Float: t.Float, DType: dtype}}
 	if t.Transposed {
-		it.To.Shape = swapped(t.Shape)
+		it.To.Shape = swap(t.Shape)
 	}
 	own, isFloat := floatFormat(t.DType)
 	switch {
@@ -124,14 +123,6 @@ func dequantizeItem(t Tensor, d data, dtype string) (Item, error) {
 	}
 	it.To.Bytes = (it.To.Elements()*int64(safetensors.DType(it.To.DType).Bits()) + 7) / 8
 	return it, nil
-}
-
-// swapped returns a shape with the last two dimensions in the other order.
-func swapped(shape []int) []int {
-	s := slices.Clone(shape)
-	n := len(s)
-	s[n-1], s[n-2] = s[n-2], s[n-1]
-	return s
 }
 
 // floatFormat returns the format of elements of a type that is not quantized.
@@ -177,7 +168,7 @@ func convertSpan[T float32 | float64](d data, s span, buf, part *[]T) ([]byte, e
 	cols := s.it.To.Cols()
 	w := grow(buf, (s.hi-s.lo)*cols)
 	if s.it.From.Transposed {
-		if err := readSwapped(d, w, s, part); err != nil {
+		if err := readTransposes(d, w, s, part); err != nil {
 			return nil, err
 		}
 	} else if err := read(d, w, int64(s.lo)*int64(cols)); err != nil {
@@ -194,9 +185,9 @@ func convertSpan[T float32 | float64](d data, s span, buf, part *[]T) ([]byte, e
 	return b, nil
 }
 
-// readSwapped reads rows of the transposes of the matrices that the last two
+// readTransposes reads rows of the transposes of the matrices that the last two
 // dimensions of a tensor are. Each span takes a pass over all of a matrix.
-func readSwapped[T float32 | float64](d data, w []T, s span, part *[]T) error {
+func readTransposes[T float32 | float64](d data, w []T, s span, part *[]T) error {
 	height, width := s.it.To.Cols(), s.it.From.Cols() // of a matrix as it is stored
 	step := blockRows(width)
 	block := grow(part, min(step, height)*width)
