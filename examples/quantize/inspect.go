@@ -31,11 +31,19 @@ type tensorSummary struct {
 	Bytes         int64            `json:"bytes"`
 	BitsPerWeight float64          `json:"bits_per_weight"`
 	GroupSize     int              `json:"group_size,omitempty"`
+	Parts         []partSummary    `json:"parts,omitempty"` // rows of several types
 	Original      string           `json:"original,omitempty"`
 	Transposed    bool             `json:"transposed,omitempty"`
 	Groups        map[string]int64 `json:"groups,omitempty"` // by codebook
 	choices       []int64
 	tensor        checkpoint.Tensor
+}
+
+// A partSummary is about the rows of one type of a tensor that has rows of several.
+type partSummary struct {
+	Type      string `json:"type"`
+	GroupSize int    `json:"group_size"`
+	Rows      int    `json:"rows"`
 }
 
 // inspect is the command of that name.
@@ -69,6 +77,9 @@ func summarize(ctx context.Context, c *checkpoint.Checkpoint) (*summary, error) 
 		ts := tensorSummary{
 			Name: t.Name, Type: t.DType, Shape: t.Shape, Bytes: t.Bytes,
 			GroupSize: t.GroupSize, Original: t.Original, Transposed: t.Transposed, tensor: t,
+		}
+		for _, p := range t.Parts {
+			ts.Parts = append(ts.Parts, partSummary{p.Type.String(), p.GroupSize, p.Rows})
 		}
 		n := t.Elements()
 		if n > 0 {
@@ -113,7 +124,14 @@ func (s *summary) print(w io.Writer) error {
 		if t.GroupSize > 0 {
 			group = fmt.Sprint(t.GroupSize)
 		}
-		fmt.Fprintf(tab, "%s\t%v\t%s\t%s\t%.3f\t%s\t%s\n", t.Name, t.Shape, t.Type, group, t.BitsPerWeight, cli.Size(t.Bytes), shares(t.tensor.Type, t.choices))
+		detail := shares(t.tensor.Type, t.choices)
+		for i, p := range t.Parts {
+			if i > 0 {
+				detail += ", "
+			}
+			detail += fmt.Sprintf("%d rows %s:%d", p.Rows, p.Type, p.GroupSize)
+		}
+		fmt.Fprintf(tab, "%s\t%v\t%s\t%s\t%.3f\t%s\t%s\n", t.Name, t.Shape, t.Type, group, t.BitsPerWeight, cli.Size(t.Bytes), detail)
 	}
 	return tab.Flush()
 }

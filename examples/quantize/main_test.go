@@ -238,3 +238,27 @@ func TestSearch(t *testing.T) {
 		t.Errorf("mean squared errors %v, want the second smaller", errs)
 	}
 }
+
+func TestInspectParts(t *testing.T) {
+	w := make([]float32, 4*64)
+	for i := range w {
+		w[i] = float32(i%13) - 6
+	}
+	m, err := quant.GroupMixed(w, 64, []uint8{0, 1, 0, 0}, []quant.Config{{Type: datatype.BitMoD3, GroupSize: 32}, {Type: datatype.Int8}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "m.safetensors")
+	if err := checkpoint.Save(path, []checkpoint.Entry{{Name: "w", Matrix: m}}); err != nil {
+		t.Fatal(err)
+	}
+	if out, want := program.Must(t, "inspect", path), "3 rows bitmod3:32, 1 rows int8:128"; !strings.Contains(out, "mixed") || !strings.Contains(out, want) {
+		t.Errorf("inspect lacks %q:\n%s", want, out)
+	}
+	var s summary
+	want := []partSummary{{"bitmod3", 32, 3}, {"int8", 128, 1}}
+	if err := json.Unmarshal([]byte(program.Must(t, "inspect", "-json", path)), &s); err != nil || len(s.Tensors) != 1 || !slices.Equal(s.Tensors[0].Parts, want) {
+		t.Errorf("inspect -json: %v, %+v", err, s.Tensors)
+	}
+	program.Must(t, "verify", path)
+}

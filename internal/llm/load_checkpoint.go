@@ -195,9 +195,20 @@ func (f *File) Packed() []Packing {
 	}
 	var ps []Packing
 	for _, t := range s.c.Tensors() {
-		if p := (Packing{t.Type, t.GroupSize}); t.Quantized && t.Name != fullName(kindNames[Embedding]) &&
-			t.Name != fullName(kindNames[Classifier]) && !slices.Contains(ps, p) {
-			ps = append(ps, p)
+		if !t.Quantized || t.Name == fullName(kindNames[Embedding]) || t.Name == fullName(kindNames[Classifier]) {
+			continue
+		}
+		kinds := []Packing{{t.Type, t.GroupSize}}
+		if t.Parts != nil {
+			kinds = kinds[:0]
+		}
+		for _, p := range t.Parts {
+			kinds = append(kinds, Packing{p.Type, p.GroupSize})
+		}
+		for _, p := range kinds {
+			if !slices.Contains(ps, p) {
+				ps = append(ps, p)
+			}
 		}
 	}
 	return ps

@@ -132,6 +132,85 @@ func TestResult(t *testing.T) {
 	}
 }
 
+// A result whose matrices have rows of several types computes what they do in memory.
+func TestResultMixedRows(t *testing.T) {
+	configs := mixedConfigs(quant.Config{GroupSize: 64})
+	mix := func(w []float32, cols int) (*quant.Matrix, error) {
+		of := make([]uint8, len(w)/cols)
+		for i := range of {
+			of[i] = uint8(i % 7 % 3)
+		}
+		return quant.GroupMixed(w, cols, of, configs)
+	}
+	source, err := checkpoint.Open(embeddedDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	var entries []checkpoint.Entry
+	for _, x := range source.Tensors() {
+		w := make([]float32, x.Elements())
+		if err := source.ReadRows(w, x.Name, 0, x.Rows()); err != nil {
+			t.Fatal(err)
+		}
+		e := checkpoint.Entry{Name: x.Name, Floats: w, Shape: x.Shape}
+		if strings.Contains(x.Name, "_proj") {
+			m, err := mix(w, x.Cols())
+			if err != nil {
+				t.Fatal(err)
+			}
+			e = checkpoint.Entry{Name: x.Name, Matrix: m}
+		}
+		entries = append(entries, e)
+	}
+	dir := t.TempDir()
+	if err := checkpoint.Save(filepath.Join(dir, "model.safetensors"), entries); err != nil {
+		t.Fatal(err)
+	}
+	config, err := os.ReadFile(filepath.Join(embeddedDir, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "config.json"), config)
+	f, err := OpenFile(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var types []datatype.Type
+	for _, p := range f.Packed() {
+		types = append(types, p.Type)
+		if p.GroupSize != 64 {
+			t.Errorf("packed as %v", p)
+		}
+	}
+	slices.Sort(types)
+	if want := slices.Sorted(slices.Values(mixedTypes)); !slices.Equal(types, want) {
+		t.Errorf("packed as %v, want %v", types, want)
+	}
+	got, err := f.Load(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inMemory, err := Load(embeddedDir, Options{Maker: func(p Place, w []float32, cols int) (Linear, error) {
+		if p.Layer < 0 {
+			return Float(p, w, cols)
+		}
+		m, err := mix(w, cols)
+		return &Quantized{m, false}, err
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g, w := got.Bytes(), inMemory.Bytes(); g != w {
+		t.Errorf("%d bytes of weights, %d in memory", g, w)
+	}
+	text := tokens(&got.Config, 40, 5)
+	if !slices.Equal(logits(t, got, text, 40, 2, KV{}), logits(t, inMemory, text, 1, 1, KV{})) {
+		t.Error("logits differ from those of the same rows in memory")
+	}
+}
+
 // What a configuration says of quantization is the checkpoint's to judge: a result's
 // names its method.
 func TestResultConfig(t *testing.T) {

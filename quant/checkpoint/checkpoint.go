@@ -161,9 +161,12 @@ func (c *Checkpoint) addFile(f *safetensors.File) error {
 			return err
 		}
 		for _, s := range p.parts() {
+			if part[s.Name] {
+				return badTensor(name, "%s belongs to another tensor, too", badfile.Quote(s.Name))
+			}
 			part[s.Name] = true
 		}
-		entries = append(entries, entry{t, p, p.codes.Begin})
+		entries = append(entries, entry{t, p, p.stored[0].Begin})
 	}
 	for _, t := range f.Tensors() {
 		if !part[t.Name] {

@@ -14,7 +14,9 @@
 //	NAME.row_scales  F32 [rows]          the scale that those of a row are multiplied by
 //	NAME.special     U8  [rows, bytes]   which codebook, so which special value, a group has
 //
-// and all others are stored as they were. [Open] also reads checkpoints that are
+// If a tensor has rows of several types, each of these has four, NAME.0.codes and so
+// on, and NAME.order says which type each row is of: it is one tensor, and one Matrix,
+// all the same. All others are stored as they were. [Open] also reads checkpoints that are
 // not quantized, from safetensors or GGUF files, so that one set of calls serves
 // both sides of a comparison.
 //

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/badfile"
 	"github.com/bitmod-go/bitmod/internal/pack"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 	"github.com/bitmod-go/bitmod/quant"
@@ -28,21 +29,85 @@ const (
 
 const version = "1"
 
-// Suffixes of the names of the four stored tensors.
+// Suffixes of the names of the four stored tensors, and of that with the part of each
+// row if there are several.
 const (
 	suffixCodes     = ".codes"
 	suffixScales    = ".scales"
 	suffixRowScales = ".row_scales"
 	suffixSpecial   = ".special"
+	suffixOrder     = ".order"
 )
 
-// quantized describes a quantized tensor in the header.
+// partName returns the name that the stored tensors of a part have in place of the
+// tensor's.
+func partName(name string, part int) string { return fmt.Sprintf("%s.%d", name, part) }
+
+// quantized describes a quantized tensor in the header: its rows are of one type in
+// groups of one size, or in parts.
 type quantized struct {
-	Type       datatype.Type `json:"type"`
-	GroupSize  int           `json:"group_size"`
-	Shape      []int         `json:"shape"`
-	Original   string        `json:"original,omitempty"`
-	Transposed bool          `json:"transposed,omitempty"`
+	Type       datatype.Type
+	GroupSize  int
+	Parts      []Part
+	Shape      []int
+	Original   string
+	Transposed bool
+}
+
+// maxParts is the number of parts that a byte tells apart.
+const maxParts = 256
+
+// noType is the type of a tensor that has none, or several.
+const noType = datatype.Type(math.MaxUint8)
+
+// quantizedJSON is a quantized as it is encoded, where what is absent is known.
+type quantizedJSON struct {
+	partJSON
+	Parts      []partJSON `json:"parts,omitempty"`
+	Shape      []int      `json:"shape"`
+	Original   string     `json:"original,omitempty"`
+	Transposed bool       `json:"transposed,omitempty"`
+}
+
+type partJSON struct {
+	Type      *datatype.Type `json:"type,omitempty"`
+	GroupSize int            `json:"group_size,omitempty"`
+	Rows      int            `json:"rows,omitempty"` // of a part
+}
+
+func (j partJSON) part() Part {
+	p := Part{noType, j.GroupSize, j.Rows}
+	if j.Type != nil {
+		p.Type = *j.Type
+	}
+	return p
+}
+
+func (q quantized) MarshalJSON() ([]byte, error) {
+	j := quantizedJSON{Shape: q.Shape, Original: q.Original, Transposed: q.Transposed}
+	if q.Parts == nil {
+		j.Type, j.GroupSize = &q.Type, q.GroupSize
+	}
+	for _, p := range q.Parts {
+		j.Parts = append(j.Parts, partJSON{&p.Type, p.GroupSize, p.Rows})
+	}
+	return []byte(jsonString(j)), nil
+}
+
+func (q *quantized) UnmarshalJSON(b []byte) error {
+	var j quantizedJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	p := j.part()
+	*q = quantized{Type: p.Type, GroupSize: p.GroupSize, Shape: j.Shape, Original: j.Original, Transposed: j.Transposed}
+	if j.Parts != nil {
+		q.Parts = []Part{} // which none are too few for
+	}
+	for _, p := range j.Parts {
+		q.Parts = append(q.Parts, p.part())
+	}
+	return nil
 }
 
 // header is what this format adds to a safetensors header.
@@ -112,30 +177,46 @@ func parseHeader(f *safetensors.File) (header, error) {
 	return h, nil
 }
 
-// open checks the description of the tensor called name against its parts in f.
+// open checks the description of the tensor called name against what f has of it.
 func (q quantized) open(name string, f *safetensors.File) (Tensor, *packed, error) {
 	t, err := q.tensor(name)
 	if err != nil {
 		return t, nil, err
 	}
+	p := &packed{f: f, types: q.types(), rows: t.Rows(), cols: t.Cols()}
 	stored, _ := q.stored(name) // without error, as tensor has called it
-	p := &packed{f: f, typ: q.Type, groupSize: q.GroupSize, rows: t.Rows(), cols: t.Cols()}
-	for i, at := range []*safetensors.Tensor{&p.codes, &p.scales, &p.rowScales, &p.special} {
-		want := stored[i]
+	for _, want := range stored {
 		got, ok := f.Tensor(want.Name)
 		switch {
 		case !ok:
-			return t, nil, badTensor(name, "the file has no %s", want.Name)
+			return t, nil, badTensor(name, "the file has no %s", badfile.Quote(want.Name))
 		case got.DType != want.DType || !slices.Equal(got.Shape, want.Shape):
-			return t, nil, badTensor(name, "%s is %s %v, want %s %v for %v %v in groups of %d", got.Name, got.DType, got.Shape, want.DType, want.Shape, t.DType, q.Shape, q.GroupSize)
+			return t, nil, badTensor(name, "%s is %s %v, want %s %v for %v %v%s", badfile.Quote(got.Name), got.DType, got.Shape, want.DType, want.Shape, t.DType, q.Shape, q.inGroups())
 		}
-		*at = got
+		p.stored = append(p.stored, got)
 	}
 	return t, p, nil
 }
 
-// stored returns the four tensors that hold the tensor called name: codes,
-// scales, row_scales, special.
+// inGroups is a phrase of messages.
+func (q quantized) inGroups() string {
+	if q.Parts != nil {
+		return fmt.Sprintf(" of %d parts", len(q.Parts))
+	}
+	return fmt.Sprintf(" in groups of %d", q.GroupSize)
+}
+
+// types returns the parts, one if all rows are of one type.
+func (q quantized) types() []Part {
+	if q.Parts != nil {
+		return q.Parts
+	}
+	t := Tensor{Shape: q.Shape}
+	return []Part{{q.Type, q.GroupSize, t.Rows()}}
+}
+
+// stored returns the tensors that hold the tensor called name: codes, scales,
+// row_scales, special; if there are parts, the order, and then those of each part.
 func (q quantized) stored(name string) ([]safetensors.Tensor, error) {
 	if len(q.Shape) < 2 {
 		return nil, badTensor(name, "a quantized tensor of shape %v", q.Shape)
@@ -151,17 +232,50 @@ func (q quantized) stored(name string) ([]safetensors.Tensor, error) {
 	if n > math.MaxInt/4 {
 		return nil, badTensor(name, "a quantized tensor of shape %v", q.Shape)
 	}
-	if q.GroupSize < 8 || q.GroupSize > math.MaxInt32 {
-		return nil, badTensor(name, "groups of %d", q.GroupSize)
-	}
 	t := Tensor{Shape: q.Shape}
-	rows, cols := t.Rows(), t.Cols()
-	groups := (cols-1)/q.GroupSize + 1
+	if q.Parts == nil {
+		return storedPart(name, name, q.types()[0], t.Cols())
+	}
+	if len(q.Parts) < 2 || len(q.Parts) > maxParts {
+		return nil, badTensor(name, "%d parts, want 2 to %d", len(q.Parts), maxParts)
+	}
+	if q.Type != noType || q.GroupSize != 0 {
+		return nil, badTensor(name, "a type or a group size besides those of its parts")
+	}
+	stored := []safetensors.Tensor{{Name: name + suffixOrder, DType: safetensors.U8, Shape: []int{t.Rows()}}}
+	left := t.Rows()
+	for i, p := range q.Parts {
+		if p.Rows < 1 || p.Rows > left {
+			return nil, badTensor(name, "part %d of %d has %d rows, and %d are left of %d", i, len(q.Parts), p.Rows, left, t.Rows())
+		}
+		left -= p.Rows
+		part, err := storedPart(name, partName(name, i), p, t.Cols())
+		if err != nil {
+			return nil, err
+		}
+		stored = append(stored, part...)
+	}
+	if left > 0 {
+		return nil, badTensor(name, "%d of %d rows are in no part", left, t.Rows())
+	}
+	return stored, nil
+}
+
+// storedPart returns the tensors that hold rows of one type of the tensor called name,
+// whose own names start with prefix.
+func storedPart(name, prefix string, p Part, cols int) ([]safetensors.Tensor, error) {
+	if !p.Type.Valid() {
+		return nil, badTensor(name, "no type")
+	}
+	if p.GroupSize < 8 || p.GroupSize > math.MaxInt32 {
+		return nil, badTensor(name, "groups of %d", p.GroupSize)
+	}
+	groups := (cols-1)/p.GroupSize + 1
 	return []safetensors.Tensor{
-		{Name: name + suffixCodes, DType: safetensors.U8, Shape: []int{rows, pack.RowBytes(cols, q.Type.Bits())}},
-		{Name: name + suffixScales, DType: safetensors.U8, Shape: []int{rows, groups}},
-		{Name: name + suffixRowScales, DType: safetensors.F32, Shape: []int{rows}},
-		{Name: name + suffixSpecial, DType: safetensors.U8, Shape: []int{rows, (groups*q.Type.SelectorBits() + 7) / 8}},
+		{Name: prefix + suffixCodes, DType: safetensors.U8, Shape: []int{p.Rows, pack.RowBytes(cols, p.Type.Bits())}},
+		{Name: prefix + suffixScales, DType: safetensors.U8, Shape: []int{p.Rows, groups}},
+		{Name: prefix + suffixRowScales, DType: safetensors.F32, Shape: []int{p.Rows}},
+		{Name: prefix + suffixSpecial, DType: safetensors.U8, Shape: []int{p.Rows, (groups*p.Type.SelectorBits() + 7) / 8}},
 	}, nil
 }
 
@@ -169,7 +283,10 @@ func (q quantized) stored(name string) ([]safetensors.Tensor, error) {
 func (q quantized) tensor(name string) (Tensor, error) {
 	t := Tensor{
 		Name: name, Shape: q.Shape, DType: q.Type.String(), Float: true,
-		Quantized: true, Type: q.Type, GroupSize: q.GroupSize, Original: q.Original, Transposed: q.Transposed,
+		Quantized: true, Type: q.Type, GroupSize: q.GroupSize, Parts: q.Parts, Original: q.Original, Transposed: q.Transposed,
+	}
+	if q.Parts != nil {
+		t.DType = mixedDType
 	}
 	stored, err := q.stored(name)
 	for _, s := range stored {
@@ -180,5 +297,18 @@ func (q quantized) tensor(name string) (Tensor, error) {
 
 // describe is the inverse of tensor.
 func describe(t Tensor) quantized {
-	return quantized{Type: t.Type, GroupSize: t.GroupSize, Shape: t.Shape, Original: t.Original, Transposed: t.Transposed}
+	return quantized{Type: t.Type, GroupSize: t.GroupSize, Parts: t.Parts, Shape: t.Shape, Original: t.Original, Transposed: t.Transposed}
+}
+
+// matrixTensor describes a matrix as the tensor called name.
+func matrixTensor(name string, m *quant.Matrix, shape []int) (Tensor, error) {
+	q := quantized{Type: m.Type(), GroupSize: m.GroupSize(), Shape: shape}
+	if n := m.Parts(); n > 1 {
+		q.Type, q.GroupSize = noType, 0
+		for i := range n {
+			p := m.Part(i)
+			q.Parts = append(q.Parts, Part{p.Type(), p.GroupSize(), p.Rows()})
+		}
+	}
+	return q.tensor(name)
 }

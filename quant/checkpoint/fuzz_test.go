@@ -31,12 +31,25 @@ func FuzzMetadata(f *testing.F) {
 	f.Add(`{"w":{"type":"bitmod4","group_size":128,"shape":[2,8]}}`, []byte{1, 2, 3, 4}, uint8(4), uint8(1), uint8(1))
 	f.Add(`{"w":{"type":"nvfp4","group_size":16,"shape":[1,2,8]}}`, []byte{1, 2, 3, 4}, uint8(4), uint8(1), uint8(0))
 	f.Add(`{"w":{"type":"int3_asym","group_size":8,"shape":[2,4611686018427387904]}}`, []byte{}, uint8(3), uint8(1), uint8(1))
+	// Two parts of a row each, the data of which is behind that of the above.
+	mixed := append(make([]byte, 2*4+2+2*4+2), 1, 0) // order
+	f.Add(`{"w":{"shape":[2,8],"parts":[{"type":"bitmod4","group_size":128,"rows":1},{"type":"fp4_er","group_size":8,"rows":1}]}}`, mixed, uint8(4), uint8(1), uint8(1))
+	f.Add(`{"w":{"shape":[2,1,8],"parts":[{"type":"bitmod4","group_size":8,"rows":1},{"type":"bitmod4","group_size":8,"rows":1}]}}`, mixed, uint8(4), uint8(1), uint8(1))
+	f.Add(`{"w":{"shape":[2,8],"parts":[{"type":"bitmod4","group_size":8,"rows":2},{"rows":-1}]}}`, mixed, uint8(4), uint8(1), uint8(1))
 	f.Fuzz(func(t *testing.T, tensors string, data []byte, codes, scales, special uint8) {
 		ts := []safetensors.Tensor{
 			{Name: "w.codes", DType: "U8", Shape: []int{2, int(codes)}},
 			{Name: "w.scales", DType: "U8", Shape: []int{2, int(scales)}},
 			{Name: "w.row_scales", DType: "F32", Shape: []int{2}},
 			{Name: "w.special", DType: "U8", Shape: []int{2, int(special)}},
+			{Name: "w.order", DType: "U8", Shape: []int{2}},
+		}
+		for _, part := range []string{"w.0", "w.1"} {
+			ts = append(ts,
+				safetensors.Tensor{Name: part + ".codes", DType: "U8", Shape: []int{1, int(codes)}},
+				safetensors.Tensor{Name: part + ".scales", DType: "U8", Shape: []int{1, int(scales)}},
+				safetensors.Tensor{Name: part + ".row_scales", DType: "F32", Shape: []int{1}},
+				safetensors.Tensor{Name: part + ".special", DType: "U8", Shape: []int{1, int(special)}})
 		}
 		meta := map[string]string{keyVersion: "1", keyTensors: tensors, keySHA256: "{}"}
 		var m memory

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/internal/badfile"
@@ -13,41 +14,122 @@ import (
 
 // packed is a quantized tensor of a file.
 type packed struct {
-	f                                 *safetensors.File
-	codes, scales, rowScales, special safetensors.Tensor
-	typ                               datatype.Type
-	groupSize, rows, cols             int
+	f          *safetensors.File
+	rows, cols int
+	types      []Part               // one, or several
+	stored     []safetensors.Tensor // as quantized.stored returns them
+
+	// If there are several parts, and once they were needed: the part of each row, and
+	// for each rankRows rows how many rows of each part are before them.
+	mu    sync.Mutex
+	order []uint8
+	ranks []int
 }
 
-func (p *packed) parts() []safetensors.Tensor {
-	return []safetensors.Tensor{p.codes, p.scales, p.rowScales, p.special}
-}
+const rankRows = 4096
+
+// parts returns the stored tensors.
+func (p *packed) parts() []safetensors.Tensor { return p.stored }
 
 // matrix reads rows lo to hi−1.
 func (p *packed) matrix(lo, hi int) (*quant.Matrix, error) {
+	if len(p.types) == 1 {
+		return p.part(0, lo, hi)
+	}
+	order, ranks, err := p.readOrder()
+	if err != nil {
+		return nil, err
+	}
+	var from, to [maxParts]int // rows of each part
+	block := lo / rankRows
+	copy(from[:len(p.types)], ranks[block*len(p.types):])
+	for _, i := range order[block*rankRows : lo] {
+		from[i]++
+	}
+	to = from
+	for _, i := range order[lo:hi] {
+		to[i]++
+	}
+	var parts []*quant.Matrix
+	var number [maxParts]uint8 // of the part among those that have a row here
+	for i := range p.types {
+		if from[i] == to[i] {
+			continue
+		}
+		m, err := p.part(i, from[i], to[i])
+		if err != nil {
+			return nil, fmt.Errorf("part %d: %w", i, err)
+		}
+		number[i] = uint8(len(parts))
+		parts = append(parts, m)
+	}
+	of := make([]uint8, hi-lo)
+	for row, i := range order[lo:hi] {
+		of[row] = number[i]
+	}
+	return quant.NewMixed(parts, of)
+}
+
+// readOrder returns the part of each row, and the ranks. It is read once, and checked:
+// no other part than there is, and as many rows of each as it has.
+func (p *packed) readOrder() (order []uint8, ranks []int, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.order != nil {
+		return p.order, p.ranks, nil
+	}
+	order = make([]uint8, p.rows) // as many bytes as the file has of it
+	if err := readSection(p.f.Section(p.stored[0]), order, 0); err != nil {
+		return nil, nil, err
+	}
+	var counts [maxParts]int
+	for row, i := range order {
+		if int(i) >= len(p.types) {
+			return nil, nil, fmt.Errorf("%w: order: row %d is in part %d of %d", quant.ErrFormat, row, i, len(p.types))
+		}
+		if row%rankRows == 0 {
+			ranks = append(ranks, counts[:len(p.types)]...)
+		}
+		counts[i]++
+	}
+	for i, t := range p.types {
+		if counts[i] != t.Rows {
+			return nil, nil, fmt.Errorf("%w: order: %d rows are in part %d, which has %d", quant.ErrFormat, counts[i], i, t.Rows)
+		}
+	}
+	p.order, p.ranks = order, ranks
+	return order, ranks, nil
+}
+
+// part reads rows lo to hi−1 of a part.
+func (p *packed) part(i, lo, hi int) (*quant.Matrix, error) {
+	const perPart = 4
+	stored := p.stored[len(p.stored)-perPart*len(p.types)+perPart*i:]
+	codes, scales, rowScales, special := stored[0], stored[1], stored[2], stored[3]
 	rowBytes := func(t safetensors.Tensor) ([]byte, error) {
 		b := make([]byte, (hi-lo)*t.Cols())
 		return b, readSection(p.f.Section(t), b, int64(lo)*int64(t.Cols()))
 	}
 	var s quant.Storage
 	var err error
-	if s.Codes, err = rowBytes(p.codes); err != nil {
+	if s.Codes, err = rowBytes(codes); err != nil {
 		return nil, err
 	}
-	if s.Scales, err = rowBytes(p.scales); err != nil {
+	if s.Scales, err = rowBytes(scales); err != nil {
 		return nil, err
 	}
-	if s.Selectors, err = rowBytes(p.special); err != nil {
+	if s.Selectors, err = rowBytes(special); err != nil {
 		return nil, err
 	}
 	s.RowScales = make([]float32, hi-lo)
-	if err := p.f.Read(s.RowScales, p.rowScales, int64(lo)); err != nil {
+	if err := p.f.Read(s.RowScales, rowScales, int64(lo)); err != nil {
 		return nil, err
 	}
-	if s.RowScales, err = foldRowScales(p.typ, s.RowScales); err != nil {
+	t := p.types[i]
+	if s.RowScales, err = foldRowScales(t.Type, s.RowScales); err != nil {
 		return nil, err
 	}
-	return quant.New(p.typ, p.groupSize, hi-lo, p.cols, s)
+	return quant.New(t.Type, t.GroupSize, hi-lo, p.cols, s)
 }
 
 func readSection(r *io.SectionReader, b []byte, off int64) error {

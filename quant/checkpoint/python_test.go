@@ -15,13 +15,48 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestPythonReader has a reader that was written from FORMAT.md, and shares
-// nothing with this package, decode tensors of every type to the same bits.
-func TestPythonReader(t *testing.T) {
+// python returns what testdata/read.py says of a checkpoint, in order.
+func python(t *testing.T, path string) []string {
+	t.Helper()
+	out, err := runPython(t, path)
+	if err != nil {
+		if e, ok := err.(*exec.ExitError); ok {
+			t.Fatalf("%v\n%s", err, e.Stderr)
+		}
+		t.Fatal(err)
+	}
+	return slices.Sorted(strings.Lines(string(out)))
+}
+
+func runPython(t *testing.T, path string) ([]byte, error) {
+	t.Helper()
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("python3 is not installed")
 	}
+	return exec.Command(python, "testdata/read.py", path).Output()
+}
+
+// contents returns what python should.
+func contents(t *testing.T, c *Checkpoint) []string {
+	t.Helper()
+	var lines []string
+	for _, x := range c.Tensors() {
+		var b []byte
+		if x.Quantized {
+			b = leBytes(floats(t, c, x.Name))
+		} else {
+			b, _ = io.ReadAll(c.dataOf(x).(raw).Bytes())
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %x\n", x.Name, strings.Trim(strings.ReplaceAll(fmt.Sprint(x.Shape), " ", "x"), "[]"), sha256.Sum256(b)))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// TestPythonReader has a reader that was written from FORMAT.md, and shares
+// nothing with this package, decode tensors of every type to the same bits.
+func TestPythonReader(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 8))
 	var ws []weight
 	var rules Rules
@@ -37,34 +72,13 @@ func TestPythonReader(t *testing.T) {
 	c := openSource(t, ws...)
 	dst := t.TempDir()
 	run(t, plan(t, c, Options{Config: quant.Config{}, Rules: rules, ShardSize: 300_000}), dst, RunOptions{})
-	out, err := exec.Command(python, "testdata/read.py", dst).Output()
-	if err != nil {
-		if e, ok := err.(*exec.ExitError); ok {
-			t.Fatalf("%v\n%s", err, e.Stderr)
-		}
-		t.Fatal(err)
-	}
-	got := strings.Split(strings.TrimSpace(string(out)), "\n")
-	q := open(t, dst)
-	var want []string
-	for _, x := range q.Tensors() {
-		var b []byte
-		if x.Quantized {
-			b = leBytes(floats(t, q, x.Name))
-		} else {
-			b, _ = io.ReadAll(q.dataOf(x).(raw).Bytes())
-		}
-		want = append(want, fmt.Sprintf("%s %s %x", x.Name, strings.Trim(strings.ReplaceAll(fmt.Sprint(x.Shape), " ", "x"), "[]"), sha256.Sum256(b)))
-	}
-	slices.Sort(got)
-	slices.Sort(want)
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(contents(t, open(t, dst)), python(t, dst)); diff != "" {
 		t.Errorf("Python (+) differs from Go (−)\n%s", diff)
 	}
 	// A byte of difference is noticed.
 	damaged := t.TempDir()
 	copyDamaged(t, dst, damaged)
-	if err := exec.Command(python, "testdata/read.py", damaged).Run(); err == nil {
+	if _, err := runPython(t, damaged); err == nil {
 		t.Error("Python read damaged data")
 	}
 }

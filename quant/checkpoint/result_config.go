@@ -48,7 +48,9 @@ func newQuantizationConfig(tensors []Tensor) *quantizationConfig {
 	for _, t := range tensors {
 		switch {
 		case t.Quantized:
-			weights[kind{t.DType, t.Type.Bits(), t.GroupSize}] += t.Elements()
+			for _, p := range t.types() {
+				weights[kind{p.Type.String(), p.Type.Bits(), p.GroupSize}] += int64(p.Rows) * int64(t.Cols())
+			}
 		case len(t.Shape) > 1:
 			q.Kept = append(q.Kept, strings.TrimSuffix(t.Name, ".weight"))
 		}

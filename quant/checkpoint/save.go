@@ -28,8 +28,10 @@ func Save(path string, entries []Entry) error {
 		t := Tensor{Name: e.Name, Shape: e.Shape, DType: "F32"}
 		switch m := e.Matrix; {
 		case m != nil && m.Rows() > 0 && e.Floats == nil:
-			t.Shape, t.DType = []int{m.Rows(), m.Cols()}, m.Type().String()
-			t.Quantized, t.Type, t.GroupSize = true, m.Type(), m.GroupSize()
+			var err error
+			if t, err = matrixTensor(e.Name, m, []int{m.Rows(), m.Cols()}); err != nil {
+				return err
+			}
 		case m != nil || int64(len(e.Floats)) != t.Elements():
 			return tensorError(e.Name, fmt.Errorf("%w: %d floats of shape %v", quant.ErrShape, len(e.Floats), e.Shape))
 		}

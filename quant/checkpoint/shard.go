@@ -100,8 +100,20 @@ func (s *shard) write(name string, b []byte) error {
 	return nil
 }
 
-// writeBlock appends rows of a quantized tensor, those of m from first on.
+// writeBlock appends rows of a quantized tensor, those of m from first on. A matrix
+// with rows of several types is the whole tensor.
 func (s *shard) writeBlock(name string, m *quant.Matrix, first int) error {
+	if m.Parts() > 1 {
+		if err := s.write(name+suffixOrder, m.Order()); err != nil {
+			return err
+		}
+		for i := range m.Parts() {
+			if err := s.writeBlock(partName(name, i), m.Part(i), 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	st := m.Storage()
 	for _, part := range []struct {
 		suffix string

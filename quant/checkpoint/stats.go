@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/bitmod-go/bitmod/quant"
 )
@@ -10,7 +11,8 @@ import (
 // Stats are what is known of a quantized tensor.
 type Stats struct {
 	// Choices is the number of groups that use each codebook, indexed as
-	// Type.Codebooks: for BitMoD types, the special values.
+	// Type.Codebooks: for BitMoD types, the special values. It is empty, not nil, for
+	// rows of several types.
 	Choices []int64
 	// Weights is the number of weights that were compared with the originals,
 	// and the following are what that found; 0 if they were not compared.
@@ -34,18 +36,19 @@ func (s Stats) NMSE() float64 {
 // error.
 func (s Stats) SQNR() float64 { return -10 * math.Log10(s.NMSE()) }
 
-// Add adds what is known of another tensor, or of other rows of the same.
-// Choices of different length, so of different types, are dropped.
+// Add adds what is known of another tensor, or of other rows of the same. Choices
+// of different length, so of different types, become empty, and stay so.
 func (s *Stats) Add(o Stats) {
 	switch {
+	case o.Choices == nil:
 	case s.Choices == nil:
-		s.Choices = append([]int64(nil), o.Choices...)
+		s.Choices = slices.Clone(o.Choices)
 	case len(s.Choices) == len(o.Choices):
 		for i, n := range o.Choices {
 			s.Choices[i] += n
 		}
 	default:
-		s.Choices = nil
+		s.Choices = []int64{}
 	}
 	s.Weights += o.Weights
 	s.Noise += o.Noise
@@ -75,6 +78,9 @@ func (h *Histogram) add(ratio float64) {
 
 // count counts codebooks of the rows of m from first on.
 func count(m *quant.Matrix, first int) Stats {
+	if m.Parts() > 1 {
+		return Stats{Choices: []int64{}}
+	}
 	s := Stats{Choices: make([]int64, m.Type().NumCodebooks())}
 	if len(s.Choices) == 1 {
 		s.Choices[0] = int64(m.Rows()-first) * int64(m.Groups())

@@ -25,13 +25,30 @@ type Tensor struct {
 
 	// Quantized reports whether Matrix can read it, and the following are set.
 	Quantized bool
+	// Type and GroupSize are those of all rows. If rows are of several types, Type is
+	// not valid, GroupSize 0, DType "mixed", and Parts says which there are.
 	Type      datatype.Type
 	GroupSize int
+	Parts     []Part
 	// Original is the DType that it was quantized from.
 	Original string
 	// Transposed reports whether it was [in, out] and is [out, in].
 	Transposed bool
 }
+
+// A Part is the rows of one type and group size of a quantized tensor that has rows of
+// several, as the parts of a [quant.Matrix].
+type Part struct {
+	Type      datatype.Type
+	GroupSize int
+	Rows      int
+}
+
+// mixedDType is the DType of such a tensor.
+const mixedDType = "mixed"
+
+// types returns the parts of a quantized tensor, one if all rows are of one type.
+func (t Tensor) types() []Part { return describe(t).types() }
 
 // Elements returns the number of elements.
 func (t Tensor) Elements() int64 { return shape.Elements(t.Shape) }

@@ -171,6 +171,9 @@ func compare(ctx context.Context, c, original *Checkpoint, t Tensor, workers int
 					return Stats{}, err
 				}
 				st := count(m, 0)
+				if t.Parts != nil { // though these rows may be of one type
+					st.Choices = []int64{}
+				}
 				switch {
 				case d == nil:
 				case it.From.DType == "F64":

@@ -178,8 +178,34 @@ def selector_bits(count):
     return next(b for b in (0, 1, 2, 4, 8) if count <= 2**b)
 
 
-def decode(description, parts):
-    """Returns the weights of a quantized tensor as an array of float32."""
+def decode(description, take):
+    """Returns the weights of a quantized tensor as an array of float32.
+
+    take(suffix) gives the stored tensor whose name ends in suffix."""
+    if "parts" not in description:
+        return decode_part(description, [take(s) for s in SUFFIXES])
+    # Rows of several types: each is the next row of its part.
+    cols = description["shape"][-1]
+    _, order = take(".order")
+    parts = [
+        decode_part({"shape": [p["rows"], cols], **p}, [take(".%d%s" % (i, s)) for s in SUFFIXES])
+        for i, p in enumerate(description["parts"])
+    ]
+    weights = array.array("f")
+    used = [0] * len(parts)
+    for i in order:
+        weights.extend(parts[i][used[i] : used[i] + cols])
+        used[i] += cols
+    if used != [len(p) for p in parts]:
+        raise ValueError("the order does not fit the parts")
+    return weights
+
+
+SUFFIXES = (".codes", ".scales", ".row_scales", ".special")
+
+
+def decode_part(description, parts):
+    """Returns the weights of rows of one type."""
     bits, fmt, books = codebooks(description["type"])
     shape, size = description["shape"], description["group_size"]
     cols = shape[-1]
@@ -224,8 +250,7 @@ def read_file(path):
             raise ValueError(name + " is damaged")
         stored[name] = (t["shape"], content)
     for name, description in quantized.items():
-        parts = [stored.pop(name + s) for s in (".codes", ".scales", ".row_scales", ".special")]
-        weights = decode(description, parts)
+        weights = decode(description, lambda suffix: stored.pop(name + suffix))
         if sys.byteorder == "big":
             weights.byteswap()
         yield name, description["shape"], weights.tobytes()
