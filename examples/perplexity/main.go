@@ -6,12 +6,14 @@
 //	go run ./examples/perplexity -types bitmod3,bitmod3+gptq,kv:bitmod4 -group 64
 //	go run ./examples/perplexity -types all
 //	go run ./examples/perplexity -model DIR -text FILE -tokens 30000 -json
+//	go run ./examples/perplexity -model RESULT -reference DIR -text FILE
 //
 // Look at how much perplexity bitmod3 adds and how much other types of 3 bits do,
 // beside the standard errors; KL divergence tells types apart on less text.
 //
 // Without -model it takes the small model that the module carries, and without
-// -text a text that the float32 model writes itself.
+// -text a text that the float32 model writes itself. A RESULT of examples/quantize is
+// evaluated as it is packed; -reference is the model that it was made from.
 package main
 
 import (
@@ -39,7 +41,7 @@ weights, type by type:
   KL     Kullback-Leibler divergence from the float32 model's predictions, nats
   top-1  how often both models find the same token likeliest
 
-each with its standard error. Quantized are the matrices of the layers; embedding
+each with its standard error, if the text has several windows. Quantized are the matrices of the layers; embedding
 and classifier stay float32. "kv:TYPE" is float32 weights with a quantized
 key-value cache, "a8:TYPE" quantized weights multiplied by 8-bit activations.
 
@@ -55,12 +57,17 @@ model writes (other than the text to predict):
   +sequential  takes activations behind layers as quantized
   +awq         scales channels (AWQ)
   +all         all of these
+
+A -model that is packed already, a result of examples/quantize, is one row: nothing
+else is made of it. It is compared with the -reference, or else with itself, so that
+only ppl tells something.
 `
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("perplexity", flag.ContinueOnError)
 	var (
-		model     = flags.String("model", "", "llama2.c `FILE` or Hugging Face directory; if empty, the model of this module")
+		model     = flags.String("model", "", "Hugging Face directory, GGUF `FILE`, result of examples/quantize, or llama2.c file; if empty, the model of this module")
+		reference = flags.String("reference", "", "`MODEL` to compare with; if empty, -model with float32 weights")
 		tokenizer = flags.String("tokenizer", "", "`FILE` of llama2.c or tokenizer.json; if empty, the model's own")
 		text      = flags.String("text", "", "`FILE` to predict; if empty, the float32 model writes one")
 		tokens    = flags.Int("tokens", defaultTokens, "number `N` of tokens to predict; 0 is all of the text")
@@ -89,22 +96,36 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	set, err := open(*model, *tokenizer, *reference)
+	if err != nil {
+		return err
+	}
+	if set.packed {
+		if *types != "" || *group != 0 {
+			return fmt.Errorf("the weights of %s are packed already: leave out -types and -group, or take the model that they were made from", *model)
+		}
+		variants = nil
+	} else {
+		variants = variants[1:] // without float32, which is among the rows of set
+	}
+	variants = append(set.rows, variants...)
 
-	m, tok, err := llm.Open(*model, *tokenizer, llm.Options{})
+	status := cli.NewStatus(stderr)
+	defer status.Clear()
+	blocks, err := readBlocks(ctx, set.reference, set.tokenizer, *text, *tokens, *window)
 	if err != nil {
 		return err
 	}
-	blocks, err := readBlocks(m, tok, *text, *tokens, *window)
+	doing := "the reference"
+	e, err := llm.NewEvaluator(ctx, set.reference, blocks, func(done, total int) {
+		status.Show("%s: %d %%", doing, 100*done/total)
+	})
 	if err != nil {
 		return err
 	}
-	e, err := llm.NewEvaluator(m, blocks)
-	if err != nil {
-		return err
-	}
-	calibration := llm.NewCalibration(m, nil)
+	calibration := llm.NewCalibration(ctx, set.model, nil)
 	if slices.ContainsFunc(variants, func(v variant) bool { return v.calibrated() }) {
-		if calibration, err = calibrate(m, *known); err != nil {
+		if calibration, err = calibrate(ctx, set.model, *known); err != nil {
 			return err
 		}
 	}
@@ -112,11 +133,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *asJSON {
 		w = &jsonLines{w: stdout}
 	}
-	for _, v := range distinct(variants, m.Config.KVHeads*m.Config.HeadDim) {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		r, err := v.measure(m, e, calibration)
+	c := &set.model.Config
+	for _, v := range distinct(variants, c.KVHeads*c.HeadDim) {
+		doing = v.name
+		r, err := v.measure(set.modelOf(v), e, calibration)
 		if *types == allTypes && v.mixed != 0 && errors.Is(err, quant.ErrShape) {
 			// Narrow rows take more for their scales than the table knows of.
 			fmt.Fprintf(stderr, "perplexity: without %s: %v\n", v.name, err)
@@ -125,6 +145,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("%v: %w", v.name, err)
 		}
+		status.Clear()
 		if err := w.write(r); err != nil {
 			return err
 		}

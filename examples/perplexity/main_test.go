@@ -1,16 +1,21 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/examples/internal/cli/clitest"
+	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
 var program = clitest.Program{Name: "perplexity", Run: run}
@@ -134,6 +139,73 @@ func TestWindow(t *testing.T) {
 	}
 	if !slices.IsSorted(ppl) || ppl[0] == ppl[2] {
 		t.Errorf("perplexities %v, want them to rise", ppl)
+	}
+}
+
+// One window has no standard errors, and says so.
+func TestOneWindow(t *testing.T) {
+	out := program.Must(t, "-tokens", "20", "-types", "bitmod4", "-group", "128")
+	if !strings.Contains(out, "one window, and so no standard errors") || strings.Contains(out, "NaN") || strings.Contains(out, "±") {
+		t.Errorf("output %s", out)
+	}
+}
+
+// A result is evaluated as it is packed.
+func TestResult(t *testing.T) {
+	const model = "../../internal/tinylm"
+	source, err := checkpoint.Open(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	plan, err := checkpoint.NewPlan(source, checkpoint.Options{Config: quant.Config{Type: datatype.BitMoD3, GroupSize: 64}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := t.TempDir()
+	if _, err := plan.Run(t.Context(), result, checkpoint.RunOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	text := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(text, []byte(strings.Repeat("Once upon a time there was a king. ", 20)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rows := func(args ...string) (rows []jsonRow) {
+		for line := range strings.Lines(program.Must(t, append(args, "-json", "-text", text, "-tokens", "200")...)) {
+			var r jsonRow
+			if err := json.Unmarshal([]byte(line), &r); err != nil {
+				t.Fatal(err)
+			}
+			r.Seconds = 0
+			rows = append(rows, r)
+		}
+		return rows
+	}
+	want := rows("-model", model, "-types", "bitmod3", "-group", "64")
+	got := rows("-model", result, "-reference", model)
+	if len(got) != 2 || !reflect.DeepEqual(got, want) {
+		t.Errorf("rows of a result\n%+v, want those of the type\n%+v", got, want)
+	}
+	alone := rows("-model", result)
+	if len(alone) != 1 || alone[0].Type != "bitmod3" || alone[0].PPL != want[1].PPL || alone[0].Bits != want[1].Bits || alone[0].KL != 0 {
+		t.Errorf("rows of a result alone\n%+v, want the perplexity of\n%+v", alone, want[1])
+	}
+	if other := rows("-model", model, "-reference", model, "-types", "bitmod3", "-group", "64"); len(other) != 3 || other[1].Type != modelRow || other[1].KL != 0 || other[2].PPL != want[1].PPL {
+		t.Errorf("rows with a reference\n%+v", other)
+	}
+	for _, args := range [][]string{{"-model", result, "-types", "bitmod4"}, {"-model", result, "-group", "32"}, {"-model", model, "-reference", result}} {
+		if code, _, errs := program.Invoke(t, args...); code != 1 || !strings.Contains(errs, "packed") {
+			t.Errorf("%q: status %d, %q", args, code, errs)
+		}
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs strings.Builder
+	if code := cli.Execute(ctx, "perplexity", run, nil, &out, &errs); code != 130 || out.String() != "" {
+		t.Errorf("status %d, output %q, %q", code, out.String(), errs.String())
 	}
 }
 

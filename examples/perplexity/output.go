@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 )
 
 type rowWriter interface{ write(row) error }
@@ -19,7 +20,11 @@ func (t *table) write(r row) error {
 	s := &r.score
 	if !t.head {
 		t.head = true
-		if _, err := fmt.Fprintf(t.w, "%d tokens; ± is a standard error\n\n%-30s%6s%6s%16s%16s%19s%14s%6s\n", s.Tokens,
+		note := "± is a standard error"
+		if math.IsNaN(s.NLL.SE) {
+			note = "one window, and so no standard errors"
+		}
+		if _, err := fmt.Fprintf(t.w, "%d tokens; %s\n\n%-30s%6s%6s%16s%16s%19s%14s%6s\n", s.Tokens, note,
 			"type", "group", "bits", "ppl", "+ppl %", "KL", "top-1 %", "s"); err != nil {
 			return err
 		}
@@ -28,13 +33,22 @@ func (t *table) write(r row) error {
 	excess := 100 * math.Expm1(s.Excess.Mean)
 	excessSE := 100 * math.Exp(s.Excess.Mean) * s.Excess.SE
 	group := "–"
-	if !r.float {
+	if r.group != 0 {
 		group = fmt.Sprint(r.group)
 	}
-	_, err := fmt.Fprintf(t.w, "%-30s%6s%6.2f%9.4f ±%.3f%9.2f ±%.2f%10.5f ±%.5f%8.2f ±%.2f%6.1f\n",
-		r.name, group, r.bits, s.Perplexity.Mean, s.Perplexity.SE, excess, excessSE,
-		s.KL.Mean, s.KL.SE, 100*s.Top1.Mean, 100*s.Top1.SE, r.seconds)
+	_, err := fmt.Fprintf(t.w, "%-30s%6s%6.2f%9.4f %s%9.2f %s%10.5f %s%8.2f %s%6.1f\n",
+		r.name, group, r.bits, s.Perplexity.Mean, standardError(s.Perplexity.SE, 3), excess, standardError(excessSE, 2),
+		s.KL.Mean, standardError(s.KL.SE, 5), 100*s.Top1.Mean, standardError(100*s.Top1.SE, 2), r.seconds)
 	return err
+}
+
+// standardError writes ± and a number with so many digits behind the point, or spaces
+// if there is none: a single window of text has no standard error.
+func standardError(x float64, digits int) string {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return strings.Repeat(" ", 3+digits) // as wide as ±0. and the digits
+	}
+	return fmt.Sprintf("±%.*f", digits, x)
 }
 
 // jsonLines writes rows for programs.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -18,14 +19,14 @@ const (
 
 // readBlocks returns n tokens of text in blocks, of a window each, that the model
 // reads on their own: from a file, or written by the model. n = 0 is all of the file.
-func readBlocks(m *llm.Model, tok llm.Tokenizer, file string, n, window int) ([][]int, error) {
+func readBlocks(ctx context.Context, m *llm.Model, tok llm.Tokenizer, file string, n, window int) ([][]int, error) {
 	length := min(m.Config.Context, window)
 	if length < 2 {
 		return nil, fmt.Errorf("the model's context is %d tokens, which leaves nothing to predict", length)
 	}
 	if file == "" {
 		length = min(length, n+1)
-		blocks, err := llm.SampleTexts(m, (n+length-2)/(length-1), length, textSeed)
+		blocks, err := llm.SampleTexts(ctx, m, (n+length-2)/(length-1), length, textSeed)
 		if err != nil {
 			return nil, err
 		}
@@ -51,11 +52,11 @@ func readBlocks(m *llm.Model, tok llm.Tokenizer, file string, n, window int) ([]
 }
 
 // calibrate returns the calibration with about n tokens of text that m writes.
-func calibrate(m *llm.Model, n int) (*llm.Calibration, error) {
+func calibrate(ctx context.Context, m *llm.Model, n int) (*llm.Calibration, error) {
 	length := min(m.Config.Context, defaultWindow)
-	blocks, err := llm.SampleTexts(m, (n+length-1)/length, length, calibrationSeed)
+	blocks, err := llm.SampleTexts(ctx, m, (n+length-1)/length, length, calibrationSeed)
 	if err != nil {
 		return nil, err
 	}
-	return llm.NewCalibration(m, blocks), nil
+	return llm.NewCalibration(ctx, m, blocks), nil
 }

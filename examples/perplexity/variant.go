@@ -12,12 +12,13 @@ import (
 
 // A variant is a way to store the model, and a row of the table.
 type variant struct {
-	name  string
-	float bool // weights as they are
-	cache bool // the type is of the key-value cache
-	int8  bool // what the weights are multiplied by is rounded to 8 bits
-	typ   datatype.Type
-	group int
+	name   string
+	float  bool // float32 weights, as they are
+	packed bool // weights as the model has them packed
+	cache  bool // the type is of the key-value cache
+	int8   bool // what the weights are multiplied by is rounded to 8 bits
+	typ    datatype.Type
+	group  int
 	options
 }
 
@@ -53,7 +54,7 @@ func parseVariants(names string, group int) ([]variant, error) {
 	if names == "" {
 		names = shortTable
 	}
-	rows := []variant{{name: "float32", float: true}}
+	rows := []variant{{name: floatRow, float: true}}
 	add := func(v variant, groups []int) {
 		for _, g := range groups {
 			if v.group = g; v.typ.Scale() != datatype.RowStep {
@@ -67,7 +68,7 @@ func parseVariants(names string, group int) ([]variant, error) {
 	if names != allTypes {
 		for name := range strings.SplitSeq(names, ",") {
 			name = strings.TrimSpace(name)
-			if name == "" || name == "float32" {
+			if name == "" || name == floatRow {
 				continue
 			}
 			v, err := parseVariant(name)
@@ -161,6 +162,8 @@ func (v variant) measure(m *llm.Model, e *llm.Evaluator, c *llm.Calibration) (ro
 	)
 	switch {
 	case v.float:
+	case v.packed:
+		r.bits = m.BitsPerWeight()
 	case v.cache:
 		kv = llm.KV{Quantize: true, Type: v.typ, GroupSize: v.group}
 		if r.bits, err = kv.Bits(&m.Config); err != nil {

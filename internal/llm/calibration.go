@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"context"
 	"fmt"
 	"sync"
 
@@ -11,6 +12,7 @@ import (
 // It serves any number of recipes, one after the other; each part is gathered once,
 // when it is first needed.
 type Calibration struct {
+	ctx       context.Context
 	model     *Model
 	blocks    [][]int
 	hessians  func() ([]layerHessians, error) // by layer
@@ -25,9 +27,10 @@ type layerHessians []*quant.Hessian
 type rowSquares [Down + 1][]float64
 
 // NewCalibration returns the calibration of m, which should have float32 weights, on
-// blocks of tokens that are texts of their own.
-func NewCalibration(m *Model, blocks [][]int) *Calibration {
-	c := &Calibration{model: m, blocks: blocks}
+// blocks of tokens that are texts of their own. Once ctx is done, what it gathers and
+// quantizes ends with the cause.
+func NewCalibration(ctx context.Context, m *Model, blocks [][]int) *Calibration {
+	c := &Calibration{ctx: ctx, model: m, blocks: blocks}
 	c.hessians = sync.OnceValues(c.gatherHessians)
 	c.gradients = sync.OnceValues(c.gatherGradients)
 	return c
@@ -37,7 +40,7 @@ func NewCalibration(m *Model, blocks [][]int) *Calibration {
 var inputs = [][]Kind{{Query, Key, Value}, {Output}, {Gate, Up}, {Down}}
 
 func (c *Calibration) gatherHessians() ([]layerHessians, error) {
-	s, err := newStream(c.model, c.blocks)
+	s, err := newStream(c.ctx, c.model, c.blocks)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +84,9 @@ func (c *Calibration) gatherGradients() ([]rowSquares, error) {
 	sums := make([]rowSquares, len(c.model.Layers))
 	count := 0
 	err := Gradients(c.model, c.blocks, func(p Place, _, g []float32, n int) error {
+		if err := ended(c.ctx); err != nil {
+			return err
+		}
 		s := &sums[p.Layer][p.Kind]
 		if *s == nil {
 			*s = make([]float64, len(g)/n)

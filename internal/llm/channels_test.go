@@ -41,7 +41,7 @@ func uneven(t testing.TB, c Config) *Model {
 func TestScaleChannels(t *testing.T) {
 	for name, c := range map[string]Config{"grouped queries": tinyConfig, "llama2c": llama2cConfig} {
 		m := uneven(t, c)
-		cal := NewCalibration(m, [][]int{tokens(&m.Config, 64, 1), tokens(&m.Config, 50, 2)})
+		cal := NewCalibration(t.Context(), m, [][]int{tokens(&m.Config, 64, 1), tokens(&m.Config, 50, 2)})
 		hs, err := cal.hessians()
 		if err != nil {
 			t.Fatal(err)
@@ -72,7 +72,7 @@ func TestScaleChannels(t *testing.T) {
 			t.Errorf("%s: logits differ by %v", name, d)
 		}
 		// The Hessians that come back are those of the scaled model.
-		again, err := NewCalibration(&scaled, cal.blocks).hessians()
+		again, err := NewCalibration(t.Context(), &scaled, cal.blocks).hessians()
 		if err != nil {
 			t.Fatal(err)
 		}

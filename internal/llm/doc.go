@@ -19,7 +19,7 @@
 // it a [Recipe] quantizes by more than the weights: importance, error feedback, scales
 // of channels, and rows of 3, 4 or 8 bits.
 //
-//	c := llm.NewCalibration(m, texts)
+//	c := llm.NewCalibration(ctx, m, texts)
 //	q, err := c.Quantize(llm.Recipe{Quantizer: llm.Quantizer{Config: config}, Feedback: true})
 //
 // # Rounding

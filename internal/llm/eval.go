@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"runtime"
@@ -38,6 +39,8 @@ type Score struct {
 // An Evaluator scores models on blocks of tokens against a reference, which should
 // be the model with float32 weights.
 type Evaluator struct {
+	ctx       context.Context
+	progress  func(done, total int)
 	reference *Model
 	blocks    [][]int
 	logits    [][]float32 // the reference's, by block; nil if they would take too much memory
@@ -48,9 +51,11 @@ type Evaluator struct {
 const logitsMemory = 1 << 30
 
 // NewEvaluator computes the reference's logits for all blocks, of at least 2 tokens
-// each, on GOMAXPROCS goroutines.
-func NewEvaluator(reference *Model, blocks [][]int) (*Evaluator, error) {
-	e := &Evaluator{reference: reference, workers: runtime.GOMAXPROCS(0)}
+// each, on GOMAXPROCS goroutines. Once ctx is done, this and Score end with its cause.
+// progress, if not nil, is told before every layer of a block how many of them are
+// done, by one goroutine at a time.
+func NewEvaluator(ctx context.Context, reference *Model, blocks [][]int, progress func(done, total int)) (*Evaluator, error) {
+	e := &Evaluator{ctx: ctx, progress: progress, reference: reference, workers: runtime.GOMAXPROCS(0)}
 	n := 0
 	for _, b := range blocks {
 		if len(b) >= 2 {
@@ -80,10 +85,12 @@ func (e *Evaluator) each(m *Model, kv KV, f func(i int, r *Runner) error) error 
 		wait sync.WaitGroup
 	)
 	errs := make([]error, len(e.blocks)) // the first in order is reported
+	step := e.steps(len(e.blocks) * len(m.Layers))
 	for range min(e.workers, len(e.blocks)) {
 		wait.Go(func() {
 			r := NewRunner(m, 1)
 			defer r.Close()
+			r.step = step
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= len(e.blocks) {
@@ -104,6 +111,31 @@ func (e *Evaluator) each(m *Model, kv KV, f func(i int, r *Runner) error) error 
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// steps returns what is called before each of the given number of layers.
+func (e *Evaluator) steps(total int) func() error {
+	var (
+		mu   sync.Mutex
+		done int
+	)
+	return func() error {
+		if e.progress != nil {
+			mu.Lock()
+			e.progress(done, total)
+			done++
+			mu.Unlock()
+		}
+		return ended(e.ctx)
+	}
+}
+
+// ended returns why ctx is done, nil if it is not.
+func ended(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	return nil
 }
@@ -131,6 +163,7 @@ func (e *Evaluator) Score(m *Model, kv KV) (Score, error) {
 		if e.logits == nil {
 			ref := NewRunner(e.reference, 1)
 			defer ref.Close()
+			ref.step = func() error { return ended(e.ctx) }
 			if err := run(ref, block, KV{}); err != nil {
 				return err
 			}

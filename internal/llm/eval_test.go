@@ -1,6 +1,8 @@
 package llm
 
 import (
+	"context"
+	"errors"
 	"math"
 	"os"
 	"runtime"
@@ -28,7 +30,7 @@ func TestScore(t *testing.T) {
 	for i, n := range []int{20, 64, 1, 7, 30} {
 		blocks = append(blocks, tokens(&m.Config, n, uint64(i)))
 	}
-	e, err := NewEvaluator(m, blocks)
+	e, err := NewEvaluator(t.Context(), m, blocks, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,10 +99,10 @@ func TestScore(t *testing.T) {
 	if self.KL != (Estimate{}) || self.Excess != (Estimate{}) || self.Top1 != (Estimate{1, 0}) {
 		t.Errorf("the model against itself: %+v", self)
 	}
-	if _, err := NewEvaluator(m, [][]int{{1}, nil}); err == nil {
+	if _, err := NewEvaluator(t.Context(), m, [][]int{{1}, nil}, nil); err == nil {
 		t.Error("no tokens: no error")
 	}
-	if _, err := NewEvaluator(m, [][]int{{1, 999}}); err == nil {
+	if _, err := NewEvaluator(t.Context(), m, [][]int{{1, 999}}, nil); err == nil {
 		t.Error("a token that is none: no error")
 	}
 }
@@ -123,9 +125,44 @@ func TestStandardErrors(t *testing.T) {
 	}
 }
 
+// An evaluation ends between two layers.
+func TestEvaluatorInterrupted(t *testing.T) {
+	m := tiny(t, tinyConfig, weights{1, true})
+	var blocks [][]int
+	for i := range 20 {
+		blocks = append(blocks, tokens(&m.Config, 30, uint64(i)))
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("enough")
+	calls := 0
+	progress := func(done, total int) {
+		if want := len(blocks) * len(m.Layers); done != calls || total != want {
+			t.Errorf("call %d says %d of %d, want %d of %d", calls, done, total, calls, want)
+		}
+		if calls++; calls == 5 {
+			cancel(cause)
+		}
+	}
+	if _, err := NewEvaluator(ctx, m, blocks, progress); !errors.Is(err, cause) {
+		t.Errorf("error %v, want %v", err, cause)
+	}
+	if most := 5 + runtime.GOMAXPROCS(0); calls > most {
+		t.Errorf("%d layers were computed, want at most %d", calls, most)
+	}
+	c := NewCalibration(ctx, m, blocks)
+	for _, r := range []Recipe{{}, {Feedback: true}, {Feedback: true, Sequential: true}, {Bits: 3.5}} {
+		if _, err := c.Quantize(r); !errors.Is(err, cause) {
+			t.Errorf("recipe %+v: error %v, want %v", r, err, cause)
+		}
+	}
+	if _, err := SampleTexts(ctx, m, 1, 10, 1); !errors.Is(err, cause) {
+		t.Errorf("texts: error %v, want %v", err, cause)
+	}
+}
+
 func TestSampleTexts(t *testing.T) {
 	m := tiny(t, tinyConfig, weights{1, true})
-	texts, err := SampleTexts(m, 70, 12, 5)
+	texts, err := SampleTexts(t.Context(), m, 70, 12, 5)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +218,7 @@ func TestStoriesPerplexity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := NewEvaluator(m, storyBlocks(t, tok, string(text), m.Config.Context, 30000))
+	e, err := NewEvaluator(t.Context(), m, storyBlocks(t, tok, string(text), m.Config.Context, 30000), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,9 @@ type Runner struct {
 	// for Up.
 	Observe func(p Place, x []float32, n int)
 
+	// step, if not nil, is called before every layer. Its error ends a Forward.
+	step func() error
+
 	model       *Model
 	crew        *Crew
 	frequencies []float64
@@ -122,6 +125,11 @@ func (r *Runner) normalize(weight []float32, n int) {
 }
 
 func (r *Runner) layer(i int, chunks []Chunk, n int) error {
+	if r.step != nil {
+		if err := r.step(); err != nil {
+			return err
+		}
+	}
 	l := &r.model.Layers[i]
 	mul := func(dst *[]float32, k Kind, x []float32) error {
 		w := l.Linears[k]

@@ -57,6 +57,8 @@ func Prompt(c *Config, t Tokenizer, text string) ([]int, error) {
 // context, and, without an error, when ctx is done.
 func (g *Generator) Run(ctx context.Context, prompt []int, n int, emit func(token int) error) (Stats, error) {
 	r := g.Runner
+	r.step = func() error { return ended(ctx) }
+	defer func() { r.step = nil }()
 	c := &r.model.Config
 	st := Stats{Prompt: len(prompt)}
 	if len(prompt) == 0 {
@@ -71,11 +73,10 @@ func (g *Generator) Run(ctx context.Context, prompt []int, n int, emit func(toke
 	}
 	start := time.Now()
 	for part := range slices.Chunk(prompt, prefill) {
-		if err := r.Forward(Chunk{s, part}); err != nil {
-			return st, err
-		}
-		if ctx.Err() != nil {
+		if err := r.Forward(Chunk{s, part}); ctx.Err() != nil {
 			return st, nil
+		} else if err != nil {
+			return st, err
 		}
 	}
 	logits := make([]float32, c.Vocab)
@@ -100,7 +101,9 @@ func (g *Generator) Run(ctx context.Context, prompt []int, n int, emit func(toke
 		if st.Tokens == n || s.Len() == c.Context {
 			return st, nil
 		}
-		if err := r.Forward(Chunk{s, []int{next}}); err != nil {
+		if err := r.Forward(Chunk{s, []int{next}}); ctx.Err() != nil {
+			return st, nil
+		} else if err != nil {
 			return st, err
 		}
 	}

@@ -59,7 +59,7 @@ func (f *File) at(err error) error {
 	return fmt.Errorf("%s: %w", f.name, err)
 }
 
-// Load reads the weights, one matrix after the other. A weight that is not finite is
+// Load reads the weights, matrix by matrix, on GOMAXPROCS goroutines. A weight that is not finite is
 // an error that matches quant.ErrNotFinite.
 func (f *File) Load(o Options) (*Model, error) {
 	m, err := build(f.Config, f.source, o)
@@ -92,7 +92,7 @@ func Open(path, tokenizer string, o Options) (*Model, Tokenizer, error) {
 }
 
 // A source gives the tensors of a model by name: Hugging Face's names without
-// "model." and ".weight".
+// "model." and ".weight". It is safe for concurrent use.
 type source interface {
 	// read returns a new slice of the rows·cols elements of a tensor.
 	read(name string, rows, cols int) ([]float32, error)
@@ -119,26 +119,40 @@ func build(c Config, s source, o Options) (*Model, error) {
 		o.Packed = Quantizer{}.Packed
 	}
 	b := builder{c: &c, source: s, options: o}
-	m := &Model{Config: c, tied: s.tied()}
-	m.Embedding = b.linear(Place{-1, Embedding})
-	for i := range c.Layers {
-		l := Layer{AttentionNorm: b.vector(normName(i, attentionNorm))}
-		l.FeedForwardNorm = b.vector(normName(i, feedForwardNorm))
-		for k := range l.Linears {
-			l.Linears[k] = b.linear(Place{i, Kind(k)})
+	m := &Model{Config: c, Layers: make([]Layer, c.Layers), tied: s.tied()}
+	places := []Place{{-1, Embedding}}
+	for i := range m.Layers {
+		l := &m.Layers[i]
+		var err error
+		if l.AttentionNorm, err = b.read(normName(i, attentionNorm), 1, c.Dim); err != nil {
+			return nil, err
 		}
-		if b.err != nil {
-			return nil, b.err // before a header's million layers are asked for
+		if l.FeedForwardNorm, err = b.read(normName(i, feedForwardNorm), 1, c.Dim); err != nil {
+			return nil, err
 		}
-		m.Layers = append(m.Layers, l)
+		for k := range Down + 1 {
+			places = append(places, Place{i, k})
+		}
 	}
-	m.Norm = b.vector(lastNorm)
-	m.Classifier = m.Embedding
+	var err error
+	if m.Norm, err = b.read(lastNorm, 1, c.Dim); err != nil {
+		return nil, err
+	}
 	if !m.tied {
-		m.Classifier = b.linear(Place{-1, Classifier})
+		places = append(places, Place{-1, Classifier})
 	}
-	if b.err != nil {
-		return nil, b.err
+	err = inParallel(len(places), func(i int) error {
+		l, err := b.linear(places[i])
+		if err == nil {
+			*m.slot(places[i]) = l
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if m.tied {
+		m.Classifier = m.Embedding
 	}
 	return m, nil
 }
@@ -152,56 +166,41 @@ const (
 
 func normName(layer int, norm string) string { return fmt.Sprintf("layers.%d.%s", layer, norm) }
 
-// A builder reads tensors until the first error.
+// A builder reads tensors.
 type builder struct {
 	c       *Config
 	source  source
 	options Options
-	err     error
-}
-
-func (b *builder) vector(name string) []float32 {
-	if b.err != nil {
-		return nil
-	}
-	return b.read(name, 1, b.c.Dim)
 }
 
 // read reads a tensor. A NaN is found here, not in the text.
-func (b *builder) read(name string, rows, cols int) []float32 {
+func (b *builder) read(name string, rows, cols int) ([]float32, error) {
 	w, err := b.source.read(name, rows, cols)
 	if err != nil {
-		b.err = err
-		return nil
+		return nil, err
 	}
 	for i, v := range w {
 		if v-v != 0 {
-			b.err = fmt.Errorf("tensor %s, row %d, column %d is %v: %w", name, i/cols, i%cols, v, quant.ErrNotFinite)
-			return nil
+			return nil, fmt.Errorf("tensor %s, row %d, column %d is %v: %w", name, i/cols, i%cols, v, quant.ErrNotFinite)
 		}
 	}
-	return w
+	return w, nil
 }
 
-func (b *builder) linear(p Place) (l Linear) {
-	if b.err != nil {
-		return nil
-	}
+func (b *builder) linear(p Place) (Linear, error) {
 	rows, cols := b.c.Size(p)
 	if s, ok := b.source.(packedSource); ok {
 		m, err := s.packed(p.String(), rows, cols)
-		if err == nil && m != nil {
-			l, err = b.options.Packed(p, m)
+		if err != nil {
+			return nil, err
 		}
-		if err != nil || m != nil {
-			b.err = err
-			return l
+		if m != nil {
+			return b.options.Packed(p, m)
 		}
 	}
-	w := b.read(p.String(), rows, cols)
-	if b.err != nil {
-		return nil
+	w, err := b.read(p.String(), rows, cols)
+	if err != nil {
+		return nil, err
 	}
-	l, b.err = b.options.Maker(p, w, cols)
-	return l
+	return b.options.Maker(p, w, cols)
 }

@@ -97,33 +97,23 @@ func (s *checkpointSource) tied() bool {
 	return s.tie || !own
 }
 
-// check returns an error if a tensor of the model is missing, or if there is one that
-// the engine would not use: what such a tensor adds would be missing from every
-// result.
+// check returns an error if a tensor of the model is missing or has another shape, or
+// if there is one that the engine would not use: what such a tensor adds would be
+// missing from every result.
 func (s *checkpointSource) check(c *Config) error {
-	used := map[string]bool{}
-	var missing []string
-	want := func(name string) {
-		name = fullName(name)
+	wanted := s.wanted(c)
+	used := map[string]bool{fullName(kindNames[Classifier]): true} // not read if it is the embedding
+	var missing, unused []string
+	for _, w := range wanted {
+		name := fullName(w.name)
 		used[name] = true
 		if _, ok := s.c.Tensor(name); !ok {
 			missing = append(missing, name)
 		}
 	}
-	want(kindNames[Embedding])
-	for i := range c.Layers {
-		want(normName(i, attentionNorm))
-		want(normName(i, feedForwardNorm))
-		for k := range Down + 1 {
-			want(Place{i, k}.String())
-		}
-	}
-	want(lastNorm)
-	used[fullName(kindNames[Classifier])] = true // not read if it is the embedding
 	if len(missing) > 0 {
 		return formatErrorf("tensor %s is missing%s", badfile.Quote(missing[0]), andMore(missing))
 	}
-	var unused []string
 	for _, t := range s.c.Tensors() {
 		if !used[t.Name] && !isBuffer(t.Name) {
 			unused = append(unused, t.Name)
@@ -132,7 +122,40 @@ func (s *checkpointSource) check(c *Config) error {
 	if len(unused) > 0 {
 		return formatErrorf("tensor %s is not a part of the model that config.json describes%s", badfile.Quote(unused[0]), andMore(unused))
 	}
+	for _, w := range wanted {
+		if _, err := s.tensor(w.name, w.rows, w.cols); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// A wantedTensor is one that the engine reads.
+type wantedTensor struct {
+	name       string
+	rows, cols int
+}
+
+func (s *checkpointSource) wanted(c *Config) []wantedTensor {
+	var list []wantedTensor
+	matrix := func(p Place) {
+		rows, cols := c.Size(p)
+		list = append(list, wantedTensor{p.String(), rows, cols})
+	}
+	norm := func(name string) { list = append(list, wantedTensor{name, 1, c.Dim}) }
+	matrix(Place{-1, Embedding})
+	for i := range c.Layers {
+		norm(normName(i, attentionNorm))
+		norm(normName(i, feedForwardNorm))
+		for k := range Down + 1 {
+			matrix(Place{i, k})
+		}
+	}
+	norm(lastNorm)
+	if !s.tied() {
+		matrix(Place{-1, Classifier})
+	}
+	return list
 }
 
 // andMore counts the names behind the first.

@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/bitmod-go/bitmod/datatype"
@@ -74,7 +75,7 @@ func (c *Calibration) mixRows(r *Recipe) (mixedRows, error) {
 	for i, l := range c.model.Layers {
 		for j, kinds := range inputs {
 			for _, k := range kinds {
-				costs, err := plain.rowCosts(l.Linears[k], hs[i][j], squares[i][k])
+				costs, err := plain.rowCosts(c.ctx, l.Linears[k], hs[i][j], squares[i][k])
 				if err != nil {
 					return nil, fmt.Errorf("llm: layer %d: %s: %w", i, kindNames[k], err)
 				}
@@ -101,14 +102,14 @@ func (c *Calibration) mixRows(r *Recipe) (mixedRows, error) {
 }
 
 // rowCosts returns the choices of every row of a matrix.
-func (r *Recipe) rowCosts(l Linear, h *quant.Hessian, squares []float64) ([][]quant.Choice, error) {
+func (r *Recipe) rowCosts(ctx context.Context, l Linear, h *quant.Hessian, squares []float64) ([][]quant.Choice, error) {
 	w, err := Weights(l)
 	if err != nil {
 		return nil, err
 	}
 	choices := make([][]quant.Choice, l.Rows())
 	for _, c := range mixedConfigs(r.config(h)) {
-		m, err := quant.Group(w, l.Cols(), c)
+		m, err := quant.GroupContext(ctx, w, l.Cols(), c)
 		if err != nil {
 			return nil, err
 		}

@@ -2,8 +2,6 @@ package llm
 
 import (
 	"fmt"
-	"runtime"
-	"sync"
 )
 
 // A Model is a language model. It is immutable and safe for concurrent use.
@@ -71,50 +69,39 @@ func (m *Model) Replace(maker Maker) (*Model, error) {
 func (m *Model) ReplaceSome(at func(Place) bool, maker Maker) (*Model, error) {
 	r := *m
 	r.Layers = append([]Layer(nil), m.Layers...)
-	slot := func(p Place) *Linear {
-		switch p.Kind {
-		case Embedding:
-			return &r.Embedding
-		case Classifier:
-			return &r.Classifier
-		default:
-			return &r.Layers[p.Layer].Linears[p.Kind]
-		}
-	}
-	var (
-		places []Place
-		wait   sync.WaitGroup
-		slots  = make(chan struct{}, runtime.GOMAXPROCS(0))
-	)
+	var places []Place
 	m.Each(func(p Place, _ Linear) {
 		if at(p) {
 			places = append(places, p)
 		}
 	})
-	errs := make([]error, len(places))
-	for i, p := range places {
-		slots <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-slots }()
-			to := slot(p)
-			l, err := remake(p, *to, maker)
-			if err != nil {
-				errs[i] = err
-				return
-			}
+	err := inParallel(len(places), func(i int) error {
+		to := r.slot(places[i])
+		l, err := remake(places[i], *to, maker)
+		if err == nil {
 			*to = l
-		})
-	}
-	wait.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
 		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	if m.Tied() {
 		r.Classifier = r.Embedding
 	}
 	return &r, nil
+}
+
+// slot returns the field for the matrix at p.
+func (m *Model) slot(p Place) *Linear {
+	switch p.Kind {
+	case Embedding:
+		return &m.Embedding
+	case Classifier:
+		return &m.Classifier
+	default:
+		return &m.Layers[p.Layer].Linears[p.Kind]
+	}
 }
 
 func remake(p Place, l Linear, maker Maker) (Linear, error) {

@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -38,7 +39,12 @@ func (r *Recipe) calibrated() bool {
 func (c *Calibration) Quantize(r Recipe) (*Model, error) {
 	m := c.model
 	if !r.calibrated() {
-		return m.Replace(r.Make)
+		return m.Replace(func(p Place, w []float32, cols int) (Linear, error) {
+			if err := ended(c.ctx); err != nil {
+				return nil, err
+			}
+			return r.Make(p, w, cols)
+		})
 	}
 	rows, err := c.mixRows(&r)
 	if err != nil {
@@ -52,13 +58,13 @@ func (c *Calibration) Quantize(r Recipe) (*Model, error) {
 			return nil, err
 		}
 		for i := range q.Layers {
-			if q.Layers[i], err = r.layer(&m.Config, q.Layers[i], hs[i], rows.layer(i)); err != nil {
+			if q.Layers[i], err = r.layer(c.ctx, &m.Config, q.Layers[i], hs[i], rows.layer(i)); err != nil {
 				return nil, fmt.Errorf("llm: layer %d: %w", i, err)
 			}
 		}
 		return &q, nil
 	}
-	s, err := newStream(m, c.blocks)
+	s, err := newStream(c.ctx, m, c.blocks)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +74,7 @@ func (c *Calibration) Quantize(r Recipe) (*Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		if q.Layers[i], err = r.layer(&m.Config, q.Layers[i], hs, rows.layer(i)); err != nil {
+		if q.Layers[i], err = r.layer(c.ctx, &m.Config, q.Layers[i], hs, rows.layer(i)); err != nil {
 			return nil, fmt.Errorf("llm: layer %d: %w", i, err)
 		}
 		if err := s.run(i, q.Layers[i], nil, true); err != nil {
@@ -79,7 +85,7 @@ func (c *Calibration) Quantize(r Recipe) (*Model, error) {
 }
 
 // layer returns l quantized, given the Hessians of its inputs.
-func (r *Recipe) layer(c *Config, l Layer, hs layerHessians, rows mixedLayer) (Layer, error) {
+func (r *Recipe) layer(ctx context.Context, c *Config, l Layer, hs layerHessians, rows mixedLayer) (Layer, error) {
 	if r.Channels {
 		var err error
 		if l, hs, err = scaleChannels(c, l, r.Config, hs); err != nil {
@@ -92,7 +98,7 @@ func (r *Recipe) layer(c *Config, l Layer, hs layerHessians, rows mixedLayer) (L
 			if err != nil {
 				return l, err
 			}
-			m, err := r.quantize(w, l.Linears[k].Cols(), hs[i], rows[k])
+			m, err := r.quantize(ctx, w, l.Linears[k].Cols(), hs[i], rows[k])
 			if err != nil {
 				return l, fmt.Errorf("%s: %w", kindNames[k], err)
 			}
@@ -105,10 +111,13 @@ func (r *Recipe) layer(c *Config, l Layer, hs layerHessians, rows mixedLayer) (L
 }
 
 // quantize quantizes one matrix, the rows in types as rows says if it is not nil.
-func (r *Recipe) quantize(w []float32, cols int, h *quant.Hessian, rows []uint8) (*quant.Matrix, error) {
+func (r *Recipe) quantize(ctx context.Context, w []float32, cols int, h *quant.Hessian, rows []uint8) (*quant.Matrix, error) {
 	c := r.config(h)
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
 	if rows == nil {
-		return quant.Group(w, cols, c)
+		return quant.GroupContext(ctx, w, cols, c)
 	}
 	return quant.GroupMixed(w, cols, rows, mixedConfigs(c))
 }

@@ -18,7 +18,7 @@ func TestCalibration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := NewCalibration(m, blocks)
+	c := NewCalibration(t.Context(), m, blocks)
 	hs, err := c.hessians()
 	if err != nil {
 		t.Fatal(err)
@@ -58,11 +58,11 @@ func TestCalibration(t *testing.T) {
 		t.Errorf("mean square of a gradient %v, want %v", got, want)
 	}
 	for _, blocks := range [][][]int{nil, {{-1, 0}}} {
-		if _, err := NewCalibration(m, blocks).gradients(); err == nil {
+		if _, err := NewCalibration(t.Context(), m, blocks).gradients(); err == nil {
 			t.Errorf("blocks %d: no error", blocks)
 		}
 	}
-	if _, err := NewCalibration(m, [][]int{{-1}}).hessians(); err == nil {
+	if _, err := NewCalibration(t.Context(), m, [][]int{{-1}}).hessians(); err == nil {
 		t.Error("a token that is none: no error")
 	}
 }
@@ -74,7 +74,7 @@ func divergence(t *testing.T, m, q *Model) float64 {
 	for i := range 6 {
 		blocks = append(blocks, tokens(&m.Config, 60, uint64(100+i)))
 	}
-	e, err := NewEvaluator(m, blocks)
+	e, err := NewEvaluator(t.Context(), m, blocks, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestRecipes(t *testing.T) {
 	for i := range 8 {
 		blocks = append(blocks, tokens(&m.Config, 64, uint64(i)))
 	}
-	c := NewCalibration(m, blocks)
+	c := NewCalibration(t.Context(), m, blocks)
 	base := quant.Config{Type: datatype.BitMoD3, GroupSize: 8}
 	got := map[string]float64{}
 	for name, r := range map[string]Recipe{
@@ -151,7 +151,7 @@ func TestMixedRecipe(t *testing.T) {
 	for i := range 4 {
 		blocks = append(blocks, tokens(&m.Config, 64, uint64(i)))
 	}
-	c := NewCalibration(m, blocks)
+	c := NewCalibration(t.Context(), m, blocks)
 	last := math.Inf(1)
 	for _, bits := range []float64{6.5, 7, 8, 9} {
 		for _, feedback := range []bool{false, true} {

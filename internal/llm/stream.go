@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"context"
 	"runtime"
 	"slices"
 )
@@ -24,11 +25,12 @@ type streamBatch struct {
 // full batches.
 const streamTokens = 4096
 
-// newStream starts blocks of tokens on their way.
-func newStream(m *Model, blocks [][]int) (*stream, error) {
+// newStream starts blocks of tokens on their way, which ends once ctx is done.
+func newStream(ctx context.Context, m *Model, blocks [][]int) (*stream, error) {
 	s := &stream{model: *m}
 	s.model.Layers = slices.Clone(m.Layers)
 	s.r = NewRunner(&s.model, runtime.GOMAXPROCS(0))
+	s.r.step = func() error { return ended(ctx) }
 	for len(blocks) > 0 {
 		var b streamBatch
 		for len(blocks) > 0 && (b.n == 0 || b.n+len(blocks[0]) <= streamTokens) {

@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"context"
 	"runtime"
 	"slices"
 	"sync"
@@ -10,8 +11,8 @@ import (
 // SampleTexts returns count texts of length tokens, with the one that starts a
 // text, that the model writes at temperature 1. Text i depends on the seed and i
 // alone. A token that ends a text does not end these: what follows is as probable
-// as anything the model writes.
-func SampleTexts(m *Model, count, length int, seed uint64) ([][]int, error) {
+// as anything the model writes. Once ctx is done it ends with the cause.
+func SampleTexts(ctx context.Context, m *Model, count, length int, seed uint64) ([][]int, error) {
 	// As many at once as fill a batch; and each goroutine has its own batches.
 	const together = 32
 	texts := make([][]int, count)
@@ -25,6 +26,7 @@ func SampleTexts(m *Model, count, length int, seed uint64) ([][]int, error) {
 		wait.Go(func() {
 			r := NewRunner(m, 1)
 			defer r.Close()
+			r.step = func() error { return ended(ctx) }
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= len(parts) {
