@@ -37,8 +37,8 @@ type layout struct {
 	decode func(dst []float32, src []byte)
 }
 
-// layouts is the table of type traits in ggml.c. Types that ggml has removed are
-// not in it.
+// layouts is the table of type traits in ggml.c. Of the types that ggml has
+// removed it has those that models were published in.
 var layouts = [...]layout{
 	F32: {"F32", 32, 1, 4, nil}, F16: {"F16", 16, 1, 2, nil}, F64: {"F64", 64, 1, 8, nil}, BF16: {"BF16", 16, 1, 2, nil},
 	24: {"I8", 8, 1, 1, nil}, 25: {"I16", 16, 1, 2, nil}, 26: {"I32", 32, 1, 4, nil}, 27: {"I64", 64, 1, 8, nil},
@@ -51,8 +51,9 @@ var layouts = [...]layout{
 	18: {"IQ3_XXS", 3, 256, 98, nil}, 21: {"IQ3_S", 3, 256, 110, nil},
 	19: {"IQ1_S", 1, 256, 50, nil}, 29: {"IQ1_M", 1, 256, 56, nil},
 	IQ4NL: {"IQ4_NL", 4, 32, 18, decodeIQ4NL}, IQ4XS: {"IQ4_XS", 4, 256, 136, decodeIQ4XS},
+	31: {"Q4_0_4_4", 4, 32, 18, nil}, 32: {"Q4_0_4_8", 4, 32, 18, nil}, 33: {"Q4_0_8_8", 4, 32, 18, nil},
 	34: {"TQ1_0", 2, 256, 54, nil}, 35: {"TQ2_0", 2, 256, 66, nil},
-	MXFP4: {"MXFP4", 4, 32, 17, decodeMXFP4}, 40: {"NVFP4", 4, 64, 36, nil}, 41: {"Q1_0", 1, 128, 18, nil},
+	MXFP4: {"MXFP4", 4, 32, 17, decodeMXFP4}, 40: {"NVFP4", 4, 64, 36, nil}, 41: {"Q1_0", 1, 128, 18, nil}, 42: {"Q2_0", 2, 64, 18, nil},
 }
 
 func (t Type) layout() (layout, bool) {

@@ -40,7 +40,7 @@ func TestGGUF(t *testing.T) {
 	for _, version := range []uint32{2, 3} {
 		for _, align := range []int{32, 64} {
 			var types []uint32
-			for typ := range uint32(40) {
+			for typ := range uint32(43) {
 				tr, ok := theirs.GGMLType(typ).Trait()
 				// Types that ggml has removed, or has for repacking in memory, are
 				// no types of files for us.
@@ -68,7 +68,23 @@ func TestGGUF(t *testing.T) {
 	}
 }
 
-var removed = map[uint32]bool{4: true, 5: true, 31: true, 32: true, 33: true, 36: true, 37: true, 38: true}
+// TestPythonGGUF has both read what the Python package gguf wrote.
+func TestPythonGGUF(t *testing.T) {
+	const path = "../gguf/testdata/quants.gguf"
+	f, err := ours.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	g, err := theirs.ParseGGUFFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareTensors(t, f, g)
+	compareMetadata(t, f, g)
+}
+
+var removed = map[uint32]bool{4: true, 5: true, 36: true, 37: true, 38: true}
 
 func file(r *rand.Rand, version uint32, align int, types []uint32) []byte {
 	b := new(builder)

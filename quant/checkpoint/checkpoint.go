@@ -38,7 +38,7 @@ type Checkpoint struct {
 
 // Open opens the checkpoint at path: a safetensors file, a directory or index of
 // several (see FORMAT.md), or a GGUF file, of which one part of a split opens
-// all. Of GGUF's quantized types, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K,
+// all, or a directory of just that. Of GGUF's quantized types, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K,
 // IQ4_NL, IQ4_XS and MXFP4 are read, as the floats that ggml makes of them. A GGUF
 // file of a known family (FORMAT.md lists them) is opened as the Hugging Face model
 // that it was made of: with its names of tensors, its order of rows, and its
@@ -75,6 +75,15 @@ func (c *Checkpoint) open(files badfile.Files, path string) error {
 	isDir, err := files.IsDir(path)
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
+	}
+	if isDir {
+		name, err := findGGUF(files, path)
+		if err != nil {
+			return err
+		}
+		if name != "" {
+			path, isDir = name, false
+		}
 	}
 	if isDir || strings.HasSuffix(path, ".json") {
 		return c.openSet(files, path, isDir)

@@ -7,9 +7,12 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/bitmod-go/bitmod/internal/badfile"
 	"github.com/bitmod-go/bitmod/internal/gguf"
+	"github.com/bitmod-go/bitmod/internal/safetensors"
+	"github.com/bitmod-go/bitmod/quant"
 )
 
 // A split is the name of a GGUF file that is one of several parts.
@@ -34,6 +37,44 @@ func parseSplit(path string) (s split, named bool) {
 
 // part returns the path of part i.
 func (s split) part(i int) string { return fmt.Sprintf("%s-%05d-of-%05d.gguf", s.prefix, i, s.count) }
+
+// findGGUF returns the path of the GGUF file in a directory, or of a part of it
+// if it is split; "" if there is none, or safetensors files, which come first.
+func findGGUF(files badfile.Files, dir string) (string, error) {
+	entries, err := files.ReadDir(dir)
+	if err != nil {
+		return "", fmt.Errorf("checkpoint: %w", err)
+	}
+	seen := make(map[string]bool) // models
+	var names []string            // of the first file of each
+	for _, e := range entries {
+		name := e.Name()
+		if strings.HasPrefix(name, ".") {
+			continue
+		}
+		if strings.HasSuffix(name, ".safetensors") || strings.HasSuffix(name, safetensors.IndexSuffix) {
+			return "", nil
+		}
+		if !strings.HasSuffix(name, ".gguf") {
+			continue
+		}
+		model := name
+		if s, named := parseSplit(name); named {
+			model = fmt.Sprintf("%s of %d parts", s.prefix, s.count)
+		}
+		if !seen[model] {
+			seen[model] = true
+			names = append(names, name)
+		}
+	}
+	switch len(names) {
+	case 0:
+		return "", nil
+	case 1:
+		return files.Join(dir, names[0]), nil
+	}
+	return "", fmt.Errorf("checkpoint: %s: %w: it has %d GGUF models: name one of %s", dir, quant.ErrFormat, len(names), list(names))
+}
 
 // Keys of a GGUF file that is one of several. llama.cpp has the number of the
 // part from 0 on, and the tensors of all.

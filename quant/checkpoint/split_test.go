@@ -190,3 +190,23 @@ func TestBadSplitGGUF(t *testing.T) {
 		})
 	}
 }
+
+func TestGGUFDirectory(t *testing.T) {
+	parts := threeParts()
+	if c := open(t, writeParts(t, parts)); len(c.Tensors()) != 6 {
+		t.Errorf("a split: %d tensors", len(c.Tensors()))
+	}
+	one := testPart{"model.gguf", nil, parts[0].ws}
+	dir := writeParts(t, []testPart{one, {".hidden.gguf", nil, parts[1].ws}})
+	if c := open(t, dir); len(c.Tensors()) != 2 || c.Path() != dir {
+		t.Errorf("a file: %d tensors, opened with %q", len(c.Tensors()), c.Path())
+	}
+	_, err := Open(writeParts(t, append(parts, one)))
+	if !errors.Is(err, quant.ErrFormat) || !strings.Contains(fmt.Sprint(err), "it has 2 GGUF models: name one of m-00001-of-00003.gguf, model.gguf") {
+		t.Errorf("two models: %v", err)
+	}
+	writeFile(t, filepath.Join(dir, "model.safetensors"), random(rand.New(rand.NewPCG(1, 4)), "w", "F32", 2, 64))
+	if c := open(t, dir); len(c.Tensors()) != 1 {
+		t.Errorf("beside a safetensors file: %d tensors", len(c.Tensors()))
+	}
+}
