@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -249,7 +250,7 @@ func TestInspectParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "m.safetensors")
-	if err := checkpoint.Save(path, []checkpoint.Entry{{Name: "w", Matrix: m}}); err != nil {
+	if err := checkpoint.Save(context.Background(), path, []checkpoint.Entry{{Name: "w", Matrix: m}}, checkpoint.SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if out, want := program.Must(t, "inspect", path), "3 rows bitmod3:32, 1 rows int8:128"; !strings.Contains(out, "mixed") || !strings.Contains(out, want) {

@@ -15,8 +15,11 @@ import (
 type File interface {
 	io.Writer
 	io.WriterAt
+	// Finish syncs the data to the disk and closes the file, which Commit does
+	// where it was not done before. Nothing can be written afterwards.
+	Finish() error
 	// Commit makes the file appear under its name, replacing one that is
-	// there: it syncs the data to the disk, renames, and syncs the directory.
+	// there: it finishes the file, renames it, and syncs the directory.
 	// If it fails, the temporary file is gone and one that was there remains.
 	Commit() error
 	// Abort removes the temporary file.
@@ -34,6 +37,7 @@ type file struct {
 	unsynced int
 	syncing  chan error // of the sync under way; nil if there is none
 	err      error      // of one before
+	finished bool
 }
 
 // syncBytes is what is written before the disk is set to work on it, so that
@@ -121,12 +125,19 @@ func (f *file) wait() {
 	}
 }
 
-func (f *file) Commit() error {
-	f.wait()
-	err := cmp.Or(f.err, f.Sync())
-	if e := f.Close(); err == nil {
-		err = e
+func (f *file) Finish() error {
+	if f.finished {
+		return f.err
 	}
+	f.finished = true
+	f.wait()
+	f.err = cmp.Or(f.err, f.Sync())
+	f.err = cmp.Or(f.err, f.Close())
+	return f.err
+}
+
+func (f *file) Commit() error {
+	err := f.Finish()
 	if err == nil {
 		err = os.Rename(f.Name(), f.path)
 	}

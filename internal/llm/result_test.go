@@ -2,6 +2,7 @@ package llm
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io/fs"
 	"os"
@@ -164,7 +165,7 @@ func TestResultMixedRows(t *testing.T) {
 		entries = append(entries, e)
 	}
 	dir := t.TempDir()
-	if err := checkpoint.Save(filepath.Join(dir, "model.safetensors"), entries); err != nil {
+	if err := checkpoint.Save(context.Background(), dir, entries, checkpoint.SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	config, err := os.ReadFile(filepath.Join(embeddedDir, "config.json"))

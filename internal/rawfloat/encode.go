@@ -2,13 +2,14 @@ package rawfloat
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 
 	"github.com/x448/float16"
 )
 
-// Append appends vs to b, each rounded once to the format, to nearest and ties to
-// even. NaNs stay NaNs. It returns the index of the first number that is finite and
+// Append appends vs to b, each rounded once to the format, one of F32, F64, F16 and
+// BF16, to nearest and ties to even. NaNs stay NaNs. It returns the index of the first number that is finite and
 // is not in the format, being too large, or −1 if there is none.
 func Append[T float32 | float64](b []byte, vs []T, f Format) ([]byte, int) {
 	le := binary.LittleEndian
@@ -41,6 +42,8 @@ func Append[T float32 | float64](b []byte, vs []T, f Format) ([]byte, int) {
 			overflow(i, v, u&^(1<<15) == 0x7f80)
 			b = le.AppendUint16(b, u)
 		}
+	default:
+		panic(fmt.Sprintf("rawfloat: format %d is not written", f))
 	}
 	return b, bad
 }

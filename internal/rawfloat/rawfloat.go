@@ -1,4 +1,4 @@
-// Package rawfloat decodes the little-endian floats of checkpoint files.
+// Package rawfloat decodes and encodes the little-endian floats of checkpoint files.
 package rawfloat
 
 import (
@@ -124,12 +124,4 @@ func ExponentE8M0(b byte) float32 {
 		return math.Float32frombits(0x7fc00000)
 	}
 	return math.Float32frombits(uint32(b) << 23)
-}
-
-// AppendF32 appends the F32 bytes of vs to b.
-func AppendF32(b []byte, vs []float32) []byte {
-	for _, v := range vs {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
-	}
-	return b
 }

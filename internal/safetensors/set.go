@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -78,6 +79,8 @@ func find(files badfile.Files, dir string) (string, error) {
 			}
 		}
 		switch {
+		case len(names) == 1 && oneOfMany(names[0]):
+			return "", badfile.At("safetensors", files.Join(dir, names[0]), badfile.New("it is one of several files, which have no index yet, or no longer: name it to open it alone"))
 		case len(names) == 1:
 			return files.Join(dir, names[0]), nil
 		case len(names) > 1:
@@ -86,6 +89,18 @@ func find(files badfile.Files, dir string) (string, error) {
 	}
 	return "", fmt.Errorf("safetensors: %s has no .safetensors file: %w", dir, os.ErrNotExist)
 }
+
+var shardName = regexp.MustCompile(`-\d{5}-of-(\d{5})\.safetensors$`)
+
+// oneOfMany reports whether a file's name says that there are others.
+func oneOfMany(name string) bool {
+	m := shardName.FindStringSubmatch(name)
+	return m != nil && m[1] != "00001"
+}
+
+// Incomplete is what a writer puts in the place of an index while the files that it
+// names are being replaced.
+const Incomplete = `{"incomplete": true}`
 
 func (s *Set) add(f *File) {
 	s.files = append(s.files, f)
@@ -162,6 +177,9 @@ func parseIndex(b []byte) (map[string]string, error) {
 	p := parser{json.NewDecoder(bytes.NewReader(b))}
 	var weights map[string]string
 	err := p.object("the index", func(key string) error {
+		if key == "incomplete" {
+			return badfile.New("writing the files was interrupted, so that they may not belong together: write them again")
+		}
 		if key != "weight_map" {
 			var skip json.RawMessage
 			return p.Decode(&skip)

@@ -23,10 +23,10 @@ func temporary() (dir string) {
 	for i := range w {
 		w[i] = float32(i*i%251-125) / 250
 	}
-	err = checkpoint.Save(filepath.Join(dir, "model.safetensors"), []checkpoint.Entry{
+	err = checkpoint.Save(context.Background(), dir, []checkpoint.Entry{
 		{Name: "layers.0.up_proj.weight", Floats: w, Shape: []int{64, 256}},
 		{Name: "layers.0.norm.weight", Floats: w[:256], Shape: []int{256}},
-	})
+	}, checkpoint.SaveOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -87,10 +87,10 @@ func ExampleOpen() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	err = checkpoint.Save(path, []checkpoint.Entry{
+	err = checkpoint.Save(context.Background(), path, []checkpoint.Entry{
 		{Name: "mlp.down_proj.weight", Matrix: packed},
 		{Name: "norm.weight", Floats: []float32{1, 2, 3, 4}, Shape: []int{4}},
-	})
+	}, checkpoint.SaveOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -210,4 +210,54 @@ func ExampleDequantize() {
 	// Output:
 	// layers.0.norm.weight: F32 to F32
 	// layers.0.up_proj.weight: bitmod4 to BF16
+}
+
+// Change a model: quantize one tensor in memory, store a second in half the bytes, add
+// one of integers, and copy the others as they are.
+func ExampleSave() {
+	dir := temporary()
+	defer os.RemoveAll(dir)
+	c, err := checkpoint.Open(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+
+	entries := []checkpoint.Entry{{Name: "step", Data: []byte{7, 0, 0, 0, 0, 0, 0, 0}, DType: "I64"}}
+	for _, t := range c.Tensors() {
+		e := checkpoint.Entry{Name: t.Name, From: c}
+		switch t.Name {
+		case "layers.0.up_proj.weight":
+			w := make([]float32, t.Elements())
+			if err := c.ReadRows(w, t.Name, 0, t.Rows()); err != nil {
+				log.Fatal(err)
+			}
+			m, err := quant.Group(w, t.Cols(), quant.Config{Type: datatype.BitMoD3})
+			if err != nil {
+				log.Fatal(err)
+			}
+			e = checkpoint.Entry{Name: t.Name, Matrix: m}
+		case "layers.0.norm.weight":
+			e.DType = "BF16"
+		}
+		entries = append(entries, e)
+	}
+	result := filepath.Join(dir, "changed")
+	err = checkpoint.Save(context.Background(), result, entries, checkpoint.SaveOptions{Metadata: c.Metadata()})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	changed, err := checkpoint.Open(result)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer changed.Close()
+	for _, t := range changed.Tensors() {
+		fmt.Println(t.Name, t.DType, t.Shape)
+	}
+	// Output:
+	// step I64 []
+	// layers.0.norm.weight BF16 [256]
+	// layers.0.up_proj.weight bitmod3 [64 256]
 }

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/bitmod-go/bitmod/internal/rawfloat"
 )
 
 // A formCase is a fixture of testdata/forms.py.
@@ -63,7 +61,7 @@ func (f formCase) dir(t testing.TB) string {
 }
 
 func digest(vs []float32) string {
-	sum := sha256.Sum256(rawfloat.AppendF32(nil, vs))
+	sum := sha256.Sum256(leBytes(vs))
 	return hex.EncodeToString(sum[:])
 }
 

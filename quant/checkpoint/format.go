@@ -117,6 +117,7 @@ type header struct {
 	settings string
 	plan     string
 	shard    string
+	plain    bool // an ordinary file, which has none of this
 }
 
 // metadata encodes h, with zeros for the checksums of stored tensors that it has

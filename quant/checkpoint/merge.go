@@ -102,7 +102,7 @@ func shardFiles(dir string) ([]string, error) {
 		var missing []string
 		for i := 1; i <= n; i++ {
 			if have[i] == "" {
-				missing = append(missing, fmt.Sprintf("model-%05d-of-%05d.safetensors", i, n))
+				missing = append(missing, shardFile(i-1, n))
 			}
 			paths = append(paths, have[i])
 		}

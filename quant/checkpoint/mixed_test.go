@@ -67,7 +67,7 @@ func saveMixed(t testing.TB) (path string, ms map[string]*quant.Matrix, ws map[s
 
 func save(t testing.TB, path string, entries ...Entry) {
 	t.Helper()
-	if err := Save(path, entries); err != nil {
+	if err := Save(context.Background(), path, entries, SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -400,7 +400,7 @@ func TestMixedNames(t *testing.T) {
 		{Name: "w.1", Matrix: one},
 	} {
 		path := filepath.Join(dir, fmt.Sprint(i, ".safetensors"))
-		if err := Save(path, []Entry{{Name: "w", Matrix: m}, other}); err == nil {
+		if err := Save(context.Background(), path, []Entry{{Name: "w", Matrix: m}, other}, SaveOptions{}); err == nil {
 			t.Errorf("w and %s: no error", other.Name)
 		}
 		if _, err := os.Stat(path); err == nil {

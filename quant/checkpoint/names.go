@@ -8,30 +8,38 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// checkNames returns an error for each name that two tensors of the result would
+// checkNames returns an error for each name that two tensors of a result would
 // have: a matrix is stored as four, whose names the source may have given to
 // others.
-func (p *Plan) checkNames() error {
+func checkNames(tensors []Tensor) error {
 	owner := make(map[string]string) // of the stored tensor of a name
 	var errs []error
-	for i := range p.items {
-		it := &p.items[i]
-		stored := []string{it.To.Name}
-		if it.To.Quantized {
-			for _, suffix := range []string{suffixCodes, suffixScales, suffixRowScales, suffixSpecial} {
-				stored = append(stored, it.To.Name+suffix)
+	for _, t := range tensors {
+		stored := []string{t.Name}
+		if t.Quantized {
+			parts, err := describe(t).stored(t.Name)
+			if err != nil {
+				errs = append(errs, err)
+			}
+			for _, p := range parts {
+				stored = append(stored, p.Name)
 			}
 		}
 		for _, name := range stored {
-			if other, ok := owner[name]; ok {
-				whole, part := other, it.To.Name // the matrix, and what has the name of a part of it
+			other, ok := owner[name]
+			if ok && other == t.Name {
+				errs = append(errs, badTensor(t.Name, "the name occurs twice"))
+				break
+			}
+			if ok {
+				whole, part := other, t.Name // the matrix, and what has the name of a part of it
 				if whole == name {
 					whole, part = part, whole
 				}
 				errs = append(errs, tensorError(part, fmt.Errorf("%w: tensor %s, once quantized, has a part called %s too: exclude one of them", quant.ErrFormat, badfile.Quote(whole), badfile.Quote(name))))
 				continue
 			}
-			owner[name] = it.To.Name
+			owner[name] = t.Name
 		}
 	}
 	return joinLines(errs)

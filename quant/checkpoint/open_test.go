@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/bitmod-go/bitmod/internal/dirtest"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 	"github.com/bitmod-go/bitmod/quant"
 )
@@ -255,47 +254,5 @@ func TestMetadata(t *testing.T) {
 	var s struct{ Tool, Type string }
 	if err := json.Unmarshal([]byte(m[keySettings]), &s); err != nil || s.Tool != "a test" || s.Type != "bitmod4" {
 		t.Errorf("settings %s: %v", m[keySettings], err)
-	}
-}
-
-func TestSave(t *testing.T) {
-	w := make([]float32, 3*40)
-	for i := range w {
-		w[i] = float32(i)
-	}
-	m, err := quant.Group(w, 40, quant.Config{Type: datatype.NVFP4RaZeR})
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "s.safetensors")
-	if err := Save(path, []Entry{{Name: "m", Matrix: m}, {Name: "f", Floats: w[:6], Shape: []int{2, 3}}}); err != nil {
-		t.Fatal(err)
-	}
-	c := open(t, path)
-	got, err := c.Matrix("m")
-	if err != nil || string(got.Storage().Codes) != string(m.Storage().Codes) {
-		t.Error(err)
-	}
-	if f := floats(t, c, "f"); f[5] != 5 {
-		t.Errorf("f is %v", f)
-	}
-	if _, err := Verify(context.Background(), c, nil, nil); err != nil {
-		t.Error(err)
-	}
-	for _, es := range [][]Entry{
-		{{Name: "a"}},
-		{{Name: "a", Floats: w, Shape: []int{7}}},
-		{{Name: "a", Floats: w[:1], Matrix: m}},
-		{{Name: "a", Matrix: new(quant.Matrix)}},
-		{{Name: "a", Matrix: m}, {Name: "a", Matrix: m}},
-		{{Name: "a", Matrix: m}, {Name: "a.codes", Floats: w[:1]}},
-		{{Name: "__metadata__", Floats: w[:1]}},
-	} {
-		if err := Save(path, es); err == nil {
-			t.Errorf("%v: no error", es)
-		}
-	}
-	if open(t, path); len(dirtest.Names(t, filepath.Dir(path))) != 1 {
-		t.Errorf("left %v", dirtest.Names(t, filepath.Dir(path)))
 	}
 }

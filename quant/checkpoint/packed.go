@@ -256,5 +256,6 @@ func blockRows(cols int) int { return max(1, blockWeights/max(cols, 1)) }
 
 // leBytes returns the bytes of floats as the file has them.
 func leBytes(vs []float32) []byte {
-	return rawfloat.AppendF32(make([]byte, 0, 4*len(vs)), vs)
+	b, _ := rawfloat.Append(make([]byte, 0, 4*len(vs)), vs, rawfloat.F32)
+	return b
 }

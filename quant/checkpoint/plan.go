@@ -97,7 +97,7 @@ func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	if err := p.checkNames(); err != nil {
+	if err := checkNames(p.tensors()); err != nil {
 		return nil, err
 	}
 	p.divide()
@@ -277,7 +277,10 @@ func (p *Plan) file(dst string, shard int) string {
 	case len(p.parts) == 1:
 		return filepath.Join(dst, "model.safetensors")
 	}
-	return filepath.Join(dst, fmt.Sprintf("model-%05d-of-%05d.safetensors", shard+1, len(p.parts)))
+	return filepath.Join(dst, shardFile(shard, len(p.parts)))
 }
+
+// shardFile returns the name of file i of n.
+func shardFile(i, n int) string { return fmt.Sprintf("model-%05d-of-%05d.safetensors", i+1, n) }
 
 func isFile(dst string) bool { return strings.HasSuffix(dst, ".safetensors") }

@@ -291,7 +291,7 @@ func (r *runner) consume(ctx context.Context, s step, b block) error {
 			r.meter.add(s.it.From.Name, s.it.From.Bytes)
 			return nil
 		}
-		return r.open.copyTensor(ctx, s.it.From, r.plan.source.dataOf(s.it.From), &r.meter)
+		return r.open.copyTensor(ctx, s.it.To, s.it.From, r.plan.source.dataOf(s.it.From), &r.meter)
 	}
 	if s.lo == 0 {
 		r.result.Items = append(r.result.Items, ItemResult{Item: *s.it})

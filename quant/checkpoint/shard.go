@@ -68,7 +68,9 @@ func createShard(create atomicfile.Creator, path string, tensors []Tensor, h hea
 		s.stored = append(s.stored, parts...)
 	}
 	for _, t := range s.stored {
-		s.hashes[t.Name] = sha256.New()
+		if !h.plain {
+			s.hashes[t.Name] = sha256.New()
+		}
 	}
 	var err error
 	if s.out, err = create(path); err != nil {
@@ -86,7 +88,9 @@ func (s *shard) metadata() map[string]string {
 	if m == nil {
 		m = make(map[string]string)
 	}
-	maps.Copy(m, s.h.metadata(s.stored))
+	if !s.h.plain {
+		maps.Copy(m, s.h.metadata(s.stored))
+	}
 	return m
 }
 
@@ -95,7 +99,9 @@ func (s *shard) write(name string, b []byte) error {
 	if err := s.w.WriteAt(name, b, s.written[name]); err != nil {
 		return fmt.Errorf("checkpoint: %s is not written: %w", s.path, err)
 	}
-	s.hashes[name].Write(b)
+	if h := s.hashes[name]; h != nil {
+		h.Write(b)
+	}
 	s.written[name] += int64(len(b))
 	return nil
 }
@@ -130,56 +136,75 @@ func (s *shard) writeBlock(name string, m *quant.Matrix, first int) error {
 	return nil
 }
 
-// copyTensor writes all of a tensor that is not quantized.
-func (s *shard) copyTensor(ctx context.Context, t Tensor, d data, m *meter) error {
-	if s.buf == nil {
+// copyTensor writes all of a tensor that is not quantized, as stored, which
+// [createShard] was given: its bytes as they are if the type is the same, else its
+// elements, rounded.
+func (s *shard) copyTensor(ctx context.Context, stored, from Tensor, d data, m *meter) error {
+	if r, ok := d.(raw); ok && stored.DType == from.DType {
+		return s.copyBytes(ctx, stored.Name, from.Name, r.Bytes(), m)
+	}
+	format, ok := floatFormat(stored.DType)
+	if !ok || !from.Float {
+		return tensorError(from.Name, fmt.Errorf("%s to %s: %w", from.DType, stored.DType, ErrUnsupported))
+	}
+	if from.DType == "F64" {
+		return copyFloats[float64](ctx, s, stored.Name, from, d, format, m)
+	}
+	return copyFloats[float32](ctx, s, stored.Name, from, d, format, m)
+}
+
+// copyBytes writes all of a stored tensor.
+func (s *shard) copyBytes(ctx context.Context, name, from string, section *io.SectionReader, m *meter) error {
+	if cap(s.buf) < 1<<20 {
 		s.buf = make([]byte, 1<<20)
 	}
-	stored, err := copyDType(t, d)
-	if err != nil {
-		return tensorError(t.Name, err)
-	}
-	if r, ok := d.(raw); ok && string(stored) == t.DType {
-		section := r.Bytes()
-		buf := s.buf[:cap(s.buf)]
-		for {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			n, err := section.Read(buf)
-			if n > 0 {
-				if err := s.write(t.Name, buf[:n]); err != nil {
-					return err
-				}
-				m.add(t.Name, int64(n))
-			}
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				return tensorError(t.Name, fmt.Errorf("reading: %w", err))
-			}
-		}
-		if got := s.written[t.Name]; got != section.Size() {
-			return tensorError(t.Name, fmt.Errorf("reading: %w", io.ErrUnexpectedEOF))
-		}
-		return nil
-	}
-	floats := make([]float32, blockWeights/4)
-	for first := int64(0); first < t.Elements(); {
+	buf := s.buf[:cap(s.buf)]
+	for {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		part := floats[:min(int64(len(floats)), t.Elements()-first)]
-		if err := d.Read(part, first); err != nil {
-			return tensorError(t.Name, err)
+		n, err := section.Read(buf)
+		if n > 0 {
+			if err := s.write(name, buf[:n]); err != nil {
+				return err
+			}
+			m.add(from, int64(n))
 		}
-		s.buf = rawfloat.AppendF32(s.buf[:0], part)
-		if err := s.write(t.Name, s.buf); err != nil {
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return tensorError(from, fmt.Errorf("reading: %w", err))
+		}
+	}
+	if got := s.written[name]; got != section.Size() {
+		return tensorError(from, fmt.Errorf("reading: %w", io.ErrUnexpectedEOF))
+	}
+	return nil
+}
+
+// copyFloats writes all of a tensor in a format of its own.
+func copyFloats[T float32 | float64](ctx context.Context, s *shard, name string, from Tensor, d data, f rawfloat.Format, m *meter) error {
+	floats := make([]T, min(blockWeights/4, from.Elements()))
+	for first := int64(0); first < from.Elements(); {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		part := floats[:min(int64(len(floats)), from.Elements()-first)]
+		if err := read(d, part, first); err != nil {
+			return tensorError(from.Name, err)
+		}
+		b, bad := rawfloat.Append(s.buf[:0], part, f)
+		if bad >= 0 {
+			at, cols := first+int64(bad), int64(from.Cols())
+			return tensorError(from.Name, fmt.Errorf("%w: row %d, column %d is %g, too large for the type", quant.ErrNotFinite, at/cols, at%cols, part[bad]))
+		}
+		s.buf = b
+		if err := s.write(name, s.buf); err != nil {
 			return err
 		}
 		first += int64(len(part))
-		m.add(t.Name, share(t.Bytes, t.Elements(), first-int64(len(part)), first))
+		m.add(from.Name, share(from.Bytes, from.Elements(), first-int64(len(part)), first))
 	}
 	return nil
 }
@@ -187,15 +212,23 @@ func (s *shard) copyTensor(ctx context.Context, t Tensor, d data, m *meter) erro
 // commit writes the header and makes the file appear. After an error there is no
 // file.
 func (s *shard) commit() error {
+	if err := s.finish(); err != nil {
+		return err
+	}
+	if err := s.out.Commit(); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	return nil
+}
+
+// finish is commit without the file's appearing, which is then up to s.out.
+func (s *shard) finish() error {
 	for name, h := range s.hashes {
 		s.h.sha256[name] = hex.EncodeToString(h.Sum(nil))
 	}
 	if err := s.w.Finish(s.metadata()); err != nil {
 		s.out.Abort()
 		return fmt.Errorf("checkpoint: %s is not written: %w", s.path, err)
-	}
-	if err := s.out.Commit(); err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
 	}
 	return nil
 }

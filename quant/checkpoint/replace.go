@@ -1,0 +1,108 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/bitmod-go/bitmod/internal/safetensors"
+)
+
+// ownName matches the names of the files of weights that this package makes in
+// directories.
+var ownName = regexp.MustCompile(`^model(-\d{5}-of-\d{5})?\.safetensors$`)
+
+const indexName = "model" + safetensors.IndexSuffix
+
+// replace makes the finished shards, and the index, if it is not nil, the weights
+// that are in dir, in the place of those that were there under names of [ownName].
+// Whenever it is interrupted, what is opened as dir is either what was there, or
+// what is there now, or an error.
+//
+// Where no name is taken, one rename decides: the index's, or that of the only
+// file. Otherwise the old index first gives way to one that can't be opened.
+func replace(o SaveOptions, dir string, shards []*shard, index []byte) error {
+	indexPath := filepath.Join(dir, indexName)
+	var old []string
+	taken, hasIndex := false, false
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		abortAll(shards)
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	for _, e := range entries {
+		isNew := slices.ContainsFunc(shards, func(s *shard) bool { return filepath.Base(s.path) == e.Name() })
+		switch {
+		case e.Name() == indexName:
+			hasIndex = true
+		case isNew:
+			taken = true
+		case ownName.MatchString(e.Name()):
+			old = append(old, filepath.Join(dir, e.Name()))
+		}
+	}
+	if taken && (hasIndex || len(shards) > 1) {
+		if err := o.create.WriteFile(indexPath, []byte(safetensors.Incomplete)); err != nil {
+			abortAll(shards)
+			return fmt.Errorf("checkpoint: %w", err)
+		}
+		hasIndex = true
+	}
+	if err := commitAll(shards); err != nil {
+		return err
+	}
+	if index != nil {
+		if err := o.create.WriteFile(indexPath, index); err != nil {
+			return fmt.Errorf("checkpoint: %w", err)
+		}
+	} else if hasIndex {
+		old = slices.Insert(old, 0, indexPath) // whose going decides
+	}
+	var errs []error
+	for _, path := range old {
+		if err := o.remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("checkpoint: %s is of what was there before, and remains: %w", path, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// foreignIndex returns the name of an index in dir by which a checkpoint of other
+// names would be opened.
+func foreignIndex(dir string) (string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", fmt.Errorf("checkpoint: %w", err)
+	}
+	for _, e := range entries {
+		if n := e.Name(); n != indexName && strings.HasSuffix(n, safetensors.IndexSuffix) && !strings.HasPrefix(n, ".") {
+			return n, nil
+		}
+	}
+	return "", nil
+}
+
+// indexOf returns the contents of the index of finished shards.
+func indexOf(shards []*shard, plain bool) ([]byte, error) {
+	fileOf := make(map[string]string)
+	var total int64
+	for _, s := range shards {
+		for _, t := range s.stored {
+			fileOf[t.Name] = filepath.Base(s.path)
+			total += t.Elements() * int64(t.DType.Bits()) / 8
+		}
+	}
+	metadata := map[string]string{keyVersion: version}
+	if plain {
+		metadata = nil
+	}
+	b, err := safetensors.IndexJSON(fileOf, total, metadata)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	return b, nil
+}
