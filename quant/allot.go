@@ -18,7 +18,8 @@ type Choice struct {
 // of all is at most budget bytes and the sum of losses is small: mixed precision
 // under a global budget, as MixLLM does it (arXiv 2412.14590), but for any number
 // of choices. rows[r] are the choices of row r; the result has the index of the one
-// that is picked.
+// that is picked. A matrix that [GroupMixed] makes of rows of several types takes a byte
+// a row, and up to 1/16, besides what its rows take in matrices of one type.
 //
 // Each row starts at its smallest choice. Then rows trade up in the order of the
 // loss that they save by the byte, each along the convex hull of its choices, and

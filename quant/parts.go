@@ -83,6 +83,7 @@ func newMixed(parts []*Matrix, of []uint8) *Matrix {
 		}
 	}
 	x := &mixed{parts: parts, of: of}
+	x.ranks = make([]uint32, 0, (len(of)-1)/x.rankRows()*len(parts))
 	var counts [maxParts]uint32
 	for row, p := range of {
 		if row > 0 && row%x.rankRows() == 0 {
@@ -90,7 +91,6 @@ func newMixed(parts []*Matrix, of []uint8) *Matrix {
 		}
 		counts[p]++
 	}
-	x.ranks = slices.Clip(x.ranks)
 	m.mixed = x
 	return m
 }
