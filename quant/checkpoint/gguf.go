@@ -57,7 +57,7 @@ func (c *Checkpoint) openGGUF(files badfile.Files, path string, src *badfile.Sou
 			}
 		}
 	}
-	return c.addModel(first, tensors)
+	return c.addModel(parts[0], tensors)
 }
 
 // addModel adds the tensors of GGUF files, of which the first says what they are: those of the Hugging Face model that

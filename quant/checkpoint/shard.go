@@ -25,14 +25,15 @@ func copyDType(t Tensor, d data) (safetensors.DType, error) {
 		case "F64", "F32", "F16", "BF16", "I8", "I16", "I32", "I64":
 			return safetensors.DType(t.DType), nil
 		}
-		if t.Float { // quantized by blocks, of which F32 has every value
-			return safetensors.F32, nil
-		}
-		return "", typeError{dtype: t.DType, problem: "can't be read"}
 	case *packed:
 		return "", typeError{dtype: t.DType, problem: "is quantized already"}
+	case inMemory:
+		return safetensors.F32, nil
 	}
-	return safetensors.F32, nil // in memory
+	if t.Float { // such as blocks of GGUF, of which F32 has every value
+		return safetensors.F32, nil
+	}
+	return "", typeError{dtype: t.DType, problem: "can't be read"}
 }
 
 // A shard is a file of the result being written.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/quant"
+	"github.com/google/go-cmp/cmp"
 )
 
 // keyValues are pairs for writeGGUF: names, types by number, values.
@@ -208,5 +209,53 @@ func TestGGUFDirectory(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "model.safetensors"), random(rand.New(rand.NewPCG(1, 4)), "w", "F32", 2, 64))
 	if c := open(t, dir); len(c.Tensors()) != 1 {
 		t.Errorf("beside a safetensors file: %d tensors", len(c.Tensors()))
+	}
+}
+
+// smallLlama is the metadata and the tensors of a model of a known family, with
+// linear layers of the given type.
+func smallLlama(typ string) (keyValues, []weight) {
+	r := rand.New(rand.NewPCG(1, 5))
+	keys := keyValues{
+		"general.architecture", uint32(8), "llama",
+		"llama.context_length", uint32(4), uint32(32),
+		"llama.embedding_length", uint32(4), uint32(256),
+		"llama.feed_forward_length", uint32(4), uint32(256),
+		"llama.block_count", uint32(4), uint32(1),
+		"llama.attention.head_count", uint32(4), uint32(4),
+		"llama.attention.layer_norm_rms_epsilon", uint32(6), float32(1e-5),
+	}
+	ws := []weight{random(r, "token_embd.weight", "F16", 20, 256), random(r, "output_norm.weight", "F32", 256)}
+	for _, name := range []string{"attn_norm", "ffn_norm"} {
+		ws = append(ws, random(r, "blk.0."+name+".weight", "F32", 256))
+	}
+	for _, name := range []string{"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"} {
+		ws = append(ws, blocks(r, "blk.0."+name+".weight", typ, 256, 256))
+	}
+	return keys, ws
+}
+
+// TestSplitFamily opens a model by a part that has no metadata of its own.
+func TestSplitFamily(t *testing.T) {
+	keys, ws := smallLlama("Q4_1")
+	dir := writeParts(t, []testPart{
+		{"m-00001-of-00002.gguf", append(splitKeys(0, 2, len(ws)), keys...), ws[:3]},
+		{"m-00002-of-00002.gguf", splitKeys(1, 2, len(ws)), ws[3:]},
+	})
+	first, second := open(t, filepath.Join(dir, "m-00001-of-00002.gguf")), open(t, filepath.Join(dir, "m-00002-of-00002.gguf"))
+	if diff := cmp.Diff(first.Tensors(), second.Tensors()); diff != "" {
+		t.Errorf("by the first part (-) and the second (+)\n%s", diff)
+	}
+	if _, ok := second.Tensor("model.layers.0.self_attn.q_proj.weight"); !ok {
+		t.Errorf("tensors %v", second.Tensors())
+	}
+}
+
+func TestUnsupportedFamily(t *testing.T) {
+	keys, ws := smallLlama("IQ2_XXS")
+	path := filepath.Join(writeParts(t, []testPart{{"m.gguf", keys, ws}}), "m.gguf")
+	_, err := NewPlan(open(t, path), Options{})
+	if want := fmt.Sprintf("checkpoint: %s: 7 tensors are of IQ2_XXS, which can't be read", path); !errors.Is(err, ErrUnsupported) || fmt.Sprint(err) != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
