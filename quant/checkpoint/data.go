@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/bitmod-go/bitmod/internal/gguf"
+	"github.com/bitmod-go/bitmod/internal/gguf/hf"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 )
 
@@ -60,8 +61,15 @@ func read[T float32 | float64](d data, dst []T, first int64) error {
 // transposed, it is made of matrices of outs rows, one below the other, which are
 // stored as their transposes: of cols rows and outs columns.
 func readRows[T float32 | float64](d data, dst []T, outs, cols, lo, hi int, transposed bool) error {
-	if s, ok := d.(swapped); ok && transposed {
-		d, transposed = s.data, false // twice is not at all
+	if transposed { // twice is not at all
+		switch x := d.(type) {
+		case swapped:
+			d, transposed = x.data, false
+		case viewed:
+			if t, ok := x.Data.(hf.Turned); ok {
+				d, transposed = t.Untransposed(), false
+			}
+		}
 	}
 	if !transposed {
 		return read(d, dst, int64(lo)*int64(cols))

@@ -81,9 +81,9 @@ func (c *Checkpoint) addModel(first *gguf.File, tensors []ggml) error {
 		return nil
 	}
 	for _, t := range m.Tensors {
-		from := make([]hf.Data, len(t.From))
+		from, parts := make([]hf.Data, len(t.From)), make([]raw, len(t.From))
 		for i, j := range t.From {
-			from[i] = tensors[j]
+			from[i], parts[i] = tensors[j], tensors[j]
 		}
 		g := tensors[t.From[0]]
 		x := describeGGML(t.Name, t.Shape, g)
@@ -93,7 +93,7 @@ func (c *Checkpoint) addModel(first *gguf.File, tensors []ggml) error {
 		case hf.Rows:
 			d = movedRows{v.Open(t.Shape, from), v, g, x}
 		default:
-			d = t.View.Open(t.Shape, from)
+			d = viewed{t.View.Open(t.Shape, from), parts}
 		}
 		if err := c.add(x, d); err != nil {
 			return err
@@ -109,6 +109,14 @@ func describeGGML(name string, shape []int, g ggml) Tensor {
 	t.Bytes = g.t.Type.Size(t.Elements())
 	return t
 }
+
+// viewed is what is made of tensors of GGUF files, element by element.
+type viewed struct {
+	hf.Data
+	from []raw
+}
+
+func (v viewed) parts() []raw { return v.from }
 
 // movedRows is some rows of a tensor of a GGUF file, in another order.
 type movedRows struct {

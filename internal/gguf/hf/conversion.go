@@ -2,14 +2,13 @@ package hf
 
 import (
 	"fmt"
-	"math"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/bitmod-go/bitmod/internal/badfile"
 	"github.com/bitmod-go/bitmod/internal/gguf"
-	"github.com/bitmod-go/bitmod/internal/shape"
 )
 
 // Limits on what a file may say. They are far above any published model.
@@ -30,15 +29,16 @@ type conversion struct {
 	layers, hidden       int64
 	heads, keyHeads, dim int64
 	experts              int64
-	tensors              []Tensor
-	names                map[string]int // in tensors
-	rope                 []float32      // factors of rope_freqs
-	embedding            gguf.Tensor
+
+	tensors []Tensor
+	names   map[string]int   // in tensors
+	factors map[op][]float32 // of rotary frequencies, by where they are
 }
 
 func (c *conversion) run() error {
 	c.config = map[string]any{}
 	c.names = map[string]int{}
+	c.factors = map[op][]float32{}
 	for _, step := range []func() error{c.readConfig, c.readTensors, c.checkComplete, c.finishConfig} {
 		if err := step(); err != nil {
 			return err
@@ -49,6 +49,8 @@ func (c *conversion) run() error {
 
 // key returns a key of the family's in full.
 func (c *conversion) key(name string) string { return c.arch + "." + name }
+
+func (c *conversion) quoted(name string) string { return badfile.Quote(c.key(name)) }
 
 func (c *conversion) readTensors() error {
 	for i, t := range c.source.Tensors {
@@ -72,57 +74,114 @@ func (c *conversion) readTensor(i int, t gguf.Tensor) error {
 	case err != nil:
 		return badfile.Tensor(t.Name, "%v", err)
 	case !ok:
-		return unsupportedf("tensor %s is not one of a model of the architecture %s", badfile.Quote(t.Name), badfile.Quote(c.arch))
+		return c.strange(t)
 	}
-	if row.gguf == "token_embd" {
-		c.embedding = t
-	}
-	rows := int64(shape.Rows(t.Shape))
-	if len(t.Shape) == 1 {
-		rows = int64(t.Shape[0])
-	}
-	var view View = Copied{}
+	x := Tensor{Name: c.hfName(row, at), Shape: t.Shape, From: []int{i}, View: Copied{}}
+	rank := len(t.Shape)
 	switch row.op {
-	case ropeFactors:
-		return c.readRope(i, t)
+	case ropeFactors, longFactors, shortFactors:
+		return c.readFactors(row.op, i, t)
 	case experts:
-		return c.readExperts(i, t, row, at)
+		return c.addExperts(x, row, at, t)
+	case firstOfTwo, oddOfTwo:
+		return c.addHalf(x, row.op, at, t)
 	case queryRows, keyRows:
 		heads, key := c.heads, "attention.head_count"
 		if row.op == keyRows {
 			heads, key = c.keyHeads, "attention.head_count_kv"
 		}
-		if rows != heads*c.dim || c.dim%2 != 0 {
-			return badfile.Tensor(t.Name, "%d rows for %d heads of %d (%s)", rows, heads, c.dim, badfile.Quote(c.key(key)))
+		if rank == 0 || int64(t.Shape[0]) != heads*c.dim || c.dim%2 != 0 {
+			return badfile.Tensor(t.Name, "its shape is %v, want rows for %d heads (%s) of %d", t.Shape, heads, c.quoted(key), c.dim)
 		}
-		view = unpermuted(heads, rows)
+		x.View = unpermuted(heads, heads*c.dim)
 	case plusOne:
-		view = Shifted{-1}
+		x.View = Shifted{-1}
+	case transpose:
+		if at.suffix == "bias" {
+			break
+		}
+		if rank != 2 {
+			return badfile.Tensor(t.Name, "its shape is %v, want two dimensions", t.Shape)
+		}
+		x.Shape = []int{t.Shape[1], t.Shape[0]}
+		x.View = Transposed{1, int64(t.Shape[0]), int64(t.Shape[1])}
+	case stacked:
+		if at.suffix == "bias" {
+			break
+		}
+		if rank != 3 {
+			return badfile.Tensor(t.Name, "its shape is %v, want three dimensions", t.Shape)
+		}
+		x.Shape = []int{t.Shape[0], t.Shape[2], t.Shape[1]}
+		x.View = Transposed{int64(t.Shape[0]), int64(t.Shape[1]), int64(t.Shape[2])}
+	case addRow:
+		if rank == 1 {
+			x.Shape = []int{1, t.Shape[0]}
+		}
 	}
-	return c.add(Tensor{Name: c.hfName(row, at), Shape: t.Shape, From: []int{i}, View: view})
+	return c.add(x)
 }
 
-func (c *conversion) readExperts(i int, t gguf.Tensor, row tensor, at place) error {
-	if len(t.Shape) != 3 && !(at.suffix == "bias" && len(t.Shape) == 2) || int64(t.Shape[0]) != c.experts {
-		return badfile.Tensor(t.Name, "its shape is %v, but there are %d experts", t.Shape, c.experts)
+// strange is the reason for a model with a tensor that its family has not.
+func (c *conversion) strange(t gguf.Tensor) error {
+	return unsupportedf("tensor %s is not one of a model whose architecture is %s", badfile.Quote(t.Name), badfile.Quote(c.arch))
+}
+
+// addExperts adds a tensor for each expert of one that has them all.
+func (c *conversion) addExperts(x Tensor, row tensor, at place, t gguf.Tensor) error {
+	if len(t.Shape) != 3 || int64(t.Shape[0]) != c.experts {
+		return badfile.Tensor(t.Name, "its shape is %v, want matrices for %d experts (%s)", t.Shape, c.experts, c.quoted("expert_count"))
 	}
-	each := t.Shape[1:]
-	rows := int64(shape.Rows(each))
-	if len(each) == 1 {
-		return unsupportedf("tensor %s is not one of a model of the architecture %s", badfile.Quote(t.Name), badfile.Quote(c.arch))
-	}
-	for x := range c.experts {
-		at.expert = x
-		if err := c.add(Tensor{Name: c.hfName(row, at), Shape: each, From: []int{i}, View: part(x * rows)}); err != nil {
+	x.Shape = t.Shape[1:]
+	for at.expert = range c.experts {
+		x.Name = c.hfName(row, at)
+		x.View = rowsFrom(at.expert * int64(t.Shape[1]))
+		if err := c.add(x); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// addHalf adds a tensor that has even or odd columns of one of the model, which is
+// known whole once both are there.
+func (c *conversion) addHalf(x Tensor, o op, at place, t gguf.Tensor) error {
+	switch rank := len(t.Shape); {
+	case at.suffix == "bias" && rank == 2:
+		x.Shape = []int{t.Shape[0], 2 * t.Shape[1]}
+		x.View = InTurn{}
+	case at.suffix == "weight" && rank == 3:
+		x.Shape = []int{t.Shape[0], t.Shape[2], 2 * t.Shape[1]}
+		x.View = Transposed{int64(t.Shape[0]), int64(t.Shape[1]), int64(t.Shape[2])}
+	default:
+		return badfile.Tensor(t.Name, "its shape is %v, want three dimensions, and two for a bias", t.Shape)
+	}
+	half := 0
+	if o == oddOfTwo {
+		half = 1
+	}
+	j, ok := c.names[x.Name]
+	if !ok {
+		from := []int{-1, -1}
+		from[half], x.From = x.From[0], from
+		return c.add(x)
+	}
+	y := &c.tensors[j]
+	switch other := y.From[1-half]; {
+	case y.From[half] >= 0:
+		return c.add(x) // an error
+	case !slices.Equal(y.Shape, x.Shape) || c.source.Tensors[other].Type != t.Type:
+		o := c.source.Tensors[other]
+		return badfile.Tensor(t.Name, "%v of shape %v, but tensor %s is %v of shape %v", t.Type, t.Shape, badfile.Quote(o.Name), o.Type, o.Shape)
+	}
+	y.From[half] = x.From[0]
+	return nil
+}
+
 func (c *conversion) add(t Tensor) error {
-	if _, ok := c.names[t.Name]; ok {
-		return badfile.Tensor(c.source.Tensors[t.From[0]].Name, "the model has another %s", badfile.Quote(t.Name))
+	if j, ok := c.names[t.Name]; ok {
+		from := max(c.tensors[j].From[0], c.tensors[j].From[len(c.tensors[j].From)-1])
+		return badfile.Tensor(c.source.Tensors[max(t.From[0], t.From[len(t.From)-1])].Name, "it is to be %s, which tensor %s is already", badfile.Quote(t.Name), badfile.Quote(c.source.Tensors[from].Name))
 	}
 	c.names[t.Name] = len(c.tensors)
 	c.tensors = append(c.tensors, t)
@@ -132,11 +191,14 @@ func (c *conversion) add(t Tensor) error {
 // match returns the row of the table for a name of llama.cpp's.
 func (c *conversion) match(name string) (row tensor, at place, ok bool, err error) {
 	at = place{layer: -1, expert: -1}
-	rest := name
-	for _, suffix := range []string{"weight", "bias"} {
-		if s, ok := strings.CutSuffix(name, "."+suffix); ok {
-			rest, at.suffix = s, suffix
+	rest, isWeight := strings.CutSuffix(name, ".weight")
+	at.suffix = "weight"
+	if !isWeight {
+		var isBias bool
+		if rest, isBias = strings.CutSuffix(name, ".bias"); !isBias {
+			return row, at, false, nil
 		}
+		at.suffix = "bias"
 	}
 	if s, ok := strings.CutPrefix(rest, "blk."); ok {
 		n, after, ok := strings.Cut(s, ".")
@@ -144,24 +206,25 @@ func (c *conversion) match(name string) (row tensor, at place, ok bool, err erro
 			return row, at, false, nil
 		}
 		if at.layer, ok = parseIndex(n); !ok || at.layer >= c.layers {
-			return row, at, false, fmt.Errorf("layer %.20s, but %s is %d", n, badfile.Quote(c.key("block_count")), c.layers)
+			return row, at, false, fmt.Errorf("it is of layer %.20q, but %s is %d", n, c.quoted("block_count"), c.layers)
 		}
 		rest = "N." + after
 	}
 	if i := strings.LastIndexByte(rest, '.'); i >= 0 && at.layer >= 0 {
 		if x, ok := parseIndex(rest[i+1:]); ok {
 			if x >= c.experts {
-				return row, at, false, fmt.Errorf("expert %d, but there are %d", x, c.experts)
+				return row, at, false, fmt.Errorf("it is of expert %d, but there are %d", x, c.experts)
 			}
 			at.expert = x
 			rest = rest[:i] + ".X"
 		}
 	}
-	i := slices.IndexFunc(c.family.tensors, func(t tensor) bool { return t.gguf == rest })
-	if i < 0 {
-		return row, at, false, nil
+	for _, t := range c.family.tensors {
+		if t.gguf == rest {
+			return t, at, at.suffix == "weight" || t.has == weightBias || t.has == mayBias, nil
+		}
 	}
-	return c.family.tensors[i], at, true, nil
+	return row, at, false, nil
 }
 
 // parseIndex reads the number of a layer or an expert.
@@ -174,25 +237,35 @@ func parseIndex(s string) (int64, bool) {
 func (c *conversion) hfName(row tensor, at place) string {
 	name := row.hf
 	if rest, ok := strings.CutPrefix(name, "N."); ok {
-		name = fmt.Sprintf("%s%d.%s", c.family.layerPrefix(), at.layer, rest)
+		name = fmt.Sprintf("%s%d.%s", c.family.layers, at.layer, rest)
 	}
 	if at.expert >= 0 {
 		name = strings.Replace(name, ".X.", fmt.Sprintf(".%d.", at.expert), 1)
 	}
-	if at.suffix != "" {
-		name += "." + at.suffix
+	switch {
+	case !row.op.bare():
+		return name + "." + at.suffix
+	case at.suffix == "bias":
+		return name + "_bias"
 	}
 	return name
 }
 
-func (f *family) layerPrefix() string { return "model.layers." }
-
 // checkComplete returns an error about the first tensor that the family needs and
 // the files do not have.
 func (c *conversion) checkComplete() error {
+	for _, t := range c.tensors {
+		if slices.Contains(t.From, -1) {
+			return badfile.New("only one half of %s is there, which is made of two tensors", badfile.Quote(t.Name))
+		}
+	}
 	for _, row := range c.family.tensors {
-		if row.need == optional {
+		suffixes := []string{"weight"}
+		switch row.has {
+		case weightMay:
 			continue
+		case weightBias:
+			suffixes = append(suffixes, "bias")
 		}
 		layers, each := int64(1), int64(1)
 		if strings.HasPrefix(row.hf, "N.") {
@@ -201,11 +274,14 @@ func (c *conversion) checkComplete() error {
 		if strings.Contains(row.hf, ".X.") {
 			each = c.experts
 		}
-		for at := (place{suffix: "weight"}); at.layer < layers; at.layer++ {
-			for at.expert = 0; at.expert < each; at.expert++ {
-				name := c.hfName(row, at)
-				if _, ok := c.names[name]; !ok {
-					return badfile.New("tensor %s is missing, which is to be %s", badfile.Quote(strings.Replace(row.gguf, "N.", fmt.Sprintf("blk.%d.", at.layer), 1)+".weight"), badfile.Quote(name))
+		for _, suffix := range suffixes {
+			for layer := range layers {
+				for expert := range each {
+					name := c.hfName(row, place{layer, expert, suffix})
+					if _, ok := c.names[name]; !ok {
+						from := strings.Replace(row.gguf, "N.", fmt.Sprintf("blk.%d.", layer), 1) + "." + suffix
+						return badfile.New("tensor %s is missing, which is to be %s", badfile.Quote(from), badfile.Quote(name))
+					}
 				}
 			}
 		}
@@ -213,177 +289,43 @@ func (c *conversion) checkComplete() error {
 	return nil
 }
 
-// readConfig reads the keys of the family into config.json.
-func (c *conversion) readConfig() error {
-	f := c.family
-	c.config["architectures"] = []string{f.architecture}
-	c.config["model_type"] = f.modelType
-	for k, v := range f.constants {
-		c.config[k] = v
-	}
-	for _, fd := range f.fields {
-		if err := c.readField(fd); err != nil {
-			return err
-		}
-	}
-	var err error
-	size := func(name string, most int64) int64 {
-		n, ok, e := c.integer(c.key(name), 1, most)
-		if e != nil && err == nil {
-			err = e
-		}
-		if !ok && e == nil && err == nil {
-			err = badfile.New("%s is missing", badfile.Quote(c.key(name)))
-		}
-		return n
-	}
-	c.layers = size("block_count", maxLayers)
-	c.hidden = size("embedding_length", maxSize)
-	c.heads = size("attention.head_count", maxSize)
-	c.keyHeads = c.heads
-	if c.has(c.key("attention.head_count_kv")) {
-		c.keyHeads = size("attention.head_count_kv", maxSize)
-	}
-	if c.has(c.key("expert_count")) && hasExperts(c.keys) {
-		c.experts = size("expert_count", maxExperts)
-	}
-	if err != nil {
-		return err
-	}
-	return c.readHeadDim()
+// ignored are keys that say nothing about a model, or what is checked elsewhere.
+var ignored = []string{
+	"vocab_size", "attention.key_length", "attention.value_length", "tensor_data_layout", "pooling_type",
 }
 
-func (c *conversion) readField(fd field) error {
-	key := c.key(fd.key)
-	var v any
-	var ok bool
-	var err error
-	switch fd.kind {
-	case integer:
-		v, ok, err = c.integer(key, 1, maxSize)
-	case float:
-		v, ok, err = c.number(key)
-	}
-	switch {
-	case err != nil:
-		return err
-	case ok:
-		c.config[fd.name] = v
-	case fd.need:
-		return badfile.New("%s is missing", badfile.Quote(key))
-	case fd.def != nil:
-		c.config[fd.name] = fd.def
-	}
-	return nil
+var ropeKeys = []string{
+	"rope.dimension_count", "rope.scale_linear", "rope.scaling.type", "rope.scaling.factor", "rope.scaling.original_context_length",
+	"rope.scaling.attn_factor", "rope.scaling.finetuned", "rope.scaling.yarn_ext_factor", "rope.scaling.yarn_attn_factor",
+	"rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow", "rope.scaling.yarn_log_multiplier",
 }
 
-func (c *conversion) readHeadDim() error {
-	if c.hidden%c.heads == 0 {
-		c.dim = c.hidden / c.heads
-	}
-	if c.family.headDim == quotient {
-		if c.dim == 0 {
-			return badfile.New("%s is %d, no multiple of %s, %d", badfile.Quote(c.key("embedding_length")), c.hidden, badfile.Quote(c.key("attention.head_count")), c.heads)
-		}
-		return nil
-	}
-	n, ok, err := c.integer(c.key("attention.key_length"), 1, maxSize)
-	if err != nil {
-		return err
-	}
-	if ok {
-		c.dim = n
-		if v, ok, err := c.integer(c.key("attention.value_length"), 1, maxSize); err != nil {
-			return err
-		} else if ok && v != n {
-			return unsupportedf("%s is %d, but %s is %d", badfile.Quote(c.key("attention.value_length")), v, badfile.Quote(c.key("attention.key_length")), n)
+// checkKeys gives up on a model with a key that its family has not: the network is
+// not the one we know.
+func (c *conversion) checkKeys() error {
+	known := map[string]bool{}
+	for _, names := range [][]string{ignored, c.family.known} {
+		for _, name := range names {
+			known[name] = true
 		}
 	}
-	if c.dim == 0 {
-		return badfile.New("%s is %d, no multiple of %s, %d, and there is no %s", badfile.Quote(c.key("embedding_length")), c.hidden, badfile.Quote(c.key("attention.head_count")), c.heads, badfile.Quote(c.key("attention.key_length")))
+	for _, f := range c.family.fields {
+		known[f.key] = true
 	}
-	c.config["head_dim"] = c.dim
-	if c.keyHeads > c.heads || c.heads%c.keyHeads != 0 {
-		return badfile.New("%s is %d, which %s, %d, does not divide", badfile.Quote(c.key("attention.head_count")), c.heads, badfile.Quote(c.key("attention.head_count_kv")), c.keyHeads)
-	}
-	c.config["num_key_value_heads"] = c.keyHeads
-	if c.heads > math.MaxInt64/c.dim {
-		return badfile.New("%d heads of %d (%s)", c.heads, c.dim, badfile.Quote(c.key("attention.head_count")))
-	}
-	return nil
-}
-
-// finishConfig adds what config.json says of tensors, of tokens and of rotary
-// positions.
-func (c *conversion) finishConfig() error {
-	if len(c.embedding.Shape) != 2 || int64(c.embedding.Shape[1]) != c.hidden {
-		return badfile.Tensor(c.embedding.Name, "its shape is %v, but %s is %d", c.embedding.Shape, badfile.Quote(c.key("embedding_length")), c.hidden)
-	}
-	vocab := int64(c.embedding.Shape[0])
-	c.config["vocab_size"] = vocab
-	_, head := c.names["lm_head.weight"]
-	c.config["tie_word_embeddings"] = !head
-	c.config["torch_dtype"] = c.dtype()
-	for _, id := range tokenIDs {
-		n, ok, err := c.integer("tokenizer.ggml."+id.key, 0, vocab-1)
-		if err != nil {
-			return err
-		}
-		if ok && id.config != "" {
-			c.config[id.config] = n
+	if !c.family.noRope {
+		for _, name := range ropeKeys {
+			known[name] = true
 		}
 	}
-	if err := c.readRopeKeys(); err != nil {
-		return err
-	}
-	if c.family.finish != nil {
-		return c.family.finish(c)
-	}
-	return nil
-}
-
-// dtype returns the type that holds the weights of all matrices exactly.
-func (c *conversion) dtype() string {
-	names := map[gguf.Type]string{gguf.F16: "float16", gguf.BF16: "bfloat16"}
-	dtype := ""
-	for _, t := range c.source.Tensors {
-		if len(t.Shape) < 2 {
+	for _, k := range slices.Sorted(maps.Keys(c.pairs)) {
+		name, ok := strings.CutPrefix(k, c.arch+".")
+		if !ok || known[name] {
 			continue
 		}
-		name := names[t.Type]
-		if name == "" || dtype != "" && dtype != name {
-			return "float32"
+		if causal, ok := c.pairs[k].(bool); name == "attention.causal" && ok && causal {
+			continue
 		}
-		dtype = name
-	}
-	if dtype == "" {
-		return "float32"
-	}
-	return dtype
-}
-
-// llamaBiases says whether linear layers have biases, for which Llama's
-// configuration has one member for attention and one for the rest.
-func (c *conversion) llamaBiases() error {
-	for _, b := range []struct {
-		member string
-		of     []string
-	}{
-		{"attention_bias", []string{"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"}},
-		{"mlp_bias", []string{"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"}},
-	} {
-		n := int64(0)
-		for _, name := range b.of {
-			for layer := range c.layers {
-				if _, ok := c.names[fmt.Sprintf("model.layers.%d.%s.bias", layer, name)]; ok {
-					n++
-				}
-			}
-		}
-		if n != 0 && n != c.layers*int64(len(b.of)) {
-			return unsupportedf("only %d of the linear layers have a bias", n)
-		}
-		c.config[b.member] = n > 0
+		return unsupportedf("%s is not a key of a model whose architecture is %s", badfile.Quote(k), badfile.Quote(c.arch))
 	}
 	return nil
 }

@@ -7,24 +7,38 @@ import (
 	"github.com/bitmod-go/bitmod/internal/gguf"
 )
 
-// readRope reads the factors by which rotary frequencies are divided.
-func (c *conversion) readRope(i int, t gguf.Tensor) error {
+// readFactors reads a tensor of factors by which rotary frequencies are divided.
+func (c *conversion) readFactors(o op, i int, t gguf.Tensor) error {
 	n := t.Elements()
 	if len(t.Shape) != 1 || n < 1 || n > maxFactors || !t.Type.IsFloat() {
 		return badfile.Tensor(t.Name, "%v of shape %v, want one factor for every two dimensions of a head", t.Type, t.Shape)
 	}
-	c.rope = make([]float32, n)
-	return c.source.Read(i, c.rope)
+	c.factors[o] = make([]float32, n)
+	if err := c.source.Read(i, c.factors[o]); err != nil {
+		return err
+	}
+	for j, f := range c.factors[o] {
+		if !(f > 0 && f <= math.MaxFloat32) {
+			return badfile.Tensor(t.Name, "the factor at %d is %v", j, f)
+		}
+	}
+	return nil
 }
 
-// readRopeKeys makes rope_scaling of the keys about it, and of rope_freqs.
-func (c *conversion) readRopeKeys() error {
+// readRope makes rope_scaling of the keys about it, and of tensors with factors.
+func (c *conversion) readRope() error {
+	if theta, ok := c.config["rope_theta"].(number); ok && theta.value <= 0 {
+		return badfile.New("%s is %v", c.quoted("rope.freq_base"), theta.value)
+	}
 	n, ok, err := c.integer(c.key("rope.dimension_count"), 0, maxSize)
 	if err != nil {
 		return err
 	}
 	if ok && n != c.dim {
-		return unsupportedf("%s is %d, but heads have %d dimensions", badfile.Quote(c.key("rope.dimension_count")), n, c.dim)
+		if c.family.modelType != "phi3" || n < 2 || n > c.dim {
+			return unsupportedf("%s is %d, but the size of a head is %d", c.quoted("rope.dimension_count"), n, c.dim)
+		}
+		c.config["partial_rotary_factor"] = number{float64(n) / float64(c.dim), 64}
 	}
 	scaling, err := c.ropeScaling()
 	if err != nil {
@@ -36,11 +50,12 @@ func (c *conversion) readRopeKeys() error {
 
 // ropeScaling returns the value of rope_scaling, which may be nil.
 func (c *conversion) ropeScaling() (any, error) {
-	kind, _, err := get[string](c.keys, c.key("rope.scaling.type"))
+	const typeKey, factorKey = "rope.scaling.type", "rope.scaling.factor"
+	kind, _, err := get[string](c.keys, c.key(typeKey))
 	if err != nil {
 		return nil, err
 	}
-	factor, ok, err := c.number(c.key("rope.scaling.factor"))
+	factor, ok, err := c.number(c.key(factorKey))
 	if err != nil {
 		return nil, err
 	}
@@ -51,32 +66,38 @@ func (c *conversion) ropeScaling() (any, error) {
 			kind = "linear"
 		}
 	}
-	if c.rope != nil && (kind == "" || kind == "none") {
-		return c.llama3()
+	if attention, ok, err := c.number(c.key("rope.scaling.attn_factor")); err != nil {
+		return nil, err
+	} else if ok && attention.value != 1 && c.factors[longFactors] == nil {
+		return nil, unsupportedf("%s is %v", c.quoted("rope.scaling.attn_factor"), attention.value)
 	}
+	none := kind == "" || kind == "none"
 	switch {
-	case c.rope != nil:
-		return nil, unsupportedf("it has rope_freqs, and %s is %s", badfile.Quote(c.key("rope.scaling.type")), badfile.Quote(kind))
-	case kind == "" || kind == "none" || kind == "linear" && factor.value == 1:
+	case len(c.factors) > 0 && !none && kind != "longrope":
+		return nil, unsupportedf("it has factors of rotary frequencies, and %s is %s", c.quoted(typeKey), badfile.Quote(kind))
+	case c.factors[ropeFactors] != nil && none:
+		return c.llama3(c.factors[ropeFactors])
+	case c.factors[longFactors] != nil || c.factors[shortFactors] != nil:
+		return c.longRope(c.factors[longFactors], c.factors[shortFactors])
+	case none || kind == "linear" && ok && factor.value == 1:
 		return nil, nil
-	case !ok || factor.value <= 0:
-		return nil, badfile.New("%s is %v, for %s %s", badfile.Quote(c.key("rope.scaling.factor")), factor.value, badfile.Quote(c.key("rope.scaling.type")), badfile.Quote(kind))
-	case kind == "linear":
-		return map[string]any{"rope_type": "linear", "factor": factor}, nil
+	case kind != "linear" && kind != "yarn":
+		return nil, unsupportedf("%s is %s", c.quoted(typeKey), badfile.Quote(kind))
+	case !ok:
+		return nil, badfile.New("%s is missing, but %s is %s", c.quoted(factorKey), c.quoted(typeKey), badfile.Quote(kind))
+	case factor.value <= 0:
+		return nil, badfile.New("%s is %v", c.quoted(factorKey), factor.value)
 	case kind == "yarn":
 		return c.yarn(factor)
 	}
-	return nil, unsupportedf("%s is %s", badfile.Quote(c.key("rope.scaling.type")), badfile.Quote(kind))
+	return map[string]any{"rope_type": "linear", "factor": factor}, nil
 }
 
 func (c *conversion) yarn(factor number) (any, error) {
 	s := map[string]any{"rope_type": "yarn", "factor": factor}
-	n, ok, err := c.integer(c.key("rope.scaling.original_context_length"), 1, maxSize)
+	n, err := c.size("rope.scaling.original_context_length", maxSize)
 	if err != nil {
 		return nil, err
-	}
-	if !ok {
-		return nil, badfile.New("%s is missing, which yarn needs", badfile.Quote(c.key("rope.scaling.original_context_length")))
 	}
 	s["original_max_position_embeddings"] = n
 	for _, m := range []struct{ key, name string }{
@@ -90,9 +111,9 @@ func (c *conversion) yarn(factor number) (any, error) {
 			s[m.name] = x
 		}
 	}
-	for _, key := range []string{"yarn_ext_factor", "yarn_log_multiplier"} {
-		if c.has(c.key("rope.scaling." + key)) {
-			return nil, unsupportedf("%s has no place in Hugging Face's rope_scaling", badfile.Quote(c.key("rope.scaling."+key)))
+	for _, name := range []string{"rope.scaling.yarn_ext_factor", "rope.scaling.yarn_log_multiplier"} {
+		if c.has(c.key(name)) {
+			return nil, unsupportedf("%s has no place in rope_scaling", c.quoted(name))
 		}
 	}
 	return s, nil
@@ -103,20 +124,17 @@ func (c *conversion) yarn(factor number) (any, error) {
 // short ones are left, and those between are interpolated. Files have the result
 // alone; that all published models stretch 8192 positions, with 1 and 4 as bounds,
 // is what llama.cpp's converter assumes too.
-func (c *conversion) llama3() (any, error) {
+func (c *conversion) llama3(factors []float32) (any, error) {
 	const low, high, context = 1, 4, 8192
-	if int64(len(c.rope)) != c.dim/2 {
-		return nil, badfile.Tensor("rope_freqs.weight", "%d factors, want %d, one for every two dimensions of a head", len(c.rope), c.dim/2)
+	if int64(len(factors)) != c.dim/2 {
+		return nil, badfile.Tensor("rope_freqs.weight", "%d factors, want %d, one for every two dimensions of a head", len(factors), c.dim/2)
 	}
-	base := c.config["rope_theta"].(number)
-	factor := float64(c.rope[len(c.rope)-1])
-	if factor == 1 {
-		factor = 8
-	}
+	base := c.config["rope_theta"].(number).value
+	factor := float64(factors[len(factors)-1])
 	ones := true
-	for i, got := range c.rope {
+	for i, got := range factors {
 		ones = ones && got == 1
-		wave := 2 * math.Pi * math.Pow(base.value, float64(2*i)/float64(c.dim))
+		wave := 2 * math.Pi * math.Pow(base, float64(2*i)/float64(c.dim))
 		want := factor
 		switch {
 		case wave < context/high:
@@ -125,8 +143,8 @@ func (c *conversion) llama3() (any, error) {
 			smooth := (context/wave - low) / (high - low)
 			want = 1 / ((1-smooth)/factor + smooth)
 		}
-		if !ones && !(math.Abs(float64(got)-want) <= 1e-4*want) {
-			return nil, unsupportedf("rope_freqs.weight has the factor %v at %d, where Llama 3's scaling by %v has %.6v", got, i, factor, want)
+		if !(math.Abs(float64(got)-want) <= 1e-4*want) {
+			return nil, unsupportedf("the factor at %d of tensor %s is %v, where Llama 3's scaling by %v has %.6v", i, badfile.Quote("rope_freqs.weight"), got, factor, want)
 		}
 	}
 	if ones {
@@ -136,4 +154,72 @@ func (c *conversion) llama3() (any, error) {
 		"rope_type": "llama3", "factor": number{factor, 32}, "low_freq_factor": number{low, 64},
 		"high_freq_factor": number{high, 64}, "original_max_position_embeddings": int64(context),
 	}, nil
+}
+
+// longRope returns the scaling of Phi-3, which has factors for texts that are
+// longer than the first models could read, and for others.
+func (c *conversion) longRope(long, short []float32) (any, error) {
+	n := int64(float64(c.dim) * c.partial() / 2)
+	if int64(len(long)) != n || int64(len(short)) != n {
+		return nil, badfile.Tensor("rope_factors_long.weight", "%d factors, and %d of %s, want %d of both", len(long), len(short), badfile.Quote("rope_factors_short.weight"), n)
+	}
+	original, err := c.size("rope.scaling.original_context_length", maxSize)
+	if err != nil {
+		return nil, err
+	}
+	// Hugging Face knows how much larger attention becomes; others would do as they
+	// please.
+	want := 1.0
+	if scale := float64(c.config["max_position_embeddings"].(int64)) / float64(original); scale > 1 {
+		want = math.Sqrt(1 + math.Log(scale)/math.Log(float64(original)))
+	}
+	if got, ok, err := c.number(c.key("rope.scaling.attn_factor")); err != nil {
+		return nil, err
+	} else if ok && !(math.Abs(got.value-want) <= 1e-4*want) {
+		return nil, unsupportedf("%s is %v, want %.6v", c.quoted("rope.scaling.attn_factor"), got.value, want)
+	}
+	return map[string]any{"type": "longrope", "rope_type": "longrope", "long_factor": numbers(long), "short_factor": numbers(short)}, nil
+}
+
+func numbers(fs []float32) []number {
+	ns := make([]number, len(fs))
+	for i, f := range fs {
+		ns[i] = number{float64(f), 32}
+	}
+	return ns
+}
+
+// partial returns the share of a head that turns.
+func (c *conversion) partial() float64 {
+	if p, ok := c.config["partial_rotary_factor"].(number); ok {
+		return p.value
+	}
+	return 1
+}
+
+// phi3 checks that the configuration can say what the files do.
+func (c *conversion) phi3() error {
+	if !c.has(c.key("attention.sliding_window")) {
+		return unsupportedf("%s is missing, which old files do not have", c.quoted("attention.sliding_window"))
+	}
+	if s, ok := c.config["rope_scaling"].(map[string]any); ok && s["rope_type"] != "longrope" {
+		return unsupportedf("%s is %s", c.quoted("rope.scaling.type"), badfile.Quote(s["rope_type"].(string)))
+	}
+	original, ok, err := c.integer(c.key("rope.scaling.original_context_length"), 1, maxSize)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		original = c.config["max_position_embeddings"].(int64)
+	}
+	c.config["original_max_position_embeddings"] = original
+	return nil
+}
+
+// gptOSS adds that bounds of YaRN are not rounded, which its files do not say.
+func (c *conversion) gptOSS() error {
+	if s, ok := c.config["rope_scaling"].(map[string]any); ok && s["rope_type"] == "yarn" {
+		s["truncate"] = false
+	}
+	return nil
 }

@@ -70,7 +70,6 @@ func (c *conversion) tokenizerFiles(out *contents) {
 		out.absent["tokenizer.json"] = err
 	} else {
 		t["version"], t["truncation"], t["padding"] = "1.0", nil, nil
-		t["added_tokens"] = v.added()
 		out.files["tokenizer.json"] = marshal(t, "")
 	}
 	config, special, err := c.tokenizerConfig(v)
@@ -86,7 +85,7 @@ func (c *conversion) tokenizerFiles(out *contents) {
 			generation[id.config] = n
 		}
 	}
-	if len(generation) > 1 && c.family.generates() {
+	if len(generation) > 1 && !c.family.encoder {
 		out.files["generation_config.json"] = marshal(generation, "  ")
 	}
 }
@@ -101,8 +100,8 @@ func (c *conversion) readVocabulary(model string) (*vocabulary, error) {
 	} else if !ok || len(v.tokens) == 0 {
 		return nil, badfile.New("%s is missing", badfile.Quote(key))
 	}
-	if rows := c.embedding.Shape[0]; len(v.tokens) > rows {
-		return nil, badfile.New("%s has %d tokens, but tensor %s has %d rows", badfile.Quote(key), len(v.tokens), badfile.Quote(c.embedding.Name), rows)
+	if rows := c.embedding().Shape[0]; len(v.tokens) > rows {
+		return nil, badfile.New("%s has %d tokens, but tensor %s has %d rows", badfile.Quote(key), len(v.tokens), badfile.Quote(c.embedding().Name), rows)
 	}
 	if v.types, ok, err = c.integers("tokenizer.ggml.token_type"); err != nil {
 		return nil, err
@@ -147,6 +146,7 @@ func (c *conversion) readVocabulary(model string) (*vocabulary, error) {
 	} else if !ok {
 		v.pre = "default" // as llama.cpp has it
 	}
+	v.assume(model)
 	v.addBOS = model == "llama" || model == "gpt2" && preTokenizers[v.pre].bos
 	v.spaced = model == "llama"
 	for _, f := range []struct {
@@ -160,6 +160,20 @@ func (c *conversion) readVocabulary(model string) (*vocabulary, error) {
 		}
 	}
 	return v, nil
+}
+
+// assume adds the special tokens that llama.cpp has where a file has no key for
+// them.
+func (v *vocabulary) assume(model string) {
+	defaults := map[string]map[string]int64{
+		"llama": {"bos_token": 1, "eos_token": 2, "unk_token": 0},
+		"bert":  {"cls_token": 101, "sep_token": 102, "unk_token": 100, "pad_token": 0, "mask_token": 103},
+	}
+	for name, id := range defaults[model] {
+		if _, ok := v.special[name]; !ok && id < int64(len(v.tokens)) {
+			v.special[name] = id
+		}
+	}
 }
 
 // An addedToken is one that is looked for in a text before anything else.

@@ -26,7 +26,12 @@ func (c *conversion) byteLevel(v *vocabulary) (map[string]any, error) {
 	}
 	merges := make([][2]string, len(lines))
 	for i, line := range lines {
-		a, b, ok := strings.Cut(line, " ")
+		var a, b string
+		ok := len(line) > 2
+		if ok { // as llama.cpp does, whose tokens may start with a space
+			a, b, ok = strings.Cut(line[1:], " ")
+			a = line[:1] + a
+		}
 		_, known := pieces[a]
 		_, known2 := pieces[b]
 		_, known3 := pieces[a+b]
@@ -44,7 +49,7 @@ func (c *conversion) byteLevel(v *vocabulary) (map[string]any, error) {
 		normalizer = map[string]any{"type": "NFC"}
 	}
 	return map[string]any{
-		"normalizer": normalizer, "pre_tokenizer": pre.steps(), "post_processor": after, "decoder": byteLevelStep(true, true),
+		"added_tokens": v.added(), "normalizer": normalizer, "pre_tokenizer": pre.steps(), "post_processor": after, "decoder": byteLevelStep(true, true),
 		"model": bpeModel(pieces, merges, map[string]any{"ignore_merges": pre.whole}),
 	}, nil
 }
@@ -95,7 +100,7 @@ func (c *conversion) sentencePiece(v *vocabulary) (map[string]any, error) {
 		unknown = v.tokens[i]
 	}
 	return map[string]any{
-		"normalizer": sequence("normalizers", before...), "pre_tokenizer": nil, "post_processor": after,
+		"added_tokens": v.added(), "normalizer": sequence("normalizers", before...), "pre_tokenizer": nil, "post_processor": after,
 		"decoder": sequence("decoders", decoder...),
 		"model":   bpeModel(pieces, merges, map[string]any{"unk_token": unknown, "fuse_unk": true, "byte_fallback": true}),
 	}, nil

@@ -16,13 +16,14 @@ func (c *conversion) wordPiece(v *vocabulary) (map[string]any, error) {
 	if !uncased[v.pre] {
 		return nil, unsupportedf("%s is %s, which is not known", badfile.Quote("tokenizer.ggml.pre"), badfile.Quote(v.pre))
 	}
+	spelled := *v
+	spelled.tokens = make([]string, len(v.tokens))
 	pieces := make(map[string]int, len(v.tokens))
 	for i, t := range v.tokens {
-		switch v.types[i] {
-		case tokenUnused:
+		if v.types[i] == tokenUnused {
 			continue
-		case tokenControl, tokenUnknown:
-		default:
+		}
+		if v.types[i] != tokenControl && v.types[i] != tokenUnknown {
 			if word, ok := strings.CutPrefix(t, spaceMark); ok {
 				t = word
 			} else {
@@ -32,7 +33,7 @@ func (c *conversion) wordPiece(v *vocabulary) (map[string]any, error) {
 		if _, dup := pieces[t]; dup {
 			return nil, unsupportedf("%s: two tokens are %s", badfile.Quote("tokenizer.ggml.tokens"), badfile.Quote(t))
 		}
-		pieces[t] = i
+		pieces[t], spelled.tokens[i] = i, t
 	}
 	for _, name := range []string{"unk_token", "cls_token", "sep_token"} {
 		if err := v.has(name); err != nil {
@@ -44,6 +45,7 @@ func (c *conversion) wordPiece(v *vocabulary) (map[string]any, error) {
 		return map[string]any{"id": t, "ids": []int{pieces[t]}, "tokens": []string{t}}
 	}
 	return map[string]any{
+		"added_tokens":  spelled.added(),
 		"normalizer":    map[string]any{"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": nil, "lowercase": true},
 		"pre_tokenizer": map[string]any{"type": "BertPreTokenizer"},
 		"post_processor": map[string]any{

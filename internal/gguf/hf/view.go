@@ -115,8 +115,8 @@ func unpermuted(heads, rows int64) Rows {
 	}}
 }
 
-// part returns the view of rows rows from first on.
-func part(first int64) Rows { return Rows{func(r int64) int64 { return first + r }} }
+// rowsFrom returns the view of rows from first on.
+func rowsFrom(first int64) Rows { return Rows{func(r int64) int64 { return first + r }} }
 
 // Shifted is the View of a tensor to which a number was added.
 type Shifted struct{ By float32 }
@@ -153,6 +153,100 @@ func widened(d interface {
 		}
 		for i, x := range part {
 			dst[i] = float64(x)
+		}
+		dst, first = dst[len(part):], first+int64(len(part))
+	}
+	return nil
+}
+
+// Transposed is the View of a tensor, or of several on a stack, that were [in, out]
+// and are [out, in]. One that is made of k sources has their rows in turn as its
+// columns.
+type Transposed struct {
+	stack, rows, cols int64 // of each source
+}
+
+// Open returns the elements in the order of the transpose. They can be read as the
+// sources have them, too, which is faster: see [Turned].
+func (v Transposed) Open(_ []int, from []Data) Data { return Turned{v, from} }
+
+// Turned are the elements of a [Transposed].
+type Turned struct {
+	v    Transposed
+	from []Data
+}
+
+func (t Turned) Read(dst []float32, first int64) error {
+	return readTurned(t, dst, first, Data.Read)
+}
+
+func (t Turned) Read64(dst []float64, first int64) error {
+	return readTurned(t, dst, first, Data.Read64)
+}
+
+// Untransposed returns the transpose of the last two dimensions: rows of the
+// sources, in turn.
+func (t Turned) Untransposed() Data { return inTurn{t} }
+
+// maxTurned bounds the rows that are made at a time.
+const maxTurned = 256
+
+// readTurned reads some columns of the sources, a row at a time, into rows.
+func readTurned[T float32 | float64](t Turned, dst []T, first int64, read func(d Data, dst []T, first int64) error) error {
+	v, k := t.v, int64(len(t.from))
+	width := v.rows * k
+	var buf [maxTurned]T
+	for len(dst) > 0 {
+		row, skip := first/width, first%width
+		at, col := row/v.cols, row%v.cols
+		n := min((skip+int64(len(dst))+width-1)/width, v.cols-col, maxTurned)
+		strip := buf[:n]
+		end := min(skip+int64(len(dst)), n*width)
+		for i := range width {
+			if n == 1 && (i < skip || i >= end) {
+				continue
+			}
+			if err := read(t.from[i%k], strip, (at*v.rows+i/k)*v.cols+col); err != nil {
+				return err
+			}
+			for r, x := range strip {
+				if p := int64(r)*width + i; p >= skip && p < end {
+					dst[p-skip] = x
+				}
+			}
+		}
+		dst, first = dst[end-skip:], first+end-skip
+	}
+	return nil
+}
+
+// InTurn is the View of a tensor whose columns come from several in turn.
+type InTurn struct{}
+
+// Open returns an element of each source in turn.
+func (InTurn) Open(_ []int, from []Data) Data { return inTurn{Turned{Transposed{cols: 1}, from}} }
+
+// inTurn has the rows of several sources in turn.
+type inTurn struct{ t Turned }
+
+func (d inTurn) Read(dst []float32, first int64) error {
+	return readInTurn(d.t, dst, first, Data.Read)
+}
+
+func (d inTurn) Read64(dst []float64, first int64) error {
+	return readInTurn(d.t, dst, first, Data.Read64)
+}
+
+func readInTurn[T float32 | float64](t Turned, dst []T, first int64, read func(d Data, dst []T, first int64) error) error {
+	k := int64(len(t.from))
+	if k == 1 {
+		return read(t.from[0], dst, first)
+	}
+	for len(dst) > 0 {
+		row, skip := first/t.v.cols, first%t.v.cols
+		part := dst[:min(int64(len(dst)), t.v.cols-skip)]
+		if err := read(t.from[row%k], part, row/k*t.v.cols+skip); err != nil {
+			return err
 		}
 		dst, first = dst[len(part):], first+int64(len(part))
 	}
