@@ -166,9 +166,8 @@ func TestLoadDirErrors(t *testing.T) {
 	}
 }
 
-func TestParseHF(t *testing.T) {
-	// Llama-3.2-1B's, as published.
-	const llama32 = `{
+// llama32Config is Llama-3.2-1B's config.json, as published.
+const llama32Config = `{
   "architectures": ["LlamaForCausalLM"], "attention_bias": false, "attention_dropout": 0.0,
   "bos_token_id": 128000, "eos_token_id": [128001, 128008], "head_dim": 64, "hidden_act": "silu",
   "hidden_size": 2048, "initializer_range": 0.02, "intermediate_size": 8192,
@@ -180,7 +179,9 @@ func TestParseHF(t *testing.T) {
   "rope_theta": 500000.0, "tie_word_embeddings": true, "torch_dtype": "bfloat16",
   "transformers_version": "4.45.0.dev0", "use_cache": true, "vocab_size": 128256
 }`
-	c, h, err := parseHF([]byte(llama32))
+
+func TestParseHF(t *testing.T) {
+	c, h, err := parseHF([]byte(llama32Config))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,4 +200,27 @@ func TestParseHF(t *testing.T) {
 		c.Rope.Scaling != nil || c.BOS != 1 || !slices.Equal(c.EOS, []int{2}) {
 		t.Errorf("defaults: %+v", c)
 	}
+}
+
+func FuzzParseHF(f *testing.F) {
+	f.Add([]byte(llama32Config))
+	f.Add([]byte(`{"model_type":"mistral","hidden_size":64,"intermediate_size":5,"num_hidden_layers":1,"num_attention_heads":4,` +
+		`"vocab_size":10,"eos_token_id":[2],"sliding_window":7,"rope_parameters":{"rope_theta":1e6,"rope_type":"linear","factor":2}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, _, err := parseHF(data)
+		if err != nil {
+			if !errors.Is(err, quant.ErrFormat) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if err := c.check(); err != nil {
+			t.Fatalf("%+v: %v", c, err)
+		}
+		for _, r := range c.Rope.frequencies(c.HeadDim) {
+			if r-r != 0 {
+				t.Fatalf("%+v: a frequency of %v", c, r)
+			}
+		}
+	})
 }

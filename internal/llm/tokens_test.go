@@ -171,3 +171,28 @@ func TestAround(t *testing.T) {
 		}
 	}
 }
+
+// A published model, from its GGUF file and as a Hugging Face directory.
+func TestSmolLM2(t *testing.T) {
+	var want []float32
+	for _, name := range []string{"smollm2.gguf", "smollm2"} {
+		m, tok, err := Open(models(t, name), "", Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := Prompt(&m.Config, tok, "The capital of France is")
+		if err != nil || !slices.Equal(text, []int{504, 3575, 282, 4649, 314}) {
+			t.Errorf("%s: tokens %d, error %v", name, text, err)
+		}
+		got := logits(t, m, text, len(text), 2, KV{})
+		last := got[len(got)-m.Config.Vocab:]
+		if next := string(tok.Decode(314, argmax(last))); next != " Paris" {
+			t.Errorf("%s: the capital of France is %q", name, next)
+		}
+		if want == nil {
+			want = got
+		} else if !slices.Equal(got, want) {
+			t.Errorf("%s: logits differ by %g", name, maxDiff(got, want))
+		}
+	}
+}
