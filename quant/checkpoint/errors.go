@@ -25,6 +25,9 @@ var (
 	// ErrExists is for output that is there already and was made with other
 	// settings or of other weights.
 	ErrExists = errors.New("it exists")
+	// ErrOriginal is for a result that was made of other weights than those that it
+	// is compared with. It comes with quant.ErrFormat.
+	ErrOriginal = errors.New("it is not of this original")
 	// ErrIncomplete is for shards that are missing.
 	ErrIncomplete = errors.New("shards are missing")
 )

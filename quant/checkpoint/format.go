@@ -117,7 +117,8 @@ type header struct {
 	settings string
 	plan     string
 	shard    string
-	plain    bool // an ordinary file, which has none of this
+	plain    bool   // an ordinary file, which has none of this
+	writer   string // of a file that was read
 }
 
 // metadata encodes h, with zeros for the checksums of stored tensors that it has
@@ -169,7 +170,7 @@ func parseHeader(f *safetensors.File) (header, error) {
 	if v != version {
 		return header{}, fmt.Errorf("checkpoint: %w: version %.20q of the quantized format; this program reads version %s", quant.ErrFormat, v, version)
 	}
-	h := header{settings: m[keySettings], plan: m[keyPlan], shard: m[keyShard]}
+	h := header{settings: m[keySettings], plan: m[keyPlan], shard: m[keyShard], writer: m[keyWriter]}
 	for key, v := range map[string]any{keyTensors: &h.tensors, keySHA256: &h.sha256} {
 		if err := json.Unmarshal([]byte(m[key]), v); err != nil {
 			return header{}, fmt.Errorf("checkpoint: %w: the metadata %s: %v", quant.ErrFormat, key, err)

@@ -95,7 +95,7 @@ func (r *runner) addResumed(ctx context.Context, finished map[int]bool) error {
 					return err
 				}
 			}
-			s, err := compare(ctx, c, r.plan.source, it.To, r.plan.options.Workers, &r.meter, it.From.Bytes)
+			s, err := compare(ctx, c, r.plan.source, it.To, r.plan.options.Workers, &r.meter, it.From.Bytes, false)
 			if err != nil {
 				return err
 			}
