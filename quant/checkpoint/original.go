@@ -1,10 +1,12 @@
 package checkpoint
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/bitmod-go/bitmod/quant"
 )
@@ -15,11 +17,12 @@ import (
 // What a plan has made is defined by the original: the same comes out bit for
 // bit, so that one weight of another model shows. What [Save] was given may be
 // calibrated, with codes that are not the nearest, of which there is no more than
-// a bound: its noise is at most that of plain quantization plus worstGain, or, if
-// that is more, below the power of the original, which is what unrelated weights
-// have: the noise then is Σ w² + Σ ŵ², about.
+// a bound. Its noise is at most worstGain of that of plain quantization, and below
+// Σ w², which is the noise of zeros; that of unrelated weights is about Σ w² + Σ ŵ².
+// The plain quantization of rows of several types has the type of fewest bits.
 type remaking struct {
 	exact     bool
+	of        Part
 	quantizer func() *quantizer // of the original, for each worker
 	amax      float64
 	plain     Stats
@@ -28,24 +31,24 @@ type remaking struct {
 }
 
 // worstGain is how much more noise calibration may leave than plain quantization,
-// 12 dB. TestVerifyCalibrated has a case of 3 dB, with inputs of which most are
-// nearly a multiple of one.
-const worstGain = 16
+// 20 dB. TestVerifyCalibrated has a case of 10 dB.
+const worstGain = 100
 
 // remaking returns how t, a quantized tensor of c, can be made of the original's
 // o once more.
 func (c *Checkpoint) remaking(ctx context.Context, original *Checkpoint, o, t Tensor, workers int) (*remaking, error) {
-	r := &remaking{exact: false, first: -1}
+	types := t.types()
+	r := &remaking{first: -1, of: slices.MinFunc(types, func(a, b Part) int { return cmp.Compare(a.Type.Bits(), b.Type.Bits()) })}
 	var settings struct{ Search bool }
-	if h, ok := c.headerOf(t); ok && h.plan != "" && json.Unmarshal([]byte(h.settings), &settings) == nil {
-		// A search may be improved upon; all else is the same for ever.
-		r.exact = !settings.Search || h.writer == quant.Version
+	if h, ok := c.headerOf(t); ok && h.plan != "" && len(types) == 1 && json.Unmarshal([]byte(h.settings), &settings) == nil {
+		// A search may be improved upon; all else is the same for ever. What is
+		// quantized itself is not what a plan had for a source.
+		r.exact = (!settings.Search || h.writer == quant.Version) && !o.Quantized
 	}
 	r.quantizer = func() *quantizer { return &quantizer{source: original, measure: true, search: settings.Search} }
-	if needsMax(t.Type) {
+	if needsMax(r.of.Type) {
 		var err error
-		r.amax, err = maxAbs(ctx, original, &Item{From: o, To: t}, workers, new(meter))
-		if err != nil {
+		if r.amax, err = maxAbs(ctx, original, &Item{From: o, To: t}, workers, new(meter)); err != nil {
 			return nil, err
 		}
 	}
@@ -72,8 +75,9 @@ type remadeSpan struct {
 // span quantizes a span of the original, and compares it with m, which are the
 // rows of the result.
 func (r *remaking) span(q *quantizer, s span, m *quant.Matrix) (remadeSpan, error) {
-	s.amax = r.amax
-	b, err := q.quantize(s)
+	it := *s.it
+	it.To.Type, it.To.GroupSize = r.of.Type, r.of.GroupSize
+	b, err := q.quantize(span{&it, s.lo, s.hi, r.amax})
 	found := remadeSpan{stats: b.stats, first: -1}
 	if err != nil || !r.exact {
 		return found, err
@@ -114,10 +118,10 @@ func (r *remaking) check(t Tensor, stats Stats) error {
 	switch {
 	case r.rows > 0:
 		return fmt.Errorf("%w: %w: quantizing the original gives other weights in %d of %d rows, first in row %d (SQNR %.1f dB, where %v in groups of %d has %.1f)",
-			quant.ErrFormat, ErrOriginal, r.rows, t.Rows(), r.first, stats.SQNR(), t.Type, t.GroupSize, r.plain.SQNR())
+			quant.ErrFormat, ErrOriginal, r.rows, t.Rows(), r.first, stats.SQNR(), r.of.Type, r.of.GroupSize, r.plain.SQNR())
 	case r.exact, stats.Noise <= r.plain.Noise, stats.Noise <= min(worstGain*r.plain.Noise, stats.Power):
 		return nil
 	}
 	return fmt.Errorf("%w: %w: the SQNR is %.1f dB, where %v in groups of %d has %.1f: no calibration takes as much",
-		quant.ErrFormat, ErrOriginal, stats.SQNR(), t.Type, t.GroupSize, r.plain.SQNR())
+		quant.ErrFormat, ErrOriginal, stats.SQNR(), r.of.Type, r.of.GroupSize, r.plain.SQNR())
 }

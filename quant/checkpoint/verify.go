@@ -30,7 +30,7 @@ type Verification struct {
 // right shape and with the codes that quantizing the original again gives, others
 // with the same elements, rounded if they are stored as a shorter type. Of tensors
 // that no [Plan] has made, which may be calibrated, it wants in place of the same
-// codes an error that is less than 12 dB above that of plain quantization, and
+// codes an error that is less than 20 dB above that of plain quantization, and
 // less than the original itself, which the weights of another model do not have.
 // With an original it takes about as long as quantizing.
 //
