@@ -118,7 +118,7 @@ func TestVerifyCalibrated(t *testing.T) {
 				t.Fatal(err)
 			}
 			path := filepath.Join(t.TempDir(), "m.safetensors")
-			if err := Save(path, []Entry{{Name: "w", Matrix: m}}); err != nil {
+			if err := Save(context.Background(), path, []Entry{{Name: "w", Matrix: m}}, SaveOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			q := open(t, path)
