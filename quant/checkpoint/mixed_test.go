@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -165,6 +166,61 @@ func TestMixedRows(t *testing.T) {
 				t.Errorf("%s: NMSE %v, want %v", v.Name, v.Stats.NMSE(), rep.NMSE)
 			}
 		}
+	}
+}
+
+// TestMixedCopied takes tensors with rows of several types from one checkpoint to
+// another, as they are and as floats, in several files.
+func TestMixedCopied(t *testing.T) {
+	path, ms, _ := saveMixed(t)
+	c := open(t, path)
+	cube, _ := mixedMatrix(t, 12, 24, 9, quant.Config{Type: datatype.BitMoD3}, quant.Config{Type: datatype.BitMoD4})
+	dst := filepath.Join(t.TempDir(), "model")
+	entries := []Entry{{Name: "cube", Matrix: cube, Shape: []int{3, 4, 24}}}
+	for _, name := range slices.Sorted(maps.Keys(ms)) {
+		entries = append(entries, Entry{Name: "copy." + name, From: c, Source: name}, Entry{Name: "floats." + name, From: c, Source: name, DType: "F32"})
+	}
+	if err := Save(t.Context(), dst, entries, SaveOptions{ShardSize: 1500}); err != nil {
+		t.Fatal(err)
+	}
+	q := open(t, dst)
+	if n := len(q.Files()); n < 3 {
+		t.Errorf("%d files", n)
+	}
+	for name, want := range ms {
+		x, _ := q.Tensor("copy." + name)
+		y, _ := c.Tensor(name)
+		y.Name = x.Name
+		if diff := cmp.Diff(y, x); diff != "" {
+			t.Errorf("another tensor\n%s", diff)
+		}
+		m, err := q.Matrix("copy." + name)
+		if err != nil || !bytes.Equal(binaryForm(t, m), binaryForm(t, want)) {
+			t.Errorf("%s came back as %v, error %v", name, m, err)
+		}
+		if !slices.Equal(floats(t, q, "floats."+name), floats(t, c, name)) {
+			t.Errorf("%s has other floats", name)
+		}
+	}
+	x, _ := q.Tensor("cube")
+	m, err := q.Matrix("cube")
+	if err != nil || !slices.Equal(x.Shape, []int{3, 4, 24}) || !bytes.Equal(binaryForm(t, m), binaryForm(t, cube)) {
+		t.Errorf("%+v came back as %v, error %v", x, m, err)
+	}
+	if _, err := Verify(t.Context(), q, nil, nil); err != nil {
+		t.Error(err)
+	}
+	plain := t.TempDir()
+	if _, err := Dequantize(t.Context(), c, plain, DequantizeOptions{DType: "F32"}); err != nil {
+		t.Fatal(err)
+	}
+	for name := range ms {
+		if !slices.Equal(floats(t, open(t, plain), name), floats(t, c, name)) {
+			t.Errorf("%s has other floats when dequantized", name)
+		}
+	}
+	if diff := cmp.Diff(contents(t, q), python(t, dst)); diff != "" {
+		t.Errorf("Python (+) differs from Go (−)\n%s", diff)
 	}
 }
 

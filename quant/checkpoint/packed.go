@@ -211,7 +211,9 @@ func (c *Checkpoint) Matrix(name string) (*quant.Matrix, error) {
 }
 
 // MatrixRows is [Checkpoint.Matrix] for rows lo to hi−1, lo < hi, reading no
-// others: for engines that split a layer, and for tensors larger than memory.
+// others: for engines that split a layer, and for tensors larger than memory. Of a
+// tensor with rows of several types, the part of each row is read, too, once, and kept:
+// a byte a row.
 func (c *Checkpoint) MatrixRows(name string, lo, hi int) (*quant.Matrix, error) {
 	i, ok := c.byName[name]
 	if !ok {
