@@ -24,6 +24,7 @@ type Activation struct {
 	corr   []int32   // by block: offset · Σ q
 	corr16 []int16   // by 16 columns: offset · Σ q
 	corr4  []int32   // by 4 columns: −offset · Σ q, if hasCorr4
+	prefix []int32   // −offset · Σ q of all columns before 16·i, if hasCorr4
 	x      []float32 // what was loaded, in laneOrder
 }
 
@@ -74,6 +75,14 @@ func (a *Activation) load(x []float32, impl implementation) error {
 			q := a.q[4*i : 4*i+4]
 			a.corr4[i] = -offset * (int32(q[0]) + int32(q[1]) + int32(q[2]) + int32(q[3]))
 		}
+	}
+	if hasCorr4 {
+		var sum int32
+		for i, c := range a.corr16 {
+			a.prefix[i] = sum
+			sum -= int32(c)
+		}
+		a.prefix[len(a.corr16)] = sum
 	}
 	a.n, a.exact = len(x), false
 	return nil
@@ -193,6 +202,7 @@ func (a *Activation) growIntegers(n int) {
 	a.corr16 = resize(a.corr16, padded/16)
 	if hasCorr4 {
 		a.corr4 = resize(a.corr4, padded/4)
+		a.prefix = resize(a.prefix, padded/16+1)
 	}
 }
 

@@ -91,6 +91,3 @@ func floatBlocksAVX512(acc *[floatLanes]float32, values *byte, x, k *float32, bl
 
 //go:noescape
 func floatTableAVX512(acc *[floatLanes]float32, codes *byte, x, k *float32, blocks int, table *float32)
-
-//go:noescape
-func batchAVX512(acc *[4][lanes]float32, values *byte, scales *[4][32]byte, q *int8, corr *int32, d *float32, steps int)

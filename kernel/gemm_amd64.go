@@ -9,16 +9,23 @@ import (
 )
 
 // batchRows is integerRows for a batch: row r of activation t goes to
-// dst[t·p.rows+r]. It unpacks four rows, 4096 columns at a time, and
+// dst[t·p.rows+r]. With AVX2 it unpacks four rows, 4096 columns at a time, and
 // multiplies them by one activation after the other.
 func batchRows(dst []float32, p *plan, as []Activation, lo, hi int, impl implementation) int {
-	if impl == portable || p.bits > 4 || p.scale != datatype.RowStep || p.groupSize%block != 0 {
-		return lo
-	}
 	for i := range as {
 		if !p.integer(&as[i]) {
 			return lo
 		}
+	}
+	if impl == avx512 {
+		if ok, _ := p.byPanels(); ok && len(as) >= p.panelBatch() {
+			panelRows(dst, p, as, lo, hi, false)
+			return hi
+		}
+		return lo
+	}
+	if impl == portable || p.bits > 4 || p.scale != datatype.RowStep || p.groupSize%block != 0 {
+		return lo
 	}
 	// As many activations as the second-level cache may have room for.
 	const maxTile, tileBytes = 64, 256 << 10
@@ -73,11 +80,7 @@ func (b *rowBatch) multiply(acc [][4][lanes]float32, p *plan, as []Activation, r
 		for t := range as {
 			a := &as[t]
 			q, corr, d := &a.q[s*step], &a.corr[s*4], &a.d[s*4]
-			if impl == avx512 {
-				batchAVX512(&acc[t], &values[0], &b.scales, q, corr, d, steps)
-			} else {
-				batchAVX2(&acc[t], &values[0], &b.scales, q, corr, d, steps)
-			}
+			batchAVX2(&acc[t], &values[0], &b.scales, q, corr, d, steps)
 		}
 	}
 }

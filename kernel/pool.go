@@ -159,6 +159,9 @@ func (j *job) divide(goroutines int) (rowWork int) {
 	if j.a == nil {
 		j.tile = max(j.tile, 16) // unpacked once for all activations
 	}
+	if best == avx512 {
+		j.tile = (j.tile + panelTileRows - 1) / panelTileRows * panelTileRows
+	}
 	share := (j.rows-1)/goroutines + 1
 	switch {
 	case j.m.Parts() > 1:

@@ -16,17 +16,23 @@ const (
 	MaxChunk = maxHeight * maxStrips
 )
 
-// A field is some bits of a code: bits from … of the byte at index, which are
-// bits to … of the code. The mask has as many low bits set, in every byte.
-type field struct {
-	index    int
-	from, to uint
-	mask     uint64
+// A Field is some bits of a code: bits From … of the byte at Index, which are
+// bits To … of the code. The Mask has as many low bits set, in every byte.
+type Field struct {
+	Index    int
+	From, To uint
+	Mask     uint64
 }
 
-// layouts has the fields of each strip, for codes of 2 to 8 bits. It is the
-// drawing in package quant's documentation.
-var layouts = func() (all [9][][]field) {
+// Layout returns the fields of each strip, for codes of 2 to 8 bits. They must not
+// be changed.
+func Layout(bits int) [][]Field { return layouts[bits] }
+
+// StripBytes returns the number of bytes that a code of each strip share.
+func StripBytes(bits int) int { return strips(bits) * bits / 8 }
+
+// layouts is the drawing in package quant's documentation.
+var layouts = func() (all [9][][]Field) {
 	for bits := 2; bits <= 8; bits++ {
 		for s := range strips(bits) {
 			all[bits] = append(all[bits], layout(bits, s))
@@ -35,26 +41,26 @@ var layouts = func() (all [9][][]field) {
 	return all
 }()
 
-func layout(bits, s int) []field {
+func layout(bits, s int) []Field {
 	const each = 0x0101010101010101
-	one := func(index, from, n, to int) field {
-		return field{index: index, from: uint(from), to: uint(to), mask: (1<<n - 1) * each}
+	one := func(index, from, n, to int) Field {
+		return Field{Index: index, From: uint(from), To: uint(to), Mask: (1<<n - 1) * each}
 	}
 	half := one(s/2, s%2*4, 4, 0)
 	switch bits {
 	case 3:
 		if s < 6 {
-			return []field{one(s/2, s%2*3, 3, 0)}
+			return []Field{one(s/2, s%2*3, 3, 0)}
 		}
-		return []field{one(s-6, 6, 2, 0), one(2, s, 1, 2)}
+		return []Field{one(s-6, 6, 2, 0), one(2, s, 1, 2)}
 	case 5:
-		return []field{half, one(4, s, 1, 4)}
+		return []Field{half, one(4, s, 1, 4)}
 	case 6:
-		return []field{half, one(2, s*2, 2, 4)}
+		return []Field{half, one(2, s*2, 2, 4)}
 	case 7:
-		return []field{half, one(4+s/4, s%4*2, 2, 4), one(6, s, 1, 6)}
+		return []Field{half, one(4+s/4, s%4*2, 2, 4), one(6, s, 1, 6)}
 	}
-	return []field{one(0, s*bits, bits, 0)}
+	return []Field{one(0, s*bits, bits, 0)}
 }
 
 // strips returns the number of codes that fill whole bytes.
@@ -130,9 +136,9 @@ func packChunk(dst []byte, c []uint8, h, bits int) {
 	for s, fields := range layouts[bits] {
 		strip := c[s*h:][:h]
 		for _, f := range fields {
-			out := dst[f.index*h:][:h]
+			out := dst[f.Index*h:][:h]
 			for p, code := range strip {
-				out[p] |= code >> f.to & uint8(f.mask) << f.from
+				out[p] |= code >> f.To & uint8(f.Mask) << f.From
 			}
 		}
 	}
@@ -158,19 +164,19 @@ func unpackChunk(c []uint8, src []byte, h, bits int) {
 	for s, fields := range layouts[bits] {
 		strip := c[s*h : (s+1)*h][at:]
 		for i, f := range fields {
-			unpackField(strip, src[f.index*h : (f.index+1)*h][at:], f, i > 0)
+			unpackField(strip, src[f.Index*h : (f.Index+1)*h][at:], f, i > 0)
 		}
 	}
 }
 
 // unpackField sets the bits of a field in all codes of a strip, and keeps the
 // others if more is set.
-func unpackField(strip []uint8, in []byte, f field, more bool) {
+func unpackField(strip []uint8, in []byte, f Field, more bool) {
 	var keep uint64
 	if more {
 		keep = ^uint64(0)
 	}
-	from, to, mask := f.from&63, f.to&63, f.mask
+	from, to, mask := f.From&63, f.To&63, f.Mask
 	// Eight positions at a time: bits that a shift brings in from a neighbour are
 	// masked.
 	for len(in) >= 8 && len(strip) >= 8 {

@@ -1,0 +1,123 @@
+// Package loops has the inner loops of package kernel that are assembly. It knows no
+// data types: only bits, tables, scales and vectors.
+//
+// # Panels
+//
+// A panel is some columns of 64 rows, ready to be multiplied by any number of
+// vectors. Rows are lanes: a vector register holds four consecutive columns of 16
+// rows, and four registers, 256 bytes, those of all 64. Byte
+//
+//	col/4·256 + row·4 + col%4
+//
+// is a weight as an unsigned number, which is the weight plus an offset. A product
+// then takes four columns of a vector, the same for all rows, from memory, and no
+// sum ever has to be added up across lanes.
+//
+// The assembly is written by asmgen, one instruction to a line.
+package loops
+
+//go:generate go run ./asmgen
+
+const (
+	// PanelRows is the number of rows of a panel.
+	PanelRows = 64
+	// Lanes is the number of rows that the functions that fill panels take at a
+	// time.
+	Lanes = 16
+	// QuadBytes is what four columns of a panel take.
+	QuadBytes = 4 * PanelRows
+	// SumLanes is the number of sums that a row has.
+	SumLanes = 4
+	// ScratchBytes is what PanelArgs and MetaArgs need.
+	ScratchBytes = 8 << 10
+	// MaxMeta is the greatest number of bytes of a row that MetaArgs take.
+	MaxMeta = 128
+)
+
+// PanelArgs are packed codes of 16 rows, and where in a panel they go. For chunk c,
+// row r, strip s, position p of a strip (see package pack) and
+// i = (c·strips + s)·Height + p, the function of the name Table computes
+//
+//	Dst[i/4·256 + 4·r + i%4] = Table[code | sel[4·r]]
+//
+// and that of the name Sum code + sel[4·r], where sel is Sel[SelAt[…]:].
+type PanelArgs struct {
+	Rows   [Lanes]*byte // first chunk of each row
+	Dst    *byte
+	Height int // bytes of a plane, a multiple of 4 up to 64
+	Chunks int // at least 1
+	Table  *[64]byte
+	Sel    *byte
+	// SelAt has where in Sel the vector of four columns is, in the order in
+	// which they are done: by chunk, then the position in the strip, then the strip.
+	SelAt   *uint16
+	Scratch *[ScratchBytes]byte
+}
+
+// MetaArgs are numbers of Bits bits each, of 16 rows. Number g of row r begins at bit
+// Bit + g·Bits of Rows[r], and comes to the four bytes at Dst[g·Stride + 4·r]:
+//
+//	Table  number << Shift, in each of the four
+//	Sum    Add − number, likewise
+//	Int    as an int32
+//	Float  as a float32
+//	E8M0   as the float32 that it stands for in that format
+//	E4M3   likewise
+type MetaArgs struct {
+	Rows    [Lanes]*byte
+	Bytes   int // of each row that are read, 1 to MaxMeta
+	Bit     int
+	Bits    int // divides 32
+	Groups  int // at least 1
+	Dst     *byte
+	Stride  int
+	Shift   int
+	Add     int
+	Scratch *[ScratchBytes]byte
+}
+
+// A Segment is some columns that have one scale and belong to one block of 128
+// columns. Begin and later are offsets in bytes.
+type Segment struct {
+	Quads      int32 // columns/4, a multiple of 4; 0 ends a list
+	Begin, End int32 // in Prefix: of the sum of all columns before, and to the end
+	K          int32 // in K: the 64 scales
+	D          int32 // in D: the scale of the activations
+	Lane       int32 // in Acc: the sums that the block is added to
+	Last       int32 // 1 if it is the last of the block
+	_          int32
+}
+
+// MaxVectors is the number of vectors that DotArgs have room for.
+const MaxVectors = 6
+
+// DotArgs are a panel, and vectors to multiply it by. With
+//
+//	S = Σ weight·q over the columns of a segment
+//	  = Σ panel·q + (Prefix[End] − Prefix[Begin]) << Shift
+//
+// the functions add to the sums of each row and vector, rounding every operation,
+//
+//	One    float32(S)·K·D                             after each segment
+//	Int    float32(Block + S·K)·D, K of type int32    after the last of a block
+//	Float  (Block + float32(S)·K)·D                   likewise
+//
+// where Block sums up the segments before the last.
+type DotArgs struct {
+	Panel    *byte
+	Segments *Segment
+	K        *float32
+	Acc      *float32 // SumLanes·64 of each vector
+	Block    *float32 // 64 of each vector: 0 before and after
+	Shift    int
+	Q        [MaxVectors]*int8
+	Prefix   [MaxVectors]*int32
+	D        [MaxVectors]*float32
+}
+
+// FinishArgs are the sums of 64 rows: Dst = ((sum 0 + sum 2) + (sum 1 + sum 3))·Outer.
+type FinishArgs struct {
+	Dst   *float32
+	Acc   *float32
+	Outer *float32
+}
