@@ -47,7 +47,10 @@
 //	runs*.go, *_decode_*,  of any multiple of 16, and for 2 bits what is behind the
 //	*_sums_*, *_runs_*     last four blocks: codes to values, then sums of 16 columns
 //	*_float*               float mode
-//	gemm*.go, *_batch_*    a batch: values once for all activations
+//	panel_amd64.go         with AVX-512, batches, what is behind the last 512 columns
+//	                       of a row, and all that no other loop is made for: 64 rows
+//	                       at a time, from package internal/loops
+//	gemm_amd64.go          with AVX2, a batch: values once for all activations
 //	parts.go               a matrix with rows of several types: one part at a time
 //	*_load_*               Activation's methods
 //	*_asm.go               what architectures have in common that have assembly
@@ -116,7 +119,7 @@
 // # What it costs
 //
 // Load takes some 0.15 µs per thousand columns with AVX2, LoadFloat 0.05 µs. An
-// Activation takes 6.2 bytes a column on amd64, 5.2 elsewhere. It allocates only when a
+// Activation takes 6.5 bytes a column on amd64, 5.2 elsewhere. It allocates only when a
 // vector is longer than any that it had before; nothing else allocates, apart from
 // [NewPool].
 //
@@ -140,8 +143,11 @@
 // A matrix with rows of several types takes as long as its parts, and some nanoseconds
 // for each of them and row besides.
 //
-// GEMM unpacks weights once for all activations of a batch if groups are multiples of
-// 128 columns and the activations are from Load; otherwise it is a GEMV for each.
+// GEMM unpacks weights once for all activations of a batch that are from Load: with
+// AVX-512 for all types but int8_asym, fp5_e3m1 and fp6_e3m2, and for all groups of
+// 16·n columns; with AVX2 for codes of up to 4 bits in groups of 128·n columns.
+// Otherwise it is a GEMV for each. The panels that AVX-512 takes use half a megabyte
+// for each goroutine that multiplies, from a pool.
 //
 // # What may be shared
 //
