@@ -13,22 +13,25 @@ type evidence struct {
 	tables  map[[2]int]bool // shapes of embeddings
 	experts map[string]int  // how many there are, by what they belong to
 	moe     bool            // there are experts
-	conv1D  bool            // layers of GPT-2's kind are stored [in, out]
-	tied    bool            // the configuration says that head and embedding are one
-	untied  bool            // it says that they are not
+	gguf    bool
+	hidden  map[int]bool            // widths of the model
+	fused   map[string]fusedExperts // by their group
+	conv1D  bool                    // layers of GPT-2's kind are stored [in, out]
+	tied    bool                    // the configuration says that head and embedding are one
+	untied  bool                    // it says that they are not
 }
 
 func (c *Checkpoint) gather() evidence {
-	e := evidence{types: make(map[string]bool), vocab: make(map[int]bool), tables: make(map[[2]int]bool), experts: make(map[string]int)}
+	e := evidence{types: make(map[string]bool), vocab: make(map[int]bool), tables: make(map[[2]int]bool), experts: make(map[string]int), hidden: make(map[int]bool), fused: make(map[string]fusedExperts)}
 	if m := readJSON(c.companions, "config.json"); m != nil { // else the tensors say it alone
 		e.walk(m, 0)
+		e.hiddenSizes(m, 0)
 	}
-	gguf := false
 	wide, tall := 0, 0
 	for i, t := range c.tensors {
 		n := parseName(t.Name)
 		if _, ok := c.data[i].(ggml); ok {
-			gguf = true
+			e.gguf = true
 		}
 		if len(t.Shape) == 2 && n.leaf == "weight" {
 			switch { // c_attn has three matrices side by side, c_fc commonly four
@@ -43,13 +46,14 @@ func (c *Checkpoint) gather() evidence {
 			}
 		}
 		e.countExperts(n, t)
+		e.noteExperts(n, t)
 	}
 	for _, t := range []string{"gpt2", "openai-gpt", "imagegpt", "decision_transformer", "clvp"} {
 		e.conv1D = e.conv1D || e.types[t]
 	}
 	// The shapes know better than a configuration. The converter of llama.cpp
 	// has turned them round.
-	e.conv1D = !gguf && tall == 0 && (e.conv1D || wide > 0)
+	e.conv1D = !e.gguf && tall == 0 && (e.conv1D || wide > 0)
 	return e
 }
 

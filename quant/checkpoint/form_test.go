@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -154,6 +155,38 @@ func TestNameCollisions(t *testing.T) {
 			// Where the matrix is not quantized there is no collision.
 			p := plan(t, c, Options{Rules: Rules{Exclude: patterns(t, "*")}})
 			run(t, p, t.TempDir(), RunOptions{})
+		}
+	}
+}
+
+// TestRefusedByReference has the tensors that the programs write that define
+// forms, from testdata/refused.py.
+func TestRefusedByReference(t *testing.T) {
+	b, err := os.ReadFile("testdata/refused.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var layers []struct {
+		Form, By string
+		Plain    []string
+		Tensors  []struct {
+			Name  string
+			DType safetensors.DType
+			Shape []int
+		}
+	}
+	if err := json.Unmarshal(b, &layers); err != nil || len(layers) < 15 {
+		t.Fatalf("%d layers, %v", len(layers), err)
+	}
+	for _, l := range layers {
+		ws := []weight{blank("model.norm.weight", "F32", 64)}
+		for _, x := range l.Tensors {
+			ws = append(ws, blank("model.layers.0.self_attn.q_proj."+x.Name, x.DType, x.Shape...))
+		}
+		_, err := NewPlan(openModel(t, "", ws...), Options{})
+		want := fmt.Sprintf("weights in the form %s are not supported (1 of %d tensors, ", l.Form, len(l.Tensors)-len(l.Plain))
+		if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want %s", l.By, err, want)
 		}
 	}
 }

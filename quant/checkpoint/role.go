@@ -12,6 +12,7 @@ type kind struct {
 	role  Role
 	why   string // it is no weight of a linear layer; "" for one that is
 	inOut bool   // the matrix is stored [in, out], as GPT-2's Conv1D has it
+	note  string // what was assumed
 }
 
 // setRoles sets the roles of all tensors.
@@ -28,7 +29,13 @@ func (c *Checkpoint) setRoles() {
 		k, ok := known[key]
 		if !ok {
 			k = e.kind(*t)
-			k.inOut = k.role == RoleLinear && e.conv1D && conv1DName.MatchString(n.module)
+			if k.role == RoleLinear {
+				k.inOut = k.inOut || e.conv1D && conv1DName.MatchString(n.module)
+				if len(t.Shape) == 3 {
+					o := e.order(n, *t)
+					k.inOut, k.note = o.inOut, o.note()
+				}
+			}
 			known[key] = k
 		}
 		c.kinds[i] = k
@@ -165,6 +172,9 @@ func (e evidence) kind(t Tensor) kind {
 	}
 	param := n.leaf == "weight" || n.leaf == "bias" || n.leaf == "weights"
 	if k, ok := byRule(n, param); ok {
+		return k
+	}
+	if k, ok := e.dbrx(n, t); ok {
 		return k
 	}
 	if e.router(n, t) {

@@ -19,7 +19,8 @@ type Rules struct {
 	// that matches counts.
 	Types []TypeRule
 	// Transposed tensors are [in, out], and are quantized as [out, in], as rows
-	// must be output channels: the Conv1D weights of GPT-2.
+	// must be output channels: the Conv1D weights of GPT-2. Of more dimensions,
+	// the last two are meant: experts. Of known families this is known.
 	Transposed []Pattern
 }
 
@@ -35,7 +36,8 @@ type Item struct {
 	// From is the tensor of the source, and To that of the result, which is
 	// quantized or as it was.
 	From, To Tensor
-	// Reason says why a tensor is not quantized.
+	// Reason says why a tensor is not quantized, or what was assumed about one
+	// that is.
 	Reason string
 	// Skipped reports that it was meant to be quantized, but can't be.
 	Skipped bool
@@ -106,17 +108,16 @@ func (d decider) decide(t Tensor, k kind, kept int64) Item {
 		return keep(false, "%s", dimensions(rank))
 	case !t.Float:
 		return keep(true, "%s is not a type of floats that can be read", t.DType)
-	case rank > 2 && !included:
+	case rank > 2 && !included && k.role != RoleLinear:
 		return keep(true, "%s; include it by name to quantize the rows of the last", dimensions(rank))
 	case !included && k.role != RoleLinear:
 		return keep(false, "%s", k.why)
 	}
+	it.Reason = k.note
 	if k.inOut || d.match(d.Transposed, t) {
-		if rank != 2 {
-			return keep(true, "%s, which can't be transposed", dimensions(rank))
-		}
 		q.Transposed = true
-		q.Shape = []int{t.Shape[1], t.Shape[0]}
+		q.Shape = swap(t.Shape)
+		it.Reason = ""
 	}
 	to, err := q.tensor(t.Name)
 	if err != nil {

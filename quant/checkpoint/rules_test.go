@@ -124,7 +124,7 @@ func TestRules(t *testing.T) {
 		}},
 		{"transposed", Options{Rules: Rules{Transposed: patterns(t, "*"), Include: patterns(t, "*")}}, map[string]string{
 			"up.weight": "bitmod4 transposed", "down.weight": "bitmod4 transposed", "embed.weight": "bitmod4 transposed", "emb.weight": "bitmod4 transposed",
-			"cube.weight": "skipped: 3 dimensions, which can't be transposed",
+			"cube.weight": "bitmod4 transposed",
 		}},
 	} {
 		want := map[string]string{
