@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,7 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
+	"github.com/bitmod-go/bitmod/internal/dirtest"
+	"github.com/bitmod-go/bitmod/internal/gguf"
 	"github.com/bitmod-go/bitmod/quant"
 	"github.com/google/go-cmp/cmp"
 )
@@ -258,4 +262,88 @@ func TestUnsupportedFamily(t *testing.T) {
 	if want := fmt.Sprintf("checkpoint: %s: 7 tensors are of IQ2_XXS, which can't be read", path); !errors.Is(err, ErrUnsupported) || fmt.Sprint(err) != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
+}
+
+// splitFS is a model in two parts, the first with its metadata.
+func splitFS(t *testing.T) fstest.MapFS {
+	keys, ws := smallLlama("Q4_1")
+	dir := t.TempDir()
+	writeGGUF(t, filepath.Join(dir, "m-00001-of-00002.gguf"), append(splitKeys(0, 2, len(ws)), keys...).write, ws[:8]...)
+	writeGGUF(t, filepath.Join(dir, "m-00002-of-00002.gguf"), splitKeys(1, 2, len(ws)).write, ws[8:]...)
+	fsys := make(fstest.MapFS)
+	for _, name := range dirtest.Names(t, dir) {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fsys[name] = &fstest.MapFile{Data: b}
+	}
+	return fsys
+}
+
+// TestSplitCut cuts the second part of two at many lengths, all of those in its
+// header.
+func TestSplitCut(t *testing.T) {
+	const name = "m-00002-of-00002.gguf"
+	fsys := splitFS(t)
+	whole := fsys[name].Data
+	c, err := OpenFS(fsys, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for n := 0; n < len(whole); n++ {
+		if n > 1000 {
+			n = min(n+997, len(whole)-32) // 32 may be padding
+		}
+		fsys[name] = &fstest.MapFile{Data: whole[:n]}
+		if _, err := OpenFS(fsys, "."); !errors.Is(err, quant.ErrFormat) || !strings.Contains(fmt.Sprint(err), name) {
+			t.Fatalf("cut to %d of %d bytes: %v", n, len(whole), err)
+		}
+		if n == len(whole)-32 {
+			break
+		}
+	}
+}
+
+// FuzzSplit replaces the second part of a model by anything: whichever part is
+// opened, the model is the same, and no tensor of either part is missing.
+func FuzzSplit(f *testing.F) {
+	path := filepath.Join(f.TempDir(), "part.gguf")
+	part := func(keys keyValues, name string) []byte {
+		writeGGUF(f, path, keys.write, weight{name: name, dtype: "F32", shape: []int{1}, bytes: make([]byte, 4)})
+		b, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		return b
+	}
+	const first, second = "m-00001-of-00002.gguf", "m-00002-of-00002.gguf"
+	opened := part(append(splitKeys(0, 2, 2)[:6], "general.name", uint32(8), "m"), "a")
+	f.Add(opened)
+	f.Add(part(splitKeys(1, 2, 2)[:6], "b"))
+	f.Add(part(append(splitKeys(1, 2, 2)[:6], "general.name", uint32(8), "m"), "a"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		fsys := fstest.MapFS{first: &fstest.MapFile{Data: opened}, second: &fstest.MapFile{Data: b}}
+		x, err1 := OpenFS(fsys, first)
+		y, err2 := OpenFS(fsys, second)
+		if (err1 == nil) != (err2 == nil) {
+			t.Fatalf("by the first part %v, by the second %v", err1, err2)
+		}
+		if err1 != nil {
+			return
+		}
+		defer x.Close()
+		defer y.Close()
+		if diff := cmp.Diff(x.Tensors(), y.Tensors()); diff != "" {
+			t.Fatalf("by the first part (-) and the second (+)\n%s", diff)
+		}
+		g, err := gguf.New(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Fatalf("opened with a part that can't be: %v", err)
+		}
+		if len(x.Tensors()) != 1+len(g.Tensors()) {
+			t.Fatalf("%d tensors", len(x.Tensors()))
+		}
+	})
 }
