@@ -238,7 +238,7 @@ func TestSaveErrors(t *testing.T) {
 		{[]Entry{{Name: "a", Shape: []int{0}}}, quant.ErrShape},
 		{[]Entry{{Name: "a", Floats: w, Shape: []int{7}}}, quant.ErrShape},
 		{[]Entry{{Name: "a", Floats: w[:1], Shape: []int{-1, -1}}}, quant.ErrShape},
-		{[]Entry{{Name: "a", Floats: w[:0], Shape: []int{1 << 40, 1 << 40}}}, quant.ErrShape},
+		{[]Entry{{Name: "a", Floats: w[:0], Shape: []int{math.MaxInt, math.MaxInt}}}, quant.ErrShape},
 		{[]Entry{{Name: "a", Floats: w[:1], Matrix: m}}, quant.ErrShape},
 		{[]Entry{{Name: "a", Floats: w[:1], DType: "I64"}}, ErrUnsupported},
 		{[]Entry{{Name: "a", Floats: w[:1], DType: "F128"}}, ErrUnsupported},
