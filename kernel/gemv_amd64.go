@@ -2,7 +2,10 @@
 
 package kernel
 
-import "github.com/bitmod-go/bitmod/datatype"
+import (
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/pack"
+)
 
 // integerRows computes the first of rows lo to hi−1 and returns the row behind
 // the last that it has done.
@@ -28,8 +31,16 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementa
 	direct := p.direct()
 	args := stepArgs{rowArgs: p.directRows(p.bytes)}
 	var last tail
-	for ; lo < hi; lo += tileRows {
+	var end stripEnd
+	inPlace := 0 // before this row the last columns are multiplied where they are
+	if direct && left > 0 && p.bits == 4 {
+		inPlace = end.start(p, a)
+	}
+	for lo < hi {
 		n := min(tileRows, hi-lo)
+		if lo < inPlace {
+			n = min(n, inPlace-lo)
+		}
 		var acc [tileRows][lanes]float32
 		if direct && whole > 0 {
 			args.start(p, lo, 0)
@@ -40,19 +51,68 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementa
 			stepRow(&acc[i], p, a, lo+i, impl)
 		}
 		switch {
+		case lo < inPlace:
+			args.start(p, lo, whole)
+			args.at(a, whole, 1)
+			args.q = &end.q[0]
+			steps(&acc[0], &args, n, p.bits, p.selectorBits, impl)
 		case left > 0 && p.bits > 2:
 			last.fill(p, lo, n)
-			end := stepArgs{rowArgs: last.rows(p.bytes)}
-			end.at(a, whole, 1)
-			steps(&acc[0], &end, n, p.bits, selectorBits(p), impl)
+			args := stepArgs{rowArgs: last.rows(p.bytes)}
+			args.at(a, whole, 1)
+			steps(&acc[0], &args, n, p.bits, selectorBits(p), impl)
 		case left > 0:
 			addEnds(acc[:n], p, a, lo, whole)
 		}
 		for i := range n {
 			dst[lo+i] = p.finish(&acc[i], lo+i)
 		}
+		lo += n
 	}
 	return hi
+}
+
+// A stripEnd has the activations of the last columns of a row of 4-bit codes, which are
+// no whole step, in the order in which the codes of a whole step would have them: as
+// if the last chunks, which are less high, were one of the full height. What lies
+// behind the row is multiplied by 0.
+type stripEnd struct{ q [step]int8 }
+
+// start sets the activations, and returns the row before which a whole step can be
+// read in place: behind the last columns there are codes, scales and selectors of
+// later rows.
+func (e *stripEnd) start(p *plan, a *Activation) int {
+	first := p.cols / step * step
+	q := e.q[:]
+	for at := first; at < p.cols; {
+		h, n := pack.Chunk(p.cols-at, 4)
+		lo := a.q[at:][:min(h, n)]
+		hi := a.q[at+len(lo):][:n-len(lo)]
+		copy(q, lo)
+		copy(q[block/2:], hi)
+		q = q[h:]
+		if h == block/2 {
+			q = q[h:] // a whole block
+		}
+		at += n
+	}
+	codes := step / 2
+	scales, selectors := step/block, step/block*p.selectorBits/8
+	behind := func(size, stride, begin, need int) int {
+		switch {
+		case need == 0:
+			return p.rows
+		case size < begin+need:
+			return 0
+		}
+		return (size-begin-need)/stride + 1
+	}
+	s := first / step
+	return max(0, min(
+		behind(len(p.s.Codes), p.rowBytes, s*codes, codes),
+		behind(len(p.s.Scales), p.groups, s*scales, scales),
+		behind(len(p.s.Selectors), p.selectorBytes, s*selectors, selectors),
+	))
 }
 
 // stepRow adds the whole steps of a row whose scales and selectors are not as

@@ -413,8 +413,8 @@ func panelVector(dst []float32, p *plan, a *Activation, lo, hi int) bool {
 		return false
 	}
 	tails := p.hasHeads()
-	if tails && p.cols%step == 0 {
-		return false
+	if tails && p.cols%step == 0 || p.bits == 4 && p.direct() {
+		return false // stepRows
 	}
 	panelRows(dst, p, unsafe.Slice(a, 1), lo, hi, tails)
 	return true
