@@ -86,7 +86,7 @@ func dequantizePlan(c *Checkpoint, dst string, o DequantizeOptions) (*Plan, erro
 		}
 		p.items = append(p.items, it)
 	}
-	if err := joinLines(errs); err != nil {
+	if err := joinLines(byType(c.path, errs)); err != nil {
 		return nil, err
 	}
 	p.divide()

@@ -59,7 +59,8 @@ func badTensor(name, format string, args ...any) error {
 	return &TensorError{Tensor: name, Err: fmt.Errorf("%w: %s", quant.ErrFormat, fmt.Sprintf(format, args...))}
 }
 
-// A typeError is an error about all tensors of a type.
+// A typeError is an error about one tensor or, with a count, about all of its
+// type.
 type typeError struct {
 	dtype   string
 	problem string
@@ -67,7 +68,10 @@ type typeError struct {
 }
 
 func (e typeError) Error() string {
-	if e.count == 1 {
+	switch e.count {
+	case 0:
+		return fmt.Sprintf("it is of %s, which %s", e.dtype, e.problem)
+	case 1:
 		return fmt.Sprintf("1 tensor is of %s, which %s", e.dtype, e.problem)
 	}
 	return fmt.Sprintf("%d tensors are of %s, which %s", e.count, e.dtype, e.problem)
@@ -75,3 +79,26 @@ func (e typeError) Error() string {
 
 // Unwrap returns ErrUnsupported.
 func (e typeError) Unwrap() error { return ErrUnsupported }
+
+// byType replaces the errors of tensors whose type is the problem by one for each
+// type, with the number of them.
+func byType(path string, errs []error) []error {
+	var rest []error
+	var types []typeError
+	counts := make(map[typeError]int)
+	for _, err := range errs {
+		e, ok := errors.AsType[typeError](err)
+		if !ok {
+			rest = append(rest, err)
+			continue
+		}
+		if counts[e]++; counts[e] == 1 {
+			types = append(types, e)
+		}
+	}
+	for _, e := range types {
+		e.count = counts[e]
+		rest = append(rest, fmt.Errorf("checkpoint: %s%w", placeOf(path), e))
+	}
+	return rest
+}

@@ -150,6 +150,10 @@ func TestUnsupportedGGUF(t *testing.T) {
 	if !errors.Is(err, ErrUnsupported) || fmt.Sprint(err) != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
+	_, err = Dequantize(t.Context(), open(t, path), filepath.Join(t.TempDir(), "out"), DequantizeOptions{})
+	if !errors.Is(err, ErrUnsupported) || fmt.Sprint(err) != want {
+		t.Errorf("dequantizing: got %v, want %s", err, want)
+	}
 }
 
 func TestTensorBits(t *testing.T) {
