@@ -101,7 +101,7 @@ func errorChart(rows []reportRow) template.HTML {
 			if r.To.DType != main {
 				class = "ring"
 			}
-			s.printf(`<circle cx="%.1f" cy="%.1f" r="3.5" class="%s c%d"><title>%s, %s: %.2f dB</title></circle>`, x(r.Layer), y(q), class, i%colours, html.EscapeString(r.To.Name), r.To.DType, q)
+			s.printf(`<circle cx="%.1f" cy="%.1f" r="3.5" class="%s c%d"><title>%s, %s: %.2f dB</title></circle>`, x(r.Layer), y(q), class, i%colours, html.EscapeString(show(r.To.Name)), r.To.DType, q)
 		}
 	}
 	legend(s, names, byKind, width-right+14, top, height, y)
@@ -144,7 +144,7 @@ func legend(s *svg, names []string, byKind map[string][]reportRow, x, top, heigh
 	for _, l := range ls {
 		s.printf(`<circle cx="%.1f" cy="%.1f" r="4" class="dot c%d"/>`, x, l.y, l.i%colours)
 		rs := byKind[names[l.i]]
-		s.text(x+9, l.y+4, "start", "label", short(names[l.i]))
+		s.text(x+9, l.y+4, "start", "label", show(short(names[l.i])))
 		s.text(s.width-2, l.y+4, "end", "tick", fmt.Sprintf("%.2f", rs[len(rs)-1].Stats.SQNR()))
 	}
 }

@@ -25,20 +25,24 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		return err
 	}
 	defer source.Close()
-	plan, err := checkpoint.NewPlan(source, checkpoint.Options{
-		Config: o.config, Rules: o.rules, Strict: o.strict,
-		ShardSize: o.shardSize, Parts: o.parts, Tool: "bitmod quantize",
-	})
+	plan, err := checkpoint.NewPlan(source, o.planOptions())
 	if err != nil {
 		return err
 	}
-	listKept(stdout, plan.Items())
+	if err := o.summary(stdout, source, plan.Items()); err != nil {
+		return err
+	}
 	warnAgain(stdout, plan.Items())
 	if quantized(plan.Items()) == 0 {
 		return fmt.Errorf("%s: no tensor is to be quantized", o.in)
 	}
+	if o.verbose && !o.measure {
+		if err := preview(stdout, itemsOnly(plan.Items()), false); err != nil {
+			return err
+		}
+	}
 	if o.dryRun && !o.measure {
-		return preview(stdout, itemsOnly(plan.Items()), false)
+		return nil
 	}
 
 	start := time.Now()
@@ -56,8 +60,16 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		}
 		return err
 	}
-	if err := preview(stdout, r.Items, o.measure); err != nil {
-		return err
+	if o.measure {
+		if o.verbose {
+			err = preview(stdout, r.Items, true)
+		} else {
+			err = previewKinds(stdout, r.Items)
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "SQNR %.2f dB\n", sums(r.Items).stats.SQNR())
 	}
 	listFiles(stdout, r)
 	if !o.dryRun && o.part == 0 {
@@ -75,15 +87,10 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	return nil
 }
 
-// listKept prints which tensors are not quantized, and why.
-func listKept(w io.Writer, items []checkpoint.Item) {
-	for _, it := range items {
-		switch {
-		case it.Skipped:
-			fmt.Fprintf(w, "SKIPPED %s (%s %v): %s\n", it.From.Name, it.From.DType, it.From.Shape, it.Reason)
-		case !it.To.Quantized:
-			fmt.Fprintf(w, "kept %s (%s %v): %s\n", it.From.Name, it.From.DType, it.From.Shape, it.Reason)
-		}
+func (o *options) planOptions() checkpoint.Options {
+	return checkpoint.Options{
+		Config: o.config, Rules: o.rules, Kept: o.kept, Strict: o.strict,
+		ShardSize: o.shardSize, Parts: o.parts, Tool: "bitmod quantize",
 	}
 }
 

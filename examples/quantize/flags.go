@@ -19,7 +19,9 @@ type options struct {
 	types     []datatype.Type // to compare, without in
 	config    quant.Config
 	rules     checkpoint.Rules
+	kept      string // of a dtype
 	strict    bool
+	verbose   bool
 	dryRun    bool
 	measure   bool
 	overwrite bool
@@ -43,6 +45,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.Func("exclude", "do not quantize tensors that match the `pattern`; may be repeated", patternFlag(&o.rules.Exclude))
 	fs.Func("transposed", "tensors that match the `pattern` are [in, out], as in GPT-2; may be repeated", patternFlag(&o.rules.Transposed))
 	fs.Func("tensor-type", "another type for some tensors, as `pattern=type` or pattern=type:group; the last that matches counts", o.typeFlag)
+	fs.Func("embeddings", "`type[:group]` of embeddings, such as int8, which are kept by default; of an output head that is tied to one, too", o.roleFlag("embeddings"))
+	fs.Func("head", "`type[:group]` of output heads, which are kept by default; of an embedding that is one, too", o.roleFlag("head"))
+	fs.Func("kept", "`bf16`, f16 or f32: how floats that are not quantized are stored; as they are by default", o.keptFlag)
+	fs.BoolVar(&o.verbose, "v", false, "a line for every tensor")
 	fs.BoolVar(&o.strict, "strict", false, "fail if a tensor that should be quantized can't be")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "write nothing: show what would be done")
 	fs.BoolVar(&o.measure, "measure", false, "compare every weight with the original")
@@ -97,12 +103,22 @@ func (o *options) typeFlag(s string) error {
 	if i < 0 {
 		return fmt.Errorf("want PATTERN=TYPE")
 	}
+	return o.addType(s[:i], s[i+1:])
+}
+
+// roleFlag returns the function of a flag for tensors of a role.
+func (o *options) roleFlag(pattern string) func(string) error {
+	return func(s string) error { return o.addType(pattern, s) }
+}
+
+// addType adds a rule: a pattern, and a type that may have a group size.
+func (o *options) addType(pattern, typ string) error {
 	var r checkpoint.TypeRule
 	var err error
-	if r.Pattern, err = checkpoint.ParsePattern(s[:i]); err != nil {
+	if r.Pattern, err = checkpoint.ParsePattern(pattern); err != nil {
 		return err
 	}
-	name, group, ok := strings.Cut(s[i+1:], ":")
+	name, group, ok := strings.Cut(typ, ":")
 	if r.Type, err = datatype.Parse(name); err != nil {
 		return err
 	}
@@ -113,6 +129,15 @@ func (o *options) typeFlag(s string) error {
 	}
 	o.rules.Types = append(o.rules.Types, r)
 	return nil
+}
+
+func (o *options) keptFlag(s string) error {
+	switch s {
+	case "bf16", "f16", "f32":
+		o.kept = strings.ToUpper(s)
+		return nil
+	}
+	return fmt.Errorf("want bf16, f16 or f32")
 }
 
 func parseTypes(list string) ([]datatype.Type, error) {

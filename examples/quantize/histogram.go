@@ -20,7 +20,7 @@ func histogramCharts(rows []reportRow) []histogramChart {
 		}
 		h := &sum.Histogram
 		charts = append(charts, histogramChart{
-			Kind: short(name), Tensors: len(byKind[name]), SVG: histogramSVG(h),
+			Kind: show(short(name)), Tensors: len(byKind[name]), SVG: histogramSVG(h),
 			Beyond: percent(beyond(h, 3)), BeyondTen: percent(beyond(h, 5)),
 		})
 	}

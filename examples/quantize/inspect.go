@@ -7,7 +7,11 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"text/tabwriter"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
@@ -28,6 +32,7 @@ type tensorSummary struct {
 	Name          string           `json:"name"`
 	Type          string           `json:"type"`
 	Shape         []int            `json:"shape"`
+	Role          checkpoint.Role  `json:"role,omitempty"`
 	Bytes         int64            `json:"bytes"`
 	BitsPerWeight float64          `json:"bits_per_weight"`
 	GroupSize     int              `json:"group_size,omitempty"`
@@ -64,18 +69,23 @@ func inspect(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return err
 	}
 	if *asJSON {
-		e := json.NewEncoder(stdout)
-		e.SetIndent("", "  ")
-		return e.Encode(s)
+		b, err := json.MarshalIndent(s, "", "  ")
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(stdout, asciiJSON(b))
+		return err
 	}
 	return s.print(stdout)
 }
 
 func summarize(ctx context.Context, c *checkpoint.Checkpoint) (*summary, error) {
 	s := &summary{Path: c.Path(), Files: c.Files(), Metadata: c.Metadata(), Tensors: []tensorSummary{}}
-	for _, t := range c.Tensors() {
+	tensors := c.Tensors()
+	slices.SortStableFunc(tensors, func(a, b checkpoint.Tensor) int { return compareNames(a.Name, b.Name) })
+	for _, t := range tensors {
 		ts := tensorSummary{
-			Name: t.Name, Type: t.DType, Shape: t.Shape, Bytes: t.Bytes,
+			Name: t.Name, Type: t.DType, Shape: t.Shape, Role: t.Role, Bytes: t.Bytes,
 			GroupSize: t.GroupSize, Original: t.Original, Transposed: t.Transposed, tensor: t,
 		}
 		for _, p := range t.Parts {
@@ -111,14 +121,10 @@ func summarize(ctx context.Context, c *checkpoint.Checkpoint) (*summary, error) 
 func (s *summary) print(w io.Writer) error {
 	fmt.Fprintf(w, "%s: %d files, %d tensors, %d elements, %s, %.3f bits an element\n", s.Path, len(s.Files), len(s.Tensors), s.Elements, cli.Size(s.Bytes), s.BitsPerWeight)
 	for _, k := range slices.Sorted(maps.Keys(s.Metadata)) {
-		v := s.Metadata[k]
-		if r := []rune(v); len(r) > 150 {
-			v = string(r[:150]) + fmt.Sprintf("… (%d bytes)", len(v))
-		}
-		fmt.Fprintf(w, "%s: %s\n", k, v)
+		fmt.Fprintf(w, "%s: %s\n", show(k), value(s.Metadata[k]))
 	}
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tab, "tensor\tshape\ttype\tgroup\tbits/weight\tbytes\tgroups by codebook, %")
+	fmt.Fprintln(tab, "tensor\trole\tshape\ttype\tgroup\tbits/weight\tbytes\tgroups by codebook, %")
 	for _, t := range s.Tensors {
 		group := ""
 		if t.GroupSize > 0 {
@@ -131,7 +137,40 @@ func (s *summary) print(w io.Writer) error {
 			}
 			detail += fmt.Sprintf("%d rows %s:%d", p.Rows, p.Type, p.GroupSize)
 		}
-		fmt.Fprintf(tab, "%s\t%v\t%s\t%s\t%.3f\t%s\t%s\n", t.Name, t.Shape, t.Type, group, t.BitsPerWeight, cli.Size(t.Bytes), detail)
+		fmt.Fprintf(tab, "%s\t%s\t%v\t%s\t%s\t%.3f\t%s\t%s\n", show(t.Name), t.Role, t.Shape, show(t.Type), group, t.BitsPerWeight, cli.Size(t.Bytes), detail)
 	}
 	return tab.Flush()
+}
+
+// value shows a value of the metadata, of which JSON stays as it is, the rest is
+// shown as names are.
+func value(v string) string {
+	const most = 150
+	cut := ""
+	if r := []rune(v); len(r) > most {
+		v, cut = string(r[:most]), fmt.Sprintf("… (%d bytes)", len(v))
+	}
+	for _, r := range v {
+		if !strconv.IsPrint(r) || r == utf8.RuneError {
+			return strconv.Quote(v) + cut
+		}
+	}
+	return v + cut
+}
+
+// asciiJSON writes what terminals may act upon as escapes, which are the same JSON.
+func asciiJSON(b []byte) string {
+	var s strings.Builder
+	for _, r := range string(b) {
+		switch {
+		case r == '\n' || strconv.IsPrint(r):
+			s.WriteRune(r)
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			fmt.Fprintf(&s, "\\u%04x\\u%04x", hi, lo)
+		default:
+			fmt.Fprintf(&s, "\\u%04x", r)
+		}
+	}
+	return s.String()
 }

@@ -8,6 +8,7 @@
 //	go run ./examples/quantize -types bitmod3,int3_asym -group 64
 //	go run ./examples/quantize -in MODEL -dry-run -measure
 //	go run ./examples/quantize -in MODEL -out RESULT -type bitmod4 -report report.html
+//	go run ./examples/quantize -in MODEL -out RESULT -embeddings int8 -kept bf16
 //	go run ./examples/quantize verify RESULT -original MODEL
 //	go run ./examples/quantize inspect RESULT
 //	go run ./examples/quantize dequantize RESULT -out PLAIN -dtype bf16
@@ -35,9 +36,9 @@ const usage = `usage:
 
 SOURCE is a .safetensors file, a directory or index of several, or a .gguf file.
 RESULT and PLAIN are .safetensors files if their names say so, else directories,
-which also get what belongs to the model beside its weights. PATTERN is a
-run of components of a tensor's name (mlp.down_proj, layers.*.mlp), re:REGEXP, or
-"linear", the default: weights of linear layers.
+which also get what belongs to the model beside its weights. PATTERN is a run of
+components of a tensor's name (mlp.down_proj, layers.*.mlp), re:REGEXP,
+"embeddings", "head", or "linear", the default: weights of linear layers.
 `
 
 func main() { cli.Main("quantize", run) }

@@ -82,9 +82,11 @@ func TestWhole(t *testing.T) {
 
 	out := program.Must(t, append(flags, "-dry-run")...)
 	for _, want := range []string{
-		"kept model.embed_tokens.weight (BF16 [256 128]): an embedding",
-		"kept model.layers.11.self_attn.q_proj.weight (BF16 [128 128]): excluded",
-		"SQNR", "0 of them skipped",
+		"80 tensors quantized, 7 to int6 in groups of 64, 62 to bitmod4",
+		"kept 1 embedding (bfloat16, 65.5 kB)\n",
+		"kept 25 norms (bfloat16, 6.40 kB)\n",
+		"kept 4 linear layers (bfloat16, 131 kB, 9 % of the result): excluded\n",
+		"\nSQNR",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("preview lacks %q:\n%s", want, out)
@@ -159,7 +161,7 @@ func TestSkippedAndStrict(t *testing.T) {
 	src := filepath.Join(t.TempDir(), "m.safetensors")
 	generate(t, src, []weight{{"up.weight", "BF16", []int{8, 64}}, {"stack.weight", "BF16", []int{2, 3, 64}}})
 	dst := filepath.Join(t.TempDir(), "q.safetensors")
-	if out := program.Must(t, "-in", src, "-out", dst); !strings.Contains(out, "SKIPPED stack.weight") || !strings.Contains(out, "1 of them skipped") {
+	if out := program.Must(t, "-in", src, "-out", dst); !strings.Contains(out, "\nSKIPPED stack.weight (BF16 [2 3 64]): 3 dimensions") {
 		t.Errorf("output\n%s", out)
 	}
 	if code, _, errs := program.Invoke(t, "-in", src, "-out", dst+".safetensors", "-strict"); code != 1 || !strings.Contains(errs, "stack.weight") {
@@ -186,7 +188,7 @@ func TestTransposedAndInclude(t *testing.T) {
 	generate(t, src, []weight{{"h.0.c_fc.weight", "BF16", []int{64, 96}}, {"h.0.c_proj.weight", "BF16", []int{96, 64}}})
 	dst := filepath.Join(t.TempDir(), "q.safetensors")
 	flags := []string{"-in", src, "-include", "c_fc", "-transposed", "re:c_(fc|proj)", "-group", "32"}
-	if out := program.Must(t, append(flags, "-dry-run", "-measure")...); !strings.Contains(out, "SQNR") || !strings.Contains(out, "kept h.0.c_proj.weight (BF16 [96 64]): not included") {
+	if out := program.Must(t, append(flags, "-dry-run", "-measure")...); !strings.Contains(out, "SQNR") || !strings.Contains(out, "kept 1 linear layer (bfloat16, 12.3 kB, 77 % of the result): not included") {
 		t.Errorf("-dry-run -measure\n%s", out)
 	}
 	program.Must(t, append(flags, "-out", dst)...)

@@ -3,43 +3,63 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// preview prints a line for each quantized tensor, and the sums.
+// preview prints a line for each tensor, in the order of the layers.
 func preview(w io.Writer, items []checkpoint.ItemResult, measured bool) error {
+	items = slices.Clone(items)
+	slices.SortStableFunc(items, func(a, b checkpoint.ItemResult) int { return compareNames(a.From.Name, b.From.Name) })
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprint(tab, "tensor\tshape\tfrom\tto\tgroup\tbits/weight\tbytes")
 	if measured {
 		fmt.Fprint(tab, "\tSQNR dB\tmax error")
 	}
-	fmt.Fprintln(tab)
-	sum := sums(items)
+	fmt.Fprintln(tab, "\twhy")
 	for _, it := range items {
-		if !it.To.Quantized {
-			continue
+		group := ""
+		if it.To.Quantized {
+			group = fmt.Sprint(it.To.GroupSize)
 		}
-		fmt.Fprintf(tab, "%s\t%v\t%s\t%s\t%d\t%.3f\t%s", it.To.Name, it.To.Shape, it.From.DType, it.To.DType, it.To.GroupSize, it.BitsPerWeight(), cli.Size(it.To.Bytes))
-		if measured {
+		fmt.Fprintf(tab, "%s\t%v\t%s\t%s\t%s\t%.3f\t%s", show(it.To.Name), it.To.Shape, show(it.From.DType), show(it.To.DType), group, it.BitsPerWeight(), cli.Size(it.To.Bytes))
+		if measured && it.To.Quantized {
 			fmt.Fprintf(tab, "\t%.2f\t%.3g", it.Stats.SQNR(), it.Stats.MaxError)
+		} else if measured {
+			fmt.Fprint(tab, "\t\t")
 		}
-		fmt.Fprintln(tab)
+		fmt.Fprintf(tab, "\t%s\n", it.Reason)
 	}
-	if err := tab.Flush(); err != nil {
-		return err
-	}
-	if sum.quantized > 0 {
-		fmt.Fprintf(w, "%d tensors quantized, %s to %s, %.3f bits a weight", sum.quantized, cli.Size(sum.quantizedFrom), cli.Size(sum.quantizedTo), 8*float64(sum.quantizedTo)/float64(sum.weights))
-		if measured {
-			fmt.Fprintf(w, ", SQNR %.2f dB", sum.stats.SQNR())
+	return tab.Flush()
+}
+
+// previewKinds prints a line for the quantized tensors of each kind, which is those
+// whose names differ in the layer alone.
+func previewKinds(w io.Writer, items []checkpoint.ItemResult) error {
+	names, byKind := kinds(rowsOf(items))
+	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tab, "tensors\tcount\tto\tbits/weight\tbytes\tSQNR dB\tthe least, of layer\tmax error")
+	for _, name := range names {
+		var rs []checkpoint.ItemResult
+		least := byKind[name][0]
+		for _, r := range byKind[name] {
+			rs = append(rs, r.ItemResult)
+			if r.Stats.SQNR() < least.Stats.SQNR() {
+				least = r
+			}
 		}
-		fmt.Fprintln(w)
+		at := fmt.Sprintf("%.2f", least.Stats.SQNR())
+		if least.Layer >= 0 {
+			at += fmt.Sprintf(", %d", least.Layer)
+		}
+		s := sums(rs)
+		fmt.Fprintf(tab, "%s\t%d\t%s\t%.3f\t%s\t%.2f\t%s\t%.3g\n", show(name), len(rs), usual(byKind[name]),
+			8*float64(s.quantizedTo)/float64(max(s.weights, 1)), cli.Size(s.quantizedTo), s.stats.SQNR(), at, s.stats.MaxError)
 	}
-	_, err := fmt.Fprintf(w, "%d tensors kept, %d of them skipped; in all %s to %s\n", sum.kept, sum.skipped, cli.Size(sum.from), cli.Size(sum.to))
-	return err
+	return tab.Flush()
 }
 
 // totals are sums over tensors.

@@ -9,7 +9,6 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -63,10 +62,11 @@ func newReport(source string, plan *checkpoint.Plan, res *checkpoint.Result, ela
 	for _, it := range res.Items {
 		if !it.To.Quantized {
 			r.Kept = append(r.Kept, it.Item)
-			continue
 		}
-		kind, layer := kindOf(it.To.Name)
-		r.Rows = append(r.Rows, reportRow{ItemResult: it, Kind: kind, Layer: layer, Bar: choiceBar(it)})
+	}
+	r.Rows = rowsOf(res.Items)
+	for i := range r.Rows {
+		r.Rows[i].Bar = choiceBar(r.Rows[i].ItemResult)
 	}
 	r.Bits = 8 * float64(r.Sum.quantizedTo) / float64(max(r.Sum.weights, 1))
 	r.Errors = errorChart(r.Rows)
@@ -79,16 +79,17 @@ func newReport(source string, plan *checkpoint.Plan, res *checkpoint.Result, ela
 	return r
 }
 
-// kindOf replaces the first number of a name, which is the layer, by *.
-func kindOf(name string) (kind string, layer int) {
-	parts := strings.Split(name, ".")
-	for i, p := range parts {
-		if n, err := strconv.Atoi(p); err == nil && n >= 0 {
-			parts[i] = "*"
-			return strings.Join(parts, "."), n
+// rowsOf returns the quantized tensors in the order of the layers.
+func rowsOf(items []checkpoint.ItemResult) []reportRow {
+	var rows []reportRow
+	for _, it := range items {
+		if it.To.Quantized {
+			kind, layer := kindOf(it.To.Name)
+			rows = append(rows, reportRow{ItemResult: it, Kind: kind, Layer: layer})
 		}
 	}
-	return name, -1
+	slices.SortStableFunc(rows, func(a, b reportRow) int { return cmp.Compare(a.Layer, b.Layer) })
+	return rows
 }
 
 // short leaves out what all kinds have in common with a reader's patience.
@@ -100,7 +101,7 @@ func short(kind string) string {
 	return kind
 }
 
-// kinds returns the rows of each kind by layer, in the order of the model.
+// kinds returns the rows of each kind, both in the order of the rows.
 func kinds(rows []reportRow) (names []string, byKind map[string][]reportRow) {
 	byKind = make(map[string][]reportRow)
 	for _, row := range rows {
@@ -108,9 +109,6 @@ func kinds(rows []reportRow) (names []string, byKind map[string][]reportRow) {
 			names = append(names, row.Kind)
 		}
 		byKind[row.Kind] = append(byKind[row.Kind], row)
-	}
-	for _, rs := range byKind {
-		slices.SortStableFunc(rs, func(a, b reportRow) int { return cmp.Compare(a.Layer, b.Layer) })
 	}
 	return names, byKind
 }
@@ -123,7 +121,8 @@ func (r *report) To() string                { return cli.Size(r.Sum.to) }
 func (r *report) Ratio() float64            { return float64(r.Sum.from) / float64(max(r.Sum.to, 1)) }
 func (r *report) SQNR() float64             { return r.Sum.stats.SQNR() }
 func (r *report) Percent(x float64) float64 { return 100 * math.Sqrt(x) }
-func (r *report) Short(name string) string  { return short(name) }
+func (r *report) Short(name string) string  { return show(short(name)) }
+func (r *report) Show(name string) string   { return show(name) }
 
 // Name is that of the source, or of its directory if it is called model.
 func (r *report) Name() string {

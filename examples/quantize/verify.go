@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/bitmod-go/bitmod/examples/internal/cli"
@@ -40,9 +41,10 @@ func verify(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	if original != nil {
 		tab := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(tab, "tensor\tshape\ttype\tSQNR dB\tmax error")
+		slices.SortStableFunc(found, func(a, b checkpoint.Verification) int { return compareNames(a.Name, b.Name) })
 		for _, v := range found {
 			if v.Quantized {
-				fmt.Fprintf(tab, "%s\t%v\t%s\t%.2f\t%.3g\n", v.Name, v.Shape, v.DType, v.Stats.SQNR(), v.Stats.MaxError)
+				fmt.Fprintf(tab, "%s\t%v\t%s\t%.2f\t%.3g\n", show(v.Name), v.Shape, v.DType, v.Stats.SQNR(), v.Stats.MaxError)
 				sum.Add(v.Stats)
 			}
 		}
@@ -56,6 +58,15 @@ func verify(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	fmt.Fprintf(stdout, "%s: %d tensors, all checksums, codes and scales are right", paths[0], len(found))
 	if original != nil {
 		fmt.Fprintf(stdout, "; SQNR %.2f dB, kept tensors equal the original's", sum.SQNR())
+		rounded := 0
+		for _, v := range found {
+			if v.Rounded {
+				rounded++
+			}
+		}
+		if rounded > 0 {
+			fmt.Fprintf(stdout, ", %d of them rounded", rounded)
+		}
 	}
 	fmt.Fprintln(stdout)
 	return nil

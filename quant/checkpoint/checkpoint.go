@@ -12,6 +12,7 @@ import (
 
 	"github.com/bitmod-go/bitmod/internal/badfile"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
+	"github.com/bitmod-go/bitmod/quant"
 )
 
 // A Checkpoint is an open checkpoint, quantized or not. It is safe for
@@ -22,6 +23,7 @@ type Checkpoint struct {
 	byName   map[string]int
 	data     []data // of each tensor
 	kinds    []kind // likewise
+	tied     string // the embedding that is the output head, too; "" if there is none
 	headers  []header
 	stored   []*safetensors.File // those of the headers
 	files    []string
@@ -92,13 +94,17 @@ func (c *Checkpoint) open(files badfile.Files, path string) error {
 	if err != nil {
 		return err
 	}
-	magic := make([]byte, min(4, src.Size())) // of too short a file the reader will say so
+	magic := make([]byte, min(9, src.Size()))
 	if err := src.ReadFull(magic, 0); err != nil {
 		src.Close()
 		return fmt.Errorf("checkpoint: %s%w", placeOf(path), err)
 	}
-	if string(magic) == "GGUF" {
+	switch {
+	case strings.HasPrefix(string(magic), "GGUF"):
 		return c.openGGUF(files, path, src)
+	case len(magic) < 9 || magic[8] != '{': // behind the length of the header
+		src.Close()
+		return fmt.Errorf("checkpoint: %s%w: it is neither a safetensors nor a GGUF file%s", placeOf(path), quant.ErrFormat, otherKind(magic))
 	}
 	f, err := safetensors.From(src)
 	if err != nil {
@@ -106,6 +112,16 @@ func (c *Checkpoint) open(files badfile.Files, path string) error {
 	}
 	c.closers = append(c.closers, f)
 	return c.addFiles(files, files.Dir(path), f)
+}
+
+// otherKind says of which kind a file is that begins with magic.
+func otherKind(magic []byte) string {
+	for _, begin := range []string{"PK\x03\x04", "\x80\x02", "\x80\x03", "\x80\x04"} {
+		if strings.HasPrefix(string(magic), begin) {
+			return ", but may be one of PyTorch, which has to be converted to safetensors first"
+		}
+	}
+	return ""
 }
 
 // openSet opens a directory or an index.

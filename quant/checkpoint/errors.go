@@ -20,6 +20,8 @@ var (
 	// ErrSkipped is for tensors that should be quantized but can't be, in a
 	// strict plan.
 	ErrSkipped = errors.New("tensors are skipped")
+	// ErrTied is for one table with the types of two.
+	ErrTied = errors.New("the output head and the embedding are one table")
 	// ErrUnsupported is for tensors whose type can't be read.
 	ErrUnsupported = errors.New("type is not supported")
 	// ErrExists is for output that is there already and was made with other

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,8 +18,9 @@ type evidence struct {
 	hidden  map[int]bool            // widths of the model
 	fused   map[string]fusedExperts // by their group
 	conv1D  bool                    // layers of GPT-2's kind are stored [in, out]
-	tied    bool                    // the configuration says that head and embedding are one
-	untied  bool                    // it says that they are not
+	untied  bool                    // the configuration says that head and embedding are two
+
+	headless bool // it names classes of models without a head alone
 }
 
 func (c *Checkpoint) gather() evidence {
@@ -78,8 +80,13 @@ func (e *evidence) walk(v any, depth int) {
 				e.moe = true
 			}
 		case bool:
-			if key == "tie_word_embeddings" {
-				e.tied, e.untied = e.tied || x, e.untied || !x
+			e.untied = e.untied || key == "tie_word_embeddings" && !x
+		case []any:
+			if key == "architectures" && depth == 0 && len(x) > 0 {
+				e.headless = !slices.ContainsFunc(x, func(class any) bool {
+					s, _ := class.(string)
+					return !strings.HasSuffix(s, "Model") || strings.HasSuffix(s, "LMHeadModel")
+				})
 			}
 		case map[string]any:
 			e.walk(x, depth+1)
@@ -112,14 +119,14 @@ func (e *evidence) countExperts(n tensorName, t Tensor) {
 	}
 }
 
-// tied returns the name of the embedding that is the output head, too, "" if there
-// is none: a model without a head that has one table of tokens.
-func (c *Checkpoint) tied() string {
+// tiedTable returns the name of the embedding that is the output head, too: that
+// of a model which has no head, and is not one that ends with its last layer.
+func (e evidence) tiedTable(tensors []Tensor) string {
 	name := ""
 	var most int64
-	for _, t := range c.tensors {
+	for _, t := range tensors {
 		switch {
-		case t.Role == RoleHead:
+		case t.Role == RoleHead || e.untied || e.headless:
 			return ""
 		case t.Role == RoleEmbedding && t.Elements() > most:
 			name, most = t.Name, t.Elements()

@@ -30,6 +30,25 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
+// TestNeitherFormat wants one line that says so, not what is wrong with a header.
+func TestNeitherFormat(t *testing.T) {
+	dir := t.TempDir()
+	for content, want := range map[string]string{
+		"module example.com/x\n\ngo 1.26\n":  "go.mod: invalid format: it is neither a safetensors nor a GGUF file",
+		"":                                   "neither a safetensors nor a GGUF file",
+		"GGU":                                "neither a safetensors nor a GGUF file",
+		"\x02\x00\x00\x00\x00\x00\x00\x00[]": "neither a safetensors nor a GGUF file",
+		"PK\x03\x04 and what follows":        "but may be one of PyTorch",
+	} {
+		path := filepath.Join(dir, "go.mod")
+		os.WriteFile(path, []byte(content), 0o666)
+		_, err := Open(path)
+		if !errors.Is(err, quant.ErrFormat) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", content, err)
+		}
+	}
+}
+
 func TestTensorErrors(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 3))
 	c := openSource(t, random(r, "w", "F32", 4, 8), random(r, "ids", "I64", 2))

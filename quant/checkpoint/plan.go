@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/rawfloat"
+	"github.com/bitmod-go/bitmod/internal/safetensors"
 	"github.com/bitmod-go/bitmod/quant"
 )
 
@@ -25,6 +27,12 @@ type Options struct {
 	quant.Config
 	// Rules say which tensors are quantized, and to what.
 	Rules
+	// Kept is the DType in which floats that are not quantized are stored: BF16, F16
+	// or F32, rounded to nearest, ties to even. Norms of F32 lose precision in BF16
+	// and F16, and numbers beyond the largest of F16 are an error of [Plan.Run].
+	// With "" all are stored as they are, and those of GGUF's quantized types and of
+	// FP8 in F32, without loss. Integers are never changed.
+	Kept string
 	// Strict makes it an error that a tensor is skipped.
 	Strict bool
 	// ShardSize is the number of bytes of the source that go into one file, 0
@@ -59,7 +67,10 @@ type Plan struct {
 // for each type, and for weights in a form that can't be read, such as GPTQ's,
 // with one line for each form; [quant.ErrFormat] for tensors with the names of
 // parts of a matrix of the result, and [ErrSkipped] for those that are skipped,
-// all of which it lists, if options are strict.
+// with one line for each cause, if options are strict. [ErrTied] is for one table
+// that two rules give different types to, as an embedding and as the output head,
+// and [ErrNoTensor] for a rule for embeddings or output heads of a model that has
+// none.
 func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 	o := options
 	for _, r := range append([]TypeRule{{Type: o.Type, GroupSize: o.GroupSize}}, o.Types...) {
@@ -76,6 +87,9 @@ func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 	if o.GroupSize == 0 {
 		o.GroupSize = o.Type.GroupSize()
 	}
+	if f, ok := floatFormat(o.Kept); o.Kept != "" && (!ok || f == rawfloat.F64) {
+		return nil, fmt.Errorf("checkpoint: keeping tensors as %.20q: %w: want BF16, F16 or F32", o.Kept, ErrUnsupported)
+	}
 	if o.Workers < 0 || o.ShardSize < 0 || o.Parts < 0 {
 		return nil, fmt.Errorf("checkpoint: %w: Workers, ShardSize or Parts below 0", quant.ErrShape)
 	}
@@ -90,9 +104,16 @@ func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{source: source, options: o}
-	d := decider{Rules: o.Rules, typ: o.Type, groupSize: o.GroupSize, tied: source.tied()}
+	d := decider{Rules: o.Rules, typ: o.Type, groupSize: o.GroupSize, tied: source.tied}
+	if err := d.check(source.tensors); err != nil {
+		return nil, err
+	}
 	for i, t := range source.tensors {
-		p.items = append(p.items, d.decide(t, source.kinds[i], storedBytes(t, source.data[i])))
+		kept := t.Bytes
+		if dtype, err := o.keptDType(t, source.data[i]); err == nil {
+			kept = dtypeBytes(t, dtype)
+		}
+		p.items = append(p.items, d.decide(t, source.kinds[i], kept))
 	}
 	if err := p.check(); err != nil {
 		return nil, err
@@ -128,26 +149,28 @@ func (o Options) settings() string {
 		Type       string   `json:"type"`
 		GroupSize  int      `json:"group_size"`
 		Search     bool     `json:"search,omitempty"`
+		Kept       string   `json:"kept,omitempty"`
 		Include    []string `json:"include,omitempty"`
 		Exclude    []string `json:"exclude,omitempty"`
 		Types      []string `json:"tensor_type,omitempty"`
 		Transposed []string `json:"transposed,omitempty"`
 		ShardSize  int64    `json:"shard_size"`
 		Parts      int      `json:"parts"`
-	}{o.Tool, o.Type.String(), o.GroupSize, o.Search, strs(o.Include), strs(o.Exclude), types, strs(o.Transposed), o.ShardSize, o.Parts})
+	}{o.Tool, o.Type.String(), o.GroupSize, o.Search, o.Kept, strs(o.Include), strs(o.Exclude), types, strs(o.Transposed), o.ShardSize, o.Parts})
 }
 
 // check looks for what can't be done, and in a strict plan for what isn't, and
-// settles how the rest is stored. Tensors of a type that can't be read are one
-// error together.
+// settles how the rest is stored. There is one error for each cause.
 func (p *Plan) check() error {
 	var errs []error
 	var types []typeError
 	counts := make(map[typeError]int)
+	var skipped []Item // the first of each reason
+	reasons := make(map[string]int)
 	for i := range p.items {
 		it := &p.items[i]
 		if !it.quantize() {
-			dtype, err := copyDType(it.From, p.source.dataOf(it.From))
+			dtype, err := p.options.keptDType(it.From, p.source.dataOf(it.From))
 			if e, ok := errors.AsType[typeError](err); ok {
 				if counts[e]++; counts[e] == 1 {
 					types = append(types, e)
@@ -156,12 +179,21 @@ func (p *Plan) check() error {
 				errs = append(errs, tensorError(it.From.Name, err))
 			} else if string(dtype) != it.From.DType {
 				it.To.DType = string(dtype)
-				it.To.Bytes = it.To.Elements() * int64(dtype.Bits()/8)
+				it.To.Bytes = dtypeBytes(it.To, dtype)
 			}
 		}
 		if it.Skipped && p.options.Strict {
-			errs = append(errs, tensorError(it.From.Name, fmt.Errorf("%w: %s", ErrSkipped, it.Reason)))
+			if reasons[it.Reason]++; reasons[it.Reason] == 1 {
+				skipped = append(skipped, *it)
+			}
 		}
+	}
+	for _, it := range skipped {
+		also := ""
+		if n := reasons[it.Reason] - 1; n > 0 {
+			also = fmt.Sprintf(" (and %d more)", n)
+		}
+		errs = append(errs, tensorError(it.From.Name, fmt.Errorf("%w: %s%s", ErrSkipped, it.Reason, also)))
 	}
 	for _, e := range types {
 		e.count = counts[e]
@@ -170,13 +202,18 @@ func (p *Plan) check() error {
 	return errors.Join(errs...)
 }
 
-// storedBytes returns the bytes that a tensor takes if it is not quantized.
-func storedBytes(t Tensor, d data) int64 {
+// keptDType returns the type in which a tensor is stored that is not quantized.
+func (o Options) keptDType(t Tensor, d data) (safetensors.DType, error) {
 	dtype, err := copyDType(t, d)
-	if err != nil || string(dtype) == t.DType {
-		return t.Bytes
+	if err == nil && o.Kept != "" && t.Float {
+		dtype = safetensors.DType(o.Kept)
 	}
-	return t.Elements() * int64(dtype.Bits()/8)
+	return dtype, err
+}
+
+// dtypeBytes returns the bytes of a tensor in a type.
+func dtypeBytes(t Tensor, dtype safetensors.DType) int64 {
+	return (t.Elements()*int64(dtype.Bits()) + 7) / 8
 }
 
 // divide cuts the tensors, in their order, into as many parts of about the same

@@ -41,6 +41,7 @@ func (c *Checkpoint) setRoles() {
 		c.kinds[i] = k
 		t.Role = k.role
 	}
+	c.tied = e.tiedTable(c.tensors)
 }
 
 // A tensorName is a name in parts: for model.layers.3.mlp.up_proj.weight, leaf is

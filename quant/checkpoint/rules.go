@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -74,6 +75,27 @@ func (d decider) matches(p Pattern, t Tensor) bool {
 	return p.Match(t) || p.role == RoleHead && d.tied != "" && t.Name == d.tied
 }
 
+// check looks for rules for roles that do not fit the model.
+func (d decider) check(tensors []Tensor) error {
+	byRole := make(map[Role]*TypeRule)
+	for i := range d.Types {
+		if r := &d.Types[i]; r.Pattern.role == RoleEmbedding || r.Pattern.role == RoleHead {
+			byRole[r.Pattern.role] = r
+			if !slices.ContainsFunc(tensors, func(t Tensor) bool { return d.matches(r.Pattern, t) }) {
+				return fmt.Errorf("checkpoint: a type for %q: %w: the model has none of these", r.Pattern.String(), ErrNoTensor)
+			}
+		}
+	}
+	e, h := byRole[RoleEmbedding], byRole[RoleHead]
+	if d.tied == "" || e == nil || h == nil {
+		return nil
+	}
+	if g := e.groupSize(d.typ, d.groupSize); e.Type != h.Type || g != h.groupSize(d.typ, d.groupSize) {
+		return tensorError(d.tied, fmt.Errorf("%w: %v:%d for one and %v:%d for the other", ErrTied, e.Type, g, h.Type, h.groupSize(d.typ, d.groupSize)))
+	}
+	return nil
+}
+
 // decide returns what is done with t, of the kind k, which takes kept bytes if it
 // is not quantized.
 func (d decider) decide(t Tensor, k kind, kept int64) Item {
@@ -105,7 +127,7 @@ func (d decider) decide(t Tensor, k kind, kept int64) Item {
 	case !included && k.role != RoleLinear && (k.role != RoleUnknown || rank < 2):
 		return keep(false, "%s", k.why)
 	case rank < 2:
-		return keep(false, "%s", dimensions(rank))
+		return keep(false, "%s", cmp.Or(k.why, dimensions(rank)))
 	case !t.Float:
 		return keep(true, "%s is not a type of floats that can be read", t.DType)
 	case rank > 2 && !included && k.role != RoleLinear:
@@ -125,7 +147,7 @@ func (d decider) decide(t Tensor, k kind, kept int64) Item {
 	}
 	to.Role = t.Role
 	if to.Bytes >= kept {
-		return keep(false, "it would not get smaller")
+		return keep(false, "it would not get smaller: %d bytes instead of %d", to.Bytes, kept)
 	}
 	it.To = to
 	return it

@@ -22,6 +22,9 @@ type Verification struct {
 	// Stats has the choices of a quantized tensor and, with the original at hand,
 	// its error.
 	Stats Stats
+	// Rounded reports that the tensor is not quantized, but has the original's
+	// elements rounded to a type of fewer bits.
+	Rounded bool
 }
 
 // Verify checks a quantized checkpoint: the checksums of all data, that every
@@ -58,7 +61,7 @@ func Verify(ctx context.Context, c, original *Checkpoint, progress func(Progress
 		case t.Quantized:
 			v.Stats, err = compare(ctx, c, original, t, runtime.GOMAXPROCS(0), m, t.Bytes, original != nil)
 		case original != nil:
-			err = sameElements(ctx, c, original, t, m)
+			v.Rounded, err = sameElements(ctx, c, original, t, m)
 		}
 		done += t.Bytes
 		m.reach(t.Name, done)
@@ -235,52 +238,50 @@ func compareSpan[T float32 | float64](st *Stats, d data, buf *[]T, row []float32
 	return measure(st, w, m, 0, row)
 }
 
-// sameElements compares a tensor that is not quantized with the original.
-func sameElements(ctx context.Context, c, original *Checkpoint, t Tensor, m *meter) error {
+// sameElements compares a tensor that is not quantized with the original, of which
+// it may have the elements in another type, rounded to nearest.
+func sameElements(ctx context.Context, c, original *Checkpoint, t Tensor, m *meter) (rounded bool, err error) {
 	o, ok := original.Tensor(t.Name)
 	if !ok {
-		return fmt.Errorf("the original: %w", ErrNoTensor)
+		return false, fmt.Errorf("the original: %w", ErrNoTensor)
 	}
 	if !slices.Equal(o.Shape, t.Shape) {
-		return fmt.Errorf("%w: %v, but the original is %v", quant.ErrShape, t.Shape, o.Shape)
+		return false, fmt.Errorf("%w: %v, but the original is %v", quant.ErrShape, t.Shape, o.Shape)
 	}
 	a, ok1 := c.dataOf(t).(raw)
 	b, ok2 := original.dataOf(o).(raw)
 	if ok1 && ok2 && t.DType == o.DType {
-		return sameBytes(meteredReader{ctx, a.Bytes(), t.Name, m}, b.Bytes())
+		return false, sameBytes(meteredReader{ctx, a.Bytes(), t.Name, m}, b.Bytes())
 	}
-	round := func(v []float64) error { return nil }
-	if f, ok := floatFormat(t.DType); ok && o.DType != t.DType { // as it is stored
-		round = func(v []float64) error {
-			b, bad := rawfloat.Append(nil, v, f)
-			if bad >= 0 {
-				return fmt.Errorf("%w: the original has %v, which is beyond the largest %s", quant.ErrFormat, v[bad], t.DType)
-			}
-			rawfloat.Decode(v, b, f)
-			return nil
-		}
+	format, ok := floatFormat(t.DType)
+	if !ok || !o.Float {
+		return false, fmt.Errorf("%w: %s, but the original is %s", quant.ErrFormat, t.DType, o.DType)
 	}
-	if !t.Float || !o.Float {
-		return fmt.Errorf("%w: %s, but the original is %s", quant.ErrFormat, t.DType, o.DType)
-	}
-	x, y := make([]float64, blockWeights/8), make([]float64, blockWeights/8)
+	x, y, r := make([]float64, blockWeights/8), make([]float64, blockWeights/8), make([]float64, blockWeights/8)
+	var buf []byte
 	for first := int64(0); first < t.Elements(); {
+		if ctx.Err() != nil {
+			return rounded, context.Cause(ctx)
+		}
 		n := min(int64(len(x)), t.Elements()-first)
 		if err := errors.Join(c.dataOf(t).Read64(x[:n], first), original.dataOf(o).Read64(y[:n], first)); err != nil {
-			return err
+			return rounded, err
 		}
-		if err := round(y[:n]); err != nil {
-			return err
+		var bad int
+		if buf, bad = rawfloat.Append(buf[:0], y[:n], format); bad >= 0 {
+			return rounded, fmt.Errorf("%w: the original has %v, which is beyond the largest %s", quant.ErrFormat, y[bad], t.DType)
 		}
+		rawfloat.Decode(r[:n], buf, format)
 		for i, v := range x[:n] {
-			if v != y[i] && !(v != v && y[i] != y[i]) {
-				return fmt.Errorf("%w: %w: element %d is %v, but %v in the original", quant.ErrFormat, ErrOriginal, first+int64(i), v, y[i])
+			if v != r[i] && !(v != v && r[i] != r[i]) {
+				return rounded, fmt.Errorf("%w: %w: element %d is %v, but %v in the original", quant.ErrFormat, ErrOriginal, first+int64(i), v, y[i])
 			}
+			rounded = rounded || v != y[i] && v == v
 		}
 		first += n
 		m.add(t.Name, share(t.Bytes, t.Elements(), first-n, first))
 	}
-	return nil
+	return rounded, nil
 }
 
 func sameBytes(a, b io.Reader) error {
