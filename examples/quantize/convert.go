@@ -33,6 +33,7 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		return err
 	}
 	warnAgain(stdout, plan.Items())
+	listForms(stdout, source, plan.Items())
 	if quantized(plan.Items()) == 0 {
 		return fmt.Errorf("%s: no tensor is to be quantized", o.in)
 	}

@@ -43,6 +43,9 @@ func newFile(name string, c *checkpoint.Checkpoint) (*File, error) {
 	if err != nil {
 		return nil, f.at(err)
 	}
+	if err := c.Readable(); err != nil {
+		return nil, f.at(err)
+	}
 	s := &checkpointSource{c, h.Tied}
 	if err := s.check(&config); err != nil {
 		return nil, f.at(err)

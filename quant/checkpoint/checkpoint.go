@@ -45,6 +45,15 @@ type Checkpoint struct {
 // file of a known family (FORMAT.md lists them) is opened as the Hugging Face model
 // that it was made of: with its names of tensors, its order of rows, and its
 // [Checkpoint.Companions]. Any other keeps its own names and has no companions.
+//
+// In safetensors files, weights of FP8 with scales by block, row, column or tensor
+// (names that end in weight_scale_inv or weight_scale) and MXFP4 (_blocks and
+// _scales) are one tensor each, of the floats that transformers and
+// compressed-tensors make of them, and their scales are none; gpt-oss's experts
+// are [experts, in, out], as its layers want them. Of other forms, GPTQ's, AWQ's,
+// bitsandbytes', MLX's and more, the stored tensors can be looked at;
+// [Checkpoint.Readable] and [NewPlan] refuse them by name.
+//
 // Headers are validated fully, which for a large model takes some
 // milliseconds; data is read when it is asked for. The error matches
 // [quant.ErrFormat], or is that of the file system.

@@ -46,7 +46,8 @@ const (
 //
 // Left out are other weights (but those of modules that modules.json of
 // sentence-transformers lists, such as 2_Dense), directories that hold weights,
-// hidden files, and what is no regular file or larger than 256 MiB. A link to a
+// hidden files, what says how the source is quantized beside
+// its config.json, and what is no regular file or larger than 256 MiB. A link to a
 // file is followed, one to a directory is not. A checkpoint that was opened as
 // one file has companions only if config.json is beside it.
 //
@@ -219,6 +220,8 @@ func (w *companionWalk) entry(p string, e fs.DirEntry, depth int) error {
 		return w.subdirectory(p, depth)
 	case !st.Mode().IsRegular():
 		w.leave(p, "no regular file")
+	case slices.Contains(quantizationFiles, p):
+		w.leave(p, "it says how the source is quantized")
 	case isWeights(e.Name()) && !w.ofModule(p):
 		w.leave(p, "other weights")
 	case st.Size() > maxCompanionBytes:

@@ -68,7 +68,7 @@ func dequantizePlan(c *Checkpoint, dst string, o DequantizeOptions) (*Plan, erro
 	if o.Workers < 0 || o.ShardSize < 0 {
 		return nil, fmt.Errorf("checkpoint: %w: Workers or ShardSize below 0", quant.ErrShape)
 	}
-	if err := c.readable(); err != nil {
+	if err := c.Readable(); err != nil {
 		return nil, err
 	}
 	o.ShardSize = cmp.Or(o.ShardSize, 2<<30)

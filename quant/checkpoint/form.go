@@ -172,9 +172,12 @@ func (e *formError) Unwrap() error { return ErrUnsupported }
 
 const useOriginal = "use the unquantized original that it was made from"
 
-// readable returns nil if all weights are in forms that can be read. The error
-// matches [ErrUnsupported] and has one line for each form.
-func (c *Checkpoint) readable() error {
+// Readable returns nil if all weights are in forms that can be read. Otherwise the
+// error has one line for each form, such as GPTQ, that can't be, which matches
+// [ErrUnsupported], and says what is wrong with the scales of others, which
+// matches [quant.ErrFormat]. [NewPlan] and [Dequantize] return it; programs that
+// run a model want it instead of an error about the first tensor that is missing.
+func (c *Checkpoint) Readable() error {
 	if len(c.unreadable) == 0 && !c.foreign.refused() {
 		return nil
 	}

@@ -40,6 +40,10 @@ const maxConfig = 16 << 20
 // tensors are tells whether they can.
 var readMethods = []string{"fp8", "fbgemm_fp8", "mxfp4", "mxfp8", "compressed-tensors", "compressed_tensors", "modelopt", "quark", "bitmod", "finegrained_fp8"}
 
+// quantizationFiles are configurations that say nothing but how weights are
+// quantized: ModelOpt's, AutoGPTQ's and AutoAWQ's.
+var quantizationFiles = []string{"hf_quant_config.json", "quantize_config.json", "quant_config.json"}
+
 // readQuantization reads the configurations beside a checkpoint. One that is
 // absent or not JSON says nothing: tensors are recognized without it.
 func readQuantization(fsys fs.FS) quantization {
@@ -48,9 +52,9 @@ func readQuantization(fsys fs.FS) quantization {
 		keys [][]string // where it may be
 	}{
 		{"config.json", [][]string{{"quantization_config"}, {"text_config", "quantization_config"}, {"compression_config"}, {"quantization"}}},
-		{"hf_quant_config.json", [][]string{{"quantization"}}}, // NVIDIA's ModelOpt
-		{"quantize_config.json", [][]string{{}}},               // AutoGPTQ
-		{"quant_config.json", [][]string{{}}},                  // AutoAWQ
+		{quantizationFiles[0], [][]string{{"quantization"}}},
+		{quantizationFiles[1], [][]string{{}}},
+		{quantizationFiles[2], [][]string{{}}},
 	} {
 		m := readJSON(fsys, at.file)
 		for _, keys := range at.keys {
@@ -103,7 +107,7 @@ func parseQuantization(v map[string]any, where, file string) quantization {
 		q.method = "compressed-tensors"
 	case v["w_bit"] != nil || v["zero_point"] != nil:
 		q.method = "awq"
-	case file == "quantize_config.json":
+	case file == quantizationFiles[1]:
 		q.method = "gptq"
 	case v["bits"] != nil && v["group_size"] != nil:
 		q.method = "mlx"

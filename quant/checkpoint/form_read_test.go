@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/dirtest"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 	"github.com/bitmod-go/bitmod/quant"
 )
@@ -429,4 +430,50 @@ func FuzzForms(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestFormsLeaveNoTrace makes results and plain copies of a model in another form:
+// nothing beside their weights says any longer that they are in it.
+func TestFormsLeaveNoTrace(t *testing.T) {
+	f := formCases(t)[slices.IndexFunc(formCases(t), func(f formCase) bool { return f.name == "fp8_tensor" })]
+	dir := f.dir(t)
+	for name, text := range map[string]string{
+		"hf_quant_config.json": `{"quantization": {"quant_algo": "FP8"}}`,
+		"config.json":          `{"model_type": "new", "compression_config": {"quant_method": "compressed-tensors"}, "quantization_config": {"quant_method": "modelopt", "quant_algo": "FP8"}}`,
+		"LICENSE":              "none",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := open(t, dir)
+	if err := c.Readable(); err != nil || len(c.LeftOut()) != 5 {
+		t.Errorf("%v, left out %v", err, c.LeftOut())
+	}
+	result, copied := t.TempDir(), t.TempDir()
+	r := run(t, plan(t, c, Options{Rules: Rules{Include: patterns(t, "*")}}), result, RunOptions{})
+	if i := slices.IndexFunc(r.Companions, func(x Companion) bool { return x.Name == "hf_quant_config.json" }); i < 0 || !strings.Contains(r.Companions[i].LeftOut, "quantized") {
+		t.Errorf("%+v", r.Companions)
+	}
+	if _, err := Dequantize(context.Background(), c, copied, DequantizeOptions{DType: "F32"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, dst := range []string{result, copied} {
+		if names := dirtest.Names(t, dst); slices.Contains(names, "hf_quant_config.json") || !slices.Contains(names, "LICENSE") {
+			t.Errorf("%s has %v", dst, names)
+		}
+		x := open(t, dst)
+		if len(x.Tensors()) != len(f.Want) || x.Readable() != nil {
+			t.Errorf("%s: %v, %v", dst, x.Tensors(), x.Readable())
+		}
+	}
+	b, err := os.ReadFile(filepath.Join(copied, "config.json"))
+	if err != nil || strings.Contains(string(b), "FP8") || strings.Contains(string(b), "compress") {
+		t.Errorf("%s, %v", b, err)
+	}
+	for name, want := range f.Want {
+		if digest(floats(t, open(t, copied), name)) != want.SHA256 {
+			t.Errorf("%s is another in the copy", name)
+		}
+	}
 }

@@ -100,7 +100,7 @@ func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 		o.ShardSize = 2 << 30
 	}
 	o.Parts = max(o.Parts, 1)
-	if err := source.readable(); err != nil {
+	if err := source.Readable(); err != nil {
 		return nil, err
 	}
 	p := &Plan{source: source, options: o}

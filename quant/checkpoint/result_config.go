@@ -16,6 +16,7 @@ const QuantMethod = "bitmod"
 // Members of config.json.
 const (
 	configQuantization = "quantization_config"
+	configCompression  = "compression_config" // of old versions of compressed-tensors
 	// An unknown quant_method is but a warning of transformers, which goes on with
 	// random weights in place of those that it does not find. A file of weights
 	// of this name, which can't be, is an error that quotes it.
@@ -105,12 +106,12 @@ func dequantizedConfig(text []byte, tensors []Tensor) (out []byte, changed strin
 // withoutQuantization does so for an object, and for those of parts of the model
 // in it, such as text_config.
 func withoutQuantization(text []byte, dtype string, top bool) ([]byte, error) {
-	out, err := jsonedit.Delete(text, configQuantization)
-	if err == nil {
-		out, err = jsonedit.Delete(out, configWeights)
-	}
-	if err != nil {
-		return nil, err
+	out := text
+	for _, key := range []string{configQuantization, configCompression, configWeights} {
+		var err error
+		if out, err = jsonedit.Delete(out, key); err != nil {
+			return nil, err
+		}
 	}
 	members, err := jsonedit.Members(out)
 	if err != nil {
