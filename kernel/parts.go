@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"bytes"
+	"runtime"
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/quant"
@@ -15,6 +16,7 @@ func multiply(dst []float32, m *quant.Matrix, a *Activation, lo, hi int, impl im
 	}
 	p := newPlan(m)
 	p.multiply(dst, a, lo, hi, impl)
+	runtime.KeepAlive(m) // and with it memory that is not Go's
 }
 
 // multiplyBatch is multiply for all activations: row r of activation t goes to
@@ -26,6 +28,7 @@ func multiplyBatch(dst []float32, m *quant.Matrix, as []Activation, lo, hi int, 
 	}
 	p := newPlan(m)
 	p.multiplyBatch(dst, as, lo, hi, impl)
+	runtime.KeepAlive(m)
 }
 
 // partTile is the number of rows of one part that multiplyParts computes before it
@@ -45,6 +48,7 @@ func multiplyParts(dst []float32, m *quant.Matrix, a *Activation, lo, hi int, im
 			}
 		}
 	}
+	runtime.KeepAlive(m)
 }
 
 // multiplyPartsBatch is multiplyBatch for rows of several types: as many activations
@@ -68,6 +72,7 @@ func multiplyPartsBatch(dst []float32, m *quant.Matrix, as []Activation, lo, hi 
 			}
 		}
 	}
+	runtime.KeepAlive(m)
 }
 
 // A scatter goes through the rows of one part that are in a range of all rows.

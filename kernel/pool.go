@@ -143,7 +143,8 @@ func (pl *Pool) run(t task) error {
 	for _, w := range pl.workers[:helpers] {
 		w.join()
 	}
-	j.task = task{}
+	j.task = task{} // which has kept the matrix alive
+	j.p.s = quant.Storage{}
 	return nil
 }
 

@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"runtime"
+
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/quant"
 )
@@ -29,6 +31,7 @@ func Reference(dst []float32, m *quant.Matrix, a *Activation) error {
 			dst[row] = p.referenceFloat(codes, a, at)
 		}
 	}
+	runtime.KeepAlive(m)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -60,7 +61,9 @@ func (m *Matrix) appendStorage(b []byte) []byte {
 	}
 	b = append(b, s.Scales...)
 	b = append(b, s.Selectors...)
-	return append(b, s.Codes...)
+	b = append(b, s.Codes...)
+	runtime.KeepAlive(m)
+	return b
 }
 
 // MarshalBinary returns the binary form of m. It implements

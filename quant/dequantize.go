@@ -2,6 +2,7 @@ package quant
 
 import (
 	"fmt"
+	"runtime"
 
 	"github.com/bitmod-go/bitmod/internal/pack"
 )
@@ -46,6 +47,7 @@ func (m *Matrix) Codes(dst []uint8, row int) error {
 		copy(dst, chunk[:n])
 		dst = dst[n:]
 	}
+	runtime.KeepAlive(m)
 	return nil
 }
 
@@ -78,6 +80,7 @@ func (m *Matrix) dequantizeRow(dst []float32, row int) {
 			col += n
 		}
 	}
+	runtime.KeepAlive(m)
 }
 
 // String describes the matrix in a few words.

@@ -3,8 +3,10 @@ package quant
 import (
 	"math"
 	"math/bits"
+	"runtime"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/hugepage"
 	"github.com/bitmod-go/bitmod/internal/pack"
 )
 
@@ -31,6 +33,11 @@ type Storage struct {
 	Scales    []byte
 	Selectors []byte
 	Codes     []byte
+	// Owner is what the memory belongs to if it is not Go's own, a mapping of a
+	// file, say, which may be undone once Owner is not reachable any more; nil
+	// otherwise. A Matrix keeps it, and so do the functions that take the Matrix,
+	// until they return.
+	Owner any
 }
 
 // layout is the shape of a matrix and what follows from it. If there are several parts,
@@ -79,7 +86,7 @@ func newMatrix(l layout) *Matrix {
 		RowScales: make([]float32, l.rowScales),
 		Scales:    make([]byte, l.rows*l.groups),
 		Selectors: make([]byte, l.rows*l.selectorBytes),
-		Codes:     make([]byte, l.rows*l.rowBytes),
+		Codes:     hugepage.Bytes(l.rows * l.rowBytes),
 	}}
 }
 
@@ -154,7 +161,8 @@ func (m *Matrix) BitsPerWeight() float64 {
 
 // Storage returns the memory of the matrix itself, for code that reads the
 // packed form: a kernel, a file format, a transfer to a device. It must not be
-// written to. If there are several parts, each has its own, and this is empty.
+// written to. If there are several parts, each has its own, and this is empty. Who
+// reads it keeps the Matrix, or [Storage.Owner], reachable meanwhile.
 func (m *Matrix) Storage() Storage { return m.storage }
 
 // Codebook returns the codebook of a group, and the empty codebook for a row or
@@ -194,7 +202,9 @@ func (m *Matrix) ScaleCode(row, group int) uint8 {
 	if p == nil {
 		return 0
 	}
-	return p.storage.Scales[at*p.groups+group]
+	k := p.storage.Scales[at*p.groups+group]
+	runtime.KeepAlive(p)
+	return k
 }
 
 // RowScale returns the float32 that all scales of a row are multiples of, s; the
@@ -213,9 +223,11 @@ func (m *Matrix) rowScale(row int) float32 {
 	case 0:
 		return 1
 	case 1:
-		return m.storage.RowScales[0]
+		row = 0
 	}
-	return m.storage.RowScales[row]
+	s := m.storage.RowScales[row]
+	runtime.KeepAlive(m)
+	return s
 }
 
 // find returns the part that has a group, and which of its rows it is in, or nil if
@@ -236,7 +248,9 @@ func (l *layout) groupColumns(g int) (lo, hi int) {
 }
 
 func (m *Matrix) groupScale(row, group int) float32 {
-	return m.typ.Scale().Value(m.storage.Scales[row*m.groups+group])
+	k := m.storage.Scales[row*m.groups+group]
+	runtime.KeepAlive(m)
+	return m.typ.Scale().Value(k)
 }
 
 func (m *Matrix) selector(row, group int) int {
@@ -245,10 +259,13 @@ func (m *Matrix) selector(row, group int) int {
 		return 0
 	}
 	at := group * b
-	return int(m.storage.Selectors[row*m.selectorBytes+at/8]) >> (at % 8) & (1<<b - 1)
+	s := m.storage.Selectors[row*m.selectorBytes+at/8]
+	runtime.KeepAlive(m)
+	return int(s) >> (at % 8) & (1<<b - 1)
 }
 
-// codeRow returns the packed codes of a row.
+// codeRow returns the packed codes of a row. The caller keeps m alive while it reads
+// them.
 func (m *Matrix) codeRow(row int) []byte {
 	return m.storage.Codes[row*m.rowBytes : (row+1)*m.rowBytes]
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 
 	"github.com/bitmod-go/bitmod/datatype"
@@ -160,6 +161,7 @@ func (m *Matrix) copyRow(to int, p *Matrix, from int) {
 	case datatype.E4M3:
 		s.RowScales[0] = t.RowScales[0]
 	}
+	runtime.KeepAlive(p)
 }
 
 // GroupMixed quantizes w, row-major with cols columns: row r as configs[of[r]] says,

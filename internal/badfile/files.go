@@ -30,16 +30,26 @@ type Files interface {
 	Sub(dir string) fs.FS
 }
 
-// OS is the files of the operating system.
-var OS Files = osFiles{}
+// The files of the operating system; those of Mapped have a Map, if it can.
+var (
+	OS     Files = osFiles{}
+	Mapped Files = osFiles{mapped: true}
+)
 
-type osFiles struct{}
+type osFiles struct{ mapped bool }
 
-func (osFiles) Open(kind, name string) (*Source, error)    { return Open(kind, name) }
 func (osFiles) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 func (osFiles) Dir(name string) string                     { return filepath.Dir(name) }
 func (osFiles) Join(dir, name string) string               { return filepath.Join(dir, name) }
 func (osFiles) Sub(dir string) fs.FS                       { return os.DirFS(dir) }
+
+func (f osFiles) Open(kind, name string) (*Source, error) {
+	s, err := Open(kind, name)
+	if err == nil && f.mapped {
+		s.file = s.closer.(*os.File)
+	}
+	return s, err
+}
 
 func (osFiles) IsDir(name string) (bool, error) {
 	st, err := os.Stat(name)
@@ -106,10 +116,10 @@ func sourceOf(file fs.File, name string) (*Source, error) {
 		return nil, fmt.Errorf("a file of %d bytes", st.Size())
 	}
 	if r, ok := file.(io.ReaderAt); ok {
-		return &Source{strict{r}, name, st.Size(), file}, nil
+		return &Source{r: strict{r}, path: name, size: st.Size(), closer: file}, nil
 	}
 	if r, ok := file.(io.ReadSeeker); ok {
-		return &Source{&seeking{r: r}, name, st.Size(), file}, nil
+		return &Source{r: &seeking{r: r}, path: name, size: st.Size(), closer: file}, nil
 	}
 	if st.Size() > MaxInMemory {
 		return nil, fmt.Errorf("%d bytes that can only be read from the start, which goes up to %d", st.Size(), MaxInMemory)
@@ -118,7 +128,7 @@ func sourceOf(file fs.File, name string) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Source{bytesAt(b), name, st.Size(), file}, nil
+	return &Source{r: bytesAt(b), path: name, size: st.Size(), closer: file}, nil
 }
 
 // readAll reads the size bytes that r should have. It takes memory for what comes,

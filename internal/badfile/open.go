@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
+
+	"github.com/bitmod-go/bitmod/internal/mapping"
 )
 
 // A Source is what a file is read from.
@@ -13,6 +16,10 @@ type Source struct {
 	path   string
 	size   int64
 	closer io.Closer
+	file   *os.File // to map, nil if it is not
+
+	once    sync.Once
+	mapping *mapping.Mapping
 }
 
 // Of returns the source of the first size bytes of r, which has no path.
@@ -40,13 +47,24 @@ func Open(kind, path string) (*Source, error) {
 		f.Close()
 		return nil, fmt.Errorf("%s: %s: %w", kind, path, err)
 	}
-	return &Source{f, path, st.Size(), f}, nil
+	return &Source{r: f, path: path, size: st.Size(), closer: f}, nil
 }
 
 var errNotRegular = errors.New("not a regular file")
 
 // Path returns what the file was opened with, "" if it was not.
 func (s *Source) Path() string { return s.path }
+
+// Map returns the file as mapped memory, nil if it was not opened to be mapped, or
+// can't be.
+func (s *Source) Map() *mapping.Mapping {
+	s.once.Do(func() {
+		if s.file != nil {
+			s.mapping, _ = mapping.Of(s.file, s.size) // the error is one of reading, or that there is no mapping
+		}
+	})
+	return s.mapping
+}
 
 // Size returns the length of the file in bytes.
 func (s *Source) Size() int64 { return s.size }

@@ -59,6 +59,25 @@ type Checkpoint struct {
 // [quant.ErrFormat], or is that of the file system.
 func Open(path string) (*Checkpoint, error) { return openIn(badfile.OS, path) }
 
+// OpenMapped is [Open] for a checkpoint whose quantized tensors [Checkpoint.Matrix]
+// then leaves where they are: a Matrix is memory mapped to the file. It is there at
+// once, takes no memory of the program's own, and is shared by all processes that map
+// the file. Everything else is read as with Open, as is a Matrix where the system
+// can't map, such as Windows.
+//
+// The price is paid later. The first pass over a Matrix waits for the file, page by
+// page, on the thread that multiplies. The pages are small, where those of memory of
+// the program's own can be large ones, so that every pass is slower: see package
+// quant. And while a Matrix is used, the file must stay as it is: what others write to
+// it changes weights that were checked before, and one that has become shorter is a
+// fault that ends the program. The files of this package's own writers are never
+// written to, but replaced.
+//
+// A Matrix keeps its mapping, so it may be used after Close. Making one checks all of
+// it; where every code is valid, as with bitmod3 and bitmod4, that is a pass over its
+// scales alone, and otherwise also one over its codes, which reads them all.
+func OpenMapped(path string) (*Checkpoint, error) { return openIn(badfile.Mapped, path) }
+
 // OpenFS is [Open] for a checkpoint in a file system: one that is embedded in the
 // program, in an archive, or in an object store. As with Open, name is a file or a
 // directory, "." for the root. What is not needed is not read from files that

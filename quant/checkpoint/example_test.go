@@ -261,3 +261,70 @@ func ExampleSave() {
 	// layers.0.norm.weight BF16 [256]
 	// layers.0.up_proj.weight bitmod3 [64 256]
 }
+
+// Map a quantized model, and multiply by a matrix of it where the file is. It needs no
+// memory, and no time to load, but must stay as it is, and the first product waits for
+// the disk.
+func ExampleOpenMapped() {
+	dir := temporary()
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "q.safetensors")
+	packed, err := quant.Group([]float32{1, 2, 3, 4, 5, 6, 7, 8}, 8, quant.Config{Type: datatype.Int8})
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = checkpoint.Save(context.Background(), path, []checkpoint.Entry{{Name: "up.weight", Matrix: packed}}, checkpoint.SaveOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	c, err := checkpoint.OpenMapped(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err := c.Matrix("up.weight")
+	if err != nil {
+		log.Fatal(err)
+	}
+	c.Close() // m keeps the mapping
+	row := make([]float32, 8)
+	if err := m.DequantizeRow(row, 0); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.1f\n", row)
+	// Output:
+	// [1.0 2.0 3.0 4.0 5.0 6.0 7.0 8.0]
+}
+
+// Find the bytes of a quantized tensor, to map them, or to send them to a device.
+func ExampleCheckpoint_Sections() {
+	dir := temporary()
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "q.safetensors")
+	packed, err := quant.Group(make([]float32, 4*512), 512, quant.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = checkpoint.Save(context.Background(), path, []checkpoint.Entry{{Name: "up.weight", Matrix: packed}}, checkpoint.SaveOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	c, err := checkpoint.Open(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	sections, err := c.Sections("up.weight")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, s := range sections {
+		fmt.Println(s.Name, s.DType, s.Shape, "is", s.Length, "bytes of", filepath.Base(s.File))
+	}
+	// Output:
+	// up.weight.codes U8 [4 256] is 1024 bytes of q.safetensors
+	// up.weight.scales U8 [4 4] is 16 bytes of q.safetensors
+	// up.weight.row_scales F32 [4] is 16 bytes of q.safetensors
+	// up.weight.special U8 [4 1] is 4 bytes of q.safetensors
+}

@@ -1,12 +1,19 @@
 package checkpoint
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
+	"sync/atomic"
+	"unsafe"
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/internal/badfile"
+	"github.com/bitmod-go/bitmod/internal/hugepage"
+	"github.com/bitmod-go/bitmod/internal/mapping"
 	"github.com/bitmod-go/bitmod/internal/rawfloat"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 	"github.com/bitmod-go/bitmod/quant"
@@ -31,32 +38,33 @@ const rankRows = 4096
 // parts returns the stored tensors.
 func (p *packed) parts() []safetensors.Tensor { return p.stored }
 
-// matrix reads rows lo to hi−1.
-func (p *packed) matrix(lo, hi int) (*quant.Matrix, error) {
+// matrix reads rows lo to hi−1, or takes them from the mapping of the file, if there
+// is one.
+func (p *packed) matrix(lo, hi int, from *mapping.Mapping) (*quant.Matrix, error) {
 	if len(p.types) == 1 {
-		return p.part(0, lo, hi)
+		return p.part(0, lo, hi, from)
 	}
 	order, ranks, err := p.readOrder()
 	if err != nil {
 		return nil, err
 	}
-	var from, to [maxParts]int // rows of each part
+	var first, to [maxParts]int // rows of each part
 	block := lo / rankRows
-	copy(from[:len(p.types)], ranks[block*len(p.types):])
+	copy(first[:len(p.types)], ranks[block*len(p.types):])
 	for _, i := range order[block*rankRows : lo] {
-		from[i]++
+		first[i]++
 	}
-	to = from
+	to = first
 	for _, i := range order[lo:hi] {
 		to[i]++
 	}
 	var parts []*quant.Matrix
 	var number [maxParts]uint8 // of the part among those that have a row here
 	for i := range p.types {
-		if from[i] == to[i] {
+		if first[i] == to[i] {
 			continue
 		}
-		m, err := p.part(i, from[i], to[i])
+		m, err := p.part(i, first[i], to[i], from)
 		if err != nil {
 			return nil, fmt.Errorf("part %d: %w", i, err)
 		}
@@ -101,16 +109,23 @@ func (p *packed) readOrder() (order []uint8, ranks []int, err error) {
 	return order, ranks, nil
 }
 
-// part reads rows lo to hi−1 of a part.
-func (p *packed) part(i, lo, hi int) (*quant.Matrix, error) {
+// part is matrix for rows of a part.
+func (p *packed) part(i, lo, hi int, from *mapping.Mapping) (*quant.Matrix, error) {
 	const perPart = 4
 	stored := p.stored[len(p.stored)-perPart*len(p.types)+perPart*i:]
 	codes, scales, rowScales, special := stored[0], stored[1], stored[2], stored[3]
 	rowBytes := func(t safetensors.Tensor) ([]byte, error) {
-		b := make([]byte, (hi-lo)*t.Cols())
-		return b, readSection(p.f.Section(t), b, int64(lo)*int64(t.Cols()))
+		first, n := int64(lo)*int64(t.Cols()), (hi-lo)*t.Cols()
+		if from != nil {
+			return from.Bytes()[t.Begin+first:][:n:n], nil
+		}
+		b := hugepage.Bytes(n)
+		return b, readParallel(p.f.Section(t), b, first)
 	}
 	var s quant.Storage
+	if from != nil {
+		s.Owner = from
+	}
 	var err error
 	if s.Codes, err = rowBytes(codes); err != nil {
 		return nil, err
@@ -121,15 +136,55 @@ func (p *packed) part(i, lo, hi int) (*quant.Matrix, error) {
 	if s.Selectors, err = rowBytes(special); err != nil {
 		return nil, err
 	}
-	s.RowScales = make([]float32, hi-lo)
-	if err := p.f.Read(s.RowScales, rowScales, int64(lo)); err != nil {
-		return nil, err
+	if from != nil {
+		s.RowScales = floatsAt(from.Bytes(), rowScales.Begin+4*int64(lo), hi-lo)
+	}
+	if s.RowScales == nil {
+		s.RowScales = make([]float32, hi-lo)
+		if err := p.f.Read(s.RowScales, rowScales, int64(lo)); err != nil {
+			return nil, err
+		}
 	}
 	t := p.types[i]
 	if s.RowScales, err = foldRowScales(t.Type, s.RowScales); err != nil {
 		return nil, err
 	}
 	return quant.New(t.Type, t.GroupSize, hi-lo, p.cols, s)
+}
+
+// floatsAt returns n floats of memory as they are, nil where they are not aligned or
+// the machine has other floats than the file.
+func floatsAt(b []byte, off int64, n int) []float32 {
+	p := unsafe.Pointer(&b[off])
+	if one := [2]byte{1}; binary.NativeEndian.Uint16(one[:]) != 1 || uintptr(p)%4 != 0 {
+		return nil
+	}
+	return unsafe.Slice((*float32)(p), n)
+}
+
+// readParallel fills b from byte off of r on, with several goroutines if that takes
+// long: most of it is the system's copying, and its clearing of pages.
+func readParallel(r *io.SectionReader, b []byte, off int64) error {
+	const share = 4 << 20
+	if len(b) < 2*share {
+		return readSection(r, b, off)
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	errs := make([]error, min(runtime.GOMAXPROCS(0), len(b)/share))
+	for i := range errs {
+		wg.Go(func() {
+			for errs[i] == nil {
+				lo := next.Add(share) - share
+				if lo >= int64(len(b)) {
+					return
+				}
+				errs[i] = readSection(r, b[lo:min(lo+share, int64(len(b)))], off+lo)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 func readSection(r *io.SectionReader, b []byte, off int64) error {
@@ -179,7 +234,7 @@ func readPacked[T float32 | float64](p *packed, dst []T, first int64) error {
 	buf := make([]float32, p.cols)
 	for len(dst) > 0 {
 		need := (skip + len(dst) + p.cols - 1) / p.cols
-		m, err := p.matrix(row, row+min(need, blockRows(p.cols)))
+		m, err := p.matrix(row, row+min(need, blockRows(p.cols)), nil)
 		if err != nil {
 			return err
 		}
@@ -198,7 +253,8 @@ func readPacked[T float32 | float64](p *packed, dst []T, first int64) error {
 	return nil
 }
 
-// Matrix reads a quantized tensor into memory. A shape of more than two
+// Matrix reads a quantized tensor into memory, which are large pages where the system
+// offers them; [OpenMapped] says when there is no reading. A shape of more than two
 // dimensions becomes the matrix of its last. The error matches [ErrNoTensor],
 // [quant.ErrShape] if the tensor is not quantized, or [quant.ErrFormat]; it does
 // not depend on checksums, which [Verify] checks.
@@ -226,7 +282,7 @@ func (c *Checkpoint) MatrixRows(name string, lo, hi int) (*quant.Matrix, error) 
 	if lo < 0 || hi <= lo || hi > p.rows {
 		return nil, &TensorError{name, fmt.Errorf("%w: rows %d to %d of %d", quant.ErrShape, lo, hi, p.rows)}
 	}
-	m, err := p.matrix(lo, hi)
+	m, err := p.matrix(lo, hi, p.f.Map())
 	return m, tensorError(name, err)
 }
 

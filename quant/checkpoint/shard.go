@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"maps"
+	"runtime"
 
 	"github.com/bitmod-go/bitmod/internal/atomicfile"
 	"github.com/bitmod-go/bitmod/internal/rawfloat"
@@ -134,6 +135,7 @@ func (s *shard) writeBlock(name string, m *quant.Matrix, first int) error {
 			return err
 		}
 	}
+	runtime.KeepAlive(m)
 	return nil
 }
 

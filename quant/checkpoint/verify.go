@@ -193,7 +193,7 @@ func compare(ctx context.Context, c, original *Checkpoint, t Tensor, workers int
 				q = again.quantizer()
 			}
 			return func(_ context.Context, s span) (f found, err error) {
-				m, err := p.matrix(s.lo, s.hi)
+				m, err := p.matrix(s.lo, s.hi, nil)
 				if err != nil {
 					return f, err
 				}
