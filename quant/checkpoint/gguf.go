@@ -44,6 +44,9 @@ func (c *Checkpoint) openGGUF(files badfile.Files, path string, src *badfile.Sou
 			tensors = append(tensors, ggml{f, t})
 		}
 		for k, v := range f.Metadata() {
+			if k == keySplitNo || k == keySplitCount || k == keySplitTensors {
+				continue // about the file, not about the model
+			}
 			b, err := json.Marshal(v)
 			if err != nil { // NaN or an infinity
 				b = []byte(fmt.Sprintf("%q", fmt.Sprint(v)))
@@ -52,7 +55,7 @@ func (c *Checkpoint) openGGUF(files badfile.Files, path string, src *badfile.Sou
 			switch {
 			case !ok:
 				c.metadata["gguf."+k] = string(b)
-			case k != keySplitNo && k != "general.alignment" && have != string(b):
+			case k != "general.alignment" && have != string(b):
 				return splitError(f.Path(), "%s is not what an earlier part says: it is a part of another model", badfile.Quote(k))
 			}
 		}

@@ -88,6 +88,11 @@ func TestSplitGGUF(t *testing.T) {
 			dir := writeParts(t, parts)
 			for _, p := range parts {
 				got := open(t, filepath.Join(dir, p.name))
+				for key := range got.Metadata() {
+					if strings.Contains(key, "split") {
+						t.Errorf("%s has %s in its metadata", p.name, key)
+					}
+				}
 				if len(got.Tensors()) != 6 || len(got.Files()) != 3 || got.Files()[2] != filepath.Join(dir, parts[2].name) {
 					t.Errorf("%s opens %d tensors in %v", p.name, len(got.Tensors()), got.Files())
 				}
