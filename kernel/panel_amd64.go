@@ -12,9 +12,14 @@ import (
 )
 
 const (
-	// pieceCols is the number of columns of a panel: a multiple of step, and so
-	// of every chunk but the last of a row.
+	// pieceCols is the number of columns whose scales and selectors are ready at the
+	// same time: a multiple of step, and so of every chunk but the last of a row.
 	pieceCols = 2048
+	// smallPanel is the number of columns of a panel for few activations, which
+	// then stays in the first-level cache. For many, a panel has pieceCols columns,
+	// so that sums stay in that cache instead.
+	smallPanel = 256
+	few        = 8
 	// panelTile is the number of activations that a panel is multiplied by before
 	// the next columns.
 	panelTile = 192
@@ -28,7 +33,7 @@ type panelWork struct {
 	acc     [panelTile][loops.SumLanes * loops.PanelRows]float32
 	block   [loops.MaxVectors][loops.PanelRows]float32
 	k       [pieceCols/granule + 1][loops.PanelRows]float32
-	sel     [pieceCols/granule + 1][4 * loops.Lanes]byte
+	sel     [loops.PanelRows / loops.Lanes][pieceCols/granule + 1][4 * loops.Lanes]byte
 	table   [64]byte
 	scratch [loops.ScratchBytes]byte
 	outer   [loops.PanelRows]float32
@@ -39,6 +44,7 @@ type panelWork struct {
 	// What follows from the shape of a matrix.
 	shape  panelShape
 	pieces []piece
+	parts  []part
 	chunks []chunkRun
 	selAt  []uint16
 	segs   []loops.Segment
@@ -49,15 +55,22 @@ type panelWork struct {
 
 // A panelShape is what pieces depend on.
 type panelShape struct {
-	from, cols, groupSize, bits, selectorBits int
-	scale                                     datatype.ScaleFormat
+	from, panel                         int
+	cols, groupSize, bits, selectorBits int
+	scale                               datatype.ScaleFormat
 }
 
-// A piece is some columns of all rows that are in a panel at the same time.
+// A piece is some columns of all rows whose scales and selectors are ready at the same
+// time.
 type piece struct {
-	lo, hi int // columns
 	first  int // group
 	groups int
+	parts  [2]int // first and last + 1 in panelWork.parts
+}
+
+// A part is the columns of a piece that are in a panel at the same time.
+type part struct {
+	lo, hi int
 	selAt  int    // in panelWork.selAt
 	segs   int    // in panelWork.segs
 	runs   [2]int // first and last + 1 in panelWork.chunks
@@ -119,7 +132,11 @@ func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool) 
 		w.heads.start(p, &as[0])
 		defer func() { w.heads = heads{} }() // which would keep memory alive
 	}
-	w.plan(p, from)
+	panel := pieceCols
+	if len(as) <= few {
+		panel = max(smallPanel, 64*strips(p.bits))
+	}
+	w.plan(p, from, panel)
 	shift := p.panelShift(table)
 	w.setTable(p, shift)
 	for ; lo < hi; lo += loops.PanelRows {
@@ -140,8 +157,12 @@ func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool) 
 				}
 			}
 			for i := range w.pieces {
-				w.load(p, &w.pieces[i], lo, n, table)
-				w.multiply(&w.pieces[i], part, shift)
+				pc := &w.pieces[i]
+				w.loadMeta(p, pc, lo, n, table)
+				for j := pc.parts[0]; j < pc.parts[1]; j++ {
+					w.load(p, pc, &w.parts[j], lo, n, table)
+					w.multiply(&w.parts[j], part, shift)
+				}
 			}
 			for t := range part {
 				to := dst[(first+t)*p.rows+lo:][:n]
@@ -169,128 +190,152 @@ func (w *panelWork) setTable(p *plan, shift int) {
 	}
 }
 
-// plan sets what follows from the shape of a matrix, from a column on.
-func (w *panelWork) plan(p *plan, from int) {
-	shape := panelShape{from, p.cols, p.groupSize, p.bits, p.selectorBits, p.scale}
+// strips returns the number of codes that share bytes.
+func strips(bits int) int { return 8 * pack.StripBytes(bits) / bits }
+
+// plan sets what follows from the shape of a matrix, from a column on, with so many
+// columns in a panel.
+func (w *panelWork) plan(p *plan, from, panel int) {
+	shape := panelShape{from, panel, p.cols, p.groupSize, p.bits, p.selectorBits, p.scale}
 	if shape == w.shape {
 		return
 	}
 	w.shape = shape
-	w.pieces, w.chunks, w.selAt, w.segs = w.pieces[:0], w.chunks[:0], w.selAt[:0], w.segs[:0]
+	w.pieces, w.parts, w.chunks, w.selAt, w.segs = w.pieces[:0], w.parts[:0], w.chunks[:0], w.selAt[:0], w.segs[:0]
 	w.mode = loops.DotsOne
 	if p.scale != datatype.RowStep {
 		w.mode = loops.DotsFloat
 	}
-	strips := 8 * pack.StripBytes(p.bits) / p.bits
 	for lo := from; lo < p.cols; lo += pieceCols {
-		pc := piece{lo: lo, hi: min(lo+pieceCols, p.cols), first: lo / p.groupSize, selAt: len(w.selAt), segs: len(w.segs)}
-		pc.groups = (pc.hi-1)/p.groupSize - pc.first + 1
-		pc.runs[0] = len(w.chunks)
-		for at := lo; at < pc.hi; {
-			h, n := pack.Chunk(p.cols-at, p.bits)
-			if last := len(w.chunks) - 1; last >= pc.runs[0] && w.chunks[last].height == h && h*strips == n {
-				w.chunks[last].chunks++
-				w.chunks[last].cols += n
-			} else {
-				w.chunks = append(w.chunks, chunkRun{
-					col: at, bytes: pack.RowBytes(at, p.bits), height: h, chunks: 1, cols: n, quads: len(w.selAt) - pc.selAt,
-				})
-			}
-			for pos := 0; pos < h; pos += 4 {
-				for s := range strips {
-					g := min(at+s*h+pos, p.cols-1)/p.groupSize - pc.first
-					if p.selectorBits == 0 {
-						g = 0
-					}
-					w.selAt = append(w.selAt, uint16(g*len(w.sel[0])))
-				}
-			}
-			at += n
+		hi := min(lo+pieceCols, p.cols)
+		pc := piece{first: lo / p.groupSize}
+		pc.groups = (hi-1)/p.groupSize - pc.first + 1
+		pc.parts[0] = len(w.parts)
+		for at := lo; at < hi; at += panel {
+			w.planPart(p, &pc, at, min(at+panel, hi))
 		}
-		pc.runs[1] = len(w.chunks)
-		for at := lo; at < pc.hi; {
-			end := min(pc.hi, at/block*block+block, at/p.groupSize*p.groupSize+p.groupSize)
-			s := loops.Segment{
-				Quads: int32((end-at+granule-1)/granule) * granule / 4,
-				Begin: int32((at - lo) / granule * 4),
-				End:   int32((end - lo + granule - 1) / granule * 4),
-				K:     int32((at/p.groupSize - pc.first) * 4 * loops.PanelRows),
-				D:     int32((at - lo) / block * 4),
-				Lane:  int32(at / block % lanes * 4 * loops.PanelRows),
-			}
-			if end%block == 0 || end == p.cols {
-				s.Last = 1
-			} else if w.mode == loops.DotsOne {
-				w.mode = loops.DotsInt
-			}
-			w.segs = append(w.segs, s)
-			at = end
-		}
-		w.segs = append(w.segs, loops.Segment{})
+		pc.parts[1] = len(w.parts)
 		w.pieces = append(w.pieces, pc)
 	}
 }
 
-// load fills the panel with n rows from row on.
-func (w *panelWork) load(p *plan, pc *piece, row, n int, table bool) {
+// planPart adds columns lo to hi−1 to a piece.
+func (w *panelWork) planPart(p *plan, pc *piece, lo, hi int) {
+	pt := part{lo: lo, hi: hi, selAt: len(w.selAt), segs: len(w.segs)}
+	pt.runs[0] = len(w.chunks)
+	strips := strips(p.bits)
+	for at := lo; at < hi; {
+		h, n := pack.Chunk(p.cols-at, p.bits)
+		if last := len(w.chunks) - 1; last >= pt.runs[0] && w.chunks[last].height == h && h*strips == n {
+			w.chunks[last].chunks++
+			w.chunks[last].cols += n
+		} else {
+			w.chunks = append(w.chunks, chunkRun{
+				col: at, bytes: pack.RowBytes(at, p.bits), height: h, chunks: 1, cols: n, quads: len(w.selAt) - pt.selAt,
+			})
+		}
+		for pos := 0; pos < h; pos += 4 {
+			for s := range strips {
+				g := 0
+				if p.selectorBits > 0 {
+					g = min(at+s*h+pos, p.cols-1)/p.groupSize - pc.first
+				}
+				w.selAt = append(w.selAt, uint16(g*len(w.sel[0][0])))
+			}
+		}
+		at += n
+	}
+	pt.runs[1] = len(w.chunks)
+	for at := lo; at < hi; {
+		end := min(hi, at/block*block+block, at/p.groupSize*p.groupSize+p.groupSize)
+		s := loops.Segment{
+			Quads: int32((end-at+granule-1)/granule) * granule / 4,
+			Begin: int32((at - lo) / granule * 4),
+			End:   int32((end - lo + granule - 1) / granule * 4),
+			K:     int32((at/p.groupSize - pc.first) * 4 * loops.PanelRows),
+			D:     int32((at - lo) / block * 4),
+			Lane:  int32(at / block % lanes * 4 * loops.PanelRows),
+		}
+		if end%block == 0 || end == p.cols {
+			s.Last = 1
+		} else if w.mode == loops.DotsOne {
+			w.mode = loops.DotsInt
+		}
+		w.segs = append(w.segs, s)
+		at = end
+	}
+	w.segs = append(w.segs, loops.Segment{})
+	w.parts = append(w.parts, pt)
+}
+
+// laneRow returns row i of so many lanes from lane q·16 on: of n rows from row on, the
+// last of which fills what is left.
+func laneRow(row, n, q, i int) int { return row + min(q*loops.Lanes+i, n-1) }
+
+// loadMeta sets the scales and selectors of n rows from row on.
+func (w *panelWork) loadMeta(p *plan, pc *piece, row, n int, table bool) {
+	mode := loops.MetaFloat
+	switch {
+	case p.scale == datatype.E8M0:
+		mode = loops.MetaE8M0
+	case p.scale == datatype.E4M3:
+		mode = loops.MetaE4M3
+	case w.mode == loops.DotsInt:
+		mode = loops.MetaInt
+	}
+	meta := loops.MetaArgs{Scratch: &w.scratch}
 	for q := range loops.PanelRows / loops.Lanes {
-		rowOf := func(i int) int { return row + min(q*loops.Lanes+i, n-1) }
-		meta := loops.MetaArgs{Scratch: &w.scratch}
 		if p.selectorBits > 0 {
-			w.loadSelectors(&meta, p, pc, rowOf, table)
+			w.loadSelectors(&meta, p, pc, row, n, q, table)
 		} else {
 			add := byte(0)
 			if !table {
 				add = byte(offset<<3 + int(p.ints[0][0]))
 			}
-			for i := range w.sel[0] {
-				w.sel[0][i] = add
+			for i := range w.sel[q][0] {
+				w.sel[q][0][i] = add
 			}
 		}
 		for i := range meta.Rows {
-			meta.Rows[i] = &p.s.Scales[rowOf(i)*p.groups+pc.first]
+			meta.Rows[i] = &p.s.Scales[laneRow(row, n, q, i)*p.groups+pc.first]
 		}
 		meta.Bytes, meta.Bit, meta.Bits, meta.Groups = pc.groups, 0, 8, pc.groups
 		meta.Dst = (*byte)(unsafe.Pointer(&w.k[0][q*loops.Lanes]))
 		meta.Stride = 4 * loops.PanelRows
-		mode := loops.MetaFloat
-		switch {
-		case p.scale == datatype.E8M0:
-			mode = loops.MetaE8M0
-		case p.scale == datatype.E4M3:
-			mode = loops.MetaE4M3
-		case w.mode == loops.DotsInt:
-			mode = loops.MetaInt
-		}
 		loops.MetaAVX512(&meta, mode)
+	}
+}
 
-		args := loops.PanelArgs{Table: &w.table, Sel: &w.sel[0][0], Scratch: &w.scratch}
-		for i := pc.runs[0]; i < pc.runs[1]; i++ {
+// load fills the panel with n rows from row on.
+func (w *panelWork) load(p *plan, pc *piece, pt *part, row, n int, table bool) {
+	for q := range loops.PanelRows / loops.Lanes {
+		args := loops.PanelArgs{Table: &w.table, Sel: &w.sel[q][0][0], Scratch: &w.scratch}
+		for i := pt.runs[0]; i < pt.runs[1]; i++ {
 			c := &w.chunks[i]
-			to := w.panel[(c.col-pc.lo)/4*loops.QuadBytes+q*4*loops.Lanes:]
+			to := w.panel[(c.col-pt.lo)/4*loops.QuadBytes+q*4*loops.Lanes:]
 			if c.height%4 != 0 {
-				w.loadEnd(to, p, pc, c, rowOf, table)
+				w.loadEnd(to, p, c, row, n, q, table)
 				continue
 			}
 			for i := range args.Rows {
-				args.Rows[i] = &p.s.Codes[rowOf(i)*p.rowBytes+c.bytes]
+				args.Rows[i] = &p.s.Codes[laneRow(row, n, q, i)*p.rowBytes+c.bytes]
 			}
 			args.Dst, args.Height, args.Chunks = &to[0], c.height, c.chunks
-			args.SelAt = &w.selAt[pc.selAt+c.quads]
+			args.SelAt = &w.selAt[pt.selAt+c.quads]
 			loops.PanelAVX512(&args, p.bits, table)
 		}
 	}
 }
 
 // loadSelectors sets sel for the groups of a piece.
-func (w *panelWork) loadSelectors(meta *loops.MetaArgs, p *plan, pc *piece, rowOf func(int) int, table bool) {
+func (w *panelWork) loadSelectors(meta *loops.MetaArgs, p *plan, pc *piece, row, n, q int, table bool) {
 	bit := pc.first * p.selectorBits
 	for i := range meta.Rows {
-		meta.Rows[i] = &p.s.Selectors[rowOf(i)*p.selectorBytes+bit/8]
+		meta.Rows[i] = &p.s.Selectors[laneRow(row, n, q, i)*p.selectorBytes+bit/8]
 	}
 	meta.Bit, meta.Bits, meta.Groups = bit%8, p.selectorBits, pc.groups
 	meta.Bytes = (bit%8 + pc.groups*p.selectorBits + 7) / 8
-	meta.Dst, meta.Stride = &w.sel[0][0], len(w.sel[0])
+	meta.Dst, meta.Stride = &w.sel[q][0][0], len(w.sel[q][0])
 	if table {
 		meta.Shift = p.bits
 		loops.MetaAVX512(meta, loops.MetaTable)
@@ -301,10 +346,10 @@ func (w *panelWork) loadSelectors(meta *loops.MetaArgs, p *plan, pc *piece, rowO
 }
 
 // loadEnd is the last chunk of rows, whose strips are no whole words.
-func (w *panelWork) loadEnd(to []byte, p *plan, pc *piece, c *chunkRun, rowOf func(int) int, table bool) {
+func (w *panelWork) loadEnd(to []byte, p *plan, c *chunkRun, row, n, q int, table bool) {
 	shift := p.panelShift(table)
 	for i := range loops.Lanes {
-		row := rowOf(i)
+		row := laneRow(row, n, q, i)
 		codes := p.s.Codes[row*p.rowBytes+c.bytes : (row+1)*p.rowBytes]
 		pack.Next(&w.codes, codes, c.cols, p.bits)
 		for j, code := range w.codes[:c.cols] {
@@ -315,16 +360,16 @@ func (w *panelWork) loadEnd(to []byte, p *plan, pc *piece, c *chunkRun, rowOf fu
 }
 
 // multiply adds the panel times activations to their sums.
-func (w *panelWork) multiply(pc *piece, as []Activation, shift int) {
+func (w *panelWork) multiply(pt *part, as []Activation, shift int) {
 	args := loops.DotArgs{
-		Panel: &w.panel[0], Segments: &w.segs[pc.segs], K: &w.k[0][0], Block: &w.block[0][0], Shift: shift,
+		Panel: &w.panel[0], Segments: &w.segs[pt.segs], K: &w.k[0][0], Block: &w.block[0][0], Shift: shift,
 	}
 	for t := 0; t < len(as); {
 		n := vectors(len(as) - t)
 		args.Acc = &w.acc[t][0]
 		for i := range n {
 			a := &as[t+i]
-			args.Q[i], args.Prefix[i], args.D[i] = &a.q[pc.lo], &a.prefix[pc.lo/granule], &a.d[pc.lo/block]
+			args.Q[i], args.Prefix[i], args.D[i] = &a.q[pt.lo], &a.prefix[pt.lo/granule], &a.d[pt.lo/block]
 		}
 		loops.DotsAVX512(&args, n, w.mode)
 		t += n
