@@ -74,7 +74,7 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	}
 	listFiles(stdout, r)
 	if !o.dryRun && o.part == 0 {
-		listCompanions(stdout, o.out, r.Companions)
+		listCompanions(stdout, o.out, r)
 	}
 	if o.parts > 1 && !o.dryRun {
 		fmt.Fprintf(stdout, "this was part %d of %d; when all are done: quantize merge %s\n", o.part, o.parts, o.out)

@@ -74,6 +74,6 @@ func dequantize(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	}
 	fmt.Fprintln(stdout)
 	listFiles(stdout, r)
-	listCompanions(stdout, *out, r.Companions)
+	listCompanions(stdout, *out, r)
 	return nil
 }

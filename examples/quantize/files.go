@@ -25,14 +25,14 @@ func listFiles(w io.Writer, r *checkpoint.Result) {
 // listCompanions prints what became of the files beside the weights: a line for
 // those that are copied, one for each that is changed, and one for each reason to
 // leave some out.
-func listCompanions(w io.Writer, dst string, cs []checkpoint.Companion) {
+func listCompanions(w io.Writer, dst string, r *checkpoint.Result) {
 	if strings.HasSuffix(dst, ".safetensors") {
 		fmt.Fprintf(w, "%s is one file: config.json and what else belongs to the model is not copied\n", dst)
 		return
 	}
 	var copied, reasons []string
 	left := make(map[string][]string)
-	for _, c := range cs {
+	for _, c := range r.Companions {
 		switch {
 		case c.LeftOut != "":
 			if left[c.LeftOut] == nil {
@@ -50,6 +50,9 @@ func listCompanions(w io.Writer, dst string, cs []checkpoint.Companion) {
 	}
 	for _, why := range reasons {
 		fmt.Fprintf(w, "left out, %s: %s\n", why, quoteList(left[why]))
+	}
+	if len(r.Others) > 0 {
+		fmt.Fprintf(w, "there before, and left alone: %s\n", quoteList(r.Others))
 	}
 }
 

@@ -5,9 +5,11 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -132,4 +134,64 @@ func contents(t *testing.T, dir string) map[string][]byte {
 		}
 	}
 	return files
+}
+
+// TestKillsReplacing kills the program while it replaces a result by another.
+// What is left is opened as a whole result of one of the two runs, or not at all.
+func TestKillsReplacing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long with the race detector")
+	}
+	src := filepath.Join(t.TempDir(), "source")
+	os.Mkdir(src, 0o777)
+	generate(t, filepath.Join(src, "model.safetensors"), transformer(4, 256, 768))
+	os.WriteFile(filepath.Join(src, "config.json"), []byte("{}"), 0o666)
+	runs := [][]string{
+		{"-type", "bitmod3", "-shard-size", "1M"}, {"-type", "bitmod4", "-shard-size", "1M"}, {"-type", "int8"}, {"-type", "bitmod4", "-shard-size", "3M"},
+	}
+	command := func(dst string, i int) []string {
+		return append([]string{"-in", src, "-out", dst, "-overwrite", "-workers", "1"}, runs[i]...)
+	}
+	begin := time.Now()
+	dst := filepath.Join(t.TempDir(), "out")
+	program.Must(t, command(dst, 0)...)
+	length := time.Since(begin)
+	r := rand.New(rand.NewPCG(1, 7))
+	var opened, refused, finished int
+	for range 12 {
+		i := r.IntN(len(runs))
+		cmd, out := start(t, command(dst, i)...)
+		timer := time.AfterFunc(time.Duration(r.Float64()*1.2*float64(length)), func() { cmd.Process.Kill() })
+		if err := cmd.Wait(); err == nil {
+			finished++
+		} else if cmd.ProcessState.ExitCode() != -1 {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		timer.Stop()
+		if code, out, _ := program.Invoke(t, "inspect", dst); code != 0 {
+			refused++
+		} else {
+			opened++
+			program.Must(t, "verify", dst, "-original", src)
+			kinds := 0
+			for _, typ := range []string{" bitmod3 ", " bitmod4 ", " int8 "} {
+				if strings.Contains(out, typ) {
+					kinds++
+				}
+			}
+			if kinds != 1 {
+				t.Fatalf("a mixture of %d:\n%s", kinds, out)
+			}
+		}
+		if r.IntN(3) == 0 {
+			program.Must(t, command(dst, i)...)
+			program.Must(t, "verify", dst, "-original", src)
+			fresh := filepath.Join(t.TempDir(), "fresh")
+			program.Must(t, command(fresh, i)...)
+			if want, got := contents(t, fresh), contents(t, dst); !maps.EqualFunc(want, got, bytes.Equal) {
+				t.Fatalf("%v in the end, and %v in a new directory", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+			}
+		}
+	}
+	t.Logf("%d opened, %d refused; %d runs had ended", opened, refused, finished)
 }

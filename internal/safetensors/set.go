@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -23,7 +25,8 @@ const IndexSuffix = ".safetensors.index.json"
 // A Set is the files of one checkpoint, in the order of their names. It is safe
 // for concurrent use, until Close.
 type Set struct {
-	index  string // path, "" if there is none
+	index  string   // path, "" if there is none
+	names  []string // of the files that it names
 	files  []*File
 	byName map[string]*File
 }
@@ -41,8 +44,12 @@ func OpenSetIn(files badfile.Files, path string) (*Set, error) {
 		return nil, fmt.Errorf("safetensors: %w", err)
 	}
 	if isDir {
-		if path, err = find(files, path); err != nil {
+		dir := path
+		if path, err = find(files, dir); err != nil {
 			return nil, err
+		}
+		if strings.HasSuffix(path, ".json") {
+			return openIndexOf(files, dir, path)
 		}
 	}
 	if strings.HasSuffix(path, ".json") {
@@ -102,11 +109,42 @@ func oneOfMany(name string) bool {
 // names are being replaced.
 const Incomplete = `{"incomplete": true}`
 
+// IndexedFiles returns the names of the files that the index at path names, in
+// order.
+func IndexedFiles(path string) ([]string, error) {
+	weights, err := readIndex(badfile.OS, path)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Compact(slices.Sorted(maps.Values(weights))), nil
+}
+
 func (s *Set) add(f *File) {
 	s.files = append(s.files, f)
 	for _, t := range f.tensors {
 		s.byName[t.Name] = f
 	}
+}
+
+// openIndexOf opens the index of a directory, where a file of all weights that it
+// does not name is an error: programs do not agree on which of them counts.
+func openIndexOf(files badfile.Files, dir, path string) (*Set, error) {
+	s, err := openIndex(files, path)
+	if err != nil {
+		return nil, err
+	}
+	const single = "model.safetensors"
+	entries, err := files.ReadDir(dir)
+	if err != nil {
+		s.Close()
+		return nil, fmt.Errorf("safetensors: %w", err)
+	}
+	there := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == single })
+	if there && !slices.Contains(s.names, single) {
+		s.Close()
+		return nil, badfile.At("safetensors", path, badfile.New("it does not name %s, which is there too: name one of them, or remove it", single))
+	}
+	return s, nil
 }
 
 func openIndex(files badfile.Files, path string) (*Set, error) {
@@ -128,7 +166,8 @@ func (s *Set) open(files badfile.Files, dir string, weights map[string]string) e
 		names = append(names, n)
 	}
 	slices.Sort(names)
-	for _, n := range slices.Compact(names) {
+	s.names = slices.Compact(names)
+	for _, n := range s.names {
 		f, err := openIn(files, files.Join(dir, n))
 		if err != nil {
 			return err

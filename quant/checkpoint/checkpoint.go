@@ -31,6 +31,7 @@ type Checkpoint struct {
 	closers  []io.Closer
 
 	companions fs.FS // never nil
+	onDisk     bool  // files are paths of the system
 	described  bool  // by the companions, which were made of the header
 
 	unreadable []unreadable      // weights in forms that can't be read
@@ -57,7 +58,13 @@ type Checkpoint struct {
 // Headers are validated fully, which for a large model takes some
 // milliseconds; data is read when it is asked for. The error matches
 // [quant.ErrFormat], or is that of the file system.
-func Open(path string) (*Checkpoint, error) { return openIn(badfile.OS, path) }
+func Open(path string) (*Checkpoint, error) {
+	c, err := openIn(badfile.OS, path)
+	if err == nil {
+		c.onDisk = true
+	}
+	return c, err
+}
 
 // OpenMapped is [Open] for a checkpoint whose quantized tensors [Checkpoint.Matrix]
 // then leaves where they are: a Matrix is memory mapped to the file. It is there at
@@ -186,7 +193,26 @@ func (c *Checkpoint) addFiles(files badfile.Files, dir string, fs ...*safetensor
 			return err
 		}
 	}
+	if err := c.checkPlans(); err != nil {
+		return err
+	}
 	c.recognize()
+	return nil
+}
+
+// checkPlans returns an error for files of different runs, whose names may well
+// fit together.
+func (c *Checkpoint) checkPlans() error {
+	first := -1
+	for i, h := range c.headers {
+		switch {
+		case h.plan == "":
+		case first < 0:
+			first = i
+		case h.plan != c.headers[first].plan:
+			return fmt.Errorf("checkpoint: %s: %w: it was made with other settings or of other weights than %s", c.files[i], quant.ErrFormat, c.files[first])
+		}
+	}
 	return nil
 }
 

@@ -178,7 +178,7 @@ func (w *companionWalk) dir(name string, depth int) error {
 			return fmt.Errorf("there are more than %d files beside the weights: move the model to a directory of its own", maxCompanions)
 		}
 		p := path.Join(name, e.Name())
-		if w.own[e.Name()] && name == "." || e.Name() == unfinishedName {
+		if w.own[e.Name()] && name == "." {
 			continue
 		}
 		if local, err := filepath.Localize(p); !fs.ValidPath(p) || err != nil || !filepath.IsLocal(local) {

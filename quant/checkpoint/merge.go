@@ -63,6 +63,12 @@ func Merge(ctx context.Context, dir string, progress func(Progress)) (string, er
 		return "", err
 	}
 	if len(paths) == 1 && filepath.Base(paths[0]) == "model.safetensors" {
+		index := filepath.Join(dir, indexName)
+		if isIncomplete(index) { // of the run
+			if err := os.Remove(index); err != nil {
+				return "", fmt.Errorf("checkpoint: %w", err)
+			}
+		}
 		return paths[0], nil
 	}
 	return writeIndex(atomicfile.Create, dir, paths)
@@ -94,6 +100,8 @@ func shardFiles(dir string) ([]string, error) {
 		return []string{single}, nil
 	case len(byCount) == 0:
 		return nil, fmt.Errorf("checkpoint: %s: %w: there are none", dir, ErrIncomplete)
+	case single != "":
+		return nil, fmt.Errorf("checkpoint: %s: %w: it is there beside the shards", single, ErrExists)
 	case len(byCount) > 1:
 		return nil, fmt.Errorf("checkpoint: %s: %w: shards of plans with different numbers of files", dir, ErrExists)
 	}

@@ -20,6 +20,9 @@ func (r *runner) resume(ctx context.Context) (map[int]bool, error) {
 		if err != nil {
 			return nil, err
 		}
+		if _, err := os.Lstat(path); !ok && err == nil {
+			r.out.replaces = r.out.replaces || !isFile(r.dst)
+		}
 		if !ok {
 			continue
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/bitmod-go/bitmod/internal/atomicfile"
@@ -27,6 +26,7 @@ type RunOptions struct {
 	Progress func(Progress)
 
 	create atomicfile.Creator // nil: atomicfile.Create
+	remove func(path string) error
 }
 
 // A Result is what a run has done.
@@ -41,6 +41,9 @@ type Result struct {
 	// Companions are the files beside the weights of the source, copied or left
 	// out, in the order of their names. Only part 0 has them.
 	Companions []Companion
+	// Others are names in the directory that were there before and are neither
+	// weights nor of Companions. They are left alone.
+	Others []string
 }
 
 // An ItemResult is an Item with what is known of it afterwards.
@@ -65,8 +68,13 @@ type ItemResult struct {
 // names are whole. After an error, or once ctx is done, the temporary file is
 // gone; a killed process leaves it, and the next run removes it. A file that is
 // there already and is one of this plan, with the right checksums, is not done
-// again; if it is of another, the error matches [ErrExists]. Errors carry the
-// tensor or the file.
+// again. Weights or an index of anything else, also under names that this plan
+// does not have, are an error that matches [ErrExists], before anything is
+// written; with Overwrite they are replaced and removed, so that a directory ends
+// in the state of this run alone: if that is interrupted once its first file is
+// there, [Open] refuses the directory until a run has ended. The source is never
+// a target: a directory or file of it is an ErrExists in any case. Errors carry
+// the tensor or the file.
 func (p *Plan) Run(ctx context.Context, dst string, o RunOptions) (*Result, error) {
 	if o.Part < 0 || o.Part >= p.options.Parts {
 		return nil, fmt.Errorf("checkpoint: %w: part %d of %d", quant.ErrShape, o.Part, p.options.Parts)
@@ -74,9 +82,18 @@ func (p *Plan) Run(ctx context.Context, dst string, o RunOptions) (*Result, erro
 	if isFile(dst) && len(p.parts) > 1 {
 		return nil, fmt.Errorf("checkpoint: %w: %s is one file, but the plan has %d", quant.ErrShape, dst, len(p.parts))
 	}
+	if o.create == nil {
+		o.create = atomicfile.Create
+	}
+	if o.remove == nil {
+		o.remove = os.Remove
+	}
+	out, err := p.lookAt(dst, o)
+	if err != nil {
+		return nil, err
+	}
 	companions := new(companions)
 	if o.Part == 0 {
-		var err error
 		if companions, err = p.source.companionsFor(ctx, dst, p.tensors()); err != nil {
 			return nil, err
 		}
@@ -84,47 +101,57 @@ func (p *Plan) Run(ctx context.Context, dst string, o RunOptions) (*Result, erro
 			return nil, err
 		}
 	}
-	dir := dst
-	if isFile(dst) {
-		dir = filepath.Dir(dst)
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := os.MkdirAll(out.dir, 0o777); err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	if o.create == nil {
-		o.create = atomicfile.Create
-	}
-	r := &runner{plan: p, o: o, dst: dst}
+	r := &runner{plan: p, o: o, dst: dst, out: out, companions: companions}
 	r.meter = meter{report: o.Progress, total: p.work(o.Part)}
 	finished, err := r.resume(ctx)
 	if err != nil {
 		return nil, err
 	}
-	// config.json says that weights are quantized before they are, and as long as
-	// they are.
-	r.result.Companions = companions.list
-	if !p.plain {
-		if err := companions.write(ctx, o.create); err != nil {
-			return nil, err
-		}
-	}
+	r.result.Companions, r.result.Others = companions.list, out.othersThan(companions)
 	if err := r.run(ctx, finished); err != nil {
 		return nil, err
 	}
 	if err := r.addResumed(ctx, finished); err != nil {
 		return nil, err
 	}
-	if len(p.parts) > 1 && p.options.Parts == 1 {
-		if r.result.Index, err = writeIndex(o.create, dst, append(r.result.Resumed, r.result.Written...)); err != nil {
-			return nil, err
-		}
+	if err := r.appear(ctx); err != nil { // if nothing was to be written
+		return nil, err
+	}
+	if err := out.clean(); err != nil {
+		return nil, err
 	}
 	if p.plain {
 		if err := companions.write(ctx, o.create); err != nil {
 			return nil, err
 		}
 	}
+	switch {
+	case p.options.Parts > 1: // Merge does it
+	case len(p.parts) > 1:
+		r.result.Index, err = writeIndex(o.create, dst, append(r.result.Resumed, r.result.Written...))
+	default:
+		err = out.withoutIndex()
+	}
+	if err != nil {
+		return nil, err
+	}
 	return &r.result, nil
+}
+
+// appear is called before the first file gets its name. config.json says that
+// weights are quantized before they are, and as long as they are.
+func (r *runner) appear(ctx context.Context) error {
+	if r.appeared {
+		return nil
+	}
+	r.appeared = true
+	if err := r.out.begin(r.o.create); err != nil || r.plan.plain {
+		return err
+	}
+	return r.companions.write(ctx, r.o.create)
 }
 
 // tensors returns those of the result.
@@ -158,6 +185,10 @@ type runner struct {
 	dry    bool
 	result Result
 	meter  meter
+
+	out        *outDir
+	companions *companions
+	appeared   bool
 
 	open    *shard     // being written
 	pending chan error // of the commit of the one before; nil if there is none
@@ -284,7 +315,7 @@ func (r *runner) consume(ctx context.Context, s step, b block) error {
 	case beginShard:
 		return r.begin(s.shard)
 	case endShard:
-		return r.end()
+		return r.end(ctx)
 	case copyWhole:
 		r.result.Items = append(r.result.Items, ItemResult{Item: *s.it})
 		if r.dry {
@@ -334,11 +365,14 @@ func (r *runner) begin(i int) error {
 
 // end commits the file on another goroutine, because syncing takes long enough
 // for the workers to run dry.
-func (r *runner) end() error {
+func (r *runner) end(ctx context.Context) error {
 	if r.dry {
 		return nil
 	}
 	if err := r.wait(); err != nil {
+		return err
+	}
+	if err := r.appear(ctx); err != nil {
 		return err
 	}
 	s := r.open
