@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"strings"
@@ -401,15 +402,19 @@ func (p *Plan) shardLabel(i int) string { return fmt.Sprintf("%d of %d", i+1, le
 const maxCarried = 256
 
 // carried returns the metadata of the source that goes to a file. Of a GGUF file
-// whose companions say what the model is, that is its name, license and the like;
-// of any other all, for which one file is enough, as it has a tokenizer.
+// whose companions say what the model is, that is its name, license and the like,
+// and its tokenizer if they could not say that; of any other all. One file is
+// enough for a tokenizer.
 func (p *Plan) carried(shard int) map[string]string {
 	m := p.source.Metadata()
+	_, err := fs.Stat(p.source.companions, "tokenizer.json")
 	maps.DeleteFunc(m, func(k, v string) bool {
 		of, fromGGUF := strings.CutPrefix(k, "gguf.")
 		switch {
 		case !fromGGUF:
 			return strings.HasPrefix(k, keyPrefix)
+		case p.source.described && strings.HasPrefix(of, "tokenizer."):
+			return err == nil || shard > 0
 		case p.source.described:
 			return !strings.HasPrefix(of, "general.") || len(v) > maxCarried
 		}

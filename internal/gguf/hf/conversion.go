@@ -14,7 +14,8 @@ import (
 // Limits on what a file may say. They are far above any published model.
 const (
 	maxLayers  = 1 << 12
-	maxExperts = 1 << 16
+	maxExperts = 1 << 14
+	maxTensors = 1 << 20
 	maxSize    = 1 << 31 // of a dimension, a context, a vocabulary
 	maxFactors = 1 << 16 // of rotary frequencies
 )
@@ -182,6 +183,9 @@ func (c *conversion) add(t Tensor) error {
 	if j, ok := c.names[t.Name]; ok {
 		from := max(c.tensors[j].From[0], c.tensors[j].From[len(c.tensors[j].From)-1])
 		return badfile.Tensor(c.source.Tensors[max(t.From[0], t.From[len(t.From)-1])].Name, "it is to be %s, which tensor %s is already", badfile.Quote(t.Name), badfile.Quote(c.source.Tensors[from].Name))
+	}
+	if len(c.tensors) == maxTensors {
+		return badfile.New("more than %d tensors (%s)", maxTensors, c.quoted("expert_count"))
 	}
 	c.names[t.Name] = len(c.tensors)
 	c.tensors = append(c.tensors, t)

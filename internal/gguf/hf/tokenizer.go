@@ -1,6 +1,7 @@
 package hf
 
 import (
+	"errors"
 	"fmt"
 	"unicode/utf8"
 
@@ -51,8 +52,16 @@ func (c *conversion) tokenizerFiles(out *contents) {
 	if err == nil {
 		v, err = c.readVocabulary(model)
 	}
+	absent := func(err error, files ...string) {
+		if _, ok := errors.AsType[*badfile.Error](err); ok {
+			err = badfile.At("gguf", "", err)
+		}
+		for _, f := range files {
+			out.absent[f] = err
+		}
+	}
 	if err != nil {
-		out.absent["tokenizer.json"], out.absent["tokenizer_config.json"] = err, err
+		absent(err, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 		return
 	}
 	var t map[string]any
@@ -67,14 +76,14 @@ func (c *conversion) tokenizerFiles(out *contents) {
 		err = unsupportedf("%s is %s, which is not known", badfile.Quote("tokenizer.ggml.model"), badfile.Quote(model))
 	}
 	if err != nil {
-		out.absent["tokenizer.json"] = err
+		absent(err, "tokenizer.json")
 	} else {
 		t["version"], t["truncation"], t["padding"] = "1.0", nil, nil
 		out.files["tokenizer.json"] = marshal(t, "")
 	}
 	config, special, err := c.tokenizerConfig(v)
 	if err != nil {
-		out.absent["tokenizer_config.json"] = err
+		absent(err, "tokenizer_config.json", "special_tokens_map.json")
 		return
 	}
 	out.files["tokenizer_config.json"] = marshal(config, "  ")

@@ -111,10 +111,13 @@ func (c *conversion) sentencePiece(v *vocabulary) (map[string]any, error) {
 func (v *vocabulary) marked() *vocabulary {
 	w := *v
 	w.tokens = slices.Clone(v.tokens)
+	all := make(map[string]bool, len(v.tokens))
+	for _, t := range v.tokens {
+		all[t] = true
+	}
 	for i, t := range w.tokens {
 		if t != "" && strings.Trim(t, " ") == "" {
-			marked := strings.Repeat(spaceMark, len(t))
-			if slices.Index(v.tokens, marked) < 0 {
+			if marked := strings.Repeat(spaceMark, len(t)); !all[marked] {
 				w.tokens[i] = marked
 			}
 		}
@@ -131,7 +134,6 @@ func (v *vocabulary) scoredMerges(pieces map[string]int, byID bool) ([][2]string
 		a, b     string
 		id, lenA int
 		score    float32
-		idA, idB int
 	}
 	mergeable := func(id int) bool { return v.types[id] == tokenNormal || v.types[id] == tokenUser }
 	var merges []merge
@@ -148,15 +150,14 @@ func (v *vocabulary) scoredMerges(pieces map[string]int, byID bool) ([][2]string
 			}
 			return nil, badfile.New("%s: token %d has %d characters", badfile.Quote("tokenizer.ggml.tokens"), id, n)
 		}
-		for i, r := range t {
+		for i := range t { // where characters start
 			if i == 0 {
 				continue
 			}
-			_ = r
 			a, okA := pieces[t[:i]]
 			b, okB := pieces[t[i:]]
 			if okA && okB && mergeable(a) && mergeable(b) {
-				merges = append(merges, merge{t[:i], t[i:], id, utf8.RuneCountInString(t[:i]), v.scores[id], a, b})
+				merges = append(merges, merge{t[:i], t[i:], id, utf8.RuneCountInString(t[:i]), v.scores[id]})
 			}
 		}
 	}

@@ -264,6 +264,37 @@ def write_keys(w, config, arch):
         w.add_pooling_type(gguf.PoolingType.MEAN)
 
 
+NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = range(1, 7)
+LETTERS = list("abcdefghijklmnop")
+
+
+def write_tokenizer(w, arch, config):
+    """Keys about a tokenizer, of which make_tokenizers.py has real ones."""
+    if arch == "bert":
+        words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + ["\u2581" + c for c in LETTERS] + ["a", "b", "c"]
+        w.add_tokenizer_model("bert")
+        w.add_tokenizer_pre("jina-v2-en")
+        w.add_token_list(words)
+        w.add_token_types([CONTROL] * 5 + [NORMAL] * 19)
+        w.add_unk_token_id(1)
+        w.add_uint32("tokenizer.ggml.cls_token_id", 2)
+        w.add_uint32("tokenizer.ggml.seperator_token_id", 3)
+        w.add_token_type_count(2)
+    elif arch == "gpt2":
+        w.add_tokenizer_model("gpt2")
+        w.add_tokenizer_pre("gpt-2")
+        w.add_token_list(["<|start|>", "<|end|>", "<tool>"] + LETTERS + ["ab", "cd", "abcd", "ij", "[PAD23]"])
+        w.add_token_types([CONTROL, CONTROL, USER] + [NORMAL] * 20 + [UNUSED])
+        w.add_token_merges(["a b", "c d", "ab cd", "i j"])
+        w.add_chat_template("{{ messages }}")
+    elif config["model_type"] == "mixtral":
+        w.add_tokenizer_model("llama")
+        w.add_tokenizer_pre("default")
+        w.add_token_list(["<unk>", "<s>", "</s>", "<0x0A>"] + LETTERS + ["\u2581", "\u2581a", "ab", "\u2581ab"])
+        w.add_token_scores([0.0, 0.0, 0.0, 0.0] + [-float(i) for i in range(4, 20)] + [-1.0, -2.0, -3.0, -4.0])
+        w.add_token_types([UNKNOWN, CONTROL, CONTROL, BYTE] + [NORMAL] * 20)
+
+
 def digest(w):
     return hashlib.sha256(np.ascontiguousarray(w, "<f4").tobytes()).hexdigest()
 
@@ -280,9 +311,7 @@ def make(name):
     for key in ("bos", "eos", "pad"):
         if config.get(key + "_token_id") is not None:
             w.add_uint32(f"tokenizer.ggml.{'padding' if key == 'pad' else key}_token_id", config[key + "_token_id"])
-    if arch == "bert":
-        w.add_tokenizer_model("bert")
-        w.add_token_type_count(2)
+    write_tokenizer(w, arch, config)
     tensors = {n: change(n, x, config) for n, x in hf.items()}
     if change_all:
         tensors = change_all(tensors, config)
