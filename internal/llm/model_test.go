@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/bitmod-go/bitmod/internal/safetensors"
@@ -183,8 +184,16 @@ func writeHF(t *testing.T, c Config, s source, files int) string {
 			name = "model." + name
 		}
 		name += ".weight"
-		list = append(list, safetensors.Tensor{Name: name, DType: safetensors.F32, Shape: shape})
-		data[name], _ = binary.Append(nil, binary.LittleEndian, w)
+		put := func(name string, dtype safetensors.DType, shape []int, values any) {
+			list = append(list, safetensors.Tensor{Name: name, DType: dtype, Shape: shape})
+			data[name], _ = binary.Append(nil, binary.LittleEndian, values)
+		}
+		if s, ok := s.(fp8Weights); ok && strings.Contains(name, "_proj") {
+			put(name, safetensors.E4M3, shape, s.codes(rows*cols))
+			put(name+"_scale_inv", safetensors.F32, []int{1, 1}, []float32{fp8Scale})
+			return
+		}
+		put(name, safetensors.F32, shape, w)
 	}
 	linear := func(p Place) {
 		rows, cols := c.Size(p)

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io/fs"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -212,6 +215,61 @@ func TestResultMixedRows(t *testing.T) {
 	}
 }
 
+// fp8Weights are weights of which those of the layers are stored in 8 bits, with a
+// scale.
+type fp8Weights struct{ weights }
+
+const fp8Scale = 0.25
+
+func (s fp8Weights) codes(n int) []byte {
+	r := rand.New(rand.NewPCG(s.seed, uint64(n)))
+	codes := make([]byte, n)
+	for i := range codes {
+		codes[i] = byte(r.Uint32()) & 0xbf // values below 2
+	}
+	return codes
+}
+
+func (s fp8Weights) read(name string, rows, cols int) ([]float32, error) {
+	if !strings.Contains(name, "_proj") {
+		return s.weights.read(name, rows, cols)
+	}
+	w := make([]float32, rows*cols)
+	for i, c := range s.codes(len(w)) {
+		exponent, mantissa := int(c>>3&15), float64(c&7)/8
+		v := math.Ldexp(mantissa, -6)
+		if exponent > 0 {
+			v = math.Ldexp(1+mantissa, exponent-7)
+		}
+		if c&0x80 != 0 {
+			v = -v
+		}
+		w[i] = float32(v * fp8Scale)
+	}
+	return w, nil
+}
+
+// What others quantized, and quant/checkpoint reads as floats, runs.
+func TestFP8(t *testing.T) {
+	src := fp8Weights{weights{5, true}}
+	dir := writeHF(t, tinyConfig, src, 1)
+	path := filepath.Join(dir, "config.json")
+	config, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, bytes.Replace(config, []byte("{"), []byte(`{"quantization_config":{"quant_method":"fp8","weight_block_size":[128,128]},`), 1))
+	got, err := Load(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := tiny(t, tinyConfig, src)
+	text := tokens(&tinyConfig, 20, 2)
+	if a, b := logits(t, got, text, 20, 1, KV{}), logits(t, want, text, 20, 1, KV{}); !slices.Equal(a, b) {
+		t.Errorf("logits differ by %g", maxDiff(a, b))
+	}
+}
+
 // What a configuration says of quantization is the checkpoint's to judge: a result's
 // names its method.
 func TestResultConfig(t *testing.T) {
@@ -280,6 +338,26 @@ func addTensor(t *testing.T, path, name string) {
 	b = append(b, bytes.Repeat([]byte(" "), -len(b)&7)...)
 	head := []byte{byte(len(b)), byte(len(b) >> 8), byte(len(b) >> 16), 0, 0, 0, 0, 0}
 	write(t, path, slices.Concat(head, b, file[n:], make([]byte, 4)))
+}
+
+// A file that ends too early is an error, wherever it ends.
+func TestCut(t *testing.T) {
+	for n := range len(llama32Config) {
+		if _, _, err := parseHF([]byte(llama32Config[:n])); !errors.Is(err, quant.ErrFormat) {
+			t.Fatalf("config.json cut after %d bytes: error %v", n, err)
+		}
+	}
+	for _, name := range []string{"digits.json", "spaces.json"} {
+		data, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range len(bytes.TrimSpace(data)) {
+			if _, err := ParseTokenizerJSON(data[:n], nil); !errors.Is(err, quant.ErrFormat) {
+				t.Fatalf("%s cut after %d bytes: error %v", name, n, err)
+			}
+		}
+	}
 }
 
 // Companions come from strangers.
