@@ -115,6 +115,10 @@ func maxAbs(ctx context.Context, c *Checkpoint, it *Item, workers int, m *meter)
 	d := c.dataOf(it.From)
 	whole := *it
 	whole.To = it.From // in the order of the file
+	if s, ok := d.(swapped); ok {
+		d = s.data
+		whole.To.Shape = swap(it.From.Shape)
+	}
 	err := ordered(ctx, workers,
 		func(_ context.Context, yield func(span) bool) error {
 			spans(&whole, 0, yield)
@@ -122,7 +126,7 @@ func maxAbs(ctx context.Context, c *Checkpoint, it *Item, workers int, m *meter)
 		},
 		func() func(context.Context, span) (float64, error) {
 			var buf []float64
-			cols := it.From.Cols()
+			cols := whole.To.Cols()
 			return func(_ context.Context, s span) (float64, error) {
 				w := grow(&buf, (s.hi-s.lo)*cols)
 				if err := d.Read64(w, int64(s.lo)*int64(cols)); err != nil {
@@ -140,7 +144,7 @@ func maxAbs(ctx context.Context, c *Checkpoint, it *Item, workers int, m *meter)
 		},
 		func(s span, most float64) error {
 			amax = max(amax, most)
-			m.add(it.From.Name, share(it.From.Bytes, it.From.Rows(), s.lo, s.hi))
+			m.add(it.From.Name, share(it.From.Bytes, whole.To.Rows(), s.lo, s.hi))
 			return nil
 		})
 	return amax, tensorError(it.From.Name, err)

@@ -30,6 +30,8 @@ func copyDType(t Tensor, d data) (safetensors.DType, error) {
 		return "", typeError{dtype: t.DType, problem: "is quantized already"}
 	case inMemory:
 		return safetensors.F32, nil
+	case *mxfp4, swapped:
+		return safetensors.BF16, nil // which has every value
 	}
 	if t.Float { // such as blocks of GGUF, of which F32 has every value
 		return safetensors.F32, nil
