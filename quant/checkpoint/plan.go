@@ -163,19 +163,13 @@ func (o Options) settings() string {
 // settles how the rest is stored. There is one error for each cause.
 func (p *Plan) check() error {
 	var errs []error
-	var types []typeError
-	counts := make(map[typeError]int)
 	var skipped []Item // the first of each reason
 	reasons := make(map[string]int)
 	for i := range p.items {
 		it := &p.items[i]
 		if !it.quantize() {
 			dtype, err := p.options.keptDType(it.From, p.source.dataOf(it.From))
-			if e, ok := errors.AsType[typeError](err); ok {
-				if counts[e]++; counts[e] == 1 {
-					types = append(types, e)
-				}
-			} else if err != nil {
+			if err != nil {
 				errs = append(errs, tensorError(it.From.Name, err))
 			} else if string(dtype) != it.From.DType {
 				it.To.DType = string(dtype)
@@ -195,11 +189,7 @@ func (p *Plan) check() error {
 		}
 		errs = append(errs, tensorError(it.From.Name, fmt.Errorf("%w: %s%s", ErrSkipped, it.Reason, also)))
 	}
-	for _, e := range types {
-		e.count = counts[e]
-		errs = append(errs, fmt.Errorf("checkpoint: %s: %w", p.source.path, e))
-	}
-	return errors.Join(errs...)
+	return errors.Join(byType(p.source.path, errs)...)
 }
 
 // keptDType returns the type in which a tensor is stored that is not quantized.
