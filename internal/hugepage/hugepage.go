@@ -5,9 +5,9 @@
 package hugepage
 
 // Bytes returns n zero bytes. If they are many and the system has large pages for
-// whoever asks, the part of them that fills such pages is asked for, before anything
-// is written to it, which is when pages are chosen. That is advice: nothing else is
-// changed by it, and there is nothing to be told if it is not taken.
+// whoever asks, it is asked for those that they are in, before anything is written to
+// them, which is when pages are chosen. That is advice, which no reader can see the
+// effect of but by a clock, and there is nothing to be told if it is not taken.
 func Bytes(n int) []byte {
 	b := make([]byte, n)
 	advise(b)

@@ -73,9 +73,9 @@ func Open(path string) (*Checkpoint, error) {
 // can't map, such as Windows.
 //
 // The price is paid later. The first pass over a Matrix waits for the file, page by
-// page, on the thread that multiplies. The pages are small, where those of memory of
-// the program's own can be large ones, so that every pass is slower: see package
-// quant. And while a Matrix is used, the file must stay as it is: what others write to
+// page, on the thread that multiplies. Whether the pages are large ones, which are
+// faster in every pass, is up to the file system, where for memory of the program's
+// own they are asked for: see package quant. And while a Matrix is used, the file must stay as it is: what others write to
 // it changes weights that were checked before, and one that has become shorter is a
 // fault that ends the program. The files of this package's own writers are never
 // written to, but replaced.

@@ -29,5 +29,12 @@
 // those that are finished. Several machines can each run a part of a plan on
 // shared storage; [Merge] then writes the index. [Verify] checks the result.
 //
-// [Save] writes matrices that are in memory.
+// [Save] writes tensors that are in memory, and copies those of other checkpoints as
+// they are, or converted.
+//
+// # Where it is
+//
+// [OpenFS] opens what is embedded in a program, in an archive or in an object store,
+// and [New] a file of which there is an [io.ReaderAt]. [OpenMapped] leaves matrices
+// in the file, and [Checkpoint.Sections] says where that has them.
 package checkpoint
