@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/examples/internal/cli/clitest"
+	"github.com/bitmod-go/bitmod/internal/dirtest"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
@@ -59,4 +60,43 @@ func TestDequantize(t *testing.T) {
 		{"dequantize nowhere -out x", 1, "no such file"},
 		{"dequantize " + q + " -out " + dst, 1, "it exists"},
 	})
+}
+
+// TestLastRunCounts writes one result over another: files, then one file. Without
+// -overwrite that is an error, and with it nothing of the first is left.
+func TestLastRunCounts(t *testing.T) {
+	src := source(t)
+	dst := filepath.Join(t.TempDir(), "out")
+	program.Must(t, "-in", src, "-out", dst, "-type", "bitmod3", "-shard-size", "300K")
+	second := []string{"-in", src, "-out", dst, "-type", "bitmod4"}
+	if code, _, errs := program.Invoke(t, second...); code != 1 || !strings.Contains(errs, "it exists") {
+		t.Errorf("exit code %d, %s", code, errs)
+	}
+	program.Must(t, append(second, "-overwrite")...)
+	if names := dirtest.Names(t, dst); strings.Join(names, " ") != "config.json model.safetensors" {
+		t.Errorf("there are %v", names)
+	}
+	if out := program.Must(t, "verify", dst, "-original", src); strings.Contains(out, "bitmod3") {
+		t.Errorf("verify\n%s", out)
+	}
+	if code, _, errs := program.Invoke(t, "-in", src, "-out", src, "-overwrite"); code != 1 || !strings.Contains(errs, "the directory of the source") {
+		t.Errorf("the source as the target: exit code %d, %s", code, errs)
+	}
+}
+
+// TestVerifyAnotherModel wants a short error for a model of the same names.
+func TestVerifyAnotherModel(t *testing.T) {
+	src := source(t)
+	dst := filepath.Join(t.TempDir(), "out")
+	program.Must(t, "-in", src, "-out", dst)
+	other := filepath.Join(t.TempDir(), "model.safetensors")
+	ws := transformer(12, 128, 344)
+	generate(t, other, append(ws[1:], ws[0])) // the same numbers for other tensors
+	code, _, errs := program.Invoke(t, "verify", dst, "-original", other)
+	if code != 1 || !strings.Contains(errs, "it is not of this original") || !strings.Contains(errs, `tensor "model.`) {
+		t.Errorf("exit code %d, %s", code, errs)
+	}
+	if n := strings.Count(errs, "\n"); n > 24 {
+		t.Errorf("%d lines:\n%s", n, errs)
+	}
 }

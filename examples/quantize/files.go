@@ -56,8 +56,7 @@ func listCompanions(w io.Writer, dst string, r *checkpoint.Result) {
 	}
 }
 
-// quoteList joins names, which are quoted if they are not plain, and leaves most
-// of many out.
+// quoteList joins names as [show] has them, and leaves most of many out.
 func quoteList(names []string) string {
 	const most = 12
 	var b strings.Builder
@@ -69,17 +68,7 @@ func quoteList(names []string) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(plain(n))
+		b.WriteString(show(n))
 	}
 	return b.String()
-}
-
-// plain returns a name as it is if it is of ordinary characters, else quoted.
-func plain(name string) string {
-	for _, c := range name {
-		if c <= ' ' || c > '~' || c == '"' || c == ',' {
-			return fmt.Sprintf("%+q", name)
-		}
-	}
-	return name
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/bitmod-go/bitmod/examples/internal/cli"
@@ -53,7 +54,7 @@ func verify(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 		}
 	}
 	if bad != nil {
-		return fmt.Errorf("%s is not as it should be:\n%w", paths[0], bad)
+		return fmt.Errorf("%s is not as it should be:\n%w", paths[0], &shortened{bad})
 	}
 	fmt.Fprintf(stdout, "%s: %d tensors, all checksums, codes and scales are right", paths[0], len(found))
 	if original != nil {
@@ -71,3 +72,18 @@ func verify(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	fmt.Fprintln(stdout)
 	return nil
 }
+
+// A shortened error has the first lines of another: a wrong original is wrong in
+// every tensor.
+type shortened struct{ error }
+
+func (e *shortened) Error() string {
+	const most = 20
+	lines := strings.Split(e.error.Error(), "\n")
+	if n := len(lines) - most; n > 0 {
+		lines = append(lines[:most], fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (e *shortened) Unwrap() error { return e.error }

@@ -45,7 +45,9 @@ func (c *Checkpoint) remaking(ctx context.Context, original *Checkpoint, o, t Te
 		// quantized itself is not what a plan had for a source.
 		r.exact = (!settings.Search || h.writer == quant.Version) && !o.Quantized
 	}
-	r.quantizer = func() *quantizer { return &quantizer{source: original, measure: true, search: settings.Search} }
+	r.quantizer = func() *quantizer {
+		return &quantizer{source: original, measure: !r.exact, search: settings.Search}
+	}
 	if needsMax(r.of.Type) {
 		var err error
 		if r.amax, err = maxAbs(ctx, original, &Item{From: o, To: t}, workers, new(meter)); err != nil {
@@ -117,8 +119,8 @@ func (r *remaking) add(f remadeSpan) {
 func (r *remaking) check(t Tensor, stats Stats) error {
 	switch {
 	case r.rows > 0:
-		return fmt.Errorf("%w: %w: quantizing the original gives other weights in %d of %d rows, first in row %d (SQNR %.1f dB, where %v in groups of %d has %.1f)",
-			quant.ErrFormat, ErrOriginal, r.rows, t.Rows(), r.first, stats.SQNR(), r.of.Type, r.of.GroupSize, r.plain.SQNR())
+		return fmt.Errorf("%w: %w: quantizing the original gives other weights in %d of %d rows, first in row %d (SQNR %.1f dB)",
+			quant.ErrFormat, ErrOriginal, r.rows, t.Rows(), r.first, stats.SQNR())
 	case r.exact, stats.Noise <= r.plain.Noise, stats.Noise <= min(worstGain*r.plain.Noise, stats.Power):
 		return nil
 	}
