@@ -43,7 +43,7 @@ type Checkpoint struct {
 // several (see FORMAT.md), or a GGUF file, of which one part of a split opens
 // all, or a directory of just that. Of GGUF's quantized types, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K,
 // IQ4_NL, IQ4_XS and MXFP4 are read, as the floats that ggml makes of them. A GGUF
-// file of a known family (FORMAT.md lists them) is opened as the Hugging Face model
+// file of a known family (see the package's documentation) is opened as the Hugging Face model
 // that it was made of: with its names of tensors, its order of rows, and its
 // [Checkpoint.Companions]. Any other keeps its own names and has no companions.
 //

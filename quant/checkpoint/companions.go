@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/bitmod-go/bitmod/internal/atomicfile"
 	"github.com/bitmod-go/bitmod/internal/badfile"
+	"github.com/bitmod-go/bitmod/internal/gguf/hf"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 )
 
@@ -49,7 +51,8 @@ const (
 // hidden files, what says how the source is quantized beside
 // its config.json, and what is no regular file or larger than 256 MiB. A link to a
 // file is followed, one to a directory is not. A checkpoint that was opened as
-// one file has companions only if config.json is beside it.
+// one file has companions only if config.json is beside it. Of a GGUF file those
+// that could not be made are left out, with the reason.
 //
 // If any of the tensors is quantized, config.json gets a quantization_config
 // with the quant_method "bitmod", and a member that keeps transformers from
@@ -92,6 +95,12 @@ func (c *Checkpoint) companionsFor(ctx context.Context, dst string, tensors []Te
 	cs := &companions{from: c.companions, dst: dst}
 	if isFile(dst) {
 		return cs, nil
+	}
+	if made, ok := cs.from.(*hf.Files); ok {
+		absent := made.Absent()
+		for _, name := range slices.Sorted(maps.Keys(absent)) {
+			cs.list = append(cs.list, Companion{Name: name, LeftOut: "it could not be made: " + absent[name].Error()})
+		}
 	}
 	if st, err := os.Stat(c.path); err == nil && !st.IsDir() {
 		if _, err := fs.Stat(cs.from, "config.json"); err != nil {

@@ -20,6 +20,18 @@
 // not quantized, from safetensors or GGUF files, so that one set of calls serves
 // both sides of a comparison.
 //
+// # GGUF
+//
+// A GGUF file whose general.architecture is llama (also Mistral's and Mixtral's
+// models), qwen2, qwen3, qwen2moe, qwen3moe, phi3, gemma2, gemma3, olmo2, smollm3,
+// gpt-oss, gpt2 or bert is opened as the Hugging Face model that llama.cpp's converter
+// made it of: tensors have its names, the rows of queries and keys its order, norms
+// of Gemma and matrices of GPT-2 and gpt-oss their own form, and experts are one by
+// one where they were. [Checkpoint.Companions] has its config.json and tokenizer.json.
+// A model with a tensor or a key that its family has not, or of another one, keeps
+// llama.cpp's names, and has no companions. What the converter leaves out can't come
+// back: the pooler of BERT.
+//
 // # Making one
 //
 // [NewPlan] decides about every tensor of a source, with the reason; nothing is

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bitmod-go/bitmod/internal/gguf"
@@ -40,7 +41,12 @@ func TestGGUFModels(t *testing.T) {
 			}
 			dst := t.TempDir()
 			p := plan(t, c, Options{Rules: Rules{Transposed: patterns(t, "c_attn", "c_fc", "c_proj")}})
-			run(t, p, dst, RunOptions{})
+			r := run(t, p, dst, RunOptions{})
+			for _, f := range r.Companions {
+				if why := f.LeftOut; why != "" && !strings.Contains(why, "tokenizer.ggml.model") {
+					t.Errorf("%s is left out: %s", f.Name, why)
+				}
+			}
 			q := open(t, dst)
 			if len(q.Tensors()) != len(c.Tensors()) {
 				t.Errorf("%d tensors, want %d", len(q.Tensors()), len(c.Tensors()))
@@ -60,6 +66,13 @@ func TestGGUFModels(t *testing.T) {
 			}
 			if quantized == 0 {
 				t.Error("nothing is quantized")
+			}
+			_, err = fs.Stat(q.Companions(), "tokenizer.json")
+			if _, carried := q.Metadata()["gguf.tokenizer.ggml.bos_token_id"]; carried == (err == nil) {
+				t.Errorf("keys about the tokenizer are carried: %v, beside tokenizer.json: %v", carried, err)
+			}
+			if q.Metadata()["gguf.general.name"] == "" {
+				t.Errorf("the name is not carried: %v", q.Metadata())
 			}
 			for k, v := range q.Metadata() {
 				if len(v) > maxCarried && !slices.Contains([]string{keyTensors, keySHA256, keySettings}, k) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,6 +56,18 @@ func (f *Files) Open(name string) (fs.File, error) {
 		}
 	}
 	return fail(fs.ErrNotExist)
+}
+
+// Absent returns the files that a model has and this one could not get, by name,
+// with the reason.
+func (f *Files) Absent() map[string]error {
+	c := f.build()
+	absent := maps.Clone(c.absent)
+	if reason, ok := absent[""]; ok {
+		delete(absent, "")
+		absent["config.json"], absent["tokenizer.json"] = reason, reason
+	}
+	return absent
 }
 
 type info struct {
