@@ -113,7 +113,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer f.Close()
-	w, err := o.choose(f.Packed())
+	w, err := o.choose(f)
 	if err != nil {
 		return err
 	}

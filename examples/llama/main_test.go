@@ -72,7 +72,7 @@ func TestResult(t *testing.T) {
 	for _, more := range [][]string{nil, {"-type", "bitmod4"}, {"-group", "64"}} {
 		args := append(append(args, "-model", result), more...)
 		code, out, errs := program.Invoke(t, args...)
-		if code != 0 || out != want || !strings.Contains(errs, "packed as bitmod4 in groups of 64: ") {
+		if code != 0 || out != want || !strings.Contains(errs, "packed as bitmod4 in groups of 64, embedding BF16: ") {
 			t.Errorf("%q: status %d, text %q, %q, want %q", more, code, out, errs, want)
 		}
 	}

@@ -78,15 +78,14 @@ func contenders(o *options) ([]contender, error) {
 		return nil, err
 	}
 	defer f.Close()
-	packed := f.Packed()
-	if len(packed) == 0 {
+	if len(f.Packed()) == 0 {
 		float, err := f.Load(llm.Options{})
 		if err != nil {
 			return nil, err
 		}
 		return quantized(o, float)
 	}
-	w, err := o.choose(packed)
+	w, err := o.choose(f)
 	if err != nil {
 		return nil, err
 	}

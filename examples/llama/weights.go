@@ -16,12 +16,11 @@ type weights struct {
 	options llm.Options
 }
 
-// choose returns what -type, -group and -all ask for, of a model whose layers are
-// packed so. Weights that are packed are never quantized again: that would add the
+// choose returns what -type, -group and -all ask for of a model. Weights that are packed are never quantized again: that would add the
 // errors of both, and hide it.
-func (o *options) choose(packed []llm.Packing) (weights, error) {
-	if len(packed) > 0 {
-		return o.asPacked(packed)
+func (o *options) choose(f *llm.File) (weights, error) {
+	if packed := f.Packed(); len(packed) > 0 {
+		return o.asPacked(packed, f.Embedding())
 	}
 	if o.weights == "float32" {
 		return weights{o.weights, llm.Options{}}, nil
@@ -38,7 +37,7 @@ func (o *options) choose(packed []llm.Packing) (weights, error) {
 	return weights{t.String(), llm.Options{Maker: q.Make, Packed: q.Packed}}, nil
 }
 
-func (o *options) asPacked(packed []llm.Packing) (weights, error) {
+func (o *options) asPacked(packed []llm.Packing, embedding string) (weights, error) {
 	var names []string
 	other := o.all
 	for _, p := range packed {
@@ -49,5 +48,5 @@ func (o *options) asPacked(packed []llm.Packing) (weights, error) {
 	if other {
 		return weights{}, fmt.Errorf("the weights are %s already: leave out -type, -group and -all, or take the model that they were made from", name)
 	}
-	return weights{name, llm.Options{Packed: llm.Quantizer{Int8: !o.exact}.Packed}}, nil
+	return weights{name + ", embedding " + embedding, llm.Options{Packed: llm.Quantizer{Int8: !o.exact}.Packed}}, nil
 }

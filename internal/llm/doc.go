@@ -2,7 +2,9 @@
 // rotary positions, grouped-query attention, SwiGLU, and a key-value cache. It is
 // what the example programs share, not part of the library's API.
 //
-// A [Model] is read by [Load] and is immutable. Its matrices are [Linear]s:
+// A [File] is what [OpenFile] opens: a Hugging Face directory, a GGUF file or a result of
+// quant/checkpoint, all through that package, or a file of llama2.c. A [Model] is read
+// from it, or by [Load], and is immutable. Its matrices are [Linear]s:
 // float32 as loaded, or whatever [Model.Replace] or [Options] puts in their place,
 // such as a quant.Matrix. A [Runner] computes with a model; a [Sequence] is the
 // state of one text, its key-value cache.

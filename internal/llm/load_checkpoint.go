@@ -212,6 +212,20 @@ type Packing struct {
 
 func (p Packing) String() string { return fmt.Sprintf("%v in groups of %d", p.Type, p.GroupSize) }
 
+// Embedding returns what the embedding of a packed model is stored as: the name of a
+// type of floats, or a Packing.
+func (f *File) Embedding() string {
+	s, ok := f.source.(*checkpointSource)
+	if !ok {
+		return "F32"
+	}
+	t, _ := s.c.Tensor(fullName(kindNames[Embedding]))
+	if t.Quantized {
+		return Packing{t.Type, t.GroupSize}.String()
+	}
+	return t.DType
+}
+
 // Packed returns what the matrices of the layers are packed in, each once, in the
 // order of the file. It is empty for a model of float weights.
 func (f *File) Packed() []Packing {

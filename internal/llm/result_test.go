@@ -98,6 +98,13 @@ func TestResult(t *testing.T) {
 		if ps := f.Packed(); !slices.Equal(ps, []Packing{want}) {
 			t.Errorf("%s: packed as %v, want %v", name, ps, want)
 		}
+		embedding := "BF16"
+		if test.embed {
+			embedding = test.embeddings.String() + " in groups of 128"
+		}
+		if e := f.Embedding(); e != embedding {
+			t.Errorf("%s: embedding is %s, want %s", name, e, embedding)
+		}
 		forbidden := func(p Place, _ []float32, _ int) (Linear, error) {
 			t.Errorf("%s: %v is made of floats", name, p)
 			return nil, nil
