@@ -34,7 +34,8 @@ type recognizer struct {
 	drop    map[int]bool   // parts of logical tensors
 	found   []unreadable
 	leftOut map[string]string
-	// scaleLeaves has the leaves of each module that are called as scales are.
+	byLeaf  map[string][]int // the tensors whose names end in a leaf
+	// scaleLeaves has the leaves of each module that are called as scales are, sorted.
 	scaleLeaves map[string][]string
 }
 
@@ -56,6 +57,11 @@ func (c *Checkpoint) recognize() {
 	r := &recognizer{
 		c: c, config: readQuantization(c.companions), taken: make([]bool, len(c.tensors)),
 		replace: make(map[int]stored), drop: make(map[int]bool), leftOut: make(map[string]string),
+	}
+	r.byLeaf = make(map[string][]int)
+	for i, t := range c.tensors {
+		_, leaf := splitLeaf(t.Name)
+		r.byLeaf[leaf] = append(r.byLeaf[leaf], i)
 	}
 	for _, f := range refusedForms {
 		r.refuse(f)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/bitmod-go/bitmod/internal/badfile"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
@@ -127,7 +126,8 @@ func (r *recognizer) fp8() {
 		if r.taken[i] || t.DType != string(safetensors.E4M3) && t.DType != string(safetensors.E5M2) {
 			continue
 		}
-		if module, leaf := splitLeaf(t.Name); isScale(leaf) || slices.Contains(cacheScales, leaf) || module == "" && leaf == "scaled_fp8" {
+		module, leaf := splitLeaf(t.Name)
+		if isScale(leaf) || module == "" && leaf == "scaled_fp8" {
 			continue
 		}
 		scale := -1
@@ -147,7 +147,7 @@ func (r *recognizer) fp8() {
 			}
 		}
 		switch {
-		case scale < 0 && len(others) == 0 && !r.config.scaled() && !r.anyScale(t.Name):
+		case scale < 0 && len(others) == 0 && !r.config.scaled() && len(r.scalesOf(module, leaf)) == 0:
 			continue // floats like any other
 		case scale < 0 && len(others) == 0:
 			r.bad(i, nil, "it is %s without its scale %s", t.DType, badfile.Quote(scaleNames(t.Name)[0]))
@@ -166,18 +166,6 @@ func (r *recognizer) fp8() {
 		r.become(stored{t, p}, i, scale)
 		r.leaveOutActivations(t.Name)
 	}
-}
-
-// anyScale reports whether a module has a tensor that may be a scale of the
-// weight called name under a name that nobody here knows.
-func (r *recognizer) anyScale(name string) bool {
-	module, leaf := splitLeaf(name)
-	for _, s := range r.scales()[module] {
-		if leaf == "weight" || strings.HasPrefix(s, leaf+"_") {
-			return true
-		}
-	}
-	return false
 }
 
 // scaled returns the data of a weight with a scale, and false if their types or

@@ -94,7 +94,9 @@ func (r *recognizer) refuse(f refusedForm) {
 	if len(f.needs) == 0 {
 		return
 	}
-	for i, t := range r.c.tensors {
+	_, last := splitLeaf(f.needs[0].name)
+	for _, i := range r.byLeaf[last] {
+		t := r.c.tensors[i]
 		if r.taken[i] || !f.needs[0].fits(t) {
 			continue
 		}
@@ -138,19 +140,15 @@ func (r *recognizer) take(u *unreadable, name string) {
 func (r *recognizer) integers() {
 	const types = "I8 U8 I16 U16 I32 U32 F4 F6_E2M3 F6_E3M2 F8_E4M3 F8_E5M2 F8_E4M3FNUZ F8_E5M2FNUZ"
 	short := leaf{"", types}
-	leaves := r.scales()
 	for i, t := range r.c.tensors {
 		module, name := splitLeaf(t.Name)
 		if r.taken[i] || len(t.Shape) < 2 || isScale(name) || !short.fits(t) {
 			continue
 		}
 		u := unreadable{form: t.DType + " with scales", first: t.Name}
-		for _, s := range leaves[module] {
-			if r.taken[r.c.byName[child(module, s)]] {
-				continue
-			}
-			if name == "weight" || strings.HasPrefix(s, strings.TrimSuffix(name, "_blocks")+"_") {
-				u.members = append(u.members, child(module, s))
+		for _, s := range r.scalesOf(module, name) {
+			if m := child(module, s); !r.taken[r.c.byName[m]] {
+				u.members = append(u.members, m)
 			}
 		}
 		if len(u.members) > 0 {
@@ -164,8 +162,10 @@ func (r *recognizer) integers() {
 	}
 }
 
-// scales returns the leaves of each module that are called as scales are.
-func (r *recognizer) scales() map[string][]string {
+// scalesOf returns the leaves of a module that are called as scales are and may be
+// those of one of its weights. It takes time in proportion to them, as a file may
+// have very many of both.
+func (r *recognizer) scalesOf(module, leaf string) []string {
 	if r.scaleLeaves == nil {
 		r.scaleLeaves = make(map[string][]string)
 		for _, t := range r.c.tensors {
@@ -173,8 +173,21 @@ func (r *recognizer) scales() map[string][]string {
 				r.scaleLeaves[module] = append(r.scaleLeaves[module], leaf)
 			}
 		}
+		for _, leaves := range r.scaleLeaves {
+			slices.Sort(leaves)
+		}
 	}
-	return r.scaleLeaves
+	leaves := r.scaleLeaves[module]
+	if leaf == "weight" {
+		return leaves
+	}
+	prefix := strings.TrimSuffix(leaf, "_blocks") + "_"
+	from, _ := slices.BinarySearch(leaves, prefix)
+	to := from
+	for to < len(leaves) && strings.HasPrefix(leaves[to], prefix) {
+		to++
+	}
+	return leaves[from:to]
 }
 
 // isScale reports whether a leaf is called as scales and zero points are.
