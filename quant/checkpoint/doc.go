@@ -41,6 +41,10 @@
 // those that are finished. Several machines can each run a part of a plan on
 // shared storage; [Merge] then writes the index. [Verify] checks the result.
 //
+// A result that is a directory has all that belongs to the model, and a
+// config.json from which others see that they can't read the weights;
+// [Dequantize] writes those that they can.
+//
 // [Save] writes tensors that are in memory, and copies those of other checkpoints as
 // they are, or converted.
 //
