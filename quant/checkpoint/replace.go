@@ -36,7 +36,11 @@ func replace(o SaveOptions, dir string, shards []*shard, index []byte) error {
 	}
 	for _, e := range entries {
 		isNew := slices.ContainsFunc(shards, func(s *shard) bool { return filepath.Base(s.path) == e.Name() })
+		partial := partialName.FindStringSubmatch(e.Name())
 		switch {
+		case partial != nil && (ownName.MatchString(partial[1]) || partial[1] == indexName):
+			// What a killed process has left; or a shard, which soon has its name.
+			old = append(old, filepath.Join(dir, e.Name()))
 		case e.Name() == indexName:
 			hasIndex = true
 		case isNew:

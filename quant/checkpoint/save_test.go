@@ -535,3 +535,19 @@ func TestLoneShard(t *testing.T) {
 	}
 	open(t, filepath.Join(dir, "model-00001-of-00003.safetensors"))
 }
+
+// TestSaveStale removes what killed processes left of other numbers of files.
+func TestSaveStale(t *testing.T) {
+	dir := t.TempDir()
+	stay := []string{".config.json.partial-12", "model.safetensors.partial-12"}
+	for _, n := range append(stay, ".model-00001-of-00009.safetensors.partial-12", ".model.safetensors.index.json.partial-3") {
+		if err := os.WriteFile(filepath.Join(dir, n), nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	saved(t, dir, entriesOf(1), SaveOptions{ShardSize: 32})
+	want := append(stay, "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", indexName)
+	if got := dirtest.Names(t, dir); len(got) != len(want) {
+		t.Errorf("there are %q, want %q", got, want)
+	}
+}
