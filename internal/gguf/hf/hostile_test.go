@@ -323,3 +323,48 @@ func FuzzConvert(f *testing.F) {
 		}
 	})
 }
+
+// TestCut has the first bytes of each file: an error, or a model that is whole but
+// for padding behind it.
+func TestCut(t *testing.T) {
+	for _, name := range []string{"qwen2", "gpt2", "bert"} {
+		b, err := os.ReadFile("testdata/" + name + ".gguf")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range b {
+			f, err := gguf.New(bytes.NewReader(b[:n]), int64(n))
+			if err != nil {
+				continue
+			}
+			s, data := sourceOf(f)
+			m, err := Convert(s)
+			if err != nil {
+				t.Fatalf("%s cut at %d: the file is valid, but %v", name, n, err)
+			}
+			for _, x := range m.Tensors {
+				if err := x.open(data).Read(make([]float32, elements(x.Shape)), 0); err != nil {
+					t.Fatalf("%s cut at %d: %v", name, n, err)
+				}
+			}
+			if n < len(b)-32 {
+				t.Errorf("%s cut at %d of %d bytes is taken for whole", name, n, len(b))
+			}
+		}
+	}
+}
+
+// TestDocumented finds every family in the documentation of quant/checkpoint.
+func TestDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../../quant/checkpoint/doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, doc, _ = bytes.Cut(doc, []byte("general.architecture is "))
+	list, _, _ := bytes.Cut(doc, []byte(" is opened"))
+	for _, f := range families {
+		if !slices.Contains(strings.FieldsFunc(string(list), func(r rune) bool { return strings.ContainsRune(" ,\n/()", r) }), f.arch) {
+			t.Errorf("%s is not in the list: %s", f.arch, list)
+		}
+	}
+}
