@@ -69,9 +69,9 @@ func (p *progress) line(s checkpoint.Progress, elapsed time.Duration) string {
 		left := time.Duration(float64(s.Total-s.Done) / rate * float64(time.Second))
 		fmt.Fprintf(&b, "  %s/s  %v left", cli.Size(int64(rate)), left.Round(time.Second))
 	}
-	name := s.Tensor
-	if p.terminal && len(name) > 40 {
-		name = "…" + name[len(name)-39:]
+	name := show(s.Tensor)
+	if r := []rune(name); p.terminal && len(r) > 40 {
+		name = "…" + string(r[len(r)-39:])
 	}
 	return b.String() + "  " + name
 }

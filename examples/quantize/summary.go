@@ -59,7 +59,7 @@ func keptKinds(items []checkpoint.Item, skipped bool) []keptKind {
 		ks[i].count++
 		ks[i].bytes += it.To.Bytes
 	}
-	slices.SortStableFunc(ks, func(a, b keptKind) int { return cmp.Compare(b.bytes, a.bytes) })
+	slices.SortStableFunc(ks, func(a, b keptKind) int { return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.noun, b.noun)) })
 	return ks
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -176,7 +177,7 @@ func (s *Set) open(files badfile.Files, dir string, weights map[string]string) e
 			if in := weights[t.Name]; in != n {
 				f.Close()
 				if in == "" {
-					return badfile.Tensor(t.Name, "it is in %s, but not in the index", n)
+					return badfile.Tensor(t.Name, "it is in %s, but not in the index", badfile.Quote(n))
 				}
 				return badfile.Tensor(t.Name, "it is in %s, but the index has it in %s", n, badfile.Quote(in))
 			}
@@ -185,7 +186,7 @@ func (s *Set) open(files badfile.Files, dir string, weights map[string]string) e
 	}
 	for t, n := range weights {
 		if s.byName[t] == nil {
-			return badfile.Tensor(t, "the index has it in %s, which does not", n)
+			return badfile.Tensor(t, "the index has it in %s, which does not", badfile.Quote(n))
 		}
 	}
 	return nil
@@ -239,7 +240,7 @@ func parseIndex(b []byte) (map[string]string, error) {
 		return nil, badfile.New("the index has no weight_map")
 	}
 	for t, n := range weights {
-		if n == "." || n == ".." || n == "" || strings.ContainsAny(n, `/\:`) || !filepath.IsLocal(n) {
+		if n == "." || n == ".." || n == "" || strings.ContainsAny(n, `/\:`) || !filepath.IsLocal(n) || strings.ContainsFunc(n, unprintable) {
 			return nil, badfile.Tensor(t, "%s is not the name of a file beside the index", badfile.Quote(n))
 		}
 	}
@@ -271,3 +272,7 @@ func (s *Set) Close() error {
 	}
 	return errors.Join(errs...)
 }
+
+// unprintable reports characters that no file of a model has in its name, and that
+// would act upon the terminal which an error is written to.
+func unprintable(r rune) bool { return !strconv.IsPrint(r) }

@@ -71,6 +71,8 @@ func TestMalformedIndex(t *testing.T) {
 		{"twice a tensor", `{"weight_map":{"a":"1.safetensors","a":"2.safetensors"}}`, `"a" twice`},
 		{"no string", `{"weight_map":{"a":1}}`, "not a string"},
 		{"path up", `{"weight_map":{"a":"../1.safetensors"}}`, `tensor "a"`},
+		{"escapes in a path", `{"weight_map":{"a":"\u001b[2J.safetensors"}}`, `tensor "a"`},
+		{"a path from right to left", `{"weight_map":{"a":"\u202e1.safetensors"}}`, `tensor "a"`},
 		{"path down", `{"weight_map":{"a":"x/1.safetensors"}}`, `tensor "a"`},
 		{"parent", `{"weight_map":{"a":".."}}`, `tensor "a"`},
 		{"wrong file", `{"weight_map":{"a":"2.safetensors","b":"2.safetensors"}}`, `tensor "a"`},

@@ -35,7 +35,10 @@
 // # Making one
 //
 // [NewPlan] decides about every tensor of a source, with the reason; nothing is
-// read but headers and samples. [Plan.Run] quantizes and writes, a block of rows
+// read but headers and samples. By default it takes the weights of linear layers,
+// as [Tensor.Role] has them: by the names of the models of Hugging Face and of
+// llama.cpp, and by what config.json and the shapes say; of names that say nothing,
+// matrices of 16 rows and 32 columns or more. [Plan.Run] quantizes and writes, a block of rows
 // at a time, so that memory does not depend on the size of the checkpoint or its
 // tensors. Files appear whole or not at all, and a second run goes on after
 // those that are finished. Several machines can each run a part of a plan on

@@ -71,3 +71,31 @@ func TestRoles(t *testing.T) {
 		t.Errorf("only %d models with %d tensors", models, tensors)
 	}
 }
+
+// FuzzRoles gives roles to tensors of any names beside any configuration.
+func FuzzRoles(f *testing.F) {
+	f.Add("model.layers.0.mlp.experts.3.up_proj.weight", "model.layers.0.mlp.gate.weight", `{"model_type":"gpt2","vocab_size":64}`, 64, 32, 4)
+	f.Add("h.0.attn.c_attn.weight", "wte.weight", `{"text_config":{"num_experts":4}}`, 4, 12, 0)
+	f.Add("..//...", "0.1.2", `[1e400,{"vocab_size":-1}]`, 1, 1, 1)
+	f.Add("", "weight", `{"architectures":[1,{}],"vocab_size":1e300}`, 0, 3, 2)
+	f.Fuzz(func(t *testing.T, a, b, config string, rows, cols, depth int) {
+		c := &Checkpoint{byName: make(map[string]int), companions: fstest.MapFS{"config.json": {Data: []byte(config)}}}
+		size := func(n int) int { return n & 0xfffff }
+		shapes := [][]int{{size(rows), size(cols)}, {size(rows)}, {size(depth), size(rows), size(cols)}, {}}
+		for i, shape := range shapes {
+			for _, name := range []string{a, b} {
+				c.add(Tensor{Name: name + strings.Repeat(".weight", i), Shape: shape, DType: "F32", Float: true}, nil)
+			}
+		}
+		c.setRoles()
+		for i, x := range c.tensors {
+			k := c.kinds[i]
+			if x.Role == RoleLinear && len(x.Shape) < 2 || (x.Role == RoleLinear) != (k.why == "") || k.role != x.Role || k.inOut && x.Role != RoleLinear {
+				t.Errorf("%q %v is %q, %+v", x.Name, x.Shape, x.Role, k)
+			}
+		}
+		if x, ok := c.Tensor(c.tied); c.tied != "" && (!ok || x.Role != RoleEmbedding) {
+			t.Errorf("tied to %q, which is %q", c.tied, x.Role)
+		}
+	})
+}

@@ -163,7 +163,7 @@ func compare(ctx context.Context, c, original *Checkpoint, t Tensor, workers int
 			want = swap(want)
 		}
 		if !slices.Equal(want, t.Shape) || !o.Float {
-			return Stats{}, fmt.Errorf("%w: %v of %s, but the original is %v of %s", quant.ErrShape, t.Shape, t.Original, o.Shape, o.DType)
+			return Stats{}, fmt.Errorf("%w: %v of %.40q, but the original is %v of %s", quant.ErrShape, t.Shape, t.Original, o.Shape, o.DType)
 		}
 		it.From = o
 		d = original.dataOf(o)
