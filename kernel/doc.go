@@ -47,7 +47,7 @@
 //	runs*.go, *_decode_*,  of any multiple of 16, and for 2 bits what is behind the
 //	*_sums_*, *_runs_*     last four blocks: codes to values, then sums of 16 columns
 //	*_float*               float mode
-//	panel_amd64.go         with AVX-512, batches, what is behind the last 512 columns
+//	panel.go, heads_*      with AVX-512, batches, what is behind the last 512 columns
 //	                       of a row, and all that no other loop is made for: 64 rows
 //	                       at a time, from package internal/loops
 //	gemm_amd64.go          with AVX2, a batch: values once for all activations

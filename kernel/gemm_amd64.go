@@ -18,8 +18,8 @@ func batchRows(dst []float32, p *plan, as []Activation, lo, hi int, impl impleme
 		}
 	}
 	if impl == avx512 {
-		if ok, _ := p.byPanels(); ok && len(as) >= p.panelBatch() {
-			panelRows(dst, p, as, lo, hi, false)
+		if p.byPanels().ok && len(as) >= p.panelBatch() {
+			panelRows(dst, p, as, lo, hi, false, impl)
 			return hi
 		}
 		return lo

@@ -13,7 +13,7 @@ func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, impl impleme
 	switch {
 	case impl == portable:
 		return integerRowsPortable(dst, p, a, lo, hi)
-	case impl == avx512 && panelVector(dst, p, a, lo, hi):
+	case impl == avx512 && panelVector(dst, p, a, lo, hi, impl):
 		return hi
 	case p.bits > 4 && p.linear && p.scale == datatype.RowStep && p.groupSize%block == 0:
 		return byteRows(dst, p, a, lo, hi, impl)

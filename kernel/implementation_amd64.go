@@ -2,7 +2,11 @@
 
 package kernel
 
-import "golang.org/x/sys/cpu"
+import (
+	"golang.org/x/sys/cpu"
+
+	"github.com/bitmod-go/bitmod/internal/loops"
+)
 
 // assembly says whether there is any in this build.
 const assembly = true
@@ -18,9 +22,11 @@ func implementations() []implementation {
 	}
 	// avx512 is the assembly for AVX-512 together with that for AVX2, which does
 	// the rest.
-	if x := &cpu.X86; x.HasAVX2 && x.HasFMA && x.HasBMI2 && x.HasAVX512F && x.HasAVX512BW &&
-		x.HasAVX512VL && x.HasAVX512VBMI && x.HasAVX512VNNI {
+	if loops.AVX512() != nil {
 		is = append(is, avx512)
 	}
 	return is
 }
+
+// panelSet returns the loops for panels that an implementation has.
+func panelSet(impl implementation) *loops.Set { return loops.AVX512() }

@@ -25,8 +25,10 @@ type tables struct {
 	signed []byte
 	wide   []float32
 	// linear is true if a value is a multiple of unit that differs from the code
-	// by a constant for each selector: the integer types.
+	// by a constant, and by the selector where there are some: the integer types.
 	linear bool
+	// least and most are the ends of the range of ints.
+	least, most int
 	// For the portable path.
 	pairs *pairBook // nil if it does not do this type
 }
@@ -77,6 +79,9 @@ func newTables(t datatype.Type) *tables {
 		}
 	}
 	tb.linear = hasUnit && isLinear(tb.ints, cbs)
+	for _, v := range ints {
+		tb.least, tb.most = min(tb.least, int(v)), max(tb.most, int(v))
+	}
 	tb.pairs = newPairBook(tb.ints, t.Bits())
 	if t.Bits() > 4 {
 		return tb
@@ -102,6 +107,9 @@ func newTables(t datatype.Type) *tables {
 
 func isLinear(ints [][]int16, cbs []datatype.Codebook) bool {
 	for sel, v := range ints {
+		if v[0] != ints[0][0]-int16(sel) {
+			return false
+		}
 		for c := range cbs[sel].Len() {
 			if v[c] != v[0]+int16(c) {
 				return false

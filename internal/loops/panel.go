@@ -4,14 +4,15 @@
 // # Panels
 //
 // A panel is some columns of 64 rows, ready to be multiplied by any number of
-// vectors. Rows are lanes: a vector register holds four consecutive columns of 16
-// rows, and four registers, 256 bytes, those of all 64. Byte
+// vectors. Rows are lanes, of which a vector register has as many as [Set.Lanes], and
+// those of [Set.Band] rows are a band of the panel. Byte
 //
-//	col/4·256 + row·4 + col%4
+//	col/4·4·Band + row·4 + col%4
 //
-// is a weight as an unsigned number, which is the weight plus an offset. A product
-// then takes four columns of a vector, the same for all rows, from memory, and no
-// sum ever has to be added up across lanes.
+// of a band is a weight plus an offset, [Set.Offset], which makes it an unsigned
+// number for those processors that want one. A product then takes four columns of a
+// vector, the same for all rows, from memory, and no sum ever has to be added up
+// across lanes.
 //
 // The assembly is written by asmgen, one instruction to a line.
 package loops
@@ -21,11 +22,8 @@ package loops
 const (
 	// PanelRows is the number of rows of a panel.
 	PanelRows = 64
-	// Lanes is the number of rows that the functions that fill panels take at a
-	// time.
-	Lanes = 16
-	// QuadBytes is what four columns of a panel take.
-	QuadBytes = 4 * PanelRows
+	// MaxLanes is the greatest number of rows that functions take at a time.
+	MaxLanes = 16
 	// SumLanes is the number of sums that a row has.
 	SumLanes = 4
 	// ScratchBytes is what PanelArgs and MetaArgs need.
@@ -34,15 +32,15 @@ const (
 	MaxMeta = 128
 )
 
-// PanelArgs are packed codes of 16 rows, and where in a panel they go. For chunk c,
-// row r, strip s, position p of a strip (see package pack) and
-// i = (c·strips + s)·Height + p, the function of the name Table computes
+// PanelArgs are packed codes of as many rows as there are lanes, and where in a panel
+// they go. For chunk c, row r, strip s, position p of a strip (see package pack) and
+// i = (c·strips + s)·Height + p, the function of Set.Table computes
 //
-//	Dst[i/4·256 + 4·r + i%4] = Table[code | sel[4·r]]
+//	Dst[i/4·Stride + 4·r + i%4] = Table[code | sel[4·r]]
 //
-// and that of the name Sum code + sel[4·r], where sel is Sel[SelAt[…]:].
+// and that of Set.Sum code + sel[4·r], where sel is Sel[SelAt[…]:].
 type PanelArgs struct {
-	Rows   [Lanes]*byte // first chunk of each row
+	Rows   [MaxLanes]*byte // first chunk of each row
 	Dst    *byte
 	Height int // bytes of a plane, a multiple of 4 up to 64
 	Chunks int // at least 1
@@ -52,10 +50,12 @@ type PanelArgs struct {
 	// which they are done: by chunk, then the position in the strip, then the strip.
 	SelAt   *uint16
 	Scratch *[ScratchBytes]byte
+	Stride  int // 4·Set.Band
 }
 
-// MetaArgs are numbers of Bits bits each, of 16 rows. Number g of row r begins at bit
-// Bit + g·Bits of Rows[r], and comes to the four bytes at Dst[g·Stride + 4·r]:
+// MetaArgs are numbers of Bits bits each, of as many rows as there are lanes. Number g
+// of row r begins at bit Bit + g·Bits of Rows[r], and comes to the four bytes at
+// Dst[g·Stride + 4·r]:
 //
 //	Table  number << Shift, in each of the four
 //	Sum    Add − number, likewise
@@ -64,8 +64,8 @@ type PanelArgs struct {
 //	E8M0   as the float32 that it stands for in that format
 //	E4M3   likewise
 type MetaArgs struct {
-	Rows    [Lanes]*byte
-	Bytes   int // of each row that are read, 1 to MaxMeta
+	Rows    [MaxLanes]*byte
+	Bytes   int // of each row that are read: a multiple of 4, up to MaxMeta
 	Bit     int
 	Bits    int // divides 32
 	Groups  int // at least 1
@@ -91,11 +91,12 @@ type Segment struct {
 // MaxVectors is the number of vectors that DotArgs have room for.
 const MaxVectors = 6
 
-// DotArgs are a panel, and vectors to multiply it by. With
+// DotArgs are a band of a panel, and vectors to multiply it by. With
 //
 //	S = Σ weight·q over the columns of a segment
 //	  = Σ panel·q + (Prefix[End] − Prefix[Begin]) << Shift
 //
+// where offsets are not 0, and otherwise without Prefix,
 // the functions add to the sums of each row and vector, rounding every operation,
 //
 //	One    float32(S)·K·D                             after each segment

@@ -8,7 +8,11 @@ import (
 // A file is one file of assembly.
 type file struct {
 	bytes.Buffer
+	stubs []stub
 }
+
+// A stub is a function and the type of its arguments.
+type stub struct{ name, arg string }
 
 // newFile begins a file for a build constraint.
 func newFile(constraint string) *file {
@@ -19,6 +23,7 @@ func newFile(constraint string) *file {
 
 // text begins a function that takes one pointer to its arguments, in AX.
 func (f *file) text(name, arg string) {
+	f.stubs = append(f.stubs, stub{name, arg})
 	fmt.Fprintf(f, "\n// func %s(a *%s)\nTEXT ·%s(SB), NOSPLIT, $0-8\n", name, arg, name)
 	f.op("MOVQ a+0(FP), AX")
 }

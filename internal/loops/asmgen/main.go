@@ -7,14 +7,21 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // files returns the files by name.
 func files() map[string][]byte {
-	return map[string][]byte{
-		"panel_avx512_amd64.s": panelAVX512().Bytes(),
-		"dots_avx512_amd64.s":  dotsAVX512().Bytes(),
+	all := map[string][]byte{}
+	add := func(name, suffix string, s set, parts map[string]*file) {
+		for part, f := range parts {
+			all[part+"_"+suffix+".s"] = f.Bytes()
+			s.stubs = append(s.stubs, f.stubs...)
+		}
+		all[name+"_"+suffix[strings.LastIndex(suffix, "_")+1:]+".go"] = s.source()
 	}
+	add("avx512", "avx512_amd64", avx512Set(), map[string]*file{"panel": panelAVX512(), "dots": dotsAVX512()})
+	return all
 }
 
 func main() {

@@ -16,6 +16,7 @@ const (
 	panelSel     = 160
 	panelSelAt   = 168
 	panelScratch = 176
+	panelStride  = 184
 )
 
 // Offsets of MetaArgs.

@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"math/bits"
 	"sync"
 	"unsafe"
 
@@ -27,35 +28,51 @@ const (
 )
 
 // A panelWork is the memory that a product by panels takes. It is large, so that there
-// is a pool of them.
+// is a pool of them. What the loops get pointers to is all in it: they are called
+// through tables of functions, which would have other memory escape to the heap.
 type panelWork struct {
-	panel   [pieceCols / 4 * loops.QuadBytes]byte
+	set *loops.Set
+
+	panel   [pieceCols * loops.PanelRows]byte
 	acc     [panelTile][loops.SumLanes * loops.PanelRows]float32
 	block   [loops.MaxVectors][loops.PanelRows]float32
-	k       [pieceCols/granule + 1][loops.PanelRows]float32
-	sel     [loops.PanelRows / loops.Lanes][pieceCols/granule + 1][4 * loops.Lanes]byte
+	k       [maxGroups][loops.PanelRows]float32
+	sel     [maxGroups * 4 * loops.PanelRows]byte // all groups of some lanes, then of the next
 	table   [64]byte
 	scratch [loops.ScratchBytes]byte
+	padded  [loops.MaxLanes][loops.MaxMeta]byte
 	outer   [loops.PanelRows]float32
 	out     [loops.PanelRows]float32
 	sums    [loops.PanelRows][lanes]float32 // of heads
 	heads   heads
 
-	// What follows from the shape of a matrix.
+	panelArgs  loops.PanelArgs
+	metaArgs   loops.MetaArgs
+	dotArgs    loops.DotArgs
+	finishArgs loops.FinishArgs
+
+	// What follows from the type of a matrix.
+	form   panelForm
+	offset int // what is added to weights
+
+	// What follows from its shape.
 	shape  panelShape
 	pieces []piece
 	parts  []part
 	chunks []chunkRun
 	selAt  []uint16
 	segs   []loops.Segment
-	mode   int // of loops.DotsAVX512
+	mode   int // of loops.DotArgs
 
 	codes [pack.MaxChunk]uint8
 }
 
+// maxGroups is the number of groups that a piece may have columns of.
+const maxGroups = pieceCols/granule + 1
+
 // A panelShape is what pieces depend on.
 type panelShape struct {
-	from, panel                         int
+	lanes, from, panel                  int
 	cols, groupSize, bits, selectorBits int
 	scale                               datatype.ScaleFormat
 }
@@ -86,59 +103,34 @@ type chunkRun struct {
 
 var panelPool = sync.Pool{New: func() any { return new(panelWork) }}
 
-// byPanels reports whether panels can hold the type, and how: a table, or codes to
-// which a number is added.
-func (p *plan) byPanels() (ok, table bool) {
-	switch {
-	case p.ints == nil || p.groupSize%granule != 0 && p.groupSize < p.cols:
-		return false, false
-	case p.bits+p.selectorBits <= 6 && p.bits <= 4:
-		return true, true
-	case p.linear && p.bits < 8, p.linear && p.selectorBits == 0:
-		return true, false
-	case p.bits+p.selectorBits > 6:
-		return false, false
-	}
-	for _, ints := range p.ints {
-		for _, v := range ints {
-			if v < -128 || v > 127 {
-				return false, false
-			}
-		}
-	}
-	return true, true
+// A panelForm is how panels hold a type.
+type panelForm struct {
+	ok    bool // whether they can
+	table bool // by a table, or else as codes to which a number is added
+	span  loops.Range
 }
 
-// panelShift returns the binary logarithm of what panels add to integers, over that
-// of Activation.prefix.
-func (p *plan) panelShift(table bool) int {
-	if table && p.bits <= 4 {
-		return 0
+// byPanels returns how panels hold the type.
+func (p *plan) byPanels() panelForm {
+	if p.ints == nil || p.groupSize%granule != 0 && p.groupSize < p.cols {
+		return panelForm{}
 	}
-	return 3
+	span, ok := loops.RangeOf(p.least, p.most)
+	return panelForm{ok: ok && (p.linear || p.bits+p.selectorBits <= 6), table: !p.linear, span: span}
 }
 
 // panelRows computes rows lo to hi−1 for all activations: row r of activation t goes
 // to dst[t·p.rows+r]. All must be in integer mode, and byPanels true. If tails is set,
 // there is one activation, and hasHeads is true: panels are for the last columns of a
 // row alone, which are no whole step.
-func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool) {
-	_, table := p.byPanels()
+func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, impl implementation) {
 	w := panelPool.Get().(*panelWork)
-	defer panelPool.Put(w)
 	from := 0
 	if tails {
 		from = p.cols / step * step
-		w.heads.start(p, &as[0])
-		defer func() { w.heads = heads{} }() // which would keep memory alive
+		w.heads.start(p, &as[0], impl)
 	}
-	panel := pieceCols
-	if len(as) <= few {
-		panel = max(smallPanel, 64*strips(p.bits))
-	}
-	w.plan(p, from, panel)
-	shift := p.panelShift(table)
-	w.setTable(p, shift)
+	w.start(p, panelSet(impl), from, len(as))
 	for ; lo < hi; lo += loops.PanelRows {
 		n := min(loops.PanelRows, hi-lo)
 		for i := range w.outer {
@@ -158,35 +150,50 @@ func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool) 
 			}
 			for i := range w.pieces {
 				pc := &w.pieces[i]
-				w.loadMeta(p, pc, lo, n, table)
+				w.loadMeta(p, pc, lo, n)
 				for j := pc.parts[0]; j < pc.parts[1]; j++ {
-					w.load(p, pc, &w.parts[j], lo, n, table)
-					w.multiply(&w.parts[j], part, shift)
+					w.load(p, pc, &w.parts[j], lo, n)
+					w.multiply(&w.parts[j], part, n)
 				}
 			}
 			for t := range part {
-				to := dst[(first+t)*p.rows+lo:][:n]
-				args := loops.FinishArgs{Dst: &w.out[0], Acc: &w.acc[t][0], Outer: &w.outer[0]}
-				if n == loops.PanelRows {
-					args.Dst = &to[0]
-				}
-				loops.FinishAVX512(&args)
-				if n < loops.PanelRows {
-					copy(to, w.out[:])
-				}
+				w.finishArgs = loops.FinishArgs{Dst: &w.out[0], Acc: &w.acc[t][0], Outer: &w.outer[0]}
+				w.set.Finish(&w.finishArgs)
+				copy(dst[(first+t)*p.rows+lo:][:n], w.out[:])
 			}
 		}
 	}
+	w.release()
+}
+
+// start sets what is the same for all rows.
+func (w *panelWork) start(p *plan, set *loops.Set, from, activations int) {
+	w.set = set
+	w.form = p.byPanels()
+	w.offset = set.Offset[w.form.span]
+	panel := pieceCols
+	if activations <= few {
+		panel = max(smallPanel, 64*strips(p.bits))
+	}
+	w.plan(p, from, panel)
+	w.setTable(p)
+}
+
+// release gives w back to the pool, without what keeps memory of others alive.
+func (w *panelWork) release() {
+	w.heads = heads{}
+	w.panelArgs, w.metaArgs, w.dotArgs = loops.PanelArgs{}, loops.MetaArgs{}, loops.DotArgs{}
+	panelPool.Put(w)
 }
 
 // setTable sets the table of values of up to 6 bits with their selectors.
-func (w *panelWork) setTable(p *plan, shift int) {
-	if p.bits+p.selectorBits > 6 {
+func (w *panelWork) setTable(p *plan) {
+	if !w.form.table {
 		return
 	}
 	for i := range w.table {
 		ints := p.ints[i>>p.bits&(1<<p.selectorBits-1)]
-		w.table[i] = byte(int(ints[i&(1<<p.bits-1)]) + offset<<shift)
+		w.table[i] = byte(int(ints[i&(1<<p.bits-1)]) + w.offset)
 	}
 }
 
@@ -196,7 +203,7 @@ func strips(bits int) int { return 8 * pack.StripBytes(bits) / bits }
 // plan sets what follows from the shape of a matrix, from a column on, with so many
 // columns in a panel.
 func (w *panelWork) plan(p *plan, from, panel int) {
-	shape := panelShape{from, panel, p.cols, p.groupSize, p.bits, p.selectorBits, p.scale}
+	shape := panelShape{w.set.Lanes, from, panel, p.cols, p.groupSize, p.bits, p.selectorBits, p.scale}
 	if shape == w.shape {
 		return
 	}
@@ -240,7 +247,7 @@ func (w *panelWork) planPart(p *plan, pc *piece, lo, hi int) {
 				if p.selectorBits > 0 {
 					g = min(at+s*h+pos, p.cols-1)/p.groupSize - pc.first
 				}
-				w.selAt = append(w.selAt, uint16(g*len(w.sel[0][0])))
+				w.selAt = append(w.selAt, uint16(g*4*w.set.Lanes))
 			}
 		}
 		at += n
@@ -268,12 +275,15 @@ func (w *panelWork) planPart(p *plan, pc *piece, lo, hi int) {
 	w.parts = append(w.parts, pt)
 }
 
-// laneRow returns row i of so many lanes from lane q·16 on: of n rows from row on, the
+// laneRow returns row i of some lanes that begin with row q of n rows from row on, the
 // last of which fills what is left.
-func laneRow(row, n, q, i int) int { return row + min(q*loops.Lanes+i, n-1) }
+func laneRow(row, n, q, i int) int { return row + min(q+i, n-1) }
+
+// selectors returns sel for the rows from row q of the panel on.
+func (w *panelWork) selectors(q int) []byte { return w.sel[maxGroups*4*q:] }
 
 // loadMeta sets the scales and selectors of n rows from row on.
-func (w *panelWork) loadMeta(p *plan, pc *piece, row, n int, table bool) {
+func (w *panelWork) loadMeta(p *plan, pc *piece, row, n int) {
 	mode := loops.MetaFloat
 	switch {
 	case p.scale == datatype.E8M0:
@@ -283,184 +293,125 @@ func (w *panelWork) loadMeta(p *plan, pc *piece, row, n int, table bool) {
 	case w.mode == loops.DotsInt:
 		mode = loops.MetaInt
 	}
-	meta := loops.MetaArgs{Scratch: &w.scratch}
-	for q := range loops.PanelRows / loops.Lanes {
+	meta := &w.metaArgs
+	meta.Scratch = &w.scratch
+	for q := 0; q < n; q += w.set.Lanes {
 		if p.selectorBits > 0 {
-			w.loadSelectors(&meta, p, pc, row, n, q, table)
+			w.loadSelectors(p, pc, row, n, q)
 		} else {
 			add := byte(0)
-			if !table {
-				add = byte(offset<<3 + int(p.ints[0][0]))
+			if !w.form.table {
+				add = byte(w.offset + int(p.ints[0][0]))
 			}
-			for i := range w.sel[q][0] {
-				w.sel[q][0][i] = add
+			sel := w.selectors(q)[:4*w.set.Lanes]
+			for i := range sel {
+				sel[i] = add
 			}
 		}
-		for i := range meta.Rows {
-			meta.Rows[i] = &p.s.Scales[laneRow(row, n, q, i)*p.groups+pc.first]
-		}
-		meta.Bytes, meta.Bit, meta.Bits, meta.Groups = pc.groups, 0, 8, pc.groups
-		meta.Dst = (*byte)(unsafe.Pointer(&w.k[0][q*loops.Lanes]))
+		w.metaRows(p.s.Scales, p.groups, pc.first, pc.groups, row, n, q)
+		meta.Bit, meta.Bits, meta.Groups = 0, 8, pc.groups
+		meta.Dst = (*byte)(unsafe.Pointer(&w.k[0][q]))
 		meta.Stride = 4 * loops.PanelRows
-		loops.MetaAVX512(&meta, mode)
+		w.set.Meta[mode](meta)
+	}
+}
+
+// metaRows sets the rows that Meta reads: bytes bytes of each from byte at on, of
+// stride bytes.
+func (w *panelWork) metaRows(from []byte, stride, at, bytes, row, n, q int) {
+	meta := &w.metaArgs
+	meta.Bytes = (bytes + 3) &^ 3
+	for i := range w.set.Lanes {
+		src := from[laneRow(row, n, q, i)*stride+at:]
+		if len(src) < meta.Bytes {
+			src = w.padded[i][:copy(w.padded[i][:], src[:bytes])]
+		}
+		meta.Rows[i] = &src[0]
 	}
 }
 
 // load fills the panel with n rows from row on.
-func (w *panelWork) load(p *plan, pc *piece, pt *part, row, n int, table bool) {
-	for q := range loops.PanelRows / loops.Lanes {
-		args := loops.PanelArgs{Table: &w.table, Sel: &w.sel[q][0][0], Scratch: &w.scratch}
+func (w *panelWork) load(p *plan, pc *piece, pt *part, row, n int) {
+	args := &w.panelArgs
+	args.Table, args.Scratch, args.Stride = &w.table, &w.scratch, 4*w.set.Band
+	fill := w.set.Sum[p.bits]
+	if w.form.table {
+		fill = w.set.Table[p.bits][max(0, p.bits+p.selectorBits-4)]
+	}
+	for q := 0; q < n; q += w.set.Lanes {
+		args.Sel = &w.selectors(q)[0]
+		panel := w.band(q)[q%w.set.Band*4:]
 		for i := pt.runs[0]; i < pt.runs[1]; i++ {
 			c := &w.chunks[i]
-			to := w.panel[(c.col-pt.lo)/4*loops.QuadBytes+q*4*loops.Lanes:]
+			to := panel[(c.col-pt.lo)*w.set.Band:]
 			if c.height%4 != 0 {
-				w.loadEnd(to, p, c, row, n, q, table)
+				w.loadEnd(to, p, c, row, n, q)
 				continue
 			}
-			for i := range args.Rows {
+			for i := range w.set.Lanes {
 				args.Rows[i] = &p.s.Codes[laneRow(row, n, q, i)*p.rowBytes+c.bytes]
 			}
 			args.Dst, args.Height, args.Chunks = &to[0], c.height, c.chunks
 			args.SelAt = &w.selAt[pt.selAt+c.quads]
-			loops.PanelAVX512(&args, p.bits, table)
+			fill(args)
 		}
 	}
 }
 
+// band returns the band of the panel that row q is in.
+func (w *panelWork) band(q int) []byte {
+	return w.panel[q/w.set.Band*w.set.Band*w.shape.panel:]
+}
+
 // loadSelectors sets sel for the groups of a piece.
-func (w *panelWork) loadSelectors(meta *loops.MetaArgs, p *plan, pc *piece, row, n, q int, table bool) {
+func (w *panelWork) loadSelectors(p *plan, pc *piece, row, n, q int) {
+	meta := &w.metaArgs
 	bit := pc.first * p.selectorBits
-	for i := range meta.Rows {
-		meta.Rows[i] = &p.s.Selectors[laneRow(row, n, q, i)*p.selectorBytes+bit/8]
-	}
 	meta.Bit, meta.Bits, meta.Groups = bit%8, p.selectorBits, pc.groups
-	meta.Bytes = (bit%8 + pc.groups*p.selectorBits + 7) / 8
-	meta.Dst, meta.Stride = &w.sel[q][0][0], len(w.sel[q][0])
-	if table {
+	w.metaRows(p.s.Selectors, p.selectorBytes, bit/8, (bit%8+pc.groups*p.selectorBits+7)/8, row, n, q)
+	meta.Dst, meta.Stride = &w.selectors(q)[0], 4*w.set.Lanes
+	if w.form.table {
 		meta.Shift = p.bits
-		loops.MetaAVX512(meta, loops.MetaTable)
+		w.set.Meta[loops.MetaTable](meta)
 		return
 	}
-	meta.Add = offset << 3
-	loops.MetaAVX512(meta, loops.MetaSum)
+	meta.Add = w.offset
+	w.set.Meta[loops.MetaSum](meta)
 }
 
 // loadEnd is the last chunk of rows, whose strips are no whole words.
-func (w *panelWork) loadEnd(to []byte, p *plan, c *chunkRun, row, n, q int, table bool) {
-	shift := p.panelShift(table)
-	for i := range loops.Lanes {
+func (w *panelWork) loadEnd(to []byte, p *plan, c *chunkRun, row, n, q int) {
+	for i := range w.set.Lanes {
 		row := laneRow(row, n, q, i)
 		codes := p.s.Codes[row*p.rowBytes+c.bytes : (row+1)*p.rowBytes]
 		pack.Next(&w.codes, codes, c.cols, p.bits)
 		for j, code := range w.codes[:c.cols] {
 			v := p.ints[p.selector(row, (c.col+j)/p.groupSize)][code]
-			to[j/4*loops.QuadBytes+4*i+j%4] = byte(int(v) + offset<<shift)
+			to[j/4*4*w.set.Band+4*i+j%4] = byte(int(v) + w.offset)
 		}
 	}
 }
 
-// multiply adds the panel times activations to their sums.
-func (w *panelWork) multiply(pt *part, as []Activation, shift int) {
-	args := loops.DotArgs{
-		Panel: &w.panel[0], Segments: &w.segs[pt.segs], K: &w.k[0][0], Block: &w.block[0][0], Shift: shift,
-	}
-	for t := 0; t < len(as); {
-		n := vectors(len(as) - t)
-		args.Acc = &w.acc[t][0]
-		for i := range n {
-			a := &as[t+i]
-			args.Q[i], args.Prefix[i], args.D[i] = &a.q[pt.lo], &a.prefix[pt.lo/granule], &a.d[pt.lo/block]
-		}
-		loops.DotsAVX512(&args, n, w.mode)
-		t += n
-	}
-}
-
-// vectors returns how many of n activations to take at once.
-func vectors(n int) int {
-	switch {
-	case n == 6 || n > 8:
-		return 6
-	case n == 5:
-		return 3
-	case n > 6:
-		return 4
-	}
-	return n
-}
-
-// heads computes the whole steps of rows for one activation.
-type heads struct {
-	a     *Activation
-	steps stepArgs // for scales of 128 columns or more
-	group groupStepArgs
-	table [64]byte
-}
-
-// hasHeads reports whether there are loops for the whole steps of a row that are
-// faster than panels.
-func (p *plan) hasHeads() bool {
-	return p.cols >= step && (p.bits == 3 || p.bits == 4) && (p.wideGroups() || p.smallGroups())
-}
-
-// wideGroups reports whether the scales are integers, for 128 columns or a multiple.
-func (p *plan) wideGroups() bool { return p.scale == datatype.RowStep && p.groupSize%block == 0 }
-
-func (h *heads) start(p *plan, a *Activation) {
-	h.a = a
-	if p.wideGroups() {
-		h.steps = stepArgs{rowArgs: p.directRows(p.bytes)}
-		return
-	}
-	p.groupTable(&h.table, p.bytes)
-	h.group = p.groupArgs(a, &h.table)
-}
-
-// rows sets the lanes of n rows from row on.
-func (h *heads) rows(acc *[loops.PanelRows][lanes]float32, p *plan, row, n int) {
-	clear(acc[:])
-	switch {
-	case !p.wideGroups():
-		for i := range n {
-			h.group.row(p, row+i)
-			p.groupSteps(&acc[i], &h.group)
-		}
-	case p.direct():
-		h.steps.start(p, row, 0)
-		h.steps.at(h.a, 0, p.cols/step)
-		steps(&acc[0], &h.steps, n, p.bits, p.selectorBits, avx512)
-	default:
-		for i := range n {
-			stepRow(&acc[i], p, h.a, row+i, avx512)
+// multiply adds n rows of the panel times activations to their sums.
+func (w *panelWork) multiply(pt *part, as []Activation, n int) {
+	args := &w.dotArgs
+	args.Segments = &w.segs[pt.segs]
+	args.Shift = max(0, bits.Len(uint(w.offset/offset))-1)
+	dots := &w.set.Dots[w.form.span][w.mode]
+	for q := 0; q < n; q += w.set.Band {
+		args.Panel, args.K, args.Block = &w.band(q)[0], &w.k[0][q], &w.block[0][q]
+		for t := 0; t < len(as); {
+			vectors := w.set.Vectors(len(as) - t)
+			args.Acc = &w.acc[t][q]
+			for i := range vectors {
+				a := &as[t+i]
+				args.Q[i], args.D[i] = &a.q[pt.lo], &a.d[pt.lo/block]
+				if hasCorr4 {
+					args.Prefix[i] = &a.prefix[pt.lo/granule]
+				}
+			}
+			dots[vectors](args)
+			t += vectors
 		}
 	}
-}
-
-// panelBatch returns the least number of activations that panels multiply faster than
-// one after the other. Of other shapes than these, panelVector does single ones, too.
-func (p *plan) panelBatch() int {
-	switch {
-	case p.cols%step != 0 || p.bits != 3 && p.bits != 4:
-		return 2
-	case p.wideGroups():
-		return 6
-	case p.smallGroups():
-		return 3
-	}
-	return 2
-}
-
-// panelVector computes rows lo to hi−1 for one activation, the last columns or all of
-// them by panels. It does nothing, and returns false, for shapes that other loops
-// multiply faster, or that panels can't hold.
-func panelVector(dst []float32, p *plan, a *Activation, lo, hi int) bool {
-	if ok, _ := p.byPanels(); !ok {
-		return false
-	}
-	tails := p.hasHeads()
-	if tails && p.cols%step == 0 || p.bits == 4 && p.direct() {
-		return false // stepRows
-	}
-	panelRows(dst, p, unsafe.Slice(a, 1), lo, hi, tails)
-	return true
 }

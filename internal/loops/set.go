@@ -1,0 +1,69 @@
+package loops
+
+// The ways in which Meta writes numbers, and Dots adds sums up: see MetaArgs and
+// DotArgs.
+const (
+	MetaTable = iota
+	MetaSum
+	MetaInt
+	MetaFloat
+	MetaE8M0
+	MetaE4M3
+	metas
+)
+
+const (
+	DotsOne = iota
+	DotsInt
+	DotsFloat
+	dots
+)
+
+// A Range is one of ranges of whole numbers that the weights of a panel are in: the
+// narrower it is, the more products fit into 16 bits.
+type Range int
+
+const (
+	Range16  Range = iota // −16 to 16
+	Range32               // −32 to 32
+	Range128              // −128 to 127
+	ranges
+)
+
+// RangeOf returns the narrowest range that has all numbers from least to most, and
+// whether there is one.
+func RangeOf(least, most int) (Range, bool) {
+	switch {
+	case least >= -16 && most <= 16:
+		return Range16, true
+	case least >= -32 && most <= 32:
+		return Range32, true
+	}
+	return Range128, least >= -128 && most <= 127
+}
+
+// A Set is the functions of one kind of processor. It must not be changed.
+type Set struct {
+	// Lanes is the number of rows that Table, Sum and Meta take at a time.
+	Lanes int
+	// Band is the number of rows that Dots take at a time: a divisor of PanelRows.
+	Band int
+	// Offset is what a panel has added to weights of each range.
+	Offset [ranges]int
+
+	// Table is by the bits of a code, and those of a code and its selector less 4:
+	// if these are up to 4, there is 0.
+	Table [7][3]func(*PanelArgs)
+	// Sum is by the bits of a code.
+	Sum  [9]func(*PanelArgs)
+	Meta [metas]func(*MetaArgs)
+	// Dots is by the range of weights, the way of adding up, and the number of
+	// vectors, of which not all are there: see Vectors.
+	Dots   [ranges][dots][MaxVectors + 1]func(*DotArgs)
+	Finish func(*FinishArgs)
+
+	take [9]uint8 // by the number of vectors that are left, from 1 on; the last is for more
+}
+
+// Vectors returns how many of n vectors, at least one, Dots is to be called for next.
+func (s *Set) Vectors(n int) int { return int(s.take[min(n, len(s.take))-1]) }

@@ -1,0 +1,15 @@
+//go:build amd64 && !purego
+
+package loops
+
+import "golang.org/x/sys/cpu"
+
+// AVX512 returns what processors with AVX-512, VBMI and VNNI have, or nil on others.
+func AVX512() *Set {
+	x := &cpu.X86
+	if x.HasAVX2 && x.HasFMA && x.HasBMI2 && x.HasAVX512F && x.HasAVX512BW &&
+		x.HasAVX512VL && x.HasAVX512VBMI && x.HasAVX512VNNI {
+		return &avx512
+	}
+	return nil
+}

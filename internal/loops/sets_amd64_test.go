@@ -1,0 +1,14 @@
+//go:build amd64 && !purego
+
+package loops
+
+// sets returns those that this machine has, by name.
+func sets() map[string]*Set {
+	all := map[string]*Set{}
+	for name, s := range map[string]*Set{"AVX-512": AVX512()} {
+		if s != nil {
+			all[name] = s
+		}
+	}
+	return all
+}

@@ -1,0 +1,5 @@
+//go:build !amd64 || purego
+
+package loops
+
+func sets() map[string]*Set { return nil }
