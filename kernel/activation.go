@@ -63,7 +63,13 @@ func (a *Activation) load(x []float32, impl implementation) error {
 	a.growIntegers(len(x))
 	a.setFloats(x, impl)
 	whole := len(x) / block * block
-	done := loadBlocks(a, x[:whole], impl)
+	done := loadBlocks(a, x[:whole], 0, impl)
+	if done == whole && done < len(x) && impl != portable {
+		// What is behind the whole blocks is one whose other columns are 0.
+		var end [block]float32
+		copy(end[:], x[done:])
+		done += loadBlocks(a, end[:], done/block, impl)
+	}
 	for lo := done; lo < len(x); lo += block {
 		if i := loadBlock(a, x[lo:min(lo+block, len(x))], lo/block); i >= 0 {
 			return &ActivationError{Index: lo + i, Value: x[lo+i]}
@@ -71,21 +77,26 @@ func (a *Activation) load(x []float32, impl implementation) error {
 	}
 	a.pad(len(x))
 	if hasCorr4 {
-		for i := done / 4; i < len(a.corr4); i++ {
-			q := a.q[4*i : 4*i+4]
-			a.corr4[i] = -offset * (int32(q[0]) + int32(q[1]) + int32(q[2]) + int32(q[3]))
-		}
-	}
-	if hasCorr4 {
-		var sum int32
-		for i, c := range a.corr16 {
-			a.prefix[i] = sum
-			sum -= int32(c)
-		}
-		a.prefix[len(a.corr16)] = sum
+		a.sums4(done, len(x))
 	}
 	a.n, a.exact = len(x), false
 	return nil
+}
+
+// sums4 sets corr4 from column done on, of which there are n, and prefix.
+func (a *Activation) sums4(done, n int) {
+	end := (n + 3) / 4
+	for i := done / 4; i < end; i++ {
+		q := a.q[4*i : 4*i+4]
+		a.corr4[i] = -offset * (int32(q[0]) + int32(q[1]) + int32(q[2]) + int32(q[3]))
+	}
+	clear(a.corr4[max(end, done/4):])
+	var sum int32
+	for i, c := range a.corr16 {
+		a.prefix[i] = sum
+		sum -= int32(c)
+	}
+	a.prefix[len(a.corr16)] = sum
 }
 
 // loadBlock loads block b, all of x. If x has a NaN or an infinity, it returns
@@ -156,8 +167,15 @@ func (a *Activation) loadFloat(x []float32, impl implementation) error {
 
 // setFloats sets x, and reports whether all are finite.
 func (a *Activation) setFloats(x []float32, impl implementation) bool {
-	done, finite := setRuns(a, x, impl)
-	clear(a.x[len(x)/laneRun*laneRun:])
+	whole := len(x) / laneRun * laneRun
+	done, finite := setRuns(a.x, x[:whole], impl)
+	if done == whole && done < len(x) && impl != portable {
+		var end [laneRun]float32
+		copy(end[:], x[done:])
+		n, ok := setRuns(a.x[done:], end[:], impl)
+		done, finite = done+n, finite && ok
+	}
+	clear(a.x[max(done, whole):])
 	for i := done; i < len(x); i++ {
 		v := x[i]
 		finite = finite && v-v == 0

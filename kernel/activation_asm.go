@@ -28,29 +28,29 @@ func loadBlocksVector(a *loadArgs) int
 //go:noescape
 func setRunsVector(dst, x *float32, n int) uint32
 
-// loadBlocks loads the first whole blocks of x, and returns the number of columns
+// loadBlocks loads whole blocks from block b on, and returns the number of columns
 // that it has done. It stops before a block with a NaN or an infinity.
-func loadBlocks(a *Activation, x []float32, impl implementation) int {
+func loadBlocks(a *Activation, x []float32, b int, impl implementation) int {
 	if impl == portable || len(x) < block {
 		return 0
 	}
 	args := loadArgs{
-		x: &x[0], q: &a.q[0], d: &a.d[0],
-		corr: &a.corr[0], corr16: &a.corr16[0], blocks: len(x) / block,
+		x: &x[0], q: &a.q[b*block], d: &a.d[b],
+		corr: &a.corr[b], corr16: &a.corr16[b*8], blocks: len(x) / block,
 	}
 	if hasCorr4 {
-		args.corr4 = &a.corr4[0]
+		args.corr4 = &a.corr4[b*block/4]
 	}
 	return block * loadBlocksVector(&args)
 }
 
-// setRuns sets a.x to the first whole runs of x, and returns the number of columns
-// that it has done and whether all of them are finite.
-func setRuns(a *Activation, x []float32, impl implementation) (int, bool) {
+// setRuns sets dst to whole runs of x, and returns the number of columns that it has
+// done and whether all of them are finite.
+func setRuns(dst, x []float32, impl implementation) (int, bool) {
 	const infinity = 0x7f800000
 	n := len(x) / laneRun
 	if impl == portable || n == 0 {
 		return 0, true
 	}
-	return n * laneRun, setRunsVector(&a.x[0], &x[0], n) < infinity
+	return n * laneRun, setRunsVector(&dst[0], &x[0], n) < infinity
 }

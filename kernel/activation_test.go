@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -17,7 +18,7 @@ func TestLoadDefinition(t *testing.T) {
 	forImplementations(t, func(t *testing.T, impl implementation) {
 		r := rand.New(rand.NewPCG(3, 3))
 		var a Activation
-		for _, n := range []int{1, 15, 16, 127, 128, 129, 255, 512, 640, 1000, 5000} {
+		for _, n := range []int{1, 5000, 15, 16, 63, 65, 127, 128, 129, 255, 512, 576, 640, 1000} {
 			for _, size := range []float32{1, 1e-30, 1e30, math.MaxFloat32, 0x1p-119, 0x1p-120, 0x1p-121, 0x1p-149, 0} {
 				x := make([]float32, n)
 				for i := range x {
@@ -156,6 +157,64 @@ func TestLoadFloat(t *testing.T) {
 	}
 }
 
+func TestLoadBatch(t *testing.T) {
+	const n, cols = 5, 200
+	x := activations(rand.New(rand.NewPCG(4, 4)), n*cols, false)
+	for name, f := range map[string]struct {
+		batch func([]Activation, []float32) error
+		one   func(*Activation, []float32) error
+	}{
+		"LoadBatch":      {LoadBatch, (*Activation).Load},
+		"LoadFloatBatch": {LoadFloatBatch, (*Activation).LoadFloat},
+	} {
+		t.Run(name, func(t *testing.T) {
+			as := make([]Activation, n)
+			if err := f.batch(as, x); err != nil {
+				t.Fatal(err)
+			}
+			for i := range as {
+				var want Activation
+				if err := f.one(&want, x[i*cols:(i+1)*cols]); err != nil {
+					t.Fatal(err)
+				}
+				if !reflect.DeepEqual(as[i], want) {
+					t.Errorf("vector %d is not what %s alone gives", i, name)
+				}
+			}
+			bad := slices.Clone(x)
+			bad[3*cols+17] = float32(math.Inf(-1))
+			bad[4*cols] = float32(math.NaN())
+			err := f.batch(as, bad)
+			var e *ActivationError
+			if want := "kernel: activation 17 of vector 3 is -Inf"; !errors.Is(err, ErrNotFinite) || !errors.As(err, &e) ||
+				e.Vector != 3 || e.Index != 17 || err.Error() != want {
+				t.Errorf("error is %v, want %s", err, want)
+			}
+			for i := range as {
+				if as[i].Len() != 0 {
+					t.Errorf("after an error vector %d has %d columns", i, as[i].Len())
+				}
+			}
+			for _, c := range []struct {
+				as, x int
+				want  string
+			}{
+				{5, 0, "kernel: len(x) is 0, want a multiple of 5 (activations), not 0"},
+				{5, 999, "kernel: len(x) is 999, want a multiple of 5 (activations), not 0"},
+				{5, 4, "kernel: len(x) is 4, want a multiple of 5 (activations), not 0"},
+				{0, 1, "kernel: len(x) is 1, want 0 (no activations)"},
+			} {
+				if err := f.batch(as[:c.as], x[:c.x]); !errors.Is(err, ErrShape) || err.Error() != c.want {
+					t.Errorf("%d activations, %d floats: error is %v, want %s", c.as, c.x, err, c.want)
+				}
+			}
+			if err := f.batch(nil, nil); err != nil {
+				t.Errorf("an empty batch: %v", err)
+			}
+		})
+	}
+}
+
 func TestAllocations(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
 	x := activations(r, 1000, false)
@@ -181,12 +240,14 @@ func TestAllocations(t *testing.T) {
 	for i := range as {
 		check(as[i].Load(x))
 	}
+	long := slices.Concat(x, x, x)
 	const rows = 300
 	dst := make([]float32, len(as)*rows)
 	for name, f := range map[string]func(){
 		"Load":        func() { check(a.Load(x)) },
 		"LoadFloat":   func() { check(exact.LoadFloat(x)) },
 		"LoadFloat16": func() { check(exact.LoadFloat16(h)) },
+		"LoadBatch":   func() { check(LoadBatch(as, long)) },
 	} {
 		if n := testing.AllocsPerRun(10, f); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)

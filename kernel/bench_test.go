@@ -191,7 +191,7 @@ func BenchmarkGEMM(b *testing.B) {
 }
 
 func BenchmarkLoad(b *testing.B) {
-	for _, n := range []int{2048, 4096} {
+	for _, n := range []int{512, 576, 600, 2048, 4096} {
 		x := activations(rand.New(rand.NewPCG(1, 4)), n, false)
 		for _, impl := range implementations() {
 			b.Run(fmt.Sprintf("x=int8/cols=%d/impl=%v", n, impl), func(b *testing.B) {

@@ -129,15 +129,13 @@ func ExamplePool() {
 	// Output: [-1.13 -0.50 -0.25 0.37 0.87 1.37]
 }
 
-// A prompt's tokens are multiplied together.
+// A prompt's tokens are loaded and multiplied together.
 func ExampleGEMM() {
 	m := quantized(2, 256, 4)
 	batch := make([]kernel.Activation, 3)
-	x := activations(258)
-	for t := range batch {
-		if err := batch[t].Load(x[t : t+256]); err != nil {
-			log.Fatal(err)
-		}
+	x := activations(3 * 256) // a token after the other
+	if err := kernel.LoadBatch(batch, x); err != nil {
+		log.Fatal(err)
 	}
 	y := make([]float32, len(batch)*m.Rows())
 	if err := kernel.GEMM(y, m, batch); err != nil {

@@ -17,9 +17,9 @@ func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, _ implementa
 
 func floatRows(_ []float32, _ *plan, _ *Activation, lo, _ int, _ implementation) int { return lo }
 
-func setRuns(*Activation, []float32, implementation) (int, bool) { return 0, true }
+func setRuns(_, _ []float32, _ implementation) (int, bool) { return 0, true }
 
-func loadBlocks(*Activation, []float32, implementation) int { return 0 }
+func loadBlocks(*Activation, []float32, int, implementation) int { return 0 }
 
 func dot(v []int16, q []int8, _ implementation) int32 { return dotGeneric(v, q) }
 
