@@ -51,6 +51,19 @@ var avx512 = Set{
 		},
 	},
 	Finish: finishAVX512,
+	Widen: [widens]func(*WidenArgs){
+		WidenSub:     widenSubAVX512,
+		WidenTable16: widenTable16AVX512,
+		WidenTable64: widenTable64AVX512,
+	},
+	Floats: [MaxVectors + 1]func(*FloatArgs){
+		1: floats1AVX512,
+		2: floats2AVX512,
+		3: floats3AVX512,
+		4: floats4AVX512,
+		6: floats6AVX512,
+	},
+	FloatFinish: floatFinishAVX512,
 }
 
 //go:noescape
@@ -100,6 +113,24 @@ func dotsOne6AVX512(a *DotArgs)
 
 //go:noescape
 func finishAVX512(a *FinishArgs)
+
+//go:noescape
+func floatFinishAVX512(a *FloatFinishArgs)
+
+//go:noescape
+func floats1AVX512(a *FloatArgs)
+
+//go:noescape
+func floats2AVX512(a *FloatArgs)
+
+//go:noescape
+func floats3AVX512(a *FloatArgs)
+
+//go:noescape
+func floats4AVX512(a *FloatArgs)
+
+//go:noescape
+func floats6AVX512(a *FloatArgs)
 
 //go:noescape
 func metaE4M3AVX512(a *MetaArgs)
@@ -154,3 +185,12 @@ func panelTable5AVX512(a *PanelArgs)
 
 //go:noescape
 func panelTable6AVX512(a *PanelArgs)
+
+//go:noescape
+func widenSubAVX512(a *WidenArgs)
+
+//go:noescape
+func widenTable16AVX512(a *WidenArgs)
+
+//go:noescape
+func widenTable64AVX512(a *WidenArgs)

@@ -62,6 +62,11 @@ type Set struct {
 	Dots   [ranges][dots][MaxVectors + 1]func(*DotArgs)
 	Finish func(*FinishArgs)
 
+	// Of float mode: nil if there are none. Floats is by the number of vectors, as Dots.
+	Widen       [widens]func(*WidenArgs)
+	Floats      [MaxVectors + 1]func(*FloatArgs)
+	FloatFinish func(*FloatFinishArgs)
+
 	take [9]uint8 // by the number of vectors that are left, from 1 on; the last is for more
 }
 
