@@ -53,15 +53,15 @@ func (f ScaleFormat) Value(b uint8) float32 {
 	case !f.Valid(b):
 		return float32(math.NaN())
 	case f == E8M0:
-		return float32(math.Ldexp(1, int(b)-127))
-	case f == E4M3:
-		e, m := int(b>>3), int(b&7)
-		if e == 0 {
-			e = 1
-		} else {
-			m += 8
+		if b == 0 {
+			return 0x1p-127 // subnormal
 		}
-		return float32(math.Ldexp(float64(m), e-7-3))
+		return math.Float32frombits(uint32(b) << 23)
+	case f == E4M3:
+		if b < 8 {
+			return float32(b) * 0x1p-9
+		}
+		return math.Float32frombits(uint32(b)<<20 + 120<<23)
 	}
 	return float32(b)
 }
@@ -93,20 +93,24 @@ func (f ScaleFormat) Floor(x float64) uint8 {
 		}
 	case E8M0:
 		if x > 0 {
-			// x = frac·2^exp with frac in [1/2, 1)
-			_, exp := math.Frexp(min(x, math.MaxFloat32))
-			return uint8(min(max(exp-1+127, 0), 254))
+			return uint8(min(max(exponent(x)+127, 0), 254))
 		}
 	case E4M3:
 		switch {
 		case x >= 448:
 			return maxE4M3
 		case x > 0:
-			_, exp := math.Frexp(x)
-			e := max(exp-1, -6)
-			m := int(math.Ldexp(x, 3-e)) // 0…15, 8 and up when normal
+			e := max(exponent(x), -6)
+			m := int(x * power(3-e)) // 0…15, 8 and up when normal
 			return uint8((e+6)<<3 + m)
 		}
 	}
 	return 0
 }
+
+// exponent returns the largest e with 2^e ≤ x, for x above 0, and what is below −1022
+// for a subnormal x.
+func exponent(x float64) int { return int(math.Float64bits(x)>>52) - 1023 }
+
+// power returns 2^e, for e of normal numbers.
+func power(e int) float64 { return math.Float64frombits(uint64(e+1023) << 52) }

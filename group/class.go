@@ -1,6 +1,7 @@
 package group
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -12,7 +13,8 @@ import (
 // thresholds of all of them into zones; within a zone each codebook has one
 // code.
 type class struct {
-	max float64 // the largest magnitude of the codebooks
+	max  float64 // the largest magnitude of the codebooks
+	cuts []cut   // ascending
 
 	// The zone of a ratio r is found with one look-up: cells[int(r·inv + off)]
 	// has at most one threshold, well inside.
@@ -24,6 +26,20 @@ type class struct {
 	// Of the last group measured.
 	scale Choice
 	zones []uint8
+}
+
+// A cut is where one zone ends and the next begins.
+type cut struct {
+	at float64
+	up bool // whether a ratio that is at it belongs to the zone above
+}
+
+// threshold returns the last ratio of the zone below.
+func (c cut) threshold() float64 {
+	if c.up {
+		return math.Nextafter(c.at, math.Inf(-1))
+	}
+	return c.at
 }
 
 type cell struct {
@@ -62,17 +78,21 @@ func newClasses(t datatype.Type, cbs []datatype.Codebook) ([]class, []trial) {
 }
 
 func (k *class) build(cbs []datatype.Codebook) {
-	var thresholds []float64
 	for _, cb := range cbs {
 		vs := cb.Values()
 		slices.Sort(vs)
 		vs = slices.Compact(vs)
 		for i := range vs[1:] {
-			thresholds = append(thresholds, (float64(vs[i])+float64(vs[i+1]))/2)
+			at := (float64(vs[i]) + float64(vs[i+1])) / 2
+			k.cuts = append(k.cuts, cut{at, cb.Value(cb.Encode(at)) == vs[i+1]})
 		}
 	}
-	slices.Sort(thresholds)
-	thresholds = slices.Compact(thresholds)
+	slices.SortFunc(k.cuts, func(a, b cut) int { return cmp.Compare(a.threshold(), b.threshold()) })
+	k.cuts = slices.Compact(k.cuts)
+	thresholds := make([]float64, len(k.cuts))
+	for i, c := range k.cuts {
+		thresholds[i] = c.threshold()
+	}
 
 	k.members = make([]member, len(cbs))
 	for i, cb := range cbs {
@@ -126,15 +146,26 @@ search:
 // the squared error of every member, weighted by importance if that is not nil.
 func (k *class) measure(t datatype.Type, w, importance []float64, amax float64, tensorScale float32, compare bool) {
 	k.scale = candidateScale(t, amax, k.max, tensorScale)
+	k.zonesOf(len(w))
+	k.classify(k.zones[:len(w)], w, amax, k.scale.Delta)
+	if compare {
+		k.errors(w, importance)
+	}
+}
+
+// zonesOf returns memory for the zones of n weights.
+func (k *class) zonesOf(n int) *uint8 {
+	if len(k.zones) < n || n == 0 {
+		k.zones = make([]uint8, max(n, 1))
+	}
+	return &k.zones[0]
+}
+
+// errors sets the errors of the members for the group w, whose scale and zones are
+// known.
+func (k *class) errors(w, importance []float64) {
 	delta := k.scale.Delta
-	if len(k.zones) < len(w) {
-		k.zones = make([]uint8, len(w))
-	}
 	zones := k.zones[:len(w)]
-	k.classify(zones, w, amax, delta)
-	if !compare {
-		return
-	}
 	ms := k.members
 	if importance != nil {
 		for i := range ms {

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
 
 // A Choice is what selection decides for a group besides its codes.
@@ -47,6 +48,9 @@ type Selector struct {
 	top     int     // the largest code of an integer type, 0 for others
 	classes []class // the candidates of the others, gathered by scale
 	trials  []trial // where in classes a candidate is
+
+	fast *fast     // nil if this processor or the type has none
+	wide []float64 // a group's weights
 }
 
 type trial struct{ class, member int }
@@ -61,9 +65,11 @@ func NewSelector(t datatype.Type) (*Selector, error) {
 	cbs := t.Codebooks()
 	if t.Asymmetric() || t >= datatype.Int2 && t <= datatype.Int8 {
 		s.top = cbs[0].Len() - 1
+		s.fast = newFast(s, coding.Best())
 		return s, nil
 	}
 	s.classes, s.trials = newClasses(t, cbs)
+	s.fast = newFast(s, coding.Best())
 	return s, nil
 }
 
@@ -97,9 +103,18 @@ func (s *Selector) Select(codes []uint8, w, importance []float64, tensorScale fl
 	for i := range s.classes {
 		s.classes[i].measure(s.typ, w, importance, amax, tensorScale, compare)
 	}
-	var best trial
+	choice, best := s.best()
+	k := &s.classes[best.class]
+	table := &k.members[best.member].codes
+	for i, z := range k.zones[:len(w)] {
+		codes[i] = table[z]
+	}
+	return choice, nil
+}
+
+// best returns the candidate with the least error, after all have been measured.
+func (s *Selector) best() (choice Choice, best trial) {
 	bestError := math.Inf(1)
-	var choice Choice
 	for i, t := range s.trials {
 		k := &s.classes[t.class]
 		if e := k.members[t.member].err; e < bestError || i == 0 {
@@ -108,12 +123,7 @@ func (s *Selector) Select(codes []uint8, w, importance []float64, tensorScale fl
 			choice.Codebook = i
 		}
 	}
-	k := &s.classes[best.class]
-	table := &k.members[best.member].codes
-	for i, z := range k.zones[:len(w)] {
-		codes[i] = table[z]
-	}
-	return choice, nil
+	return choice, best
 }
 
 // Encode writes the code of each weight in candidate codebook c.Codebook for the

@@ -11,8 +11,14 @@ import (
 
 // Weight is the element type of weights to quantize.
 type Weight interface {
-	float32 | float64 | float16.Float16
+	float32 | float64 | float16.Float16 | BFloat16
 }
+
+// BFloat16 is the upper half of a float32, as most checkpoints have weights.
+type BFloat16 uint16
+
+// Float32 returns b, which is exact.
+func (b BFloat16) Float32() float32 { return math.Float32frombits(uint32(b) << 16) }
 
 // Config says how to quantize. The zero value is the paper's: bitmod4, groups of
 // 128, and codes and special values chosen with the unquantized scale.

@@ -86,30 +86,28 @@ type rowQuantizer struct {
 	w       any // []T, the whole tensor
 	m       *Matrix
 	chooser *chooser
-	wide    []float64 // a group's weights
+	row     []float32 // the row's weights, if w has others
+	wide    []float64 // a group's
 	codes   []uint8   // the row's
+	choices []group.Choice
 	deltas  []float64 // by group
 }
 
 func newRowQuantizer(w any, m *Matrix, c *chooser) *rowQuantizer {
 	return &rowQuantizer{
 		w: w, m: m, chooser: c,
-		wide:   make([]float64, min(m.groupSize, m.cols)),
-		codes:  make([]uint8, m.cols),
-		deltas: make([]float64, m.groups),
+		codes:   make([]uint8, m.cols),
+		choices: make([]group.Choice, m.groups),
+		deltas:  make([]float64, m.groups),
 	}
 }
 
 func (q *rowQuantizer) quantize(row int) error {
 	m := q.m
-	for g := range m.groups {
-		lo, hi := m.groupColumns(g)
-		wide := q.wide[:hi-lo]
-		widen(wide, q.w, row*m.cols+lo)
-		c, err := q.chooser.selector.Select(q.codes[lo:hi], wide, q.chooser.importanceOf(lo, hi-lo), q.chooser.tensorScale)
-		if err != nil {
-			return weightError(err, row, lo)
-		}
+	if err := q.choose(row); err != nil {
+		return err
+	}
+	for g, c := range q.choices {
 		m.setGroup(row, g, c)
 		q.deltas[g] = c.Delta
 	}
@@ -119,6 +117,55 @@ func (q *rowQuantizer) quantize(row int) error {
 	}
 	pack.Row(m.codeRow(row), q.codes, m.typ.Bits())
 	return m.checkRange(row, q.codes, q.w)
+}
+
+// choose sets choices and codes.
+func (q *rowQuantizer) choose(row int) error {
+	m, c := q.m, q.chooser
+	if w, ok := q.narrow(row); ok {
+		err := c.selector.SelectFloat32(q.choices, q.codes, w, m.groupSize, c.importance, c.tensorScale)
+		return weightError(err, row, 0)
+	}
+	if q.wide == nil {
+		q.wide = make([]float64, min(m.groupSize, m.cols))
+	}
+	for g := range m.groups {
+		lo, hi := m.groupColumns(g)
+		wide := q.wide[:hi-lo]
+		widen(wide, q.w, row*m.cols+lo)
+		var err error
+		q.choices[g], err = c.selector.Select(q.codes[lo:hi], wide, c.importanceOf(lo, hi-lo), c.tensorScale)
+		if err != nil {
+			return weightError(err, row, lo)
+		}
+	}
+	return nil
+}
+
+// narrow returns the weights of a row as float32, if all of them are.
+func (q *rowQuantizer) narrow(row int) ([]float32, bool) {
+	lo := row * q.m.cols
+	hi := lo + q.m.cols
+	if w, ok := q.w.([]float32); ok {
+		return w[lo:hi], true
+	}
+	if q.row == nil {
+		q.row = make([]float32, q.m.cols)
+	}
+	switch w := q.w.(type) {
+	case []float16.Float16:
+		float16s(q.row, w[lo:hi])
+	case []BFloat16:
+		bfloat16s(q.row, w[lo:hi])
+	case []float64:
+		for i, x := range w[lo:hi] {
+			q.row[i] = float32(x)
+			if float64(q.row[i]) != x {
+				return nil, false
+			}
+		}
+	}
+	return q.row, true
 }
 
 // setGroup stores the scale and the codebook of a group whose selector is still 0.
@@ -189,6 +236,10 @@ func widen(dst []float64, w any, at int) {
 	case []float64:
 		copy(dst, w[at:])
 	case []float16.Float16:
+		for i, x := range w[at : at+len(dst)] {
+			dst[i] = float64(x.Float32())
+		}
+	case []BFloat16:
 		for i, x := range w[at : at+len(dst)] {
 			dst[i] = float64(x.Float32())
 		}

@@ -202,6 +202,34 @@ func TestElementTypesAgree(t *testing.T) {
 	if !bytes.Equal(encode(t, m16), encode(t, m32)) || !bytes.Equal(encode(t, m32), encode(t, m64)) {
 		t.Error("float16, float32 and float64 give different matrices of the same weights")
 	}
+	brain := make([]quant.BFloat16, len(w32))
+	for i, x := range w32 {
+		brain[i] = quant.BFloat16(math.Float32bits(x) >> 16)
+		w32[i] = brain[i].Float32()
+		w64[i] = float64(w32[i])
+	}
+	w64[17] *= 1 + 0x1p-40 // one row is not float32 throughout
+	for _, c.Type = range datatype.Types() {
+		mb, err1 := quant.Group(brain, 200, c)
+		m32, err2 := quant.Group(w32, 200, c)
+		m64, err3 := quant.Group(w64, 200, c)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(encode(t, mb), encode(t, m32)) {
+			t.Errorf("%v: bfloat16 and float32 give different matrices of the same weights", c.Type)
+		}
+		// The largest weights of rows are others, and so the codes of none.
+		codes32, codes64 := make([]uint8, 200), make([]uint8, 200)
+		for row := range 4 {
+			if err := errors.Join(m32.Codes(codes32, row), m64.Codes(codes64, row)); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(codes32, codes64) {
+				t.Errorf("%v, row %d: float32 and float64 have different codes", c.Type, row)
+			}
+		}
+	}
 }
 
 func encode(t testing.TB, m *quant.Matrix) []byte {

@@ -3,7 +3,11 @@
 // it.
 package pack
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/bitmod-go/bitmod/internal/loops/coding"
+)
 
 // A row is a sequence of chunks, each of which holds strips(bits)·h consecutive
 // columns: strip s has columns s·h … s·h+h−1. The codes at position p of all
@@ -104,7 +108,14 @@ func RowBytes(cols, bits int) int {
 
 // Row packs codes, which must be below 2^bits, into dst, which must be
 // RowBytes(len(codes), bits) long.
-func Row(dst []byte, codes []uint8, bits int) {
+func Row(dst []byte, codes []uint8, bits int) { row(dst, codes, bits, coding.Best()) }
+
+// row is Row with the loops of a processor, or without if they are nil.
+func row(dst []byte, codes []uint8, bits int, loops *coding.Set) {
+	if loops != nil {
+		done, written := packChunks(dst, codes, bits, loops)
+		dst, codes = dst[written:], codes[done:]
+	}
 	for len(codes) > 0 {
 		h, n := Chunk(len(codes), bits)
 		s := strips(bits)
@@ -118,6 +129,23 @@ func Row(dst []byte, codes []uint8, bits int) {
 		}
 		codes, dst = codes[n:], dst[size:]
 	}
+}
+
+// packChunks packs the chunks of a row that have no padding, and returns the number of
+// codes in them and of bytes that they take.
+func packChunks(dst []byte, codes []uint8, bits int, loops *coding.Set) (done, written int) {
+	s := strips(bits)
+	for h := maxHeight; h >= 16; h /= 2 {
+		chunks := (len(codes) - done) / (h * s)
+		if chunks == 0 {
+			continue
+		}
+		n, size := chunks*h*s, chunks*h*s*bits/8
+		out, in := dst[written:written+size], codes[done:done+n]
+		loops.Pack[bits](&coding.PackArgs{Dst: &out[0], Src: &in[0], Height: h, Chunks: chunks})
+		done, written = done+n, written+size
+	}
+	return done, written
 }
 
 // Next unpacks the chunk at the start of src, of a row that has cols columns

@@ -1,0 +1,70 @@
+package group
+
+import (
+	"errors"
+	"fmt"
+)
+
+// SelectFloat32 is [Selector.Select] for the groups of a row, each of groupSize
+// weights but the last, which has what is left. It sets a choice for each group and a
+// code for each weight, the same as Select does, and many times as fast where the
+// processor has AVX-512 (with DQ, BW, VL and VBMI).
+//
+// An importance is nil or has a number for each weight of the row. The index in a
+// [WeightError] is that in the row. The error matches [ErrShape] also if groupSize is
+// below 1, or if choices or codes are too few.
+func (s *Selector) SelectFloat32(choices []Choice, codes []uint8, w []float32, groupSize int, importance []float64, tensorScale float32) error {
+	if groupSize < 1 {
+		return fmt.Errorf("group: %w: groupSize is %d, want at least 1", ErrShape, groupSize)
+	}
+	if len(w) == 0 {
+		return nil
+	}
+	groups := (len(w)-1)/groupSize + 1
+	if len(choices) < groups {
+		return fmt.Errorf("group: %w: len(choices) is %d, want at least %d (groups)", ErrShape, len(choices), groups)
+	}
+	if len(codes) < len(w) {
+		return fmt.Errorf("group: %w: len(codes) is %d, want at least %d (weights)", ErrShape, len(codes), len(w))
+	}
+	if importance != nil && len(importance) != len(w) {
+		return fmt.Errorf("group: %w: len(importance) is %d, want %d (weights)", ErrShape, len(importance), len(w))
+	}
+	choices = choices[:groups]
+	if s.fast != nil {
+		s.fast.maxima(w, groupSize, groups)
+	}
+	for g := range choices {
+		lo := g * groupSize
+		hi := min(lo+groupSize, len(w))
+		var a []float64
+		if importance != nil {
+			a = importance[lo:hi]
+		}
+		if s.fast != nil && s.fast.group(s, &choices[g], codes[lo:hi], w[lo:hi], s.fast.max[g], a, tensorScale) {
+			continue
+		}
+		c, err := s.Select(codes[lo:hi], s.widen(w[lo:hi]), a, tensorScale)
+		if err != nil {
+			var bad *WeightError
+			if errors.As(err, &bad) {
+				bad.Index += lo
+			}
+			return err
+		}
+		choices[g] = c
+	}
+	return nil
+}
+
+// widen returns w as float64, in memory that the next call uses again.
+func (s *Selector) widen(w []float32) []float64 {
+	if len(s.wide) < len(w) {
+		s.wide = make([]float64, len(w))
+	}
+	wide := s.wide[:len(w)]
+	for i, x := range w {
+		wide[i] = float64(x)
+	}
+	return wide
+}

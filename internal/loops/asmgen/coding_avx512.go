@@ -1,0 +1,369 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/bitmod-go/bitmod/internal/pack"
+)
+
+// Offsets of coding.Class.
+const (
+	classThresholds = 0
+	classSlack      = 256
+	classBase       = 512
+	classValues     = 640
+	classInv        = 1152
+	classOff        = 1156
+)
+
+// Offsets of coding.ZonesArgs.
+const (
+	zonesW       = 0
+	zonesN       = 8
+	zonesZones   = 16
+	zonesClass   = 24
+	zonesDelta   = 32
+	zonesDelta32 = 40
+	zonesScale   = 44
+	zonesUsed    = 48
+	zonesErrors  = 52
+)
+
+func codingAVX512() *file {
+	f := newFile("amd64 && !purego")
+	for _, members := range []int{0, 1, 2, 4} {
+		zones(f, members)
+	}
+	lookup(f)
+	groupMax(f)
+	roundIntegers(f)
+	groupRange(f)
+	widen16(f, "widenBF16AVX512", func() {
+		f.op("VPMOVZXWD.Z (SI), K1, Z0")
+		f.op("VPSLLD $16, Z0, Z0")
+	})
+	widen16(f, "widenF16AVX512", func() { f.op("VCVTPH2PS.Z (SI), K1, Z0") })
+	for bits := 2; bits <= 8; bits++ {
+		packCodes(f, bits)
+	}
+	return f
+}
+
+// y returns the name of the lower half of a vector register.
+func y(i int) string { return fmt.Sprintf("Y%d", i) }
+
+// lanes emits a loop over CX elements, 16 at a time, masked by K1.
+func (f *file) lanes(label string, body func()) {
+	f.each(label, 16, body)
+}
+
+// each emits a loop over CX elements, n = 16 or 64 at a time, masked by K1.
+func (f *file) each(label string, n int, body func()) {
+	f.op("MOVQ $-1, R15")
+	f.op("KMOVQ R15, K1")
+	f.op("CMPQ CX, $%d", n)
+	f.op("JGE %s", label)
+	f.label(label + "Rest")
+	f.op("NEGQ CX")
+	f.op("ADDQ $64, CX")
+	f.op("SHRQ CX, R15")
+	f.op("KMOVQ R15, K1")
+	f.op("MOVQ $%d, CX", n)
+	f.label(label)
+	body()
+	f.op("SUBQ $%d, CX", n)
+	f.op("JZ %sEnd", label)
+	f.op("CMPQ CX, $%d", n)
+	f.op("JGE %s", label)
+	f.op("JMP %sRest", label)
+	f.label(label + "End")
+}
+
+// fold emits the reduction of vector v to its lowest word with op, by halves. It takes
+// vectors a and b.
+func (f *file) fold(op string, v, a, b int) {
+	f.op("VEXTRACTF64X4 $1, %s, %s", z(v), y(a))
+	f.op("%s %s, %s, %s", op, y(a), y(v), y(a))
+	f.op("VEXTRACTF32X4 $1, %s, %s", y(a), x(b))
+	f.op("%s %s, %s, %s", op, x(b), x(a), x(a))
+	f.op("VPSHUFD $0x4e, %s, %s", x(a), x(b))
+	f.op("%s %s, %s, %s", op, x(b), x(a), x(a))
+	f.op("VPSHUFD $0xb1, %s, %s", x(a), x(b))
+	f.op("%s %s, %s, %s", op, x(b), x(a), x(v))
+}
+
+// zones emits the loop that finds zones, and errors of so many codebooks.
+func zones(f *file, members int) {
+	const t, base, values, acc = 8, 10, 12, 20
+	const delta, scale, off, top, one, used = 24, 25, 26, 27, 28, 29
+	f.text(fmt.Sprintf("zones%dAVX512", members), "ZonesArgs")
+	f.op("MOVQ %d(AX), SI", zonesW)
+	f.op("MOVQ %d(AX), CX", zonesN)
+	f.op("MOVQ %d(AX), DI", zonesZones)
+	f.op("MOVQ %d(AX), BX", zonesClass)
+	f.op("MOVL $1, R15")
+	f.op("VPBROADCASTD R15, %s", z(one))
+	f.op("VPXORD %s, %s, %s", z(used), z(used), z(used))
+
+	f.comment("thresholds as weights: the nearest float32 to t·Δ, or the one below it")
+	f.op("VBROADCASTSD %d(AX), Z7", zonesDelta)
+	for q := range 4 {
+		f.op("VMOVUPD %d(BX), Z0", classThresholds+64*q)
+		f.op("VMULPD Z7, Z0, Z1")
+		f.op("VCVTPD2PS Z1, Y2")
+		f.op("VCVTPS2PD Y2, Z3")
+		f.op("VFNMADD231PD Z7, Z0, Z3")
+		f.op("VMULPD %d(BX), Z7, Z4", classSlack+64*q)
+		f.op("VCMPPD $30, Z4, Z3, K2")
+		f.op("VPSRAD $31, Y2, Y3")
+		f.op("VPORD %s, Y3, Y3", y(one))
+		f.op("VPSUBD Y3, Y2, K2, Y2")
+		if q%2 == 0 {
+			f.op("VMOVDQA64 Z2, %s", z(t+q/2))
+		} else {
+			f.op("VINSERTF64X4 $1, Y2, %s, %s", z(t+q/2), z(t+q/2))
+		}
+	}
+	for i := range 2 {
+		f.op("VMOVDQU32 %d(BX), %s", classBase+64*i, z(base+i))
+		for m := range members {
+			f.op("VMOVUPS %d(BX), %s", classValues+128*m+64*i, z(values+2*m+i))
+		}
+	}
+	for m := range members {
+		f.op("VPXORD %s, %s, %s", z(acc+m), z(acc+m), z(acc+m))
+	}
+	f.op("VBROADCASTSS %d(AX), %s", zonesDelta32, z(delta))
+	f.op("VBROADCASTSS %d(AX), %s", zonesScale, z(scale))
+	f.op("VBROADCASTSS %d(BX), %s", classOff, z(off))
+	f.op("MOVL $31, R15")
+	f.op("VPBROADCASTD R15, %s", z(top))
+	f.op("VPXORD Z6, Z6, Z6")
+
+	f.lanes("weights", func() {
+		f.op("VMOVUPS.Z (SI), K1, Z0")
+		f.op("VMOVAPS Z0, Z1")
+		f.op("VFMADD213PS %s, %s, Z1", z(off), z(scale))
+		f.op("VCVTTPS2DQ Z1, Z1")
+		f.op("VPMAXSD Z6, Z1, Z1")
+		f.op("VPMINSD %s, Z1, Z1", z(top))
+		f.op("VMOVDQA64 Z1, Z2")
+		f.op("VPERMI2PS %s, %s, Z2", z(t+1), z(t))
+		f.op("VPERMI2D %s, %s, Z1", z(base+1), z(base))
+		f.op("VCMPPS $30, Z2, Z0, K2")
+		f.op("VPADDD %s, Z1, K2, Z1", z(one))
+		f.op("VPMOVDB Z1, K1, (DI)")
+		if members > 0 {
+			f.op("VPSLLVD Z1, %s, Z2", z(one))
+			f.op("VPORD Z2, %s, K1, %s", z(used), z(used))
+		}
+		for m := range members {
+			v := z(2 + m%2)
+			f.op("VMOVDQA64 Z1, %s", v)
+			f.op("VPERMI2PS %s, %s, %s", z(values+2*m+1), z(values+2*m), v)
+			f.op("VFNMADD213PS.Z Z0, %s, K1, %s", z(delta), v)
+			f.op("VFMADD231PS %s, %s, %s", v, v, z(acc+m))
+		}
+		f.op("ADDQ $64, SI")
+		f.op("ADDQ $16, DI")
+	})
+	if members > 0 {
+		f.fold("VPORD", used, 0, 1)
+		f.op("VMOVD %s, %d(AX)", x(used), zonesUsed)
+	}
+	for m := range members {
+		f.fold("VADDPS", acc+m, 2*(m%2), 2*(m%2)+1)
+		f.op("VMOVSS %s, %d(AX)", x(acc+m), zonesErrors+4*m)
+	}
+	f.op("VZEROUPPER")
+	f.op("RET")
+}
+
+// lookup emits the loop from zones to codes.
+func lookup(f *file) {
+	f.text("lookupAVX512", "LookupArgs")
+	f.op("MOVQ 0(AX), DI")
+	f.op("MOVQ 8(AX), SI")
+	f.op("MOVQ 16(AX), CX")
+	f.op("MOVQ 24(AX), BX")
+	f.op("VMOVDQU64 (BX), Z8")
+	f.each("bytes", 64, func() {
+		f.op("VMOVDQU8.Z (SI), K1, Z0")
+		f.op("VPERMB Z8, Z0, Z0")
+		f.op("VMOVDQU8 Z0, K1, (DI)")
+		f.op("ADDQ $64, SI")
+		f.op("ADDQ $64, DI")
+	})
+	f.op("VZEROUPPER")
+	f.op("RET")
+}
+
+// groupMax emits the loop that finds the largest magnitudes.
+func groupMax(f *file) {
+	f.text("maxAVX512", "MaxArgs")
+	f.op("MOVQ 0(AX), SI")
+	f.op("MOVQ 24(AX), DX")
+	f.op("MOVQ 32(AX), DI")
+	f.op("MOVL $0x7fffffff, R15")
+	f.op("VPBROADCASTD R15, Z8")
+	f.label("group")
+	f.op("MOVQ 8(AX), CX")
+	f.op("CMPQ DX, $1")
+	f.op("CMOVQEQ 16(AX), CX")
+	f.op("VPXORD Z4, Z4, Z4")
+	f.lanes("weights", func() {
+		f.op("VPANDD.Z (SI), Z8, K1, Z0")
+		f.op("VPMAXUD Z0, Z4, Z4")
+		f.op("ADDQ $64, SI")
+	})
+	// The last step, of CX = 16 by then, may have had fewer weights.
+	f.op("MOVQ 8(AX), R8")
+	f.op("ANDQ $15, R8")
+	f.op("JZ whole")
+	f.op("LEAQ -64(SI)(R8*4), SI")
+	f.label("whole")
+	f.fold("VPMAXUD", 4, 0, 1)
+	f.op("VMOVD X4, (DI)")
+	f.op("ADDQ $4, DI")
+	f.op("DECQ DX")
+	f.op("JNZ group")
+	f.op("VZEROUPPER")
+	f.op("RET")
+}
+
+// roundIntegers emits the loop for integer codebooks.
+func roundIntegers(f *file) {
+	f.text("roundAVX512", "RoundArgs")
+	f.op("MOVQ 0(AX), SI")
+	f.op("MOVQ 8(AX), CX")
+	f.op("MOVQ 16(AX), DI")
+	f.op("VBROADCASTSD 24(AX), Z8")
+	f.op("VPBROADCASTD 32(AX), Z9")
+	f.op("VPBROADCASTD 40(AX), Z10")
+	f.op("MOVQ $0x3fe0000000000000, R15")
+	f.op("VPBROADCASTQ R15, Z11")
+	f.op("MOVQ $0x3ff0000000000000, R15")
+	f.op("VPBROADCASTQ R15, Z12")
+	f.op("VPXORD Z13, Z13, Z13")
+	f.lanes("weights", func() {
+		f.op("VMOVUPS.Z (SI), K1, Z0")
+		f.op("VEXTRACTF64X4 $1, Z0, Y1")
+		for i := range 2 {
+			f.op("VCVTPS2PD %s, %s", y(i), z(i))
+			f.op("VDIVPD Z8, %s, %s", z(i), z(i))
+			f.op("VRNDSCALEPD $9, %s, %s", z(i), z(2+i))
+			f.op("VADDPD Z11, %s, %s", z(2+i), z(4+i))
+			f.op("VCMPPD $30, %s, %s, K2", z(4+i), z(i))
+			f.op("VADDPD Z12, %s, K2, %s", z(2+i), z(2+i))
+			f.op("VCVTTPD2DQ %s, %s", z(2+i), y(i))
+		}
+		f.op("VINSERTI64X4 $1, Y1, Z0, Z0")
+		f.op("VPADDD Z9, Z0, Z0")
+		f.op("VPMAXSD Z13, Z0, Z0")
+		f.op("VPMINSD Z10, Z0, Z0")
+		f.op("VPMOVDB Z0, K1, (DI)")
+		f.op("ADDQ $64, SI")
+		f.op("ADDQ $16, DI")
+	})
+	f.op("VZEROUPPER")
+	f.op("RET")
+}
+
+// groupRange emits the loop for the least and the greatest weight.
+func groupRange(f *file) {
+	f.text("rangeAVX512", "RangeArgs")
+	f.op("MOVQ 0(AX), SI")
+	f.op("MOVQ 8(AX), CX")
+	f.op("VPXORD Z4, Z4, Z4")
+	f.op("VPXORD Z5, Z5, Z5")
+	f.lanes("weights", func() {
+		f.op("VMOVUPS.Z (SI), K1, Z0")
+		f.op("VMINPS Z0, Z4, Z4")
+		f.op("VMAXPS Z0, Z5, Z5")
+		f.op("ADDQ $64, SI")
+	})
+	f.fold("VMINPS", 4, 0, 1)
+	f.fold("VMAXPS", 5, 2, 3)
+	f.op("VMOVSS X4, 16(AX)")
+	f.op("VMOVSS X5, 20(AX)")
+	f.op("VZEROUPPER")
+	f.op("RET")
+}
+
+// widen16 emits a loop from 16-bit floats at SI to float32.
+func widen16(f *file, name string, load func()) {
+	f.text(name, "WidenArgs")
+	f.op("MOVQ 0(AX), DI")
+	f.op("MOVQ 8(AX), SI")
+	f.op("MOVQ 16(AX), CX")
+	f.lanes("weights", func() {
+		load()
+		f.op("VMOVUPS Z0, K1, (DI)")
+		f.op("ADDQ $32, SI")
+		f.op("ADDQ $64, DI")
+	})
+	f.op("VZEROUPPER")
+	f.op("RET")
+}
+
+// packCodes emits the loop that packs codes of so many bits.
+func packCodes(f *file, bits int) {
+	layout := pack.Layout(bits)
+	f.text(fmt.Sprintf("pack%dAVX512", bits), "PackArgs")
+	f.op("MOVQ 0(AX), DI")
+	f.op("MOVQ 8(AX), SI")
+	f.op("MOVQ 16(AX), BX")
+	f.op("MOVQ 24(AX), DX")
+	mask(f, "BX")
+	// Registers: Z0… strips, Z8… planes, Z16… masks.
+	type from struct {
+		strip int
+		pack.Field
+	}
+	planes := make([][]from, pack.StripBytes(bits))
+	masks := map[uint64]int{}
+	for s, fields := range layout {
+		for _, d := range fields {
+			planes[d.Index] = append(planes[d.Index], from{s, d})
+			if m := d.Mask << d.From; masks[m] == 0 && bits < 8 {
+				r := 16 + len(masks)
+				masks[m] = r
+				f.op("MOVL $0x%08x, R15", uint32(m))
+				f.op("VPBROADCASTD R15, %s", z(r))
+			}
+		}
+	}
+	f.label("chunk")
+	for s := range layout {
+		f.op("VMOVDQU8.Z (SI), K1, %s", z(s))
+		f.op("ADDQ BX, SI")
+	}
+	for p, fields := range planes {
+		out := z(8 + p)
+		for i, d := range fields {
+			src := z(d.strip)
+			switch shift := int(d.From) - int(d.To); {
+			case shift > 0:
+				f.op("VPSLLD $%d, %s, Z31", shift, src)
+				src = "Z31"
+			case shift < 0:
+				f.op("VPSRLD $%d, %s, Z31", -shift, src)
+				src = "Z31"
+			}
+			switch {
+			case bits == 8:
+				out = src
+			case i == 0:
+				f.op("VPANDD %s, %s, %s", z(masks[d.Mask<<d.From]), src, out)
+			default:
+				f.op("VPTERNLOGD $0xf8, %s, %s, %s", z(masks[d.Mask<<d.From]), src, out)
+			}
+		}
+		f.op("VMOVDQU8 %s, K1, (DI)", out)
+		f.op("ADDQ BX, DI")
+	}
+	f.op("DECQ DX")
+	f.op("JNZ chunk")
+	f.op("VZEROUPPER")
+	f.op("RET")
+}

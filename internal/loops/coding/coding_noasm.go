@@ -1,0 +1,6 @@
+//go:build !amd64 || purego
+
+package coding
+
+// Best returns the functions for this processor, nil if there are none.
+func Best() *Set { return nil }

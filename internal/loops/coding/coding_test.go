@@ -1,0 +1,274 @@
+package coding
+
+import (
+	"bytes"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+
+	"github.com/x448/float16"
+)
+
+func loops(t *testing.T) *Set {
+	s := Best()
+	if s == nil {
+		t.Skip("the processor has no loops")
+	}
+	return s
+}
+
+const canary = 0xa5
+
+// guarded returns n bytes between canaries, and a function that checks these.
+func guarded(t *testing.T, n int) ([]byte, func()) {
+	buf := bytes.Repeat([]byte{canary}, n+256)
+	return buf[128 : 128+n : 128+n], func() {
+		t.Helper()
+		for i, b := range buf {
+			if (i < 128 || i >= 128+n) && b != canary {
+				t.Fatalf("byte %d of %d is written", i-128, n)
+			}
+		}
+	}
+}
+
+// guardedWords is guarded for words.
+func guardedWords[T float32 | uint32](t *testing.T, n int) ([]T, func()) {
+	b, check := guarded(t, 4*n)
+	return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), n), check
+}
+
+// weights returns n weights and the thresholds of a class among them.
+func weights(r *rand.Rand, n int) []float32 {
+	w := make([]float32, n)
+	for i := range w {
+		w[i] = float32(r.NormFloat64() * 3)
+		if r.IntN(4) == 0 {
+			w[i] = float32(r.IntN(33)-16) / 2
+		}
+	}
+	return w
+}
+
+// testClass is a class with thresholds at odd halves.
+func testClass(r *rand.Rand) *Class {
+	c := &Class{Inv: 1, Off: 16}
+	zone := int32(0)
+	for i := range Cells {
+		c.Base[i] = zone
+		c.Thresholds[i] = math.Inf(1)
+		if r.IntN(3) > 0 && zone < Cells-1 {
+			// in cell i, off its ends: ratios are truncated
+			t := float64(i-16) + .5
+			c.Thresholds[i] = t
+			switch d := (math.Nextafter(t, math.Inf(1)) - t) / 2; r.IntN(3) {
+			case 0:
+				c.Slack[i] = -d * (1 + 1./1024)
+			default:
+				c.Slack[i] = d
+			}
+			zone++
+		}
+	}
+	for m := range Members {
+		for z := range Cells {
+			c.Values[m][z] = float32(r.IntN(65)-32) / 4
+		}
+	}
+	return c
+}
+
+// definition is ZonesArgs, slowly.
+func definition(c *Class, w []float32, delta float64) (zones []uint8, used uint32, sums [Members]float32) {
+	scale, d := float32(float64(c.Inv)/delta), float32(delta)
+	var lanes [Members][Lanes]float32
+	for i, x := range w {
+		at := float32(math.FMA(float64(x), float64(scale), float64(c.Off)))
+		cell := max(0, min(Cells-1, int(at)))
+		// The quotient in float64, which is what the threshold is about.
+		q, t := float64(x)/delta, c.Thresholds[cell]
+		z := uint8(c.Base[cell])
+		if q > t || q == t && c.Slack[cell] < 0 {
+			z++
+		}
+		zones = append(zones, z)
+		used |= 1 << z
+		for m := range Members {
+			e := float32(math.FMA(-float64(d), float64(c.Values[m][z]), float64(x)))
+			lanes[m][i%Lanes] = float32(math.FMA(float64(e), float64(e), float64(lanes[m][i%Lanes])))
+		}
+	}
+	for m := range Members {
+		for n := Lanes / 2; n > 0; n /= 2 {
+			for i := range n {
+				lanes[m][i] += lanes[m][i+n]
+			}
+		}
+		sums[m] = lanes[m][0]
+	}
+	return zones, used, sums
+}
+
+// TestZones compares with division: the thresholds that the loops compute are those
+// of rounded quotients.
+func TestZones(t *testing.T) {
+	s := loops(t)
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 3000 {
+		n := 1 + r.IntN(150)
+		c := testClass(r)
+		delta := math.Exp(3 * r.NormFloat64())
+		if r.IntN(3) == 0 {
+			delta = math.Ldexp(1+float64(r.IntN(8))/8, r.IntN(20)-10)
+		}
+		w := weights(r, n)
+		for i := range w {
+			w[i] = float32(float64(w[i]) * delta)
+			for range r.IntN(3) {
+				w[i] = math.Nextafter32(w[i], float32(r.NormFloat64()*1e3))
+			}
+		}
+		for members := range Members + 1 {
+			zones, check := guarded(t, n)
+			a := ZonesArgs{W: &w[0], N: n, Zones: &zones[0], Class: c, Delta: delta, Delta32: float32(delta), Scale: float32(float64(c.Inv) / delta)}
+			s.Zones[members](&a)
+			check()
+			wantZones, used, sums := definition(c, w, delta)
+			if !bytes.Equal(zones, wantZones) {
+				t.Fatalf("Δ %v, weights %v\ngot  %v\nwant %v", delta, w, zones, wantZones)
+			}
+			if members > 0 && a.Used != used {
+				t.Fatalf("zones %v: used %#x, want %#x", zones, a.Used, used)
+			}
+			for m := range members {
+				// math.FMA rounds to float64 first, which is seen once in some 2^29 times.
+				if d := math.Abs(float64(a.Errors[m] - sums[m])); d > 1e-6*float64(sums[m]) {
+					t.Fatalf("%d of %d codebooks: error %v, want %v", m, members, a.Errors[m], sums[m])
+				}
+			}
+		}
+	}
+}
+
+func TestLookup(t *testing.T) {
+	s := loops(t)
+	r := rand.New(rand.NewPCG(3, 4))
+	var table [64]uint8
+	for i := range table {
+		table[i] = uint8(r.Uint32())
+	}
+	for n := 1; n < 300; n++ {
+		src := make([]uint8, n)
+		want := make([]uint8, n)
+		for i := range src {
+			src[i] = uint8(r.IntN(64))
+			want[i] = table[src[i]]
+		}
+		got, check := guarded(t, n)
+		s.Lookup(&LookupArgs{Dst: &got[0], Src: &src[0], N: n, Table: &table})
+		check()
+		if !bytes.Equal(got, want) {
+			t.Fatalf("%d bytes: got %v, want %v", n, got, want)
+		}
+	}
+}
+
+func TestMaxAndRange(t *testing.T) {
+	s := loops(t)
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 2000 {
+		size := 1 + r.IntN(70)
+		groups := 1 + r.IntN(6)
+		last := 1 + r.IntN(size)
+		n := (groups-1)*size + last
+		w := weights(r, n)
+		switch r.IntN(8) {
+		case 0:
+			w[r.IntN(n)] = float32(math.NaN())
+		case 1:
+			w[r.IntN(n)] = float32(math.Inf(-1))
+		case 2:
+			w[r.IntN(n)] = math.MaxFloat32
+		}
+		got, check := guardedWords[uint32](t, groups)
+		s.Max(&MaxArgs{W: &w[0], Size: size, Last: last, Groups: groups, Dst: &got[0]})
+		check()
+		for g := range groups {
+			part := w[g*size : min((g+1)*size, n)]
+			var want uint32
+			for _, x := range part {
+				want = max(want, math.Float32bits(x)&^(1<<31))
+			}
+			if got[g] != want {
+				t.Fatalf("groups of %d, %v: group %d has %#x, want %#x", size, w, g, got[g], want)
+			}
+			if want > 0x7f800000 {
+				continue
+			}
+			a := RangeArgs{W: &part[0], N: len(part)}
+			s.Range(&a)
+			var lo, hi float32
+			for _, x := range part {
+				lo, hi = min(lo, x), max(hi, x)
+			}
+			if a.Low != lo || a.High != hi {
+				t.Fatalf("%v: got %v to %v, want %v to %v", part, a.Low, a.High, lo, hi)
+			}
+		}
+	}
+}
+
+func TestRound(t *testing.T) {
+	s := loops(t)
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 2000 {
+		n := 1 + r.IntN(100)
+		w := weights(r, n)
+		delta := []float64{1, 1. / 3, 0x1p-140, .7}[r.IntN(4)]
+		for i := range w {
+			w[i] = float32(float64(w[i]) * delta * float64(1+r.IntN(20)))
+		}
+		top, zero := 1+r.IntN(255), r.IntN(255)
+		got, check := guarded(t, n)
+		s.Round(&RoundArgs{W: &w[0], N: n, Codes: &got[0], Delta: delta, Zero: zero, Top: top})
+		check()
+		for i, x := range w {
+			q := float64(x) / delta
+			v := math.Floor(q)
+			if q > v+.5 {
+				v++
+			}
+			if want := max(0, min(top, int(v)+zero)); int(got[i]) != want {
+				t.Fatalf("%v/%v, zero %d of %d: got %d, want %d", x, delta, zero, top, got[i], want)
+			}
+		}
+	}
+}
+
+// TestWiden tests all numbers of both formats.
+func TestWiden(t *testing.T) {
+	s := loops(t)
+	src := make([]uint16, 1<<16)
+	for i := range src {
+		src[i] = uint16(i)
+	}
+	same := func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) || a != a && b != b }
+	for _, n := range []int{1 << 16, 1<<16 - 1, 40, 15, 1} {
+		got, check := guardedWords[float32](t, n)
+		s.WidenBF16(&WidenArgs{Dst: &got[0], Src: &src[0], N: n})
+		check()
+		for i, x := range got {
+			if !same(x, math.Float32frombits(uint32(i)<<16)) {
+				t.Fatalf("bfloat16 %#x is %v", i, x)
+			}
+		}
+		s.WidenF16(&WidenArgs{Dst: &got[0], Src: &src[0], N: n})
+		check()
+		for i, x := range got {
+			if !same(x, float16.Frombits(uint16(i)).Float32()) {
+				t.Fatalf("float16 %#x is %v", i, x)
+			}
+		}
+	}
+}

@@ -1,0 +1,13 @@
+package coding
+
+// A Set is the functions of one kind of processor. It must not be changed.
+type Set struct {
+	Zones     [Members + 1]func(*ZonesArgs) // by the number of codebooks
+	Lookup    func(*LookupArgs)
+	Max       func(*MaxArgs)
+	Round     func(*RoundArgs)
+	Range     func(*RangeArgs)
+	WidenBF16 func(*WidenArgs)
+	WidenF16  func(*WidenArgs)
+	Pack      [9]func(*PackArgs) // by the bits of a code
+}
