@@ -5,47 +5,10 @@ package kernel
 // The functions of steps for AVX-512 do what those for AVX2 do.
 
 //go:noescape
-func steps4x0AVX512(acc *[lanes]float32, a *stepArgs, rows int)
-
-//go:noescape
-func steps4x2AVX512(acc *[lanes]float32, a *stepArgs, rows int)
-
-//go:noescape
-func steps4x4AVX512(acc *[lanes]float32, a *stepArgs, rows int)
-
-//go:noescape
-func steps3x0AVX512(acc *[lanes]float32, a *stepArgs, rows int)
-
-//go:noescape
-func steps3x2AVX512(acc *[lanes]float32, a *stepArgs, rows int)
-
-//go:noescape
-func steps3x4AVX512(acc *[lanes]float32, a *stepArgs, rows int)
-
-//go:noescape
 func steps2x4AVX512(acc *[lanes]float32, a *stepArgs, rows int)
 
 //go:noescape
 func steps8AVX512(acc *[lanes]float32, a *stepArgs, rows int)
-
-func stepsAVX512(acc *[lanes]float32, args *stepArgs, rows, bits, selectorBits int) {
-	switch {
-	case bits == 2:
-		steps2x4AVX512(acc, args, rows)
-	case bits == 4 && selectorBits == 0:
-		steps4x0AVX512(acc, args, rows)
-	case bits == 4 && selectorBits == 2:
-		steps4x2AVX512(acc, args, rows)
-	case bits == 4:
-		steps4x4AVX512(acc, args, rows)
-	case selectorBits == 0:
-		steps3x0AVX512(acc, args, rows)
-	case selectorBits == 2:
-		steps3x2AVX512(acc, args, rows)
-	default:
-		steps3x4AVX512(acc, args, rows)
-	}
-}
 
 // The functions floatSteps for AVX-512 do what those for AVX2 do.
 

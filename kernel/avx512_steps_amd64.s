@@ -43,33 +43,6 @@
 	ADDQ          $16, R11       \
 	ADDQ          $16, R12
 
-#define STEP4(SEL, S0, S1, S2, S3) \
-	SEL                          \
-	S0                           \
-	BLOCK($4, 0, 0, Z1, Z8)      \
-	S1                           \
-	BLOCK($4, 64, 128, Z2, Z9)   \
-	S2                           \
-	BLOCK($4, 128, 256, Z3, Z10) \
-	S3                           \
-	BLOCK($4, 192, 384, Z1, Z11) \
-	ADDQ $256, DI                \
-	SCALE
-
-#define STEP3(SEL, S0, S1, S2, S3) \
-	SEL                          \
-	S0                           \
-	BLOCK($3, 0, 0, Z1, Z8)      \
-	S1                           \
-	BLOCK($3, 64, 128, Z2, Z9)   \
-	S2                           \
-	BLOCK($3, 128, 256, Z3, Z10) \
-	S3                           \
-	LAST3(Z1, Z2, Z3, Z1, Z2)    \
-	DOT(Z1, Z2, 384, Z11)        \
-	ADDQ $192, DI                \
-	SCALE
-
 // Two blocks of 2-bit codes share 64 bytes.
 #define STEP2(SEL, S0, S1, S2, S3) \
 	SEL                          \
@@ -142,30 +115,6 @@ step:                                \
 	JNZ  row                         \
 	VZEROUPPER                       \
 	RET
-
-// func steps4x0AVX512(acc *[4]float32, a *stepArgs, rows int)
-TEXT ·steps4x0AVX512(SB), NOSPLIT, $16-24
-	ROWS(STEP4(SEL0, SEL0_0, SEL0_1, SEL0_2, SEL0_3))
-
-// func steps4x2AVX512(acc *[4]float32, a *stepArgs, rows int)
-TEXT ·steps4x2AVX512(SB), NOSPLIT, $16-24
-	ROWS(STEP4(SEL2, SEL2_0, SEL2_1, SEL2_2, SEL2_3))
-
-// func steps4x4AVX512(acc *[4]float32, a *stepArgs, rows int)
-TEXT ·steps4x4AVX512(SB), NOSPLIT, $16-24
-	ROWS(STEP4(SEL4, SEL4_0, SEL4_1, SEL4_2, SEL4_3))
-
-// func steps3x0AVX512(acc *[4]float32, a *stepArgs, rows int)
-TEXT ·steps3x0AVX512(SB), NOSPLIT, $16-24
-	ROWS(STEP3(SEL0, SEL0_0, SEL0_1, SEL0_2, SEL0_3))
-
-// func steps3x2AVX512(acc *[4]float32, a *stepArgs, rows int)
-TEXT ·steps3x2AVX512(SB), NOSPLIT, $16-24
-	ROWS(STEP3(SEL2, SEL2_0, SEL2_1, SEL2_2, SEL2_3))
-
-// func steps3x4AVX512(acc *[4]float32, a *stepArgs, rows int)
-TEXT ·steps3x4AVX512(SB), NOSPLIT, $16-24
-	ROWS(STEP3(SEL4, SEL4_0, SEL4_1, SEL4_2, SEL4_3))
 
 // func steps2x4AVX512(acc *[4]float32, a *stepArgs, rows int)
 TEXT ·steps2x4AVX512(SB), NOSPLIT, $16-24

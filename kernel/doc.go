@@ -40,6 +40,9 @@
 // gemv_generic.go does all of it for any type and group size, and the last columns
 // of rows that the others leave. These are made for less, and faster:
 //
+//	fours_amd64.go         with AVX-512, codes of 3 and 4 bits and scales for 128
+//	                       columns times a power of two, or for a row, of any width:
+//	                       four rows and four blocks at a time, from internal/loops
 //	*_steps_*              scales for 128 columns or a multiple, codes of up to 4
 //	                       bits or 8-bit integers: four blocks at a time
 //	avx2_unpack_*          integers of 5 to 7 bits to bytes, for the former

@@ -13,6 +13,9 @@ func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, impl impleme
 	switch {
 	case impl == portable:
 		return integerRowsPortable(dst, p, a, lo, hi)
+	case impl == avx512 && p.hasFours():
+		fourRows(dst, p, a, lo, hi)
+		return hi
 	case impl == avx512 && panelVector(dst, p, a, lo, hi, impl):
 		return hi
 	case p.bits > 4 && p.linear && p.scale == datatype.RowStep && p.groupSize%block == 0:
@@ -205,8 +208,8 @@ func (args *stepArgs) at(a *Activation, s, n int) {
 
 func steps(acc *[lanes]float32, args *stepArgs, rows, bits, selectorBits int, impl implementation) {
 	switch {
-	case impl == avx512:
-		stepsAVX512(acc, args, rows, bits, selectorBits)
+	case bits == 2 && impl == avx512:
+		steps2x4AVX512(acc, args, rows)
 	case bits == 2:
 		steps2x4AVX2(acc, args, rows)
 	case bits == 4 && selectorBits == 0:

@@ -128,7 +128,7 @@ func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, 
 	from := 0
 	if tails {
 		from = p.cols / step * step
-		w.heads.start(p, &as[0], impl)
+		w.heads.start(p, &as[0])
 	}
 	w.start(p, panelSet(impl), from, len(as))
 	for ; lo < hi; lo += loops.PanelRows {

@@ -5,6 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"unsafe"
+
+	"github.com/bitmod-go/bitmod/internal/loops"
 )
 
 // TestFiles fails if a file of assembly is not what the generator writes.
@@ -16,6 +19,52 @@ func TestFiles(t *testing.T) {
 		}
 		if !bytes.Equal(got, want) {
 			t.Errorf("%s differs from what the generator writes: go generate ./internal/loops", name)
+		}
+	}
+}
+
+// TestRowArgs fails if arguments of the functions for rows are not where these look.
+func TestRowArgs(t *testing.T) {
+	var a loops.RowArgs
+	for _, c := range []struct {
+		name      string
+		got, want uintptr
+	}{
+		{"Dst", rowDst, unsafe.Offsetof(a.Dst)},
+		{"Codes", rowCodes, unsafe.Offsetof(a.Codes)},
+		{"Scales", rowScales, unsafe.Offsetof(a.Scales)},
+		{"Selectors", rowSelectors, unsafe.Offsetof(a.Selectors)},
+		{"RowScales", rowRowScales, unsafe.Offsetof(a.RowScales)},
+		{"Fours", rowFours, unsafe.Offsetof(a.Fours)},
+		{"CodeStride", rowCodeStride, unsafe.Offsetof(a.CodeStride)},
+		{"ScaleStride", rowScaleStride, unsafe.Offsetof(a.ScaleStride)},
+		{"SelectorStride", rowSelectorStride, unsafe.Offsetof(a.SelectorStride)},
+		{"CodeBack", rowCodeBack, unsafe.Offsetof(a.CodeBack)},
+		{"ScaleBack", rowScaleBack, unsafe.Offsetof(a.ScaleBack)},
+		{"SelectorBack", rowSelectorBack, unsafe.Offsetof(a.SelectorBack)},
+		{"Table", rowTable, unsafe.Offsetof(a.Table)},
+		{"Unit", rowUnit, unsafe.Offsetof(a.Unit)},
+		{"Q", rowQ, unsafe.Offsetof(a.Q)},
+		{"Corr", rowCorr, unsafe.Offsetof(a.Corr)},
+		{"D", rowD, unsafe.Offsetof(a.D)},
+		{"Steps", rowSteps, unsafe.Offsetof(a.Steps)},
+		{"Ahead", rowAhead, unsafe.Offsetof(a.Ahead)},
+		{"SelectorBits", rowSelectorBits, unsafe.Offsetof(a.SelectorBits)},
+		{"SelectorMask", rowSelectorMask, unsafe.Offsetof(a.SelectorMask)},
+		{"StepShift", rowStepShift, unsafe.Offsetof(a.StepShift)},
+		{"StepScales", rowStepScales, unsafe.Offsetof(a.StepScales)},
+		{"TailQ", rowTailQ, unsafe.Offsetof(a.TailQ)},
+		{"TailScales", rowTailScales, unsafe.Offsetof(a.TailScales)},
+		{"TailBlocks", rowTailBlocks, unsafe.Offsetof(a.TailBlocks)},
+		{"TailMask", rowTailMask, unsafe.Offsetof(a.TailMask)},
+		{"TailWide", rowTailWide, unsafe.Offsetof(a.TailWide)},
+		{"TailNarrow", rowTailNarrow, unsafe.Offsetof(a.TailNarrow)},
+		{"NarrowHeight", rowNarrowHeight, unsafe.Offsetof(a.NarrowHeight)},
+		{"NarrowMask", rowNarrowMask, unsafe.Offsetof(a.NarrowMask)},
+		{"NarrowQ", rowNarrowQ, unsafe.Offsetof(a.NarrowQ)},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s is at %d, the generator has %d", c.name, c.want, c.got)
 		}
 	}
 }
