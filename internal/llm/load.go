@@ -141,7 +141,7 @@ func build(c Config, s source, o Options) (*Model, error) {
 	if !m.tied {
 		places = append(places, Place{-1, Classifier})
 	}
-	err = inParallel(len(places), func(i int) error {
+	err = InParallel(len(places), func(i int) error {
 		l, err := b.linear(places[i])
 		if err == nil {
 			*m.slot(places[i]) = l

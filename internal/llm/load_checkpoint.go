@@ -32,7 +32,7 @@ func openCheckpoint(path string) (*File, error) {
 // in errors. Closing it closes the checkpoint.
 func newFile(name string, c *checkpoint.Checkpoint) (*File, error) {
 	f := &File{name: name, companions: c.Companions(), close: c.Close}
-	data, err := readCompanion(f.companions, "config.json", maxConfig)
+	data, err := ReadCompanion(f.companions, "config.json", maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("there is no config.json that says what model these weights are of: %w", fs.ErrNotExist)
 	}
@@ -54,8 +54,8 @@ func newFile(name string, c *checkpoint.Checkpoint) (*File, error) {
 	return f, nil
 }
 
-// readCompanion reads a regular file of at most limit bytes.
-func readCompanion(fsys fs.FS, name string, limit int64) ([]byte, error) {
+// ReadCompanion reads a regular file of a model, of at most limit bytes.
+func ReadCompanion(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	// Opening something else than a file, such as a named pipe, might take for ever.
 	st, err := fs.Stat(fsys, name)
 	if err != nil {

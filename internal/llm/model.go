@@ -75,7 +75,7 @@ func (m *Model) ReplaceSome(at func(Place) bool, maker Maker) (*Model, error) {
 			places = append(places, p)
 		}
 	})
-	err := inParallel(len(places), func(i int) error {
+	err := InParallel(len(places), func(i int) error {
 		to := r.slot(places[i])
 		l, err := remake(places[i], *to, maker)
 		if err == nil {

@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// inParallel calls f for 0…n−1, in this order, on GOMAXPROCS goroutines. After an error
+// InParallel calls f for 0…n−1, in this order, on GOMAXPROCS goroutines. After an error
 // it starts no more. It returns the error of the smallest number that has one.
-func inParallel(n int, f func(i int) error) error {
+func InParallel(n int, f func(i int) error) error {
 	var (
 		next   atomic.Int64
 		failed atomic.Bool

@@ -38,7 +38,7 @@ func (f *File) Tokenizer(file string) (Tokenizer, error) {
 	}
 	data, err := []byte(nil), fs.ErrNotExist
 	if fsys != nil {
-		data, err = readCompanion(fsys, name, maxTokenizer)
+		data, err = ReadCompanion(fsys, name, maxTokenizer)
 	}
 	if errors.Is(err, fs.ErrNotExist) && file == "" {
 		if f.Config.Vocab == 256 {
@@ -52,7 +52,7 @@ func (f *File) Tokenizer(file string) (Tokenizer, error) {
 	var t Tokenizer
 	if strings.HasSuffix(name, ".json") {
 		var config []byte
-		if config, err = readCompanion(fsys, "tokenizer_config.json", maxConfig); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if config, err = ReadCompanion(fsys, "tokenizer_config.json", maxConfig); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s%w", label, err)
 		}
 		t, err = ParseTokenizerJSON(data, config)

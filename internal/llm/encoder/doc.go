@@ -1,0 +1,20 @@
+// Package encoder computes what BERT and its kin make of a text: a vector for each of
+// its tokens, and one for all of it.
+//
+// A [File] is a model that is open, through quant/checkpoint: a Hugging Face directory, a
+// GGUF file, or a result whose matrices are packed and used as they are. A [Model] is
+// read from it and is immutable; a [Runner] computes with a model. There is one forward
+// pass: what kinds of models differ in is in a family, one file for each.
+//
+//	f, err := encoder.OpenFile("all-MiniLM-L6-v2")
+//	m, err := f.Load(encoder.Options{Quantize: &quant.Config{}, Int8: true})
+//	p, err := f.Pipeline()
+//	r := encoder.NewRunner(m, 2)
+//	err = r.Forward(texts...)           // tokens of any number of texts
+//	err = p.Pool(vector, r.Hidden(0))   // the vector of the first
+//
+// Texts of all lengths go side by side, without padding, through each matrix, and every
+// text on its own through attention: what comes out for a text depends on that text
+// alone, bit for bit, whatever others are beside it and however many goroutines there
+// are.
+package encoder

@@ -1,0 +1,220 @@
+package encoder
+
+import (
+	"fmt"
+
+	"github.com/bitmod-go/bitmod/internal/llm"
+	"github.com/bitmod-go/bitmod/internal/loops/floats"
+)
+
+// A Runner computes with a model. It serves one caller at a time; runners of one model
+// are independent.
+type Runner struct {
+	model *Model
+	crew  *llm.Crew
+
+	texts []span
+	bias  relativeBias
+
+	// Working space: vectors of all tokens side by side.
+	x, norm, q, k, v, heads, hidden []float32
+	embedding                       []float32
+}
+
+// A span is the tokens of a text among those of all texts.
+type span struct{ lo, hi int }
+
+// NewRunner returns a runner for m that computes on workers goroutines. Close ends them.
+func NewRunner(m *Model, workers int) *Runner {
+	return &Runner{model: m, crew: llm.NewCrew(workers)}
+}
+
+// Close ends the runner's goroutines.
+func (r *Runner) Close() { r.crew.Close() }
+
+// Forward computes what the model makes of each text, which are all of its tokens, those
+// around it included. Then Hidden gives it. What it is for a text does not depend on the
+// others.
+func (r *Runner) Forward(texts ...[]int) error {
+	m := r.model
+	r.texts = r.texts[:0]
+	n, longest := 0, 0
+	for _, tokens := range texts {
+		if max := m.Config.MaxTokens(); len(tokens) > max {
+			return fmt.Errorf("encoder: a text of %d tokens is longer than the model has positions, %d", len(tokens), max)
+		}
+		for _, t := range tokens {
+			if t < 0 || t >= m.Config.Vocab {
+				return fmt.Errorf("encoder: token %d is not in a vocabulary of %d", t, m.Config.Vocab)
+			}
+		}
+		r.texts = append(r.texts, span{n, n + len(tokens)})
+		n += len(tokens)
+		longest = max(longest, len(tokens))
+	}
+	err := r.forward(texts, n, longest)
+	if err != nil {
+		r.texts = r.texts[:0] // there is nothing to show
+		return fmt.Errorf("encoder: %w", err)
+	}
+	return nil
+}
+
+func (r *Runner) forward(texts [][]int, n, longest int) error {
+	m := r.model
+	if err := r.embed(texts, n); err != nil {
+		return err
+	}
+	if m.relative != nil {
+		r.bias.grow(&m.Config, m.relative, longest)
+	}
+	for i := range m.layers {
+		if err := r.layer(&m.layers[i], n); err != nil {
+			return fmt.Errorf("layer %d: %w", i, err)
+		}
+	}
+	if m.lastNorm != nil {
+		r.normalize(m.lastNorm, r.x)
+	}
+	return nil
+}
+
+// Hidden returns what the last layer gave for the tokens of the i-th text of the last
+// Forward, side by side, until the next one. It must not be changed.
+func (r *Runner) Hidden(i int) []float32 {
+	t, dim := r.texts[i], r.model.Config.Dim
+	return r.x[t.lo*dim : t.hi*dim]
+}
+
+// embed sets x to the embeddings of all tokens.
+func (r *Runner) embed(texts [][]int, n int) error {
+	m := r.model
+	c := &m.Config
+	width := c.Embedding
+	e := grow(&r.embedding, n*width)
+	row := make([]float32, width)
+	at := 0
+	for _, tokens := range texts {
+		next := c.Padding + 1
+		for _, t := range tokens {
+			x := e[at : at+width]
+			at += width
+			if err := m.words.Row(x, t); err != nil {
+				return fmt.Errorf("embedding of token %d: %w", t, err)
+			}
+			if m.typeRow != nil {
+				floats.AddRow(x, m.typeRow)
+			}
+			p := next
+			if t == c.Padding {
+				p = t
+			} else {
+				next++
+			}
+			if err := m.positions.Row(row, p); err != nil {
+				return fmt.Errorf("embedding of position %d: %w", p, err)
+			}
+			floats.AddRow(x, row)
+		}
+	}
+	r.normalize(&m.embedNorm, e)
+	x := grow(&r.x, n*c.Dim)
+	if m.project == nil {
+		copy(x, e)
+		return nil
+	}
+	if err := r.multiply(x, m.project, e, n); err != nil {
+		return fmt.Errorf("projection of embeddings: %w", err)
+	}
+	floats.AddRow(x, m.project.bias)
+	return nil
+}
+
+// normalize normalizes each row of x.
+func (r *Runner) normalize(n *floats.Norm, x []float32) { r.normalizeTo(x, n, x) }
+
+func (r *Runner) normalizeTo(dst []float32, n *floats.Norm, x []float32) {
+	width := len(n.Weight)
+	r.crew.Split(len(x)/width, 1, normCost*len(x), func(_, lo, hi int) {
+		n.Layer(dst[lo*width:hi*width], x[lo*width:hi*width])
+	})
+}
+
+// Costs of an element, in multiplications: see Crew.Split.
+const (
+	normCost       = 4
+	activationCost = 16
+)
+
+func (r *Runner) multiply(dst []float32, w *linear, x []float32, n int) error {
+	return w.Mul(dst, x, n, r.crew)
+}
+
+// layer goes through one layer, in place.
+func (r *Runner) layer(l *layer, n int) error {
+	m := r.model
+	dim, hidden := m.Config.Dim, m.Config.Hidden
+	pre := m.Config.family.preNorm
+	in := r.x
+	if pre {
+		in = grow(&r.norm, len(r.x))
+		r.normalizeTo(in, &l.attentionNorm, r.x)
+	}
+	q, k, v := grow(&r.q, n*dim), grow(&r.k, n*dim), grow(&r.v, n*dim)
+	for _, p := range []struct {
+		name string
+		dst  []float32
+		w    *linear
+	}{{"query", q, &l.query}, {"key", k, &l.key}, {"value", v, &l.value}} {
+		if err := r.multiply(p.dst, p.w, in, n); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	r.attend(l, n)
+	if err := r.multiply(q, &l.output, r.heads, n); err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	r.addTo(q, l.output.bias, &l.attentionNorm)
+
+	in = r.x
+	if pre {
+		in = r.norm
+		r.normalizeTo(in, &l.feedForwardNorm, r.x)
+	}
+	up := grow(&r.hidden, n*hidden)
+	if err := r.multiply(up, &l.up, in, n); err != nil {
+		return fmt.Errorf("up: %w", err)
+	}
+	r.crew.Split(n, 1, activationCost*len(up), func(_, lo, hi int) {
+		m.Config.Activation.Apply(up[lo*hidden:hi*hidden], l.up.bias)
+	})
+	if err := r.multiply(q, &l.down, up, n); err != nil {
+		return fmt.Errorf("down: %w", err)
+	}
+	r.addTo(q, l.down.bias, &l.feedForwardNorm)
+	return nil
+}
+
+// addTo adds the rows of y and bias to those of x, and normalizes them if norms follow
+// what they normalize.
+func (r *Runner) addTo(y, bias []float32, norm *floats.Norm) {
+	width := len(bias)
+	pre := r.model.Config.family.preNorm
+	r.crew.Split(len(y)/width, 1, 2*normCost*len(y), func(_, lo, hi int) {
+		x, y := r.x[lo*width:hi*width], y[lo*width:hi*width]
+		floats.AddRow(y, bias)
+		floats.AddRow(x, y)
+		if !pre {
+			norm.Layer(x, x)
+		}
+	})
+}
+
+// grow returns n elements of *s, which is replaced if it is too short.
+func grow[T any](s *[]T, n int) []T {
+	if cap(*s) < n {
+		*s = make([]T, n)
+	}
+	*s = (*s)[:n]
+	return *s
+}

@@ -1,0 +1,219 @@
+// Package floats has the loops on float32 that neural networks have around their
+// matrices, and matrices of float32 themselves.
+//
+// Each is a Go function, which is the definition: every product and every sum is rounded,
+// and where a sum is of Lanes parts, part l has the elements l, l+Lanes, l+2·Lanes …, and
+// the parts are added in halves: part l to part l+8, then l+4, l+2 and l+1. Assembly, on
+// processors that there is some for, gives the same bits.
+package floats
+
+import "math"
+
+// Lanes is the number of parts that sums of float32 have.
+const Lanes = 16
+
+// A Matrix is rows of float32, of which the i-th begins at Data[i·Stride].
+type Matrix struct {
+	Data   []float32
+	Stride int
+}
+
+func (m Matrix) row(i, n int) []float32 { return m.Data[i*m.Stride:][:n] }
+
+// Multiply writes the product of a, which is m×k, and b, which is k×n, to c. Sums begin
+// with 0 and go from the first of the k to the last.
+func Multiply(c, a, b Matrix, m, n, k int) {
+	if m <= 0 || n <= 0 {
+		return
+	}
+	at := 0
+	if k > 0 {
+		at = multiplyColumns(c, a, b, m, n, k)
+	}
+	if at < n {
+		multiplyGeneric(c, a, b, m, at, n, k)
+	}
+}
+
+// multiplyGeneric computes columns lo…hi−1.
+func multiplyGeneric(c, a, b Matrix, m, lo, hi, k int) {
+	for i := range m {
+		sums := c.row(i, hi)[lo:]
+		clear(sums)
+		for j, v := range a.row(i, k) {
+			row := b.row(j, hi)[lo:]
+			for l, w := range row {
+				sums[l] += float32(v * w)
+			}
+		}
+	}
+}
+
+// AddRow adds y to each of the rows of x, which are as long.
+func AddRow(x, y []float32) {
+	for len(x) >= len(y) && len(y) > 0 {
+		n := addRow(x[:len(y)], y)
+		for i := n; i < len(y); i++ {
+			x[i] += y[i]
+		}
+		x = x[len(y):]
+	}
+}
+
+// Norm is what layer normalization scales and moves by. Weight and Bias are as long as
+// a row.
+type Norm struct {
+	Weight, Bias []float32
+	Eps          float32
+}
+
+// Layer writes each row of x, moved to a mean of 0, scaled to a variance of 1, and then
+// by n, to dst, which may be x.
+func (n *Norm) Layer(dst, x []float32) {
+	for width := len(n.Weight); len(x) >= width && width > 0; dst, x = dst[width:], x[width:] {
+		if !n.layer(dst[:width], x[:width]) {
+			n.layerGeneric(dst[:width], x[:width])
+		}
+	}
+}
+
+func (n *Norm) layerGeneric(dst, x []float32) {
+	var parts [Lanes]float32
+	for i, v := range x {
+		parts[i%Lanes] += v
+	}
+	count := float32(len(x))
+	mean := halves(&parts) / count
+	parts = [Lanes]float32{}
+	for i, v := range x {
+		d := v - mean
+		parts[i%Lanes] += float32(d * d)
+	}
+	scale := 1 / float32(math.Sqrt(float64(halves(&parts)/count+n.Eps)))
+	for i, v := range x {
+		dst[i] = float32(float32((v-mean)*scale)*n.Weight[i]) + n.Bias[i]
+	}
+}
+
+// halves adds the parts of a sum.
+func halves(parts *[Lanes]float32) float32 {
+	for n := Lanes / 2; n > 0; n /= 2 {
+		for l := range n {
+			parts[l] += parts[l+n]
+		}
+	}
+	return parts[0]
+}
+
+// Softmax makes probabilities of x in place.
+func Softmax(x []float32) {
+	if len(x) == 0 || softmax(x) {
+		return
+	}
+	top := x[0]
+	for _, v := range x {
+		if v > top {
+			top = v
+		}
+	}
+	var parts [Lanes]float32
+	for i, v := range x {
+		x[i] = Exp(v - top)
+		parts[i%Lanes] += x[i]
+	}
+	scale := 1 / halves(&parts)
+	for i := range x {
+		x[i] *= scale
+	}
+}
+
+// Coefficients by testdata/fit.py.
+var (
+	expPoly    = [5]float32{0.49999994, 0.166665211, 0.041668389, 0.00836871658, 0.00138145988}
+	normalPoly = [8]float32{0.119629301, 0.120753929, 0.0999136791, 0.128561005, -0.0536824763, 0.206352234, -0.157202348, 0.0356745981}
+)
+
+const (
+	expLeast  = -87 // below which e^x is no normal number
+	expMost   = 88
+	log2E     = 1.44269502
+	ln2High   = 0.693359375 // its product with a whole number up to 2⁷ is exact
+	ln2Low    = -2.12194442e-4
+	rounder   = 3 << 22 // added to a number, and subtracted, it rounds it to a whole one
+	normalRec = 0.3     // of t in normalPoly
+)
+
+// Exp returns e^x, or that of the nearest number in −87 to 88, to 2·10⁻⁷ of it. That of
+// NaN is e⁻⁸⁷.
+func Exp(x float32) float32 {
+	if !(x > expLeast) {
+		x = expLeast
+	}
+	if !(x < expMost) {
+		x = expMost
+	}
+	k := float32(x*log2E) + rounder
+	k -= rounder
+	r := x - float32(k*ln2High)
+	r -= float32(k * ln2Low)
+	p := expPoly[4]
+	for i := 3; i >= 0; i-- {
+		p = float32(p*r) + expPoly[i]
+	}
+	p = float32(float32(p*r)*r) + r
+	p += 1
+	return p * math.Float32frombits(uint32(int32(k)+127)<<23)
+}
+
+// An Activation is a function between the two matrices of a feed-forward network.
+type Activation int
+
+const (
+	GELU     Activation = iota // x·P(X < x) of a normal distribution, to 3·10⁻⁷
+	GELUTanh                   // an approximation of it by tanh
+	SiLU                       // x/(1+e⁻ˣ)
+	ReLU                       // the greater of x and 0
+)
+
+// Apply adds bias to each of the rows of x, which are as long, and sets them to what
+// the function gives.
+func (f Activation) Apply(x, bias []float32) {
+	for len(x) >= len(bias) && len(bias) > 0 {
+		n := f.apply(x[:len(bias)], bias)
+		for i := n; i < len(bias); i++ {
+			x[i] = f.Of(x[i] + bias[i])
+		}
+		x = x[len(bias):]
+	}
+}
+
+// Of returns what the function gives for x.
+func (f Activation) Of(x float32) float32 {
+	switch f {
+	case GELU:
+		t := 1 / (float32(normalRec*abs(x)) + 1)
+		p := normalPoly[7]
+		for i := 6; i >= 0; i-- {
+			p = float32(p*t) + normalPoly[i]
+		}
+		tail := float32(p*t) * Exp(float32(x*x)*-0.5)
+		tail *= x
+		if x > 0 {
+			return x - tail
+		}
+		return tail
+	case GELUTanh:
+		const a, b = -2 * 0.79788456, -2 * 0.79788456 * 0.044715
+		x2 := float32(x * x)
+		return x / (Exp(float32((float32(b*x2)+a)*x)) + 1)
+	case SiLU:
+		return x / (Exp(-x) + 1)
+	default:
+		if x > 0 {
+			return x
+		}
+		return 0
+	}
+}
+
+func abs(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }
