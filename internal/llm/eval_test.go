@@ -200,7 +200,7 @@ func storyBlocks(t *testing.T, tok Tokenizer, text string, length, total int) []
 			t.Fatal(err)
 		}
 		tokens = tokens[:min(len(tokens), total, length-1)]
-		blocks = append(blocks, append([]int{llama2cStart}, tokens...))
+		blocks = append(blocks, append([]int{1}, tokens...))
 		total -= len(tokens)
 		text = text[n:]
 	}

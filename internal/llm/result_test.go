@@ -354,17 +354,6 @@ func TestCut(t *testing.T) {
 			t.Fatalf("config.json cut after %d bytes: error %v", n, err)
 		}
 	}
-	for _, name := range []string{"digits.json", "spaces.json"} {
-		data, err := os.ReadFile(filepath.Join("testdata", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for n := range len(bytes.TrimSpace(data)) {
-			if _, err := ParseTokenizerJSON(data[:n], nil); !errors.Is(err, quant.ErrFormat) {
-				t.Fatalf("%s cut after %d bytes: error %v", name, n, err)
-			}
-		}
-	}
 }
 
 // Companions come from strangers.

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/bitmod-go/bitmod/internal/tokenizer"
 )
 
 // A Tokenizer turns text into the tokens of a model, and back. It is immutable and
@@ -55,8 +57,8 @@ func (f *File) Tokenizer(file string) (Tokenizer, error) {
 		if config, err = ReadCompanion(fsys, "tokenizer_config.json", maxConfig); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s%w", label, err)
 		}
-		t, err = ParseTokenizerJSON(data, config)
-	} else if t, err = ParseLlama2cTokenizer(data, f.Config.Vocab); err != nil {
+		t, err = tokenizer.Parse(data, config)
+	} else if t, err = tokenizer.ParseLlama2c(data, f.Config.Vocab); err != nil {
 		err = fmt.Errorf("%s: %w", name, err)
 	}
 	if err != nil {

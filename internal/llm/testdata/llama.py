@@ -14,7 +14,7 @@ from gguf import GGMLQuantizationType as T
 from transformers import LlamaConfig, LlamaForCausalLM
 
 here = os.path.dirname(os.path.abspath(__file__))
-tokenizer = json.load(open(os.path.join(here, "digits.json")))
+tokenizer = json.load(open(os.path.join(here, "..", "..", "tokenizer", "testdata", "digits.json")))
 vocab = sorted(tokenizer["model"]["vocab"], key=tokenizer["model"]["vocab"].get)
 added = {a["id"]: a for a in tokenizer["added_tokens"] if a["id"] < len(vocab)}
 
@@ -79,7 +79,7 @@ model.load_state_dict(state)
 text = "The king and the queen read 12 books; they've won't."
 from tokenizers import Tokenizer
 
-ids = Tokenizer.from_file(os.path.join(here, "digits.json")).encode(text).ids
+ids = Tokenizer.from_file(os.path.join(here, "..", "..", "tokenizer", "testdata", "digits.json")).encode(text).ids
 with torch.inference_mode():
     logits = model(torch.tensor([ids])).logits[0, -1].tolist()
 json.dump({"text": text, "ids": ids, "logits": [round(x, 6) for x in logits]}, open(os.path.join(here, "llama.json"), "w"), separators=(",", ":"))

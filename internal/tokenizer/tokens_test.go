@@ -1,4 +1,4 @@
-package llm
+package tokenizer
 
 import (
 	"encoding/json"
@@ -51,7 +51,7 @@ func TestTokens(t *testing.T) {
 				t.Fatalf("%s has no %s", v.File, v.Old)
 			}
 		}
-		tok, err := ParseTokenizerJSON([]byte(s), nil)
+		tok, err := Parse([]byte(s), nil)
 		if err != nil {
 			t.Fatalf("%s with %s: %v", v.File, v.New, err)
 		}
@@ -65,7 +65,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-func compareTokens(t *testing.T, tok Tokenizer, name, text string, want []int) {
+func compareTokens(t *testing.T, tok *Tokenizer, name, text string, want []int) {
 	t.Helper()
 	got, err := tok.Encode(text)
 	if err != nil || !slices.Equal(got, want) {
@@ -73,30 +73,34 @@ func compareTokens(t *testing.T, tok Tokenizer, name, text string, want []int) {
 	}
 }
 
-// models returns a directory in the one that BITMOD_MODELS names, of published models,
-// and skips the test where there is none.
-func models(t testing.TB, name string) string {
+// published returns the tokenizer in a directory of the one that BITMOD_MODELS names,
+// of published models, and skips the test where there is none.
+func published(t testing.TB, name string) *Tokenizer {
 	t.Helper()
 	dir := os.Getenv("BITMOD_MODELS")
 	if dir == "" {
 		t.Skip("BITMOD_MODELS does not name a directory of published models")
 	}
-	return filepath.Join(dir, name)
+	data, err := os.ReadFile(filepath.Join(dir, name, "tokenizer.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := os.ReadFile(filepath.Join(dir, name, "tokenizer_config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := Parse(data, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
 }
 
 // The tokenizer of a published model, in which 21 bytes have no token.
 func TestTokensSmolLM2(t *testing.T) {
-	f, err := OpenFile(models(t, "smollm2"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	tok, err := f.Tokenizer("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	tok := published(t, "smollm2")
 	missing := 0
-	for _, token := range tok.(*jsonTokenizer).byteID {
+	for _, token := range tok.model.(*bpe).bytes {
 		if token < 0 {
 			missing++
 		}
@@ -141,8 +145,10 @@ func TestAround(t *testing.T) {
 		{replace: template(strings.Replace(bos, `{"Sequence":{"id":"A","type_id":0}}`, `{"SpecialToken":{"id":"B"}}`, 1)), err: "without a sequence"},
 		{replace: template(strings.Replace(bos, `"ids":[1]`, `"ids":[99999]`, 1)), err: "token 99999"},
 		{replace: template(strings.Replace(bos, `"B":{`, `"C":{`, 1)), err: `template has "B"`},
-		{replace: template(`{"type":"Sequence","processors":[{"type":"Sequence"}]}`), err: "in another"},
-		{replace: template(`{"type":"BertProcessing"}`), err: `"BertProcessing" is not supported`},
+		{replace: template(`{"type":"Sequence","processors":[{"type":"Sequence"}]}`), err: `"processors": unexpected end`},
+		{replace: template(`{"type":"BertProcessing","sep":["S",2],"cls":["C",1]}`), before: []int{1}, after: []int{2}},
+		{replace: template(`{"type":"RobertaProcessing","sep":["S",2],"cls":["C",99999],"trim_offsets":true,"add_prefix_space":true}`), err: "token 99999"},
+		{replace: template(`{"type":"BertProcessing"}`), err: "no sep"},
 	} {
 		data, err := os.ReadFile("testdata/digits.json")
 		if err != nil {
@@ -156,7 +162,7 @@ func TestAround(t *testing.T) {
 		if len(test.replace) > 0 && s == string(data) {
 			t.Fatalf("nothing to replace by %q", test.replace)
 		}
-		tok, err := ParseTokenizerJSON([]byte(s), config)
+		tok, err := Parse([]byte(s), config)
 		if test.err != "" {
 			if err == nil || !strings.Contains(err.Error(), test.err) {
 				t.Errorf("%q, %s: error %v, want one about %s", test.replace, test.config, err, test.err)
@@ -168,31 +174,6 @@ func TestAround(t *testing.T) {
 		}
 		if before, after := tok.Around(); !slices.Equal(before, test.before) || !slices.Equal(after, test.after) {
 			t.Errorf("%q, %s: tokens %d and %d around a text, want %d and %d", test.replace, test.config, before, after, test.before, test.after)
-		}
-	}
-}
-
-// A published model, from its GGUF file and as a Hugging Face directory.
-func TestSmolLM2(t *testing.T) {
-	var want []float32
-	for _, name := range []string{"smollm2.gguf", "smollm2"} {
-		m, tok, err := Open(models(t, name), "", Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := Prompt(&m.Config, tok, "The capital of France is")
-		if err != nil || !slices.Equal(text, []int{504, 3575, 282, 4649, 314}) {
-			t.Errorf("%s: tokens %d, error %v", name, text, err)
-		}
-		got := logits(t, m, text, len(text), 2, KV{})
-		last := got[len(got)-m.Config.Vocab:]
-		if next := string(tok.Decode(314, argmax(last))); next != " Paris" {
-			t.Errorf("%s: the capital of France is %q", name, next)
-		}
-		if want == nil {
-			want = got
-		} else if !slices.Equal(got, want) {
-			t.Errorf("%s: logits differ by %g", name, maxDiff(got, want))
 		}
 	}
 }

@@ -1,7 +1,7 @@
-package llm
+package tokenizer
 
 import (
-	"encoding/binary"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,41 +14,42 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-func TestBytes(t *testing.T) {
-	const text = "Zoë\n"
-	got, err := Bytes{}.Encode(text)
-	if err != nil || !slices.Equal(got, []int{'Z', 'o', 0xc3, 0xab, '\n'}) {
-		t.Errorf("tokens %d, error %v", got, err)
+// streamed returns the text of tokens one by one.
+func streamed(t interface{ Decode(prev, token int) []byte }, bos int, tokens []int) string {
+	var b strings.Builder
+	prev := bos
+	for _, token := range tokens {
+		b.Write(t.Decode(prev, token))
+		prev = token
 	}
-	if back := Text(Bytes{}, 0, append(got, 0)); back != text {
-		t.Errorf("back again %q", back)
-	}
+	return b.String()
 }
 
-// bytePair against the definition: look for the best pair, merge it, start again.
-func TestBytePair(t *testing.T) {
+// merger against the definition: look for the best pair, merge it, start again.
+func TestMerger(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
+	var m merger
 	for range 500 {
-		type rule struct {
-			token int
+		type becomes struct {
+			token int32
 			rank  float64
 		}
-		rules := map[[2]int]rule{}
-		for i := range 12 {
+		rules := map[[2]int32]becomes{}
+		for i := range int32(12) {
 			// Ranks repeat, so that ties occur.
-			rules[[2]int{r.IntN(4 + i), r.IntN(4 + i)}] = rule{4 + i, float64(r.IntN(5))}
+			rules[[2]int32{r.Int32N(4 + i), r.Int32N(4 + i)}] = becomes{4 + i, float64(r.IntN(5))}
 		}
-		merge := func(a, b int) (int, float64, bool) {
-			m, ok := rules[[2]int{a, b}]
-			return m.token, m.rank, ok
+		merge := func(a, b int32) (int32, float64, bool) {
+			to, ok := rules[[2]int32{a, b}]
+			return to.token, to.rank, ok
 		}
-		symbols := make([]int, r.IntN(40))
+		symbols := make([]int32, r.IntN(80))
 		for i := range symbols {
-			symbols[i] = r.IntN(4)
+			symbols[i] = r.Int32N(4)
 		}
 		want := slices.Clone(symbols)
 		for {
-			best, token, rank := -1, 0, 0.0
+			best, token, rank := -1, int32(0), 0.0
 			for i := range len(want) - 1 {
 				if tk, rk, ok := merge(want[i], want[i+1]); ok && (best < 0 || rk < rank) {
 					best, token, rank = i, tk, rk
@@ -59,57 +60,8 @@ func TestBytePair(t *testing.T) {
 			}
 			want = slices.Replace(want, best, best+2, token)
 		}
-		if got := bytePair(symbols, merge); !slices.Equal(got, want) {
+		if got := m.run(symbols, merge); !slices.Equal(got, want) {
 			t.Fatalf("%d became %d, want %d; rules %v", symbols, got, want, rules)
-		}
-	}
-}
-
-func TestLlama2cTokenizer(t *testing.T) {
-	data, err := os.ReadFile(shared(t, "tok512.bin"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tok, err := ParseLlama2cTokenizer(data, 512)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := tok.Encode("Once upon a time")
-	if want := []int{403, 407, 261, 378}; err != nil || !slices.Equal(got, want) {
-		t.Errorf("tokens %d, error %v, want %d", got, err, want)
-	}
-	text, err := os.ReadFile(shared(t, "tinystories_val.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range []string{string(text), "naïve 🙂 \x00\xff\t", " two  spaces "} {
-		tokens, err := tok.Encode(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if back := Text(tok, llama2cStart, tokens); back != s {
-			t.Errorf("%.20q came back as %.20q", s, back)
-		}
-	}
-	if got, err := tok.Encode(""); len(got) > 0 || err != nil {
-		t.Errorf("empty text: tokens %d, error %v", got, err)
-	}
-
-	for _, n := range []int{0, 3, 4, 11, 12, 100, len(data) - 1} {
-		if _, err := ParseLlama2cTokenizer(data[:n], 512); !errors.Is(err, quant.ErrFormat) {
-			t.Errorf("cut after %d bytes: error %v", n, err)
-		}
-	}
-	for _, vocab := range []int{511, 513} {
-		if _, err := ParseLlama2cTokenizer(data, vocab); !errors.Is(err, quant.ErrFormat) {
-			t.Errorf("for a vocabulary of %d: error %v", vocab, err)
-		}
-	}
-	for _, length := range []uint32{1 << 31, 1 << 20} {
-		bad := slices.Clone(data)
-		binary.LittleEndian.PutUint32(bad[8:], length)
-		if _, err := ParseLlama2cTokenizer(bad, 512); !errors.Is(err, quant.ErrFormat) {
-			t.Errorf("length %#x: error %v", length, err)
 		}
 	}
 }
@@ -117,7 +69,7 @@ func TestLlama2cTokenizer(t *testing.T) {
 const llama3Pattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 
 // What the patterns make of texts, from their definition.
-func TestSplitter(t *testing.T) {
+func TestPatterns(t *testing.T) {
 	for _, test := range []struct {
 		pattern, text string
 		want          []string
@@ -134,19 +86,14 @@ func TestSplitter(t *testing.T) {
 		{llama3Pattern, "   ", []string{"   "}},
 		{llama3Pattern, "日本 Zoë", []string{"日本", " Zoë"}},
 	} {
-		s, err := newSplitter(test.pattern)
+		find, err := regexFinder(test.pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got []string
-		s.split(test.text, true, func(part string) { got = append(got, part) })
+		find(test.text, func(part string, _ bool) { got = append(got, part) })
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%.10s…: %q is %q, want %q", test.pattern, test.text, got, test.want)
-		}
-	}
-	for _, bad := range []string{`\w+`, `(\p{L}+)` + lookahead, `\p{L}++` + lookahead, `(?=x)` + lookahead} {
-		if _, err := newSplitter(bad); !errors.Is(err, quant.ErrFormat) {
-			t.Errorf("pattern %q: error %v", bad, err)
 		}
 	}
 }
@@ -169,6 +116,7 @@ func jsonFile(t *testing.T, kind string, replace ...string) []byte {
 		}
 		model["merges"] = []string{"h e", "l l", "ll o", "he llo", "Ġ w"}
 		model["ignore_merges"] = true
+		f["decoder"] = map[string]any{"type": "ByteLevel"}
 		f["pre_tokenizer"] = map[string]any{"type": "Sequence", "pretokenizers": []any{
 			map[string]any{"type": "Split", "pattern": map[string]any{"Regex": llama3Pattern}, "behavior": "Isolated", "invert": false},
 			map[string]any{"type": "ByteLevel", "add_prefix_space": false, "use_regex": false},
@@ -185,6 +133,12 @@ func jsonFile(t *testing.T, kind string, replace ...string) []byte {
 		}
 		model["merges"] = [][2]string{{"l", "l"}, {"h", "e"}, {"▁", "he"}, {"ll", "o"}, {"▁he", "llo"}}
 		model["byte_fallback"] = true
+		f["decoder"] = map[string]any{"type": "Sequence", "decoders": []any{
+			map[string]any{"type": "Replace", "pattern": map[string]any{"String": "▁"}, "content": " "},
+			map[string]any{"type": "ByteFallback"},
+			map[string]any{"type": "Fuse"},
+			map[string]any{"type": "Strip", "content": " ", "start": 1, "stop": 0},
+		}}
 		f["normalizer"] = map[string]any{"type": "Sequence", "normalizers": []any{
 			map[string]any{"type": "Prepend", "prepend": "▁"},
 			map[string]any{"type": "Replace", "pattern": map[string]any{"String": " "}, "content": "▁"},
@@ -220,7 +174,7 @@ func TestTokenizerJSON(t *testing.T) {
 		{"llama2", "ü", []string{"▁", "<0xC3>", "<0xBC>"}},
 		{"llama2", " hello", []string{"▁", "▁hello"}},
 	} {
-		tok, err := ParseTokenizerJSON(jsonFile(t, test.kind), nil)
+		tok, err := Parse(jsonFile(t, test.kind), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,18 +184,14 @@ func TestTokenizerJSON(t *testing.T) {
 		}
 		var pieces []string
 		for _, token := range got {
-			j := tok.(*jsonTokenizer)
-			if a, ok := j.added.byID[token]; ok {
-				pieces = append(pieces, a.Content)
-			} else {
-				pieces = append(pieces, j.pieces[token])
-			}
+			piece, _ := tok.piece(token)
+			pieces = append(pieces, piece)
 		}
 		if !slices.Equal(pieces, test.want) {
 			t.Errorf("%s: %q is %q, want %q", test.kind, test.text, pieces, test.want)
 		}
-		bos, _ := tok.(*jsonTokenizer).token(map[string]string{"llama3": "<|begin_of_text|>", "llama2": "<s>"}[test.kind])
-		if back := Text(tok, bos, got); back != strings.ReplaceAll(test.text, "<|begin_of_text|>", "") {
+		bos, _ := tok.Token(map[string]string{"llama3": "<|begin_of_text|>", "llama2": "<s>"}[test.kind])
+		if back := streamed(tok, bos, got); back != strings.ReplaceAll(test.text, "<|begin_of_text|>", "") {
 			t.Errorf("%s: %q came back as %q", test.kind, test.text, back)
 		}
 	}
@@ -253,29 +203,25 @@ func TestTokenizerJSONErrors(t *testing.T) {
 		replace []string
 		want    string
 	}{
-		{"llama3", []string{`"BPE"`, `"Unigram"`}, `model type is "Unigram"`},
-		{"llama3", []string{`"Isolated"`, `"Removed"`}, `"Removed" is not supported`},
+		{"llama3", []string{`"BPE"`, `"BPX"`}, `model type is "BPX"`},
+		{"llama3", []string{`"BPE"`, `"Unigram"`}, "Unigram: json"},
+		{"llama3", []string{`"Isolated"`, `"isolated"`}, `behavior "isolated" is not supported`},
 		{"llama3", []string{`(?i:`, `(?i=`}, "pattern"},
 		{"llama3", []string{`"ll o"`, `"ll oo"`}, `merge 2: "ll" and "oo"`},
 		{"llama3", []string{`"ll o"`, `"llo"`}, "merge 2: has 1 parts"},
 		{"llama3", []string{`"ll o"`, `7`}, "merge 2:"},
 		{"llama3", []string{`"Ġ":`, `"ĠĠ":`}, `"Ġ" and "w" are not tokens`},
 		{"llama3", []string{`"he":256`, `"he":257`}, "two tokens have number 257"},
-		{"llama3", []string{`"pretokenizers":[`, `"pretokenizers":[null,`}, "is null"},
-		{"llama3", []string{`"pretokenizers":[`, `"pretokenizers":[` + strings.Repeat(`{"type":"Digits"},`, 17)}, "a sequence of 19 steps"},
-		{"llama3", []string{`"pretokenizers":[`, `"pretokenizers":[{"type":"ByteLevel"},`}, "after ByteLevel"},
-		{"llama3", []string{`"pretokenizers":[`, `"pretokenizers":[{"type":"Sequence"},`}, `"Sequence" is not supported`},
-		{"llama3", []string{`"merges":`, `"byte_fallback":true,"merges":`, `"!":33`, `"!!":33`}, "ByteLevel with byte_fallback"},
-		{"llama3", []string{`"merges":`, `"unk_token":"?!","merges":`, `"!":33`, `"!!":33`}, `unk_token is "?!"`},
+		{"llama3", []string{`"pretokenizers":[`, `"pretokenizers":[null,`}, "without a type"},
+		{"llama3", []string{`"pretokenizers":[`, `"pretokenizers":[` + strings.Repeat(`{"type":"Digits"},`, 32)}, "more than 32 pre-tokenizers"},
+		{"llama3", []string{`"pretokenizers":[`, `"pretokenizers":[{"type":"Sequences"},`}, `pre-tokenizer "Sequences" is not supported`},
 		{"llama2", []string{`"model":`, `"pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"last"},"model":`}, `prepend_scheme is "last"`},
 		{"llama3", []string{`"he":256`, `"he":99999999`}, "has number 99999999"},
 		{"llama3", []string{`"he":256`, `"he":-1`}, "has number -1"},
-		{"llama2", []string{`"byte_fallback":true`, `"byte_fallback":false`}, "not every text has tokens"},
-		{"llama2", []string{`"Prepend"`, `"NFKC"`}, `normalizer "NFKC" is not supported`},
 		{"llama2", []string{`"vocab":{`, `"vocab":{},"x":{`}, "no vocabulary"},
 		{"llama2", []string{`{"added`, `{added`}, "tokenizer.json:"},
 	} {
-		_, err := ParseTokenizerJSON(jsonFile(t, test.kind, test.replace...), nil)
+		_, err := Parse(jsonFile(t, test.kind, test.replace...), nil)
 		if !errors.Is(err, quant.ErrFormat) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: error %v, want one about %q", test.replace, err, test.want)
 		}
@@ -292,7 +238,7 @@ func FuzzTokenizerJSON(f *testing.F) {
 		f.Add(data, []byte(`{"bos_token":"<s>","add_bos_token":true}`), "a word <left> 12</s>\x04")
 	}
 	f.Fuzz(func(t *testing.T, data, config []byte, text string) {
-		tok, err := ParseTokenizerJSON(data, config)
+		tok, err := Parse(data, config)
 		if err != nil {
 			return
 		}
@@ -308,4 +254,19 @@ func FuzzTokenizerJSON(f *testing.F) {
 			tok.Decode(0, token)
 		}
 	})
+}
+
+// A file that ends too early is an error, wherever it ends.
+func TestCut(t *testing.T) {
+	for _, name := range []string{"digits.json", "spaces.json"} {
+		data, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range len(bytes.TrimSpace(data)) {
+			if _, err := Parse(data[:n], nil); !errors.Is(err, quant.ErrFormat) {
+				t.Fatalf("%s cut after %d bytes: error %v", name, n, err)
+			}
+		}
+	}
 }

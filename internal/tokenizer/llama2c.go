@@ -1,15 +1,14 @@
-package llm
+package tokenizer
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"unicode/utf8"
 )
 
-// A llama2cTokenizer is a SentencePiece model as llama2.c exports it. Tokens 0, 1
+// A Llama2c is a SentencePiece model as llama2.c exports it. Tokens 0, 1
 // and 2 are unknown, start and end; 3…258 are bytes, as far as there are so many.
-type llama2cTokenizer struct {
+type Llama2c struct {
 	pieces []string
 	scores []float32
 	index  map[string]int
@@ -21,27 +20,27 @@ const (
 	llama2cByte0 = 3
 )
 
-// ParseLlama2cTokenizer reads a tokenizer of llama2.c (tokenizer.bin): an int32,
+// ParseLlama2c reads a tokenizer of llama2.c (tokenizer.bin): an int32,
 // the length of the longest piece, then for each of vocab tokens a float32 score,
 // an int32 length, and so many bytes.
-func ParseLlama2cTokenizer(data []byte, vocab int) (Tokenizer, error) {
+func ParseLlama2c(data []byte, vocab int) (*Llama2c, error) {
 	if len(data) < 4 {
-		return nil, formatErrorf("%d bytes, which is too short for a tokenizer", len(data))
+		return nil, errorf("%d bytes, which is too short for a tokenizer", len(data))
 	}
-	t := &llama2cTokenizer{index: map[string]int{}}
+	t := &Llama2c{index: map[string]int{}}
 	at := 4
 	for i := range vocab {
 		if len(data)-at < 8 {
-			return nil, formatErrorf("ends at byte %d, in token %d of %d", len(data), i, vocab)
+			return nil, errorf("ends at byte %d, in token %d of %d", len(data), i, vocab)
 		}
 		score := math.Float32frombits(binary.LittleEndian.Uint32(data[at:]))
 		n := int(int32(binary.LittleEndian.Uint32(data[at+4:])))
 		at += 8
 		if n < 0 || n > len(data)-at {
-			return nil, formatErrorf("byte %d: token %d has length %d, with %d bytes left", at-4, i, n, len(data)-at)
+			return nil, errorf("byte %d: token %d has length %d, with %d bytes left", at-4, i, n, len(data)-at)
 		}
 		if score != score {
-			return nil, formatErrorf("byte %d: score of token %d is not a number", at-8, i)
+			return nil, errorf("byte %d: score of token %d is not a number", at-8, i)
 		}
 		piece := string(data[at : at+n])
 		at += n
@@ -52,46 +51,52 @@ func ParseLlama2cTokenizer(data []byte, vocab int) (Tokenizer, error) {
 		t.scores = append(t.scores, score)
 	}
 	if at != len(data) {
-		return nil, formatErrorf("%d bytes follow the last of %d tokens", len(data)-at, vocab)
+		return nil, errorf("%d bytes follow the last of %d tokens", len(data)-at, vocab)
 	}
 	return t, nil
 }
 
-func (t *llama2cTokenizer) Vocab() int { return len(t.pieces) }
+func (t *Llama2c) Vocab() int { return len(t.pieces) }
 
-func (t *llama2cTokenizer) Around() (before, after []int) { return []int{llama2cStart}, nil }
+func (t *Llama2c) Around() (before, after []int) { return []int{llama2cStart}, nil }
 
-func (t *llama2cTokenizer) Encode(text string) ([]int, error) {
+func (t *Llama2c) Encode(text string) ([]int, error) {
 	if text == "" {
 		return nil, nil
 	}
 	// SentencePiece puts a space before a text, as before every word.
-	var tokens []int
+	var symbols []int32
 	for rest := " " + text; rest != ""; {
 		_, n := utf8.DecodeRuneInString(rest)
 		if token, ok := t.index[rest[:n]]; ok {
-			tokens = append(tokens, token)
+			symbols = append(symbols, int32(token))
 		} else {
 			for _, b := range []byte(rest[:n]) {
 				token := llama2cByte0 + int(b)
 				if token >= len(t.pieces) {
-					return nil, fmt.Errorf("llm: the tokenizer has no token for %q", rest[:n])
+					return nil, noToken(rest[:n])
 				}
-				tokens = append(tokens, token)
+				symbols = append(symbols, int32(token))
 			}
 		}
 		rest = rest[n:]
 	}
-	return bytePair(tokens, func(a, b int) (int, float64, bool) {
+	var m merger
+	symbols = m.run(symbols, func(a, b int32) (int32, float64, bool) {
 		token, ok := t.index[t.pieces[a]+t.pieces[b]]
 		if !ok {
 			return 0, 0, false
 		}
-		return token, -float64(t.scores[token]), true
-	}), nil
+		return int32(token), -float64(t.scores[token]), true
+	})
+	tokens := make([]int, len(symbols))
+	for i, s := range symbols {
+		tokens[i] = int(s)
+	}
+	return tokens, nil
 }
 
-func (t *llama2cTokenizer) Decode(prev, token int) []byte {
+func (t *Llama2c) Decode(prev, token int) []byte {
 	if token < 0 || token >= len(t.pieces) || token == llama2cStart || token == llama2cEnd {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package llm
+package tokenizer
 
 import (
 	"regexp"
@@ -6,32 +6,29 @@ import (
 	"unicode/utf8"
 )
 
-// gpt2Pattern is what ByteLevel splits by on its own.
-const gpt2Pattern = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
-
-// A splitter splits texts by a pattern of a byte-level tokenizer.
+// A reSplitter splits texts by a pattern of a byte-level tokenizer.
 //
 // Go's regular expressions have no (?!…), which all these patterns use once and for
 // the same purpose: at the end, "|\s+(?!\S)|\s+" leaves the last of several spaces
 // to the word after them. The splitter does that part by hand.
-type splitter struct{ re *regexp.Regexp }
+type reSplitter struct{ re *regexp.Regexp }
 
 const lookahead = `|\s+(?!\S)|\s+`
 
-func newSplitter(pattern string) (*splitter, error) {
+func newSplitter(pattern string) (*reSplitter, error) {
 	head, ok := strings.CutSuffix(pattern, lookahead)
 	if !ok {
-		return nil, formatErrorf("pattern %q does not end in %s", pattern, lookahead)
+		return nil, errorf("pattern %q does not end in %s", pattern, lookahead)
 	}
 	// \s is ASCII's in Go.
 	re, err := regexp.Compile(unicodeSpaces(head) + `|(` + unicodeSpaces(`\s`) + `+)`)
 	if err != nil {
-		return nil, formatErrorf("pattern: %v", err)
+		return nil, errorf("pattern: %v", err)
 	}
 	if re.NumSubexp() != 1 {
-		return nil, formatErrorf("pattern %q has groups", pattern)
+		return nil, errorf("pattern %q has groups", pattern)
 	}
-	return &splitter{re}, nil
+	return &reSplitter{re}, nil
 }
 
 // unicodeSpaces replaces \s and \S in a pattern by what they mean in Unicode.
@@ -67,7 +64,7 @@ func unicodeSpaces(pattern string) string {
 }
 
 // split is a preTokenizer: every match, and what is between matches, is a part.
-func (s *splitter) split(text string, _ bool, emit func(part string)) {
+func (s *reSplitter) split(text string, _ bool, emit func(part string)) {
 	for text != "" {
 		n := s.next(text)
 		emit(text[:n])
@@ -76,7 +73,7 @@ func (s *splitter) split(text string, _ bool, emit func(part string)) {
 }
 
 // next returns the length of the first part of a text.
-func (s *splitter) next(text string) int {
+func (s *reSplitter) next(text string) int {
 	at := s.re.FindStringSubmatchIndex(text)
 	switch {
 	case at == nil || at[1] == 0:
@@ -91,29 +88,4 @@ func (s *splitter) next(text string) int {
 		}
 	}
 	return at[1]
-}
-
-// byteLetters are the letters that GPT-2 writes bytes with: printable ones are
-// themselves, the others follow from U+0100 on.
-var byteLetters, letterBytes = func() (letters [256]rune, bytes map[rune]byte) {
-	bytes = map[rune]byte{}
-	next := rune(256)
-	for b := range letters {
-		l := rune(b)
-		if !(l >= '!' && l <= '~' || l >= 0xa1 && l <= 0xac || l >= 0xae && l <= 0xff) {
-			l = next
-			next++
-		}
-		letters[b], bytes[l] = l, byte(b)
-	}
-	return letters, bytes
-}()
-
-// letters writes bytes with a letter for each.
-func letters(text string) string {
-	ls := make([]rune, len(text))
-	for i := range ls {
-		ls[i] = byteLetters[text[i]]
-	}
-	return string(ls)
 }
