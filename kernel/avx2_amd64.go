@@ -47,11 +47,6 @@ func steps3x4AVX2(acc *[lanes]float32, a *stepArgs, rows int)
 //go:noescape
 func steps2x4AVX2(acc *[lanes]float32, a *stepArgs, rows int)
 
-// steps8AVX2 does this with codes of 8 bits themselves.
-//
-//go:noescape
-func steps8AVX2(acc *[lanes]float32, a *stepArgs, rows int)
-
 // groupArgs are a row with a scale for every 16, 32 or 64 columns.
 type groupArgs struct {
 	codes     *byte
@@ -92,19 +87,6 @@ func groupsE4M3AVX2(acc *[lanes]float32, a *groupArgs)
 
 //go:noescape
 func groupsE4M3x0AVX2(acc *[lanes]float32, a *groupArgs)
-
-// The functions unpackN write whole chunks of N-bit codes, as package pack has them
-// with 64 columns a strip, to dst, a byte each. A chunk has 256 columns of 6 bits, and
-// otherwise 512.
-
-//go:noescape
-func unpack5AVX2(dst, src *byte, chunks int)
-
-//go:noescape
-func unpack6AVX2(dst, src *byte, chunks int)
-
-//go:noescape
-func unpack7AVX2(dst, src *byte, chunks int)
 
 // floatArgs are stepArgs for float mode.
 type floatArgs struct {
@@ -152,15 +134,3 @@ func floatTableAVX2(acc *[floatLanes]float32, codes *byte, x, k *float32, blocks
 //
 //go:noescape
 func floatSumsAVX2(dst *float32, acc *[floatLanes]float32, rows int)
-
-// runSumsAVX2 writes the sums of values[i]·q[i] over 16 columns each, less their
-// corrections.
-//
-//go:noescape
-func runSumsAVX2(sums *int32, values *byte, q *int8, corr16 *int16, blocks int)
-
-// batchAVX2 adds steps steps, decoded already and with a scale for every block,
-// to the lanes of 4 rows, as the functions steps do.
-//
-//go:noescape
-func batchAVX2(acc *[4][lanes]float32, values *byte, scales *[4][32]byte, q *int8, corr *int32, d *float32, steps int)

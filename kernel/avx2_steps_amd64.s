@@ -83,34 +83,6 @@
 	SCALE         \
 	ADDQ $128, DI
 
-// BYTES multiplies 16 codes of 8 bits, which need no table.
-#define BYTES(C, OUT) \
-	VPMOVZXBW C(DI), Y4   \
-	VPMOVSXBW C(R10), Y5  \
-	VPMADDWD  Y5, Y4, Y4  \
-	VPADDD    Y4, OUT, OUT
-
-#define BYTEBLOCK(C, X, OUT) \
-	PREFETCHT0 C+AHEAD(DI)    \
-	PREFETCHT0 C+64+AHEAD(DI) \
-	VPXOR X, X, X             \
-	BYTES(C+0, OUT)           \
-	BYTES(C+16, OUT)          \
-	BYTES(C+32, OUT)          \
-	BYTES(C+48, OUT)          \
-	BYTES(C+64, OUT)          \
-	BYTES(C+80, OUT)          \
-	BYTES(C+96, OUT)          \
-	BYTES(C+112, OUT)
-
-#define STEP8 \
-	BYTEBLOCK(0, X8, Y8)      \
-	BYTEBLOCK(128, X9, Y9)    \
-	BYTEBLOCK(256, X10, Y10)  \
-	BYTEBLOCK(384, X11, Y11)  \
-	SCALE                     \
-	ADDQ $512, DI
-
 // ROWS is a function that takes STEP for all steps of all rows.
 #define ROWS(MASK, STEP) \
 	MOVQ acc+0(FP), DX               \
@@ -177,7 +149,3 @@ TEXT ·steps3x4AVX2(SB), NOSPLIT, $16-24
 // func steps2x4AVX2(acc *[4]float32, a *stepArgs, rows int)
 TEXT ·steps2x4AVX2(SB), NOSPLIT, $16-24
 	ROWS(threes, STEP2(SEL4, TABLE4_0, TABLE4_1, TABLE4_2, TABLE4_3))
-
-// func steps8AVX2(acc *[4]float32, a *stepArgs, rows int)
-TEXT ·steps8AVX2(SB), NOSPLIT, $16-24
-	ROWS(nibbles, STEP8)

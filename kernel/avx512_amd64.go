@@ -2,14 +2,6 @@
 
 package kernel
 
-// The functions of steps for AVX-512 do what those for AVX2 do.
-
-//go:noescape
-func steps2x4AVX512(acc *[lanes]float32, a *stepArgs, rows int)
-
-//go:noescape
-func steps8AVX512(acc *[lanes]float32, a *stepArgs, rows int)
-
 // The functions floatSteps for AVX-512 do what those for AVX2 do.
 
 //go:noescape

@@ -40,20 +40,19 @@
 // gemv_generic.go does all of it for any type and group size, and the last columns
 // of rows that the others leave. These are made for less, and faster:
 //
+//	loop.go                the table that says which of the following a matrix takes
 //	fours_amd64.go         with AVX-512, codes of 3 and 4 bits and scales for 128
 //	                       columns times a power of two, or for a row, of any width:
 //	                       four rows and four blocks at a time, from internal/loops
-//	*_steps_*              scales for 128 columns or a multiple, codes of up to 4
-//	                       bits or 8-bit integers: four blocks at a time
-//	avx2_unpack_*          integers of 5 to 7 bits to bytes, for the former
+//	*_steps_*              without, scales for 128 columns or a multiple, codes of up
+//	                       to 4 bits: four blocks at a time
 //	*_groups_*, *_mx_*     groups of 16, 32 or 64 columns, and MX and NV types
-//	runs*.go, *_decode_*,  of any multiple of 16, and for 2 bits what is behind the
-//	*_sums_*, *_runs_*     last four blocks: codes to values, then sums of 16 columns
+//	panel.go, heads_*      all other types, groups and widths, what is behind the last
+//	                       512 columns of a row, and batches: 64 rows at a time, from
+//	                       package internal/loops
+//	runs*.go, *_decode_*,  float mode, and on arm64 groups that are no blocks: codes to
+//	*_runs_*               values, then sums of 16 columns
 //	*_float*               float mode
-//	panel.go, heads_*      with AVX-512, batches, what is behind the last 512 columns
-//	                       of a row, and all that no other loop is made for: 64 rows
-//	                       at a time, from package internal/loops
-//	gemm_amd64.go          with AVX2, a batch: values once for all activations
 //	parts.go               a matrix with rows of several types: one part at a time
 //	*_load_*               Activation's methods
 //	*_asm.go               what architectures have in common that have assembly
@@ -133,8 +132,9 @@
 //	3 and 4 bits, groups of 128·n columns
 //	groups of 16, 32 and 64 columns; MX and NV types; 2 bits;
 //	nf4 and sf4 with AVX-512                                     half as fast
-//	integers of 5 to 8 bits after Load                           a quarter
-//	other types of 5 to 8 bits; groups not of 16·n columns       a hundredth
+//	other types after Load; other groups of 16·n columns         a quarter
+//	int8_asym, fp5_e3m1, fp6_e3m2; types of 5 to 8 bits after
+//	LoadFloat; groups not of 16·n columns                        a hundredth
 //
 // The portable loops look up what the terms of two weights add up to, in tables that
 // are made anew for each call and every 1024 rows, and take 120 KiB of stack. Calls
@@ -146,11 +146,11 @@
 // A matrix with rows of several types takes as long as its parts, and some nanoseconds
 // for each of them and row besides.
 //
-// GEMM unpacks weights once for all activations of a batch that are from Load: with
-// AVX-512 for all types but int8_asym, fp5_e3m1 and fp6_e3m2, and for all groups of
-// 16·n columns; with AVX2 for codes of up to 4 bits in groups of 128·n columns.
-// Otherwise it is a GEMV for each. The panels that AVX-512 takes use half a megabyte
-// for each goroutine that multiplies, from a pool.
+// GEMM unpacks weights once for all activations of a batch that are from Load: for all
+// types but int8_asym, fp5_e3m1 and fp6_e3m2, and for all groups of 16·n columns, from as
+// many activations on as that is faster (loop.go). Otherwise, on arm64, and in portable
+// code it is a GEMV for each. The panels that it takes use half a megabyte for each
+// goroutine that multiplies, from a pool.
 //
 // # What may be shared
 //

@@ -18,7 +18,7 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 	const most = 16
 	parts := (whole + most - 1) / most
 	part := (whole + parts - 1) / max(1, parts)
-	small := whole > 0 && impl == avx512 && p.smallGroups()
+	small := whole > 0 && impl == avx512 && p.fine() && p.bits >= 3
 	var table [64]byte
 	var groups groupStepArgs
 	if small {

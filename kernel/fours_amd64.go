@@ -5,21 +5,12 @@ package kernel
 import (
 	"math/bits"
 
-	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/internal/loops"
 	"github.com/bitmod-go/bitmod/internal/pack"
 )
 
-// hasFours reports whether loops.RowArgs hold the type: codes of 3 or 4 bits with
-// integer scales for 128 columns times a power of two, or for a whole row.
-func (p *plan) hasFours() bool {
-	blocks := p.groupSize / block
-	return p.scale == datatype.RowStep && p.ints != nil && (p.bits == 3 || p.bits == 4) && p.selectorBits <= 4 &&
-		(p.groups == 1 || p.groupSize%block == 0 && blocks&(blocks-1) == 0)
-}
-
 // fourRows computes rows lo to hi−1 for one activation in integer mode, four rows at
-// a time. hasFours must be true.
+// a time. plan.inFours must be true.
 func fourRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 	var f fours
 	var tail [step]int8

@@ -15,12 +15,13 @@ func GEMM(dst []float32, m *quant.Matrix, as []Activation) error {
 	return nil
 }
 
-// multiplyBatch computes rows lo to hi−1 for all activations. What the
-// implementation leaves of it goes through GEMV, so many rows at a time that they
-// stay in the cache for all activations.
+// multiplyBatch computes rows lo to hi−1 for all activations: by panels, if those are
+// faster for so many, or else by one activation after the other, so many rows at a time
+// that they stay in the cache for all.
 func (p *plan) multiplyBatch(dst []float32, as []Activation, lo, hi int, impl implementation) {
-	if len(as) > 1 {
-		lo = batchRows(dst, p, as, lo, hi, impl)
+	if len(as) > 1 && p.integers(as) && p.loop(len(as), impl) == byPanels {
+		panelRows(dst, p, as, lo, hi, false, impl)
+		return
 	}
 	tile := max(1, 1<<17/max(1, p.rowBytes))
 	if impl == portable {
@@ -31,4 +32,14 @@ func (p *plan) multiplyBatch(dst []float32, as []Activation, lo, hi int, impl im
 			p.multiply(dst[t*p.rows:(t+1)*p.rows], &as[t], lo, min(lo+tile, hi), impl)
 		}
 	}
+}
+
+// integers reports whether all activations multiply this matrix in integer mode.
+func (p *plan) integers(as []Activation) bool {
+	for i := range as {
+		if !p.integer(&as[i]) {
+			return false
+		}
+	}
+	return true
 }

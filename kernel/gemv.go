@@ -1,6 +1,10 @@
 package kernel
 
-import "github.com/bitmod-go/bitmod/quant"
+import (
+	"unsafe"
+
+	"github.com/bitmod-go/bitmod/quant"
+)
 
 // GEMV writes m·a to dst, which must be m.Rows() long. It runs on the caller's
 // goroutine and does not allocate; a [Pool] shares the work among several. Rows of m
@@ -29,23 +33,37 @@ func GEMVRows(dst []float32, m *quant.Matrix, a *Activation, lo, hi int) error {
 	return nil
 }
 
-// multiply computes rows lo to hi−1 into dst[lo:hi]. It first offers them to the
-// implementation, which does what it is made for, a few rows at a time, and
-// returns how many it has done; what it leaves, row by row, is generic.
+// multiply computes rows lo to hi−1 into dst[lo:hi].
 func (p *plan) multiply(dst []float32, a *Activation, lo, hi int, impl implementation) {
 	if p.integer(a) {
-		lo = integerRows(dst, p, a, lo, hi, impl)
-		for r := lo; r < hi; r++ {
-			var acc [lanes]float32
-			p.integerRow(&acc, a, r, 0, impl)
-			dst[r] = p.finish(&acc, r)
-		}
+		p.multiplyIntegers(dst, a, lo, hi, impl)
 		return
 	}
+	// The implementation does what it is made for, a few rows at a time, and returns
+	// how many it has done; what it leaves, row by row, is generic.
 	lo = floatRows(dst, p, a, lo, hi, impl)
 	for r := lo; r < hi; r++ {
 		var acc [floatLanes]float32
 		p.floatRow(&acc, a, r, 0, impl)
 		dst[r] = p.finishFloat(&acc, r)
+	}
+}
+
+// multiplyIntegers is multiply for integer mode.
+func (p *plan) multiplyIntegers(dst []float32, a *Activation, lo, hi int, impl implementation) {
+	switch l := p.loop(1, impl); l {
+	case byPanels, stepsAndPanels, groupsAndPanels:
+		panelRows(dst, p, unsafe.Slice(a, 1), lo, hi, l != byPanels, impl)
+		return
+	case bySteps, byGroups:
+		integerRows(dst, p, a, lo, hi, l, impl)
+		return
+	case byPairs:
+		lo = integerRowsPortable(dst, p, a, lo, hi)
+	}
+	for r := lo; r < hi; r++ {
+		var acc [lanes]float32
+		p.integerRow(&acc, a, r, 0, impl)
+		dst[r] = p.finish(&acc, r)
 	}
 }

@@ -2,41 +2,30 @@
 
 package kernel
 
-import (
-	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/bitmod-go/bitmod/internal/pack"
-)
+import "github.com/bitmod-go/bitmod/internal/pack"
 
-// integerRows computes the first of rows lo to hi−1 and returns the row behind
-// the last that it has done.
-func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
-	switch {
-	case impl == portable:
-		return integerRowsPortable(dst, p, a, lo, hi)
-	case impl == avx512 && p.hasFours():
+// integerRows computes rows lo to hi−1 by a loop.
+func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, l loop, impl implementation) {
+	switch l {
+	case byFours:
 		fourRows(dst, p, a, lo, hi)
-		return hi
-	case impl == avx512 && panelVector(dst, p, a, lo, hi, impl):
-		return hi
-	case p.bits > 4 && p.linear && p.scale == datatype.RowStep && p.groupSize%block == 0:
-		return byteRows(dst, p, a, lo, hi, impl)
-	case p.bits > 4 || p.groupSize%16 != 0:
-		return lo
-	case p.scale == datatype.RowStep && p.groupSize%block == 0:
-		return stepRows(dst, p, a, lo, hi, impl)
+	case bySteps:
+		stepRows(dst, p, a, lo, hi)
+	default:
+		groupRows(dst, p, a, lo, hi, impl)
 	}
-	return groupRows(dst, p, a, lo, hi, impl)
 }
 
-// stepRows computes rows with scales for every 128 columns, or a multiple.
-func stepRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
+// stepRows computes rows with scales for every 128 columns, or a multiple: whole steps,
+// and if they are direct, what is behind them of 4-bit codes.
+func stepRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 	whole, left := p.cols/step, p.cols%step
 	direct := p.direct()
 	args := stepArgs{rowArgs: p.directRows(p.bytes)}
 	var last tail
 	var end stripEnd
 	inPlace := 0 // before this row the last columns are multiplied where they are
-	if direct && left > 0 && p.bits == 4 {
+	if left > 0 {
 		inPlace = end.start(p, a)
 	}
 	for lo < hi {
@@ -48,31 +37,28 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementa
 		if direct && whole > 0 {
 			args.start(p, lo, 0)
 			args.at(a, 0, whole)
-			steps(&acc[0], &args, n, p.bits, p.selectorBits, impl)
+			steps(&acc[0], &args, n, p.bits, p.selectorBits)
 		}
 		for i := 0; !direct && i < n; i++ {
-			stepRow(&acc[i], p, a, lo+i, impl)
+			stepRow(&acc[i], p, a, lo+i)
 		}
 		switch {
 		case lo < inPlace:
 			args.start(p, lo, whole)
 			args.at(a, whole, 1)
 			args.q = &end.q[0]
-			steps(&acc[0], &args, n, p.bits, p.selectorBits, impl)
-		case left > 0 && p.bits > 2:
+			steps(&acc[0], &args, n, p.bits, p.selectorBits)
+		case left > 0:
 			last.fill(p, lo, n)
 			args := stepArgs{rowArgs: last.rows(p.bytes)}
 			args.at(a, whole, 1)
-			steps(&acc[0], &args, n, p.bits, selectorBits(p), impl)
-		case left > 0:
-			addEnds(acc[:n], p, a, lo, whole)
+			steps(&acc[0], &args, n, p.bits, selectorBits(p))
 		}
 		for i := range n {
 			dst[lo+i] = p.finish(&acc[i], lo+i)
 		}
 		lo += n
 	}
-	return hi
 }
 
 // A stripEnd has the activations of the last columns of a row of 4-bit codes, which are
@@ -120,7 +106,7 @@ func (e *stripEnd) start(p *plan, a *Activation) int {
 
 // stepRow adds the whole steps of a row whose scales and selectors are not as
 // the assembly wants them.
-func stepRow(acc *[lanes]float32, p *plan, a *Activation, row int, impl implementation) {
+func stepRow(acc *[lanes]float32, p *plan, a *Activation, row int) {
 	var meta stepMeta
 	whole := p.cols / step
 	for at := 0; at < whole; at += maxSteps {
@@ -133,70 +119,7 @@ func stepRow(acc *[lanes]float32, p *plan, a *Activation, row int, impl implemen
 			table:     &p.bytes[0],
 		}}
 		args.at(a, at, n)
-		steps(acc, &args, 1, p.bits, selectorBits(p), impl)
-	}
-}
-
-// addEnds adds what is behind the whole steps of rows, any number of columns.
-//
-//go:noinline
-func addEnds(acc [][lanes]float32, p *plan, a *Activation, row, whole int) {
-	var meta runMeta // which takes as long to clear as a row, and is for these alone
-	for i := range acc {
-		meta.addSteps(&acc[i], p, a, row+i, whole)
-	}
-}
-
-// byteRows computes rows of integers of 5 to 8 bits, whose values are their codes
-// less a number that makes the correction. What has fewer than 8 bits is unpacked to
-// bytes first.
-func byteRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
-	const most = 8 // steps at a time
-	var meta stepMeta
-	var corr [4 * most]int32
-	var lined [most*step + line]byte
-	unpacked := &lined[toLine(&lined[0])]
-	whole := p.cols / step
-	perGroup := p.groupSize / block
-	for r := lo; r < hi; r++ {
-		var acc [lanes]float32
-		for at := 0; at < whole; at += most {
-			n := min(most, whole-at)
-			meta.expand(p, r, at, n)
-			codes := &p.s.Codes[r*p.rowBytes+at*step*p.bits/8]
-			if p.bits < 8 {
-				unpack(unpacked, codes, p.bits, n)
-				codes = unpacked
-			}
-			// A table, of which nothing is used.
-			args := stepArgs{rowArgs: rowArgs{codes: codes, scales: &meta.scales[0], table: codes}}
-			args.at(a, at, n)
-			for i, c := range a.corr[4*at:][:4*n] {
-				value := p.ints[p.selector(r, (4*at+i)/perGroup)][0] // of code 0
-				corr[i] = c / offset * -int32(value)
-			}
-			args.corr = &corr[0]
-			if impl == avx512 {
-				steps8AVX512(&acc, &args, 1)
-			} else {
-				steps8AVX2(&acc, &args, 1)
-			}
-		}
-		p.integerRow(&acc, a, r, whole*step, impl)
-		dst[r] = p.finish(&acc, r)
-	}
-	return hi
-}
-
-// unpack writes the codes of n steps, of 5 to 7 bits, to dst.
-func unpack(dst, codes *byte, bits, n int) {
-	switch bits {
-	case 5:
-		unpack5AVX2(dst, codes, n)
-	case 6:
-		unpack6AVX2(dst, codes, 2*n)
-	default:
-		unpack7AVX2(dst, codes, n)
+		steps(acc, &args, 1, p.bits, selectorBits(p))
 	}
 }
 
@@ -206,10 +129,8 @@ func (args *stepArgs) at(a *Activation, s, n int) {
 	args.steps = n
 }
 
-func steps(acc *[lanes]float32, args *stepArgs, rows, bits, selectorBits int, impl implementation) {
+func steps(acc *[lanes]float32, args *stepArgs, rows, bits, selectorBits int) {
 	switch {
-	case bits == 2 && impl == avx512:
-		steps2x4AVX512(acc, args, rows)
 	case bits == 2:
 		steps2x4AVX2(acc, args, rows)
 	case bits == 4 && selectorBits == 0:

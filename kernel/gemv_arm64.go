@@ -4,24 +4,33 @@ package kernel
 
 import "github.com/bitmod-go/bitmod/datatype"
 
-// integerRows computes the first of rows lo to hi−1 and returns the row behind
-// the last that it has done.
-func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
+func integerRows([]float32, *plan, *Activation, int, int, loop, implementation) {}
+
+// panelRows computes rows lo to hi−1 for all activations.
+func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, _ bool, impl implementation) {
+	for i := range as {
+		vectorRows(dst[i*p.rows:(i+1)*p.rows], p, &as[i], lo, hi, impl)
+	}
+}
+
+func vectorRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) {
 	switch {
-	case impl == portable:
-		return integerRowsPortable(dst, p, a, lo, hi)
 	case p.bits > 4 || p.groupSize%16 != 0:
-		return lo
 	case p.scale == datatype.RowStep && p.groupSize%block == 0 && p.bits > 2:
-		return blockRows(dst, p, a, lo, hi, impl)
+		lo = blockRows(dst, p, a, lo, hi, impl)
+	default:
+		var meta runMeta
+		for ; lo < hi; lo++ {
+			var acc [lanes]float32
+			meta.addSteps(&acc, p, a, lo, 0, impl)
+			dst[lo] = p.finish(&acc, lo)
+		}
 	}
-	var meta runMeta
-	for r := lo; r < hi; r++ {
+	for ; lo < hi; lo++ {
 		var acc [lanes]float32
-		meta.addSteps(&acc, p, a, r, 0, impl)
-		dst[r] = p.finish(&acc, r)
+		p.integerRow(&acc, a, lo, 0, impl)
+		dst[lo] = p.finish(&acc, lo)
 	}
-	return hi
 }
 
 // floatRows is integerRows for float mode.
@@ -44,12 +53,6 @@ func floatBlocks(acc *[floatLanes]float32, values *byte, x, k *float32, blocks i
 
 func floatTable(acc *[floatLanes]float32, codes *byte, x, k *float32, blocks int, table *float32, _ implementation) {
 	floatTableNEON(acc, codes, x, k, blocks, table)
-}
-
-// batchRows is integerRows for a batch: row r of activation t goes to
-// dst[t·p.rows+r].
-func batchRows(dst []float32, p *plan, as []Activation, lo, hi int, impl implementation) int {
-	return lo
 }
 
 // blockRows computes rows with scales for every 128 columns, or a multiple, of

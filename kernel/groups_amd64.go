@@ -105,15 +105,6 @@ var spreadsByShape = func() (s [3][3][2]spread) {
 	return s
 }()
 
-// smallGroups reports whether the functions groupSteps can be used.
-func (p *plan) smallGroups() bool {
-	if p.ints == nil || p.selectorBits > 2 {
-		return false
-	}
-	return p.standardGroups() || p.scale == datatype.RowStep && (p.bits == 3 || p.bits == 4) &&
-		(p.groupSize == 16 || p.groupSize == 32 || p.groupSize == 64)
-}
-
 // groupTable sets t to the values of v, 16 bytes for each selector, as they are
 // looked up: by code and the selector above it, and repeated.
 func (p *plan) groupTable(t *[64]byte, v []byte) {

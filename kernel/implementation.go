@@ -9,30 +9,36 @@ package kernel
 //
 //   - a constant here, a line in implementations (implementation_amd64.go, …)
 //     that says which CPU features it wants, and a name;
-//   - integerRows and floatRows (gemv_amd64.go, …), which compute the first rows
-//     of lo…hi−1 into dst[lo:hi] and return the first row that they leave, lo if
-//     type or group size is not theirs. They may leave the last columns of
-//     each row, from a multiple of step on, to plan.integerRow and plan.floatRow,
-//     which go on with the lanes they are given;
-//   - loadBlocks, setRuns, dot, and batchRows (the rows of integerRows for a whole
-//     batch), or the fall-backs to the generic code. Those but batchRows are in the
-//     files *_asm.go for all architectures that have the functions in assembly whose
-//     names end in Vector.
+//   - panelSet (implementation_amd64.go, …): the set of loops for panels, from
+//     package internal/loops, which serve all types, groups, widths and batches. What
+//     else it has for some of them is integerRows (gemv_amd64.go, …), with the lines of
+//     routes in loop.go that say for which, and heads, with which panels do only the
+//     last columns of rows;
+//   - floatRows (float_amd64.go, …), which computes the first rows of lo…hi−1 into
+//     dst[lo:hi] and returns the first row that it leaves, lo if type or group size
+//     is not its own. It may leave the last columns of each row, from a multiple of
+//     step on, to plan.floatRow, which goes on with the lanes it is given;
+//   - loadBlocks, setRuns and dot, or the fall-backs to the generic code. They are in
+//     the files *_asm.go for all architectures that have the functions in assembly
+//     whose names end in Vector.
 //
 // These are plain functions that switch on the implementation rather than
-// function values: through a function value, buffers would escape to the heap.
+// function values: through a function value, buffers would escape to the heap. A set
+// has function values, and panels therefore their buffers from a pool.
 type implementation uint8
 
 const (
 	portable implementation = iota
 	avx2
+	avxVNNI
 	avx512
 	neon
 	neonDot
+	implementationCount
 )
 
 func (i implementation) String() string {
-	return [...]string{"portable", "avx2", "avx512", "neon", "neon-dot"}[i]
+	return [...]string{"portable", "avx2", "avx-vnni", "avx512", "neon", "neon-dot"}[i]
 }
 
 // best is what everything exported runs. It never changes.

@@ -20,8 +20,11 @@ func implementations() []implementation {
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
 		is = append(is, avx2)
 	}
-	// avx512 is the assembly for AVX-512 together with that for AVX2, which does
-	// the rest.
+	// avxVNNI and avx512 are the assembly for AVX2, and some for more of what a
+	// processor has.
+	if len(is) > 1 && loops.AVXVNNI() != nil {
+		is = append(is, avxVNNI)
+	}
 	if loops.AVX512() != nil {
 		is = append(is, avx512)
 	}
@@ -29,4 +32,14 @@ func implementations() []implementation {
 }
 
 // panelSet returns the loops for panels that an implementation has.
-func panelSet(impl implementation) *loops.Set { return loops.AVX512() }
+func panelSet(impl implementation) *loops.Set {
+	switch impl {
+	case avx2:
+		return loops.AVX2()
+	case avxVNNI:
+		return loops.AVXVNNI()
+	case avx512:
+		return loops.AVX512()
+	}
+	return nil
+}

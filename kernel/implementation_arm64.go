@@ -2,7 +2,11 @@
 
 package kernel
 
-import "golang.org/x/sys/cpu"
+import (
+	"golang.org/x/sys/cpu"
+
+	"github.com/bitmod-go/bitmod/internal/loops"
+)
 
 // assembly says whether there is any in this build.
 const assembly = true
@@ -20,3 +24,6 @@ func implementations() []implementation {
 	}
 	return is
 }
+
+// panelSet returns the loops for panels that an implementation has.
+func panelSet(implementation) *loops.Set { return nil }

@@ -2,6 +2,8 @@
 
 package kernel
 
+import "github.com/bitmod-go/bitmod/internal/loops"
+
 // assembly says whether there is any in this build.
 const assembly = false
 
@@ -11,9 +13,11 @@ const hasCorr4 = false
 // implementations returns those of this machine, the fastest last.
 func implementations() []implementation { return []implementation{portable} }
 
-func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, _ implementation) int {
-	return integerRowsPortable(dst, p, a, lo, hi)
-}
+// There are no loops that these are for.
+
+func integerRows([]float32, *plan, *Activation, int, int, loop, implementation) {}
+
+func panelRows([]float32, *plan, []Activation, int, int, bool, implementation) {}
 
 func floatRows(_ []float32, _ *plan, _ *Activation, lo, _ int, _ implementation) int { return lo }
 
@@ -23,4 +27,5 @@ func loadBlocks(*Activation, []float32, int, implementation) int { return 0 }
 
 func dot(v []int16, q []int8, _ implementation) int32 { return dotGeneric(v, q) }
 
-func batchRows(_ []float32, _ *plan, _ []Activation, lo, _ int, _ implementation) int { return lo }
+// panelSet returns the loops for panels that an implementation has.
+func panelSet(implementation) *loops.Set { return nil }

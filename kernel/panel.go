@@ -24,7 +24,7 @@ const (
 	// panelTile is the number of activations that a panel is multiplied by before
 	// the next columns.
 	panelTile = 192
-	granule   = 16 // columns that Activation.prefix tells apart
+	roomCols  = 16384
 )
 
 // A panelWork is the memory that a product by panels takes. It is large, so that there
@@ -64,6 +64,15 @@ type panelWork struct {
 	segs   []loops.Segment
 	mode   int // of loops.DotArgs
 
+	// What the former lists are in for rows that are not longer than this.
+	room struct {
+		pieces [roomCols / pieceCols]piece
+		parts  [roomCols / smallPanel]part
+		chunks [roomCols / smallPanel * 2]chunkRun
+		selAt  [roomCols / 4]uint16
+		segs   [roomCols / granule]loops.Segment
+	}
+
 	codes [pack.MaxChunk]uint8
 }
 
@@ -101,23 +110,12 @@ type chunkRun struct {
 	quads          int // of selAt before
 }
 
-var panelPool = sync.Pool{New: func() any { return new(panelWork) }}
-
-// A panelForm is how panels hold a type.
-type panelForm struct {
-	ok    bool // whether they can
-	table bool // by a table, or else as codes to which a number is added
-	span  loops.Range
-}
-
-// byPanels returns how panels hold the type.
-func (p *plan) byPanels() panelForm {
-	if p.ints == nil || p.groupSize%granule != 0 && p.groupSize < p.cols {
-		return panelForm{}
-	}
-	span, ok := loops.RangeOf(p.least, p.most)
-	return panelForm{ok: ok && (p.linear || p.bits+p.selectorBits <= 6), table: !p.linear, span: span}
-}
+var panelPool = sync.Pool{New: func() any {
+	w := new(panelWork)
+	r := &w.room
+	w.pieces, w.parts, w.chunks, w.selAt, w.segs = r.pieces[:0], r.parts[:0], r.chunks[:0], r.selAt[:0], r.segs[:0]
+	return w
+}}
 
 // panelRows computes rows lo to hi−1 for all activations: row r of activation t goes
 // to dst[t·p.rows+r]. All must be in integer mode, and byPanels true. If tails is set,
@@ -128,7 +126,7 @@ func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, 
 	from := 0
 	if tails {
 		from = p.cols / step * step
-		w.heads.start(p, &as[0])
+		w.heads.start(p, &as[0], impl)
 	}
 	w.start(p, panelSet(impl), from, len(as))
 	for ; lo < hi; lo += loops.PanelRows {
@@ -181,7 +179,7 @@ func (w *panelWork) start(p *plan, set *loops.Set, from, activations int) {
 
 // release gives w back to the pool, without what keeps memory of others alive.
 func (w *panelWork) release() {
-	w.heads = heads{}
+	w.heads.release()
 	w.panelArgs, w.metaArgs, w.dotArgs = loops.PanelArgs{}, loops.MetaArgs{}, loops.DotArgs{}
 	panelPool.Put(w)
 }

@@ -160,7 +160,7 @@ func (j *job) divide(goroutines int) (rowWork int) {
 	if j.a == nil {
 		j.tile = max(j.tile, 16) // unpacked once for all activations
 	}
-	if best == avx512 {
+	if panelSet(best) != nil {
 		j.tile = (j.tile + panelTileRows - 1) / panelTileRows * panelTileRows
 	}
 	share := (j.rows-1)/goroutines + 1

@@ -2,8 +2,6 @@
 
 package kernel
 
-import "github.com/bitmod-go/bitmod/datatype"
-
 // rowArgs are rows of codes as the functions of steps want them: their next steps·512
 // columns, with a scale and a selector for every 128 of them.
 type rowArgs struct {
@@ -14,13 +12,6 @@ type rowArgs struct {
 	codeStride, scaleStride, selectorStride int
 
 	table *byte // 16 bytes per selector: tables.bytes, or tables.signed in float mode
-}
-
-// direct reports whether the scales and selectors of a row are as the functions of
-// steps want them: one of each to a block.
-func (p *plan) direct() bool {
-	return p.scale == datatype.RowStep && p.groupSize == block && p.bits > 2 &&
-		(p.selectorBits == 0 || p.selectorBits == 2 || p.selectorBits == 4)
 }
 
 // directRows returns what rowArgs have for all rows of a matrix that is direct.

@@ -4,44 +4,19 @@ package kernel
 
 import "github.com/bitmod-go/bitmod/datatype"
 
-// groupRows computes rows with any other scales, for multiples of 16 columns.
-func groupRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
-	var meta runMeta
-	small := p.scale == datatype.RowStep && 64%p.groupSize == 0 || p.standardGroups()
-	whole := p.cols / step
-	direct := impl == avx512 && whole > 0 && p.smallGroups()
-	var table [64]byte
-	var args groupStepArgs
-	if direct {
-		p.groupTable(&table, p.bytes)
-		args = p.groupArgs(a, &table)
-	}
+// groupRows computes whole steps of rows with scales for every 16, 32 or 64 columns.
+func groupRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) {
+	var h heads
+	h.start(p, a, impl)
 	for r := lo; r < hi; r++ {
 		var acc [lanes]float32
-		s := 0
-		switch {
-		case direct:
-			s = whole
-			args.row(p, r)
-			p.groupSteps(&acc, &args)
-		case small:
-			s = whole
-			meta.addGroups(&acc, p, a, r)
-		}
-		meta.addSteps(&acc, p, a, r, s)
+		h.groupRow(&acc, p, r)
 		dst[r] = p.finish(&acc, r)
 	}
-	return hi
-}
-
-// standardGroups reports whether p has the groups that the standards of MX and NV
-// types say.
-func (p *plan) standardGroups() bool {
-	return p.bits == 4 && (p.scale == datatype.E8M0 && p.groupSize == 32 || p.scale == datatype.E4M3 && p.groupSize == 16)
 }
 
 // addGroups adds the whole steps of a row with scales for every 16, 32 or 64
-// columns, or of standardGroups.
+// columns.
 func (r *runMeta) addGroups(acc *[lanes]float32, p *plan, a *Activation, row int) {
 	spread := &spreads[p.groupSize/32]
 	for s := 0; s < p.cols/step; s += runSteps {
@@ -75,21 +50,6 @@ func (r *runMeta) addGroups(acc *[lanes]float32, p *plan, a *Activation, row int
 		default:
 			groups2AVX2(acc, &args)
 		}
-	}
-}
-
-// addSteps adds the steps of a row from step s on, whatever its scales.
-func (r *runMeta) addSteps(acc *[lanes]float32, p *plan, a *Activation, row, s int) {
-	for ; s*step < p.cols; s += runSteps {
-		n := min(runSteps, (p.cols-1)/step+1-s)
-		r.fill(p, row, s, n)
-		if p.scale != datatype.RowStep {
-			r.fillK(p, n*step/p.groupSize+2)
-		}
-		r.decode(r.values[:], p, p.bytes, row, s, n)
-		blocks := p.blocks(s, n)
-		runSumsAVX2(&r.sums[0], &r.values[0], &a.q[s*step], &a.corr16[s*32], blocks)
-		r.addSums(acc, p, a, s, blocks)
 	}
 }
 

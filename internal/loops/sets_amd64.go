@@ -13,3 +13,20 @@ func AVX512() *Set {
 	}
 	return nil
 }
+
+// AVX2 returns what processors with AVX2 have, or nil on others.
+func AVX2() *Set {
+	if cpu.X86.HasAVX2 {
+		return &avx2
+	}
+	return nil
+}
+
+// AVXVNNI returns what processors have that multiply bytes with AVX2, but not with
+// AVX-512, or nil on others.
+func AVXVNNI() *Set {
+	if cpu.X86.HasAVX2 && cpu.X86.HasAVXVNNI {
+		return &avxVNNI
+	}
+	return nil
+}

@@ -32,7 +32,7 @@ var (
 )
 
 // vectors returns the numbers of vectors that there are functions for.
-func (s *set) vectors() []int {
+func (s set) vectors() []int {
 	var all []int
 	for _, n := range s.take {
 		if !slices.Contains(all, n) {

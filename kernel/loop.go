@@ -1,0 +1,162 @@
+package kernel
+
+import (
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/loops"
+)
+
+// granule is the number of columns that Activation.prefix tells apart, and of which
+// panels want a group to have a multiple.
+const granule = 16
+
+// A loop is a way to multiply a matrix by activations in integer mode.
+type loop uint8
+
+const (
+	byWeight        loop = iota // one weight after the other: gemv_generic.go
+	byPairs                     // portable: pairs_rows.go
+	byFours                     // four rows at a time, with scales for 128 columns or more: fourRows
+	bySteps                     // 512 columns of a row, with scales for 128 or more: stepRows
+	byGroups                    // the same with scales for 16, 32 or 64: groupRows
+	byPanels                    // 64 rows at a time: panelRows
+	stepsAndPanels              // bySteps up to the last 512 columns, these byPanels
+	groupsAndPanels             // byGroups likewise
+)
+
+func (l loop) String() string {
+	return [...]string{"weights", "pairs", "fours", "steps", "groups", "panels", "steps and panels", "groups and panels"}[l]
+}
+
+// A trait is something that loops want of a matrix.
+type trait uint16
+
+const (
+	codes2 trait = 1 << iota // codes of 2 bits
+	codes4                   // of 4
+	codes3or4
+	inFours // as four rows at a time want them: see plan.inFours
+	direct  // scales and selectors as the functions of steps want them: see plan.direct
+	coarse  // scales that are integers, for 128 columns or a multiple
+	fine    // scales for 16, 32 or 64 columns: see plan.fine
+	whole   // a multiple of 512 columns
+	long    // more than 512
+	longer  // more than 1024
+)
+
+// A route is a loop, and for which matrices and how many activations it is faster than
+// panels.
+type route struct {
+	needs trait
+	loop  loop
+	most  [implementationCount]uint8 // activations; 0: there is no such loop
+}
+
+// routes says which loop a matrix takes: the first that it has the traits for. What no
+// route is for goes by panels. The numbers of activations are from measurements with
+// weights in the cache, for amd64 on a Sapphire Rapids; for arm64, they are from what
+// models of processors say.
+var routes = [...]route{
+	{inFours, byFours, most{avx512: 5}},
+
+	{direct | whole, bySteps, most{avx2: 8, avxVNNI: 5}},
+	{direct | codes4, bySteps, most{avx2: 8, avxVNNI: 5}},
+	{direct | long, stepsAndPanels, most{avx2: 2, avxVNNI: 2}},
+	// Scales or selectors that are spread out first.
+	{coarse | codes3or4 | whole, bySteps, most{avx2: 1, avxVNNI: 1}},
+	{coarse | codes3or4 | long, stepsAndPanels, most{avx2: 1, avxVNNI: 1}},
+	{coarse | codes2 | whole, bySteps, most{avx2: 1, avxVNNI: 1}},
+
+	{fine | codes3or4 | whole, byGroups, most{avx2: 2, avxVNNI: 1, avx512: 2}},
+	{fine | codes3or4 | long, groupsAndPanels, most{avx512: 1}},
+	{fine | codes3or4 | longer, groupsAndPanels, most{avx2: 1, avxVNNI: 1}},
+	{fine | codes2 | whole, byGroups, most{avx2: 1, avxVNNI: 1}},
+}
+
+type most = [implementationCount]uint8
+
+// loop returns the loop for so many activations at once, in integer mode.
+func (p *plan) loop(activations int, impl implementation) loop {
+	switch {
+	case impl == portable && p.usesPairs():
+		return byPairs
+	case impl == portable || !p.byPanels().ok:
+		return byWeight
+	}
+	has := p.traits()
+	for i := range routes {
+		if r := &routes[i]; r.needs&^has == 0 && activations <= int(r.most[impl]) {
+			return r.loop
+		}
+	}
+	return byPanels
+}
+
+// traits returns all that the matrix has.
+func (p *plan) traits() trait {
+	var has trait
+	for _, t := range [...]struct {
+		trait trait
+		has   bool
+	}{
+		{codes2, p.bits == 2},
+		{codes4, p.bits == 4},
+		{codes3or4, p.bits == 3 || p.bits == 4},
+		{inFours, p.inFours()},
+		{direct, p.direct()},
+		{coarse, p.scale == datatype.RowStep && p.groupSize%block == 0},
+		{fine, p.fine()},
+		{whole, p.cols%step == 0},
+		{long, p.cols > step},
+		{longer, p.cols > 2*step},
+	} {
+		if t.has {
+			has |= t.trait
+		}
+	}
+	return has
+}
+
+// inFours reports whether loops.RowArgs hold the type: codes of 3 or 4 bits with
+// integer scales for 128 columns times a power of two, or for a whole row.
+func (p *plan) inFours() bool {
+	blocks := p.groupSize / block
+	return p.scale == datatype.RowStep && p.ints != nil && (p.bits == 3 || p.bits == 4) && p.selectorBits <= 4 &&
+		(p.groups == 1 || p.groupSize%block == 0 && blocks&(blocks-1) == 0)
+}
+
+// direct reports whether the scales and selectors of a row are as the functions of
+// steps want them: one of each to a block.
+func (p *plan) direct() bool {
+	return p.scale == datatype.RowStep && p.groupSize == block && (p.bits == 3 || p.bits == 4) &&
+		(p.selectorBits == 0 || p.selectorBits == 2 || p.selectorBits == 4)
+}
+
+// fine reports whether the scales are for 16, 32 or 64 columns, and for so many as the
+// standard says where they are no integers.
+func (p *plan) fine() bool {
+	switch {
+	case p.ints == nil || p.selectorBits > 2:
+		return false
+	case p.scale == datatype.E8M0:
+		return p.groupSize == 32
+	case p.scale == datatype.E4M3:
+		return p.groupSize == 16
+	}
+	return p.groupSize == 16 || p.groupSize == 32 || p.groupSize == 64
+}
+
+// A panelForm is how panels hold a type.
+type panelForm struct {
+	ok    bool // whether they can
+	table bool // by a table, or else as codes to which a number is added
+	span  loops.Range
+}
+
+// byPanels returns how panels hold the type.
+func (p *plan) byPanels() panelForm {
+	if p.ints == nil || p.groupSize%granule != 0 && p.groupSize < p.cols {
+		return panelForm{}
+	}
+	span, ok := loops.RangeOf(p.least, p.most)
+	return panelForm{ok: ok && (p.linear || p.bits+p.selectorBits <= 6), table: !p.linear, span: span}
+}
