@@ -7,21 +7,28 @@ import (
 )
 
 // attend computes the attention of one layer for a chunk: n queries at the last n
-// positions, over the keys and values of all positions up to their own. It writes
-// the heads' outputs to dst, laid out as the queries.
+// positions, over the keys and values of all positions up to their own, or of as many as
+// the layer's window has. It writes the heads' outputs to dst, laid out as the queries.
 //
 // Sums go from the first element to the last, and from the first position to the
 // last, so that a chunk gives the same bits as its tokens one by one.
-func (r *Runner) attend(dst, queries, keys, values []float32, n int) {
+func (r *Runner) attend(layer int, dst, queries, keys, values []float32, n int) {
 	c := &r.model.Config
 	width, dim := c.kvDim(), c.HeadDim
 	length := len(keys) / width
+	start := 0 // of the positions that any query sees
+	window := c.layer(layer).Window
+	if window > 0 {
+		start = max(0, length-n+1-window)
+		keys, values, length = keys[start*width:], values[start*width:], length-start
+	}
 	var transposed []float32
 	if batches && n >= minBatch {
 		transposed = r.crew.Shared(len(keys))
 		r.crew.Split(width, 16, 4*len(keys), func(_, lo, hi int) { transpose(transposed, keys, length, width, lo, hi) })
 	}
-	scale := float32(1 / math.Sqrt(float64(dim)))
+	scale := float32(1 / math.Sqrt(c.queryScale()))
+	sinks := r.model.Layers[layer].Sinks
 	// Work is shared out by query and head, in order, so that workers get alike
 	// amounts only roughly: later queries see more.
 	r.crew.Split(n*c.Heads, 1, 2*n*length*c.qDim(), func(worker, lo, hi int) {
@@ -30,19 +37,37 @@ func (r *Runner) attend(dst, queries, keys, values []float32, n int) {
 			query, head := i/c.Heads, i%c.Heads
 			kv := head / (c.Heads / c.KVHeads) * dim
 			q := queries[i*dim:][:dim]
-			scores := scratch[:length-n+query+1]
+			end, first := length-n+query+1, 0
+			if window > 0 {
+				first = max(0, end-window)
+			}
+			scores := scratch[:end-first]
 			if transposed != nil {
-				scoreColumns(scores, q, transposed[kv*length:], length)
+				scoreColumns(scores, q, transposed[kv*length+first:], length)
 			} else {
-				scoreRows(scores, q, keys[kv:], width)
+				scoreRows(scores, q, keys[first*width+kv:], width)
 			}
 			for j := range scores {
 				scores[j] *= scale
 			}
-			softmax(scores)
-			combine(dst[i*dim:][:dim], scores, values[kv:], width)
+			if c.AttentionCap != 0 {
+				softCap(scores, c.AttentionCap)
+			}
+			if sinks != nil {
+				softmaxBeside(scores, sinks[head])
+			} else {
+				softmax(scores)
+			}
+			combine(dst[i*dim:][:dim], scores, values[first*width+kv:], width)
 		}
 	})
+}
+
+func (c *Config) queryScale() float64 {
+	if c.QueryScale != 0 {
+		return c.QueryScale
+	}
+	return float64(c.HeadDim)
 }
 
 // scoreRows sets scores to the products of a query with keys, of which the j-th is

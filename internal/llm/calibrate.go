@@ -49,9 +49,24 @@ func Moments(m *Model, blocks [][]int) (map[Place][]float64, error) {
 			s[i] /= float64(count[p])
 		}
 	}
-	for i := range m.Layers {
-		sums[Place{i, Key}], sums[Place{i, Value}] = sums[Place{i, Query}], sums[Place{i, Query}]
-		sums[Place{i, Up}] = sums[Place{i, Gate}]
-	}
+	m.Each(func(p Place, _ Linear) {
+		if first := p.shown(&m.Config); first != p && sums[first] != nil {
+			sums[p] = sums[first]
+		}
+	})
 	return sums, nil
+}
+
+// shown returns the place that Observe sees the input of p at.
+func (p Place) shown(c *Config) Place {
+	switch {
+	case c.shows(p.Kind):
+	case p.Kind == ExpertUp:
+		p.Kind = ExpertGate
+	case p.Kind == Up:
+		p.Kind = Gate
+	default:
+		p.Kind = Query
+	}
+	return p
 }

@@ -25,7 +25,7 @@ func TestMoments(t *testing.T) {
 			if err := m.Embedding.Row(row, token); err != nil {
 				t.Fatal(err)
 			}
-			rmsNorm(norm, row, m.Layers[0].AttentionNorm, m.Config.NormEps)
+			rmsNorm(norm, row, m.Layers[0].AttentionNorm.Weight, m.Config.NormEps)
 			for i, v := range norm {
 				want[i] += float64(v) * float64(v) / 67
 			}
@@ -33,8 +33,8 @@ func TestMoments(t *testing.T) {
 	}
 	for i, w := range want {
 		for _, k := range []Kind{Query, Key, Value} {
-			if g := got[Place{0, k}][i]; math.Abs(g-w) > 1e-12*w {
-				t.Errorf("%v, column %d: %v, want %v", Place{0, k}, i, g, w)
+			if g := got[Place{Layer: 0, Kind: k}][i]; math.Abs(g-w) > 1e-12*w {
+				t.Errorf("%v, column %d: %v, want %v", Place{Layer: 0, Kind: k}, i, g, w)
 			}
 		}
 	}

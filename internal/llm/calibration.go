@@ -40,6 +40,9 @@ func NewCalibration(ctx context.Context, m *Model, blocks [][]int) *Calibration 
 var inputs = [][]Kind{{Query, Key, Value}, {Output}, {Gate, Up}, {Down}}
 
 func (c *Calibration) gatherHessians() ([]layerHessians, error) {
+	if err := c.model.Config.sevenMatrices(); err != nil {
+		return nil, err
+	}
 	s, err := newStream(c.ctx, c.model, c.blocks)
 	if err != nil {
 		return nil, err
@@ -94,7 +97,7 @@ func (c *Calibration) gatherGradients() ([]rowSquares, error) {
 		for i, v := range g {
 			(*s)[i%len(*s)] += float64(v) * float64(v) // the product is exact
 		}
-		if p == (Place{0, Query}) {
+		if p == (Place{Layer: 0, Kind: Query}) {
 			count += n
 		}
 		return nil
@@ -113,4 +116,20 @@ func (c *Calibration) gatherGradients() ([]rowSquares, error) {
 		}
 	}
 	return sums, nil
+}
+
+// llamaOnly returns an error if layers do anything that Llama's do not.
+func (c *Config) llamaOnly(what string) error {
+	if c.Arch != (Arch{}) || c.PerLayer != nil || c.LocalRope != nil {
+		return fmt.Errorf("llm: %s are known for layers like Llama's alone", what)
+	}
+	return nil
+}
+
+// sevenMatrices returns an error if a layer has other matrices than Llama's.
+func (c *Config) sevenMatrices() error {
+	if c.Experts > 0 || c.NoGate {
+		return fmt.Errorf("llm: calibration is for layers with the seven matrices of Llama's alone")
+	}
+	return nil
 }

@@ -13,7 +13,12 @@ import (
 // float32 weights the layer computes the same but for rounding. It returns the layer
 // and the Hessians of its inputs then.
 func scaleChannels(c *Config, l Layer, q quant.Config, hs layerHessians) (Layer, layerHessians, error) {
-	l.AttentionNorm, l.FeedForwardNorm = slices.Clone(l.AttentionNorm), slices.Clone(l.FeedForwardNorm)
+	if err := c.llamaOnly("scales of channels"); err != nil {
+		return l, nil, err
+	}
+	for _, n := range []*Norm{&l.AttentionNorm, &l.FeedForwardNorm} {
+		n.Weight = slices.Clone(n.Weight)
+	}
 	hs = slices.Clone(hs)
 	ws := map[Kind][]float32{}
 	for k, linear := range l.Linears {
@@ -45,7 +50,7 @@ func scaleChannels(c *Config, l Layer, q quant.Config, hs layerHessians) (Layer,
 		}
 		switch kinds[0] {
 		case Query:
-			divide(l.AttentionNorm, s)
+			divide(l.AttentionNorm.Weight, s)
 		case Output: // the heads of a group have the same scales
 			byValue := make([]float32, c.kvDim())
 			for j, v := range ties {
@@ -53,7 +58,7 @@ func scaleChannels(c *Config, l Layer, q quant.Config, hs layerHessians) (Layer,
 			}
 			divideRows(ws[Value], byValue)
 		case Gate:
-			divide(l.FeedForwardNorm, s)
+			divide(l.FeedForwardNorm.Weight, s)
 		case Down:
 			divideRows(ws[Up], s)
 		}

@@ -14,10 +14,10 @@ func uneven(t testing.TB, c Config) *Model {
 	m := tiny(t, c, weights{1, true})
 	for i := range m.Layers {
 		l := &m.Layers[i]
-		for j := range l.AttentionNorm {
+		for j := range l.AttentionNorm.Weight {
 			if j%5 == 0 {
-				l.AttentionNorm[j] *= 10
-				l.FeedForwardNorm[(j+2)%len(l.FeedForwardNorm)] *= 8
+				l.AttentionNorm.Weight[j] *= 10
+				l.FeedForwardNorm.Weight[(j+2)%len(l.FeedForwardNorm.Weight)] *= 8
 			}
 		}
 		for _, k := range []Kind{Value, Up} {
@@ -54,7 +54,7 @@ func TestScaleChannels(t *testing.T) {
 			if scaled.Layers[i], divided[i], err = scaleChannels(&m.Config, l, q, hs[i]); err != nil {
 				t.Fatal(err)
 			}
-			if slices.Equal(scaled.Layers[i].AttentionNorm, l.AttentionNorm) || slices.Equal(scaled.Layers[i].FeedForwardNorm, l.FeedForwardNorm) {
+			if slices.Equal(scaled.Layers[i].AttentionNorm.Weight, l.AttentionNorm.Weight) || slices.Equal(scaled.Layers[i].FeedForwardNorm.Weight, l.FeedForwardNorm.Weight) {
 				t.Errorf("%s, layer %d: no scales in a norm", name, i)
 			}
 			for _, k := range []Kind{Value, Up} { // V has its columns scaled, too

@@ -2,11 +2,13 @@ package llm
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// Config is the shape of a model.
+// Config describes a model: its shape, and what its layers do. Where a field is zero,
+// they do what Llama's do.
 type Config struct {
 	Dim     int // width of the residual stream
 	Hidden  int // width of the feed-forward layer
@@ -17,12 +19,106 @@ type Config struct {
 	Vocab   int
 	Context int // positions that the model was made for
 
-	NormEps float64 // added to the mean square in RMSNorm
+	NormEps float64 // added to the mean square, or to the variance
 	Rope    Rope
+	// LocalRope is that of the layers whose Rotation is Local.
+	LocalRope *Rope
 
 	BOS int   // starts a text
 	EOS []int // end a text; none if the model doesn't have such tokens
+
+	Arch
+	// PerLayer has what differs from layer to layer, nil if nothing does.
+	PerLayer []LayerConfig
 }
+
+// An Arch is how the layers of a family differ from Llama's.
+type Arch struct {
+	Norms NormPlaces
+	// LayerNorm subtracts means and has biases; otherwise norms are RMSNorms.
+	LayerNorm bool
+	// NormPlusOne multiplies by one more than a norm's stored weights.
+	NormPlusOne bool
+	QueryKey    QueryKeyNorm
+	// Bias has the Kinds of a layer that have biases.
+	Bias [Down + 1]bool
+
+	Activation Activation
+	// NoGate is a feed-forward network of Up and Down alone.
+	NoGate bool
+
+	// Experts is the number of feed-forward networks of a layer that a router chooses
+	// TopK of for each token; 0 for a network without a router. Each is ExpertHidden
+	// wide.
+	Experts, TopK, ExpertHidden int
+	// NormTopK makes the weights of the chosen experts add up to one.
+	NormTopK bool
+	// ExpertBias gives biases to experts and router.
+	ExpertBias bool
+	// Interleaved has gate and up of an expert as the even and odd rows of one matrix.
+	Interleaved bool
+
+	// LearnedPositions adds a vector for each position to the embedding, and nothing
+	// rotates.
+	LearnedPositions bool
+	// Sinks adds a learned score to those of every head, which takes attention away from
+	// all positions.
+	Sinks bool
+	// QueryScale divides the products of queries and keys by its square root; 0 is HeadDim.
+	QueryScale float64
+	// AttentionCap and LogitCap bound scores and logits, x becoming cap·tanh(x/cap).
+	AttentionCap, LogitCap float64
+	// EmbeddingScale multiplies embeddings; 0 is 1.
+	EmbeddingScale float64
+}
+
+// NormPlaces says where in a layer norms are.
+type NormPlaces int
+
+const (
+	NormsBefore NormPlaces = iota // of what attention and feed-forward network read
+	NormsAfter                    // of what they add to the residual stream
+	NormsAround                   // of both
+)
+
+// QueryKeyNorm says whether queries and keys have norms, before they are rotated.
+type QueryKeyNorm int
+
+const (
+	NoQueryKeyNorm QueryKeyNorm = iota
+	HeadNorm                    // of every head by itself, with the same weights
+	WideNorm                    // of all heads together
+)
+
+// A LayerConfig is what one layer does in its own way.
+type LayerConfig struct {
+	// Window is the number of positions that a query attends to, its own included; 0 is
+	// all up to its own.
+	Window   int
+	Rotation Rotation
+	// Dense layers have one feed-forward network in a model whose others have experts.
+	Dense bool
+}
+
+// Rotation says by which Rope of a Config a layer rotates queries and keys.
+type Rotation int
+
+const (
+	Global  Rotation = iota // Rope
+	Local                   // LocalRope
+	Unmoved                 // none
+)
+
+// layer returns what layer i does in its own way.
+func (c *Config) layer(i int) LayerConfig {
+	if c.PerLayer == nil {
+		return LayerConfig{}
+	}
+	return c.PerLayer[i]
+}
+
+// hasExperts reports whether layer i has a router.
+func (c *Config) hasExperts(i int) bool { return c.Experts > 0 && !c.layer(i).Dense }
 
 // Limits on what a file may ask for. They are far above any published model, and
 // keep every product of two of them, and of all tensors together, in an int64.
@@ -31,6 +127,7 @@ const (
 	maxLayers  = 1 << 12
 	maxVocab   = 1 << 24
 	maxContext = 1 << 28
+	maxExperts = 1 << 16 // of all layers
 )
 
 // check returns an error that names the first field that can't be.
@@ -55,16 +152,53 @@ func (c *Config) check() error {
 	switch {
 	case c.Heads%c.KVHeads != 0:
 		return formatErrorf("%d heads are not a multiple of %d key-value heads", c.Heads, c.KVHeads)
-	case c.HeadDim%2 != 0:
-		return formatErrorf("head dim is %d, want an even number: rotary positions turn pairs", c.HeadDim)
 	case c.Heads > maxWidth/c.HeadDim:
 		return formatErrorf("%d heads of %d are wider than %d", c.Heads, c.HeadDim, maxWidth)
 	case !(c.NormEps >= 0 && c.NormEps < 1):
-		return formatErrorf("RMSNorm epsilon is %v, want 0 to 1", c.NormEps)
+		return formatErrorf("epsilon of norms is %v, want 0 to 1", c.NormEps)
 	case c.BOS < 0 || c.BOS >= c.Vocab:
 		return formatErrorf("token %d, which starts a text, is not in a vocabulary of %d", c.BOS, c.Vocab)
 	}
-	return c.Rope.check()
+	if err := c.Arch.check(c.Layers); err != nil {
+		return err
+	}
+	if c.LearnedPositions {
+		return nil
+	}
+	if err := c.Rope.check(c.HeadDim); err != nil {
+		return err
+	}
+	if c.LocalRope != nil {
+		return c.LocalRope.check(c.HeadDim)
+	}
+	return nil
+}
+
+func (a *Arch) check(layers int) error {
+	if a.Experts != 0 {
+		switch {
+		case a.Experts < 1 || a.Experts > maxExperts/layers:
+			return formatErrorf("number of experts is %d, want 1 to %d", a.Experts, maxExperts/layers)
+		case a.TopK < 1 || a.TopK > a.Experts:
+			return formatErrorf("number of experts of a token is %d, want 1 to %d", a.TopK, a.Experts)
+		case a.ExpertHidden < 1 || a.ExpertHidden > maxWidth:
+			return formatErrorf("hidden dim of an expert is %d, want 1 to %d", a.ExpertHidden, maxWidth)
+		}
+	}
+	for _, f := range []struct {
+		name string
+		got  float64
+	}{
+		{"what queries are scaled by", a.QueryScale},
+		{"cap of attention", a.AttentionCap},
+		{"cap of logits", a.LogitCap},
+		{"what embeddings are scaled by", a.EmbeddingScale},
+	} {
+		if !(f.got >= 0 && f.got < math.MaxFloat32) {
+			return formatErrorf("%s is %v, want a positive number", f.name, f.got)
+		}
+	}
+	return nil
 }
 
 // qDim and kvDim are the widths of all queries and of all keys of a position.

@@ -3,44 +3,46 @@ package llm
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"math"
 	"slices"
 )
 
-// hfConfig is what we read of Hugging Face's config.json. Pointers are for fields
-// whose absence means something else than zero.
-type hfConfig struct {
-	ModelType     string  `json:"model_type"`
-	Dim           int     `json:"hidden_size"`
-	Hidden        int     `json:"intermediate_size"`
-	Layers        int     `json:"num_hidden_layers"`
-	Heads         int     `json:"num_attention_heads"`
-	KVHeads       *int    `json:"num_key_value_heads"`
-	HeadDim       *int    `json:"head_dim"`
-	Vocab         int     `json:"vocab_size"`
-	Context       int     `json:"max_position_embeddings"`
-	NormEps       float64 `json:"rms_norm_eps"`
-	Tied          bool    `json:"tie_word_embeddings"`
-	Activation    string  `json:"hidden_act"`
-	AttentionBias bool    `json:"attention_bias"`
-	MLPBias       bool    `json:"mlp_bias"`
-	SlidingWindow *int    `json:"sliding_window"`
-	BOS           *int    `json:"bos_token_id"`
-	EOS           ints    `json:"eos_token_id"`
-
-	RopeTheta   *float64 `json:"rope_theta"`
-	RopeScaling *hfRope  `json:"rope_scaling"`
-	// Since version 5 of transformers both are in here.
-	RopeParameters *hfRope `json:"rope_parameters"`
+// An hfModel is what is known of a model by Hugging Face's config.json, besides its
+// Config.
+type hfModel struct {
+	Tied   bool // the classifier is the embedding
+	family *family
 }
 
-type hfRope struct {
-	Type     string   `json:"rope_type"`
-	OldType  string   `json:"type"`
-	Theta    *float64 `json:"rope_theta"`
-	Factor   float64  `json:"factor"`
-	Low      float64  `json:"low_freq_factor"`
-	High     float64  `json:"high_freq_factor"`
-	Original int      `json:"original_max_position_embeddings"`
+// parseHF reads a config.json. What it says of quantization is not for the engine:
+// package checkpoint reads the weights as floats, or as packed matrices, or refuses
+// them.
+func parseHF(data []byte) (Config, *hfModel, error) {
+	fail := func(format string, args ...any) (Config, *hfModel, error) {
+		return Config{}, nil, formatErrorf("config.json: "+format, args...)
+	}
+	k, err := parseKeys(data)
+	if err != nil {
+		return fail("%v", err)
+	}
+	kind := k.word("model_type", "")
+	f, ok := familyOf(kind)
+	if !ok {
+		return fail("model_type is %q, want one of %q", kind, familyNames())
+	}
+	c := Config{BOS: 1} // transformers' default
+	k.get("bos_token_id", &c.BOS)
+	k.get("eos_token_id", (*ints)(&c.EOS))
+	f.read(k, &c)
+	h := &hfModel{Tied: k.boolean("tie_word_embeddings", f.tied), family: f}
+	if err := k.checkRead(harmless, f.harmless); err != nil {
+		return fail("%v", err)
+	}
+	if err := c.check(); err != nil {
+		return fail("%v", err)
+	}
+	return c, h, nil
 }
 
 // ints is a list of integers in JSON, or one, or null.
@@ -58,90 +60,224 @@ func (s *ints) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]int)(s))
 }
 
-// llamaTypes are the model types whose network is exactly Llama's, as long as no
-// field we check asks for more.
-var llamaTypes = []string{"llama", "mistral"}
-
-// parseHF reads a config.json. What it says of quantization is not for the engine:
-// package checkpoint reads the weights as floats, or as packed matrices, or refuses
-// them.
-func parseHF(data []byte) (Config, *hfConfig, error) {
-	fail := func(format string, args ...any) (Config, *hfConfig, error) {
-		return Config{}, nil, formatErrorf("config.json: "+format, args...)
-	}
-	h := &hfConfig{Activation: "silu", NormEps: 1e-6, Context: 2048}
-	if err := json.Unmarshal(data, h); err != nil {
-		return fail("%v", err)
-	}
-	switch {
-	case !slices.Contains(llamaTypes, h.ModelType):
-		return fail("model_type is %q, want one of %q", h.ModelType, llamaTypes)
-	case h.Activation != "silu":
-		return fail("hidden_act is %q, want silu", h.Activation)
-	case h.AttentionBias || h.MLPBias:
-		return fail("biases are not supported")
-	case h.SlidingWindow != nil && *h.SlidingWindow < h.Context:
-		// Within the window, attention is the same as everyone's.
-		h.Context = *h.SlidingWindow
-	}
-	c := Config{
-		Dim: h.Dim, Hidden: h.Hidden, Layers: h.Layers, Heads: h.Heads, KVHeads: h.Heads,
-		Vocab: h.Vocab, Context: h.Context, NormEps: h.NormEps,
-		Rope: Rope{Theta: 10000},
-		BOS:  1, EOS: h.EOS, // 1 is transformers' default
-	}
-	if h.KVHeads != nil {
-		c.KVHeads = *h.KVHeads
-	}
-	if h.HeadDim != nil {
-		c.HeadDim = *h.HeadDim
-	} else if h.Heads > 0 {
-		if h.Dim%h.Heads != 0 {
-			return fail("hidden_size %d is not a multiple of %d heads, and there is no head_dim", h.Dim, h.Heads)
+// decoder reads the keys that nearly all families have, with the defaults that they
+// share.
+func (k *keys) decoder(c *Config) {
+	c.Dim = k.integer("hidden_size", 0)
+	c.Hidden = k.integer("intermediate_size", 0)
+	c.Layers = k.integer("num_hidden_layers", 0)
+	c.Heads = k.integer("num_attention_heads", 0)
+	c.KVHeads = k.integer("num_key_value_heads", c.Heads)
+	c.Vocab = k.integer("vocab_size", 0)
+	c.Context = k.integer("max_position_embeddings", 2048)
+	c.NormEps = k.number("rms_norm_eps", 1e-6)
+	if !k.get("head_dim", &c.HeadDim) && c.Heads > 0 {
+		if c.Dim%c.Heads != 0 {
+			k.fail("hidden_size %d is not a multiple of %d heads, and there is no head_dim", c.Dim, c.Heads)
 		}
-		c.HeadDim = h.Dim / h.Heads
+		c.HeadDim = c.Dim / c.Heads
 	}
-	if h.BOS != nil {
-		c.BOS = *h.BOS
-	}
-	if err := h.rope(&c.Rope); err != nil {
-		return fail("%v", err)
-	}
-	if err := c.check(); err != nil {
-		return fail("%v", err)
-	}
-	return c, h, nil
 }
 
-func (h *hfConfig) rope(r *Rope) error {
-	p := h.RopeParameters
-	if p == nil {
-		p = h.RopeScaling
-	}
-	if h.RopeTheta != nil {
-		r.Theta = *h.RopeTheta
-	}
-	if p == nil {
-		return nil
-	}
-	if p.Theta != nil {
-		r.Theta = *p.Theta
-	}
-	name := p.Type
-	if name == "" {
-		name = p.OldType
-	}
-	switch name {
-	case "", "default":
-	case "linear":
-		r.Scaling = &RopeScaling{Factor: p.Factor}
-	case "llama3":
-		if p.Original < 1 {
-			return formatErrorf("original_max_position_embeddings of llama3 rope scaling is %d, want a positive number", p.Original)
-		}
-		r.Scaling = &RopeScaling{Factor: p.Factor, LowFreqFactor: p.Low, HighFreqFactor: p.High, OriginalContext: p.Original}
+// activation reads the name of the function in feed-forward networks.
+func (k *keys) activation(key, def string) Activation {
+	switch name := k.word(key, def); name {
+	case "silu", "swish":
+		return SiLU
+	case "gelu_pytorch_tanh", "gelu_new":
+		return GELUTanh
 	default:
-		return formatErrorf("rope scaling %q is not supported, want linear or llama3", name)
+		k.fail("%s is %q, want silu, gelu_pytorch_tanh or gelu_new", k.name(key), name)
+		return 0
 	}
-	return nil
 }
+
+// attentionBias and mlpBias read whether matrices of attention, and of the feed-forward
+// network, have biases.
+func (k *keys) attentionBias(c *Config) {
+	b := k.boolean("attention_bias", false)
+	c.Bias[Query], c.Bias[Key], c.Bias[Value], c.Bias[Output] = b, b, b, b
+}
+
+func (k *keys) mlpBias(c *Config) {
+	b := k.boolean("mlp_bias", false)
+	c.Bias[Gate], c.Bias[Up], c.Bias[Down] = b, b, b
+}
+
+// windowEverywhere reads a sliding_window that all layers have; def is 0 for none.
+func (k *keys) windowEverywhere(c *Config, def int) {
+	w := k.window(def)
+	if _, ok := k.values["sliding_window"]; ok && isNothing(k.values["sliding_window"]) {
+		w = 0
+	}
+	if w > 0 && w < c.Context {
+		c.perLayer(k, func(int, *LayerConfig) {})
+		for i := range c.PerLayer {
+			c.PerLayer[i].Window = w
+		}
+	}
+}
+
+// window reads sliding_window.
+func (k *keys) window(def int) int {
+	w := k.integer("sliding_window", def)
+	if w < 0 || w > maxContext {
+		k.fail("%s is %d, want 0 to %d", k.name("sliding_window"), w, maxContext)
+		return 0
+	}
+	return w
+}
+
+// perLayer calls f for every layer, to say what is different in it.
+func (c *Config) perLayer(k *keys, f func(i int, l *LayerConfig)) {
+	if c.PerLayer == nil {
+		if c.Layers < 1 || c.Layers > maxLayers {
+			k.fail("number of layers is %d, want 1 to %d", c.Layers, maxLayers)
+			return
+		}
+		c.PerLayer = make([]LayerConfig, c.Layers)
+	}
+	for i := range c.PerLayer {
+		f(i, &c.PerLayer[i])
+	}
+}
+
+// layerTypes reads layer_types, which says for each layer whether it has a window; where
+// it is not there, sliding does.
+func (k *keys) layerTypes(c *Config, window int, sliding func(i int) bool) {
+	var types []string
+	listed := k.get("layer_types", &types)
+	if listed && len(types) != c.Layers {
+		k.fail("%s has %d names for %d layers", k.name("layer_types"), len(types), c.Layers)
+		return
+	}
+	c.perLayer(k, func(i int, l *LayerConfig) {
+		slides := false
+		switch {
+		case !listed:
+			slides = sliding(i)
+		case types[i] == "sliding_attention":
+			slides = true
+		case types[i] != "full_attention":
+			k.fail("%s has %q, want full_attention or sliding_attention", k.name("layer_types"), types[i])
+		}
+		if slides && window > 0 {
+			l.Window = window
+		}
+	})
+	if !slices.ContainsFunc(c.PerLayer, func(l LayerConfig) bool { return l != (LayerConfig{}) }) {
+		c.PerLayer = nil
+	}
+}
+
+// ropeDefaults are what a family has where config.json says nothing.
+type ropeDefaults struct {
+	theta   float64
+	partial bool    // partial_rotary_factor is read
+	scaling string  // the type that others are taken for, as Phi-3 has it
+	context float64 // original_max_position_embeddings beside the object, 0 for none
+}
+
+// rope reads the rotations of all layers.
+func (k *keys) rope(c *Config, d ropeDefaults) {
+	// Since version 5 of transformers all is in rope_parameters.
+	o := k.object("rope_parameters")
+	old := k.object("rope_scaling")
+	if o == nil {
+		o = old
+	}
+	r := Rope{Theta: k.number("rope_theta", d.theta)}
+	share := 1.0
+	if d.partial {
+		share = k.number("partial_rotary_factor", 1)
+		if o != nil {
+			share = o.number("partial_rotary_factor", share)
+		}
+	}
+	if o != nil {
+		o.scaling(&r, c, d)
+	}
+	k.partial(&r, c, share)
+	c.Rope = r
+}
+
+// partial sets how much of a head turns.
+func (k *keys) partial(r *Rope, c *Config, share float64) {
+	switch {
+	case !(share > 0 && share <= 1):
+		k.fail("%s is %v, want more than 0, up to 1", k.name("partial_rotary_factor"), share)
+	case share < 1:
+		if r.Dim = int(float64(c.HeadDim) * share); r.Dim == 0 {
+			k.fail("%s is %v, which leaves nothing of a head of %d", k.name("partial_rotary_factor"), share, c.HeadDim)
+		}
+	}
+}
+
+// scaling reads an object of rotations into r.
+func (o *keys) scaling(r *Rope, c *Config, d ropeDefaults) {
+	r.Theta = o.number("rope_theta", r.Theta)
+	kind := o.word("rope_type", o.word("type", "default"))
+	o.read["type"] = true
+	if d.scaling != "" && kind != "default" {
+		kind = d.scaling
+	}
+	original := func() int {
+		n := o.integer("original_max_position_embeddings", c.Context)
+		if d.context != 0 {
+			n = int(d.context)
+		}
+		return n
+	}
+	s := &RopeScaling{}
+	switch kind {
+	case "default":
+		return
+	case "linear":
+		s.Factor = o.number("factor", 0)
+	case "dynamic":
+		*s = RopeScaling{Kind: ScaleDynamic, Factor: o.number("factor", 0), OriginalContext: c.Context}
+		if f := float64(c.Context) * s.Factor; f > float64(c.Context) && f <= maxContext {
+			c.Context = int(f)
+		}
+	case "llama3":
+		*s = RopeScaling{
+			Kind: ScaleLlama3, Factor: o.number("factor", 0), OriginalContext: o.integer("original_max_position_embeddings", c.Context),
+			LowFreqFactor: o.number("low_freq_factor", 0), HighFreqFactor: o.number("high_freq_factor", 0),
+		}
+	case "yarn":
+		*s = RopeScaling{
+			Kind: ScaleYaRN, OriginalContext: original(),
+			BetaFast: o.number("beta_fast", 32), BetaSlow: o.number("beta_slow", 1), Rounded: o.boolean("truncate", true),
+		}
+		s.Factor = o.number("factor", float64(c.Context)/float64(max(s.OriginalContext, 1)))
+		m, all := o.number("mscale", 0), o.number("mscale_all_dim", 0)
+		s.Magnitude = yarnMagnitude(s.Factor, 1)
+		if m != 0 && all != 0 {
+			s.Magnitude = yarnMagnitude(s.Factor, m) / yarnMagnitude(s.Factor, all)
+		}
+		s.Magnitude = o.number("attention_factor", s.Magnitude)
+	case "longrope":
+		*s = RopeScaling{Kind: ScaleLongRoPE, OriginalContext: original()}
+		o.get("short_factor", &s.Short)
+		o.get("long_factor", &s.Long)
+		factor := o.number("factor", float64(c.Context)/float64(max(s.OriginalContext, 1)))
+		s.Magnitude = 1
+		if factor > 1 {
+			s.Magnitude = math.Sqrt(1 + math.Log(factor)/math.Log(float64(s.OriginalContext)))
+		}
+		s.Magnitude = o.number("attention_factor", s.Magnitude)
+	default:
+		o.fail("rope scaling %q is not supported, want linear, dynamic, llama3, yarn or longrope", kind)
+	}
+	r.Scaling = s
+}
+
+func yarnMagnitude(factor, scale float64) float64 {
+	if factor <= 1 {
+		return 1
+	}
+	return 0.1*scale*math.Log(factor) + 1
+}
+
+// familyNames returns the values of model_type that are known.
+func familyNames() []string { return slices.Sorted(maps.Keys(families())) }

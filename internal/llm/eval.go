@@ -142,6 +142,7 @@ func ended(ctx context.Context) error {
 
 // run reads a block as a text of its own.
 func run(r *Runner, block []int, kv KV) error {
+	kv.Length = len(block)
 	s, err := r.model.NewSequence(kv)
 	if err != nil {
 		return err

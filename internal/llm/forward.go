@@ -14,21 +14,27 @@ type Runner struct {
 	// step, if not nil, is called before every layer. Its error ends a Forward.
 	step func() error
 
-	model       *Model
-	crew        *Crew
-	frequencies []float64
-	n           int // tokens of the last Forward
+	model *Model
+	crew  *Crew
+	n     int // tokens of the last Forward
 
 	// Working space: vectors of all tokens side by side. x is the residual stream.
 	x, norm, q, k, v, heads, out, gate, up []float32
-	cos, sin                               []float32
+	angles                                 [2]tokenAngles // by Rotation
 	keys, values                           []float32
+	routes                                 routes
+}
+
+// tokenAngles are the rotations of all tokens, side by side.
+type tokenAngles struct {
+	cos, sin []float32
+	pairs    int // of a head
 }
 
 // NewRunner returns a runner for m that computes on workers goroutines. Close ends
 // them.
 func NewRunner(m *Model, workers int) *Runner {
-	return &Runner{model: m, crew: NewCrew(workers), frequencies: m.Config.Rope.frequencies(m.Config.HeadDim)}
+	return &Runner{model: m, crew: NewCrew(workers)}
 }
 
 // Close ends the runner's goroutines.
@@ -62,7 +68,7 @@ func (r *Runner) Forward(chunks ...Chunk) error {
 	for _, ch := range chunks {
 		ch.Sequence.length += len(ch.Tokens)
 	}
-	r.normalize(m.Norm, n)
+	r.normalize(&r.norm, r.x, m.Norm, n)
 	r.n = n
 	return nil
 }
@@ -71,8 +77,12 @@ func (r *Runner) Forward(chunks ...Chunk) error {
 // be too long.
 func (m *Model) check(chunks []Chunk) (n int, err error) {
 	for _, ch := range chunks {
-		if end := ch.Sequence.length + len(ch.Tokens); end > m.Config.Context {
+		end := ch.Sequence.length + len(ch.Tokens)
+		if end > m.Config.Context {
 			return 0, fmt.Errorf("llm: a text of %d tokens is longer than the model's context, %d", end, m.Config.Context)
+		}
+		if limit := ch.Sequence.limit; limit > 0 && end > limit {
+			return 0, fmt.Errorf("llm: a text of %d tokens is longer than the %d that its rotations were made for", end, limit)
 		}
 		for _, t := range ch.Tokens {
 			if t < 0 || t >= m.Config.Vocab {
@@ -84,16 +94,22 @@ func (m *Model) check(chunks []Chunk) (n int, err error) {
 	return n, nil
 }
 
-// embed sets x to the embeddings of all tokens, and cos and sin to the rotations
-// of their positions.
+// embed sets x to the embeddings of all tokens, and the rotations of their positions.
 func (r *Runner) embed(chunks []Chunk, n int) error {
 	c := &r.model.Config
 	r.x = grow(&r.x, n*c.Dim)
 	i := 0
 	for _, ch := range chunks {
-		for _, t := range ch.Tokens {
-			if err := r.model.Embedding.Row(r.x[i*c.Dim:][:c.Dim], t); err != nil {
+		for j, t := range ch.Tokens {
+			x := r.x[i*c.Dim:][:c.Dim]
+			if err := r.model.Embedding.Row(x, t); err != nil {
 				return fmt.Errorf("llm: embedding of token %d: %w", t, err)
+			}
+			if c.EmbeddingScale != 0 {
+				scale(x, float32(c.EmbeddingScale))
+			}
+			if c.LearnedPositions {
+				add(x, r.model.Positions[(ch.Sequence.length+j)*c.Dim:][:c.Dim])
 			}
 			i++
 		}
@@ -102,26 +118,31 @@ func (r *Runner) embed(chunks []Chunk, n int) error {
 	return nil
 }
 
-// positions sets cos and sin to the rotations of the positions of all tokens.
+// positions sets the rotations of the positions of all tokens.
 func (r *Runner) positions(chunks []Chunk, n int) {
-	pairs := len(r.frequencies)
-	r.cos, r.sin = grow(&r.cos, n*pairs), grow(&r.sin, n*pairs)
-	i := 0
-	for _, ch := range chunks {
-		for j := range ch.Tokens {
-			angles(r.cos[i*pairs:][:pairs], r.sin[i*pairs:][:pairs], r.frequencies, ch.Sequence.length+j)
-			i++
+	for k := range r.angles {
+		a := &r.angles[k]
+		i := 0
+		for _, ch := range chunks {
+			turn := &ch.Sequence.turns[k]
+			a.pairs = len(turn.frequencies)
+			a.cos, a.sin = grow(&a.cos, n*a.pairs), grow(&a.sin, n*a.pairs)
+			for j := range ch.Tokens {
+				angles(a.cos[i*a.pairs:][:a.pairs], a.sin[i*a.pairs:][:a.pairs], turn.frequencies, turn.magnitude, ch.Sequence.length+j)
+				i++
+			}
 		}
 	}
 }
 
-// normalize sets norm to x after RMSNorm.
-func (r *Runner) normalize(weight []float32, n int) {
+// normalize sets *dst to n vectors of x after a norm, or to x if there is no norm.
+func (r *Runner) normalize(dst *[]float32, x []float32, norm Norm, n int) []float32 {
 	c := &r.model.Config
-	r.norm = grow(&r.norm, n*c.Dim)
+	*dst = grow(dst, n*c.Dim)
 	for i := range n {
-		rmsNorm(r.norm[i*c.Dim:][:c.Dim], r.x[i*c.Dim:][:c.Dim], weight, c.NormEps)
+		norm.apply((*dst)[i*c.Dim:][:c.Dim], x[i*c.Dim:][:c.Dim], c)
 	}
+	return *dst
 }
 
 func (r *Runner) layer(i int, chunks []Chunk, n int) error {
@@ -131,61 +152,143 @@ func (r *Runner) layer(i int, chunks []Chunk, n int) error {
 		}
 	}
 	l := &r.model.Layers[i]
-	mul := func(dst *[]float32, k Kind, x []float32) error {
-		w := l.Linears[k]
-		*dst = grow(dst, n*w.Rows())
-		if r.Observe != nil && k != Key && k != Value && k != Up {
-			r.Observe(Place{i, k}, x, n)
-		}
-		if err := w.Mul(*dst, x, n, r.crew); err != nil {
-			return fmt.Errorf("%s: %w", kindNames[k], err)
-		}
-		return nil
+	in := r.x
+	if l.AttentionNorm.Weight != nil {
+		in = r.normalize(&r.norm, r.x, l.AttentionNorm, n)
 	}
-
-	r.normalize(l.AttentionNorm, n)
-	if err := mul(&r.q, Query, r.norm); err != nil {
+	if err := r.mul(&r.q, Place{Layer: i, Kind: Query}, in, n); err != nil {
 		return err
 	}
-	if err := mul(&r.k, Key, r.norm); err != nil {
+	if err := r.mul(&r.k, Place{Layer: i, Kind: Key}, in, n); err != nil {
 		return err
 	}
-	if err := mul(&r.v, Value, r.norm); err != nil {
+	if err := r.mul(&r.v, Place{Layer: i, Kind: Value}, in, n); err != nil {
 		return err
 	}
 	if err := r.attention(i, chunks, n); err != nil {
 		return err
 	}
-	if err := mul(&r.out, Output, r.heads); err != nil {
+	if err := r.mul(&r.out, Place{Layer: i, Kind: Output}, r.heads, n); err != nil {
 		return err
 	}
-	add(r.x, r.out)
+	r.addOut(l.AttentionOutNorm, n)
 
-	r.normalize(l.FeedForwardNorm, n)
-	if err := mul(&r.gate, Gate, r.norm); err != nil {
+	in = r.x
+	if l.FeedForwardNorm.Weight != nil {
+		in = r.normalize(&r.norm, r.x, l.FeedForwardNorm, n)
+	}
+	var err error
+	if l.Router != nil {
+		err = r.experts(i, in, n)
+	} else {
+		err = r.feedForward(&r.out, [3]Place{{Layer: i, Kind: Gate}, {Layer: i, Kind: Up}, {Layer: i, Kind: Down}}, in, n)
+	}
+	if err != nil {
 		return err
 	}
-	if err := mul(&r.up, Up, r.norm); err != nil {
-		return err
-	}
-	const exponential = 32 // as many multiplications
-	r.crew.Split(len(r.gate), 1, exponential*len(r.gate), func(_, lo, hi int) { swiGLU(r.gate[lo:hi], r.up[lo:hi]) })
-	if err := mul(&r.out, Down, r.gate); err != nil {
-		return err
-	}
-	add(r.x, r.out)
+	r.addOut(l.FeedForwardOutNorm, n)
 	return nil
 }
 
-// attention rotates queries and keys, appends keys and values to the sequences,
-// and sets heads.
-func (r *Runner) attention(layer int, chunks []Chunk, n int) error {
+// addOut adds out to the residual stream, after a norm if there is one.
+func (r *Runner) addOut(norm Norm, n int) {
+	if norm.Weight != nil {
+		r.normalize(&r.out, r.out, norm, n)
+	}
+	add(r.x, r.out)
+}
+
+// mul multiplies n vectors x by the matrix at p, and adds its bias.
+func (r *Runner) mul(dst *[]float32, p Place, x []float32, n int) error {
+	w, bias := r.model.at(p)
+	*dst = grow(dst, n*w.Rows())
+	if r.Observe != nil && r.model.Config.shows(p.Kind) {
+		r.Observe(p, x, n)
+	}
+	if err := w.Mul(*dst, x, n, r.crew); err != nil {
+		return fmt.Errorf("%v: %w", p, err)
+	}
+	if bias != nil {
+		for i := range n {
+			add((*dst)[i*len(bias):][:len(bias)], bias)
+		}
+	}
+	return nil
+}
+
+// shows reports whether Observe sees the input of a matrix: the first of those that have
+// the same.
+func (c *Config) shows(k Kind) bool {
+	switch k {
+	case Key, Value, ExpertUp:
+		return false
+	case Up:
+		return c.NoGate
+	}
+	return true
+}
+
+// at returns the matrix at p with its bias, which may be nil.
+func (m *Model) at(p Place) (Linear, []float32) {
+	l := &m.Layers[p.Layer]
+	if p.Kind >= ExpertGate {
+		e, k := &l.Experts[p.Expert], p.Kind-ExpertGate
+		return e.Linears[k], e.Biases[k]
+	}
+	return l.Linears[p.Kind], l.Biases[p.Kind]
+}
+
+// feedForward sets dst to what the gate, up and down matrices at three places make of n
+// vectors x.
+func (r *Runner) feedForward(dst *[]float32, at [3]Place, x []float32, n int) error {
 	c := &r.model.Config
-	qd, kvd, pairs := c.qDim(), c.kvDim(), len(r.frequencies)
-	for i := range n {
-		cos, sin := r.cos[i*pairs:][:pairs], r.sin[i*pairs:][:pairs]
-		c.Rope.rotate(r.q[i*qd:][:qd], cos, sin)
-		c.Rope.rotate(r.k[i*kvd:][:kvd], cos, sin)
+	gate := &r.gate
+	if c.NoGate {
+		gate = &r.up
+	} else if err := r.mul(&r.gate, at[0], x, n); err != nil {
+		return err
+	}
+	if !c.Interleaved || at[1].Kind != ExpertUp {
+		if err := r.mul(&r.up, at[1], x, n); err != nil {
+			return err
+		}
+	}
+	const exponential = 32 // as many multiplications
+	act := *gate
+	switch {
+	case c.NoGate:
+		r.crew.Split(len(act), 1, exponential*len(act), func(_, lo, hi int) { c.Activation.apply(act[lo:hi]) })
+	case c.Interleaved && at[1].Kind == ExpertUp:
+		half := len(act) / 2
+		up := grow(&r.up, half)
+		for i := range half { // in order, so that nothing is overwritten before it is read
+			act[i], up[i] = act[2*i], act[2*i+1]
+		}
+		act = act[:half]
+		c.Activation.gate(act, up)
+	default:
+		r.crew.Split(len(act), 1, exponential*len(act), func(_, lo, hi int) { c.Activation.gate(act[lo:hi], r.up[lo:hi]) })
+	}
+	return r.mul(dst, at[2], act, n)
+}
+
+// attention normalizes and rotates queries and keys, appends keys and values to the
+// sequences, and sets heads.
+func (r *Runner) attention(layer int, chunks []Chunk, n int) error {
+	c, l := &r.model.Config, &r.model.Layers[layer]
+	qd, kvd := c.qDim(), c.kvDim()
+	if l.QueryNorm.Weight != nil {
+		l.QueryNorm.applyAll(r.q[:n*qd], c)
+		l.KeyNorm.applyAll(r.k[:n*kvd], c)
+	}
+	if rotation := c.layer(layer).Rotation; rotation != Unmoved && !c.LearnedPositions {
+		rope := c.rope(rotation)
+		a := &r.angles[rotation]
+		for i := range n {
+			cos, sin := a.cos[i*a.pairs:][:a.pairs], a.sin[i*a.pairs:][:a.pairs]
+			rope.rotate(r.q[i*qd:][:qd], cos, sin, c.HeadDim)
+			rope.rotate(r.k[i*kvd:][:kvd], cos, sin, c.HeadDim)
+		}
 	}
 	r.heads = grow(&r.heads, n*qd)
 	at := 0
@@ -209,10 +312,18 @@ func (r *Runner) attention(layer int, chunks []Chunk, n int) error {
 		if err != nil {
 			return fmt.Errorf("values: %w", err)
 		}
-		r.attend(r.heads[at*qd:][:n*qd], r.q[at*qd:][:n*qd], k, v, n)
+		r.attend(layer, r.heads[at*qd:][:n*qd], r.q[at*qd:][:n*qd], k, v, n)
 		at += n
 	}
 	return nil
+}
+
+// rope returns the rotations of layers that have the given one.
+func (c *Config) rope(k Rotation) *Rope {
+	if k == Local {
+		return c.LocalRope
+	}
+	return &c.Rope
 }
 
 // Logits writes the logits after tokens lo…hi−1 of the last Forward, counted over
@@ -227,10 +338,13 @@ func (r *Runner) Logits(dst []float32, lo, hi int) error {
 	}
 	x := r.norm[lo*c.Dim : hi*c.Dim]
 	if r.Observe != nil {
-		r.Observe(Place{-1, Classifier}, x, hi-lo)
+		r.Observe(Place{Layer: -1, Kind: Classifier}, x, hi-lo)
 	}
 	if err := r.model.Classifier.Mul(dst, x, hi-lo, r.crew); err != nil {
 		return fmt.Errorf("llm: classifier: %w", err)
+	}
+	if c.LogitCap != 0 {
+		r.crew.Split(len(dst), 1, 32*len(dst), func(_, lo, hi int) { softCap(dst[lo:hi], c.LogitCap) })
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ func reference(t *testing.T, m *Model, text []int) []float64 {
 			x[i] = float64(v)
 		}
 		for i, l := range m.Layers {
-			n := norm(x, l.AttentionNorm)
+			n := norm(x, l.AttentionNorm.Weight)
 			q, k, v := mul(l.Linears[Query], n), mul(l.Linears[Key], n), mul(l.Linears[Value], n)
 			rotate(q, position)
 			rotate(k, position)
@@ -91,7 +91,7 @@ func reference(t *testing.T, m *Model, text []int) []float64 {
 			for j, v := range mul(l.Linears[Output], heads) {
 				x[j] += v
 			}
-			n = norm(x, l.FeedForwardNorm)
+			n = norm(x, l.FeedForwardNorm.Weight)
 			gate, up := mul(l.Linears[Gate], n), mul(l.Linears[Up], n)
 			for j, g := range gate {
 				gate[j] = g / (1 + math.Exp(-g)) * up[j]
@@ -100,7 +100,7 @@ func reference(t *testing.T, m *Model, text []int) []float64 {
 				x[j] += v
 			}
 		}
-		out = append(out, mul(m.Classifier, norm(x, m.Norm))...)
+		out = append(out, mul(m.Classifier, norm(x, m.Norm.Weight))...)
 	}
 	return out
 }

@@ -67,7 +67,9 @@ func (g *Generator) Run(ctx context.Context, prompt []int, n int, emit func(toke
 	if len(prompt) > c.Context {
 		return st, fmt.Errorf("llm: the prompt has %d tokens, and the model's context is %d", len(prompt), c.Context)
 	}
-	s, err := r.model.NewSequence(g.KV)
+	kv := g.KV
+	kv.Length = min(len(prompt)+max(n, 0), c.Context)
+	s, err := r.model.NewSequence(kv)
 	if err != nil {
 		return st, err
 	}

@@ -13,6 +13,9 @@ import (
 // gradient by the weights is Σ g·xᵀ over the vectors. Matrices come block by block,
 // from the last layer to the first, and do not depend on the number of goroutines.
 func Gradients(m *Model, blocks [][]int, observe func(p Place, x, g []float32, n int) error) error {
+	if err := m.Config.llamaOnly("gradients"); err != nil {
+		return err
+	}
 	r := NewRunner(m, runtime.GOMAXPROCS(0))
 	defer r.Close()
 	b := &backward{r: r, c: &m.Config, observe: observe}
@@ -60,11 +63,12 @@ type backward struct {
 	observe    func(p Place, x, g []float32, n int) error
 	transposed [][Down + 1]*dense // by layer
 	classifier *dense
+	turn       turn // of the block under way
 }
 
 func (b *backward) block(tokens []int) error {
 	r, c, n := b.r, b.c, len(tokens)
-	s, err := r.model.NewSequence(KV{})
+	s, err := r.model.NewSequence(KV{Length: n})
 	if err != nil {
 		return err
 	}
@@ -83,7 +87,8 @@ func (b *backward) block(tokens []int) error {
 		}
 	}
 	x := slices.Clone(r.x)
-	r.normalize(r.model.Norm, n)
+	b.turn = s.turns[Global]
+	r.normalize(&r.norm, r.x, r.model.Norm, n)
 	r.n = n
 	logits := make([]float32, n*c.Vocab)
 	if err := r.Logits(logits, 0, n); err != nil {
@@ -102,7 +107,7 @@ func (b *backward) block(tokens []int) error {
 	if err := b.classifier.Mul(dx, logits, n, r.crew); err != nil {
 		return err
 	}
-	normBackward(dx, x, r.model.Norm, c.NormEps)
+	normBackward(dx, x, r.model.Norm.Weight, c.NormEps)
 	for i := len(stream) - 1; i >= 0; i-- {
 		if err := b.layer(i, stream[i], dx, n); err != nil {
 			return err
@@ -127,7 +132,7 @@ func (b *backward) layer(i int, x, dx []float32, n int) error {
 		}
 		return y
 	}
-	norm1 := norm(x, l.AttentionNorm)
+	norm1 := norm(x, l.AttentionNorm.Weight)
 	q, err := mul(Query, norm1)
 	if err != nil {
 		return err
@@ -143,13 +148,13 @@ func (b *backward) layer(i int, x, dx []float32, n int) error {
 	b.rotate(q, n, 1)
 	b.rotate(k, n, 1)
 	heads := make([]float32, len(q))
-	r.attend(heads, q, k, v, n)
+	r.attend(i, heads, q, k, v, n)
 	middle, err := mul(Output, heads)
 	if err != nil {
 		return err
 	}
 	add(middle, x)
-	norm2 := norm(middle, l.FeedForwardNorm)
+	norm2 := norm(middle, l.FeedForwardNorm.Weight)
 	gate, err := mul(Gate, norm2)
 	if err != nil {
 		return err
@@ -163,7 +168,7 @@ func (b *backward) layer(i int, x, dx []float32, n int) error {
 
 	// And back. back returns the gradient by the input of a matrix.
 	back := func(k Kind, x, dy []float32) ([]float32, error) {
-		if err := b.observe(Place{i, k}, x, dy, n); err != nil {
+		if err := b.observe(Place{Layer: i, Kind: k}, x, dy, n); err != nil {
 			return nil, err
 		}
 		d := make([]float32, n*l.Linears[k].Cols())
@@ -192,7 +197,7 @@ func (b *backward) layer(i int, x, dx []float32, n int) error {
 	if d, err = sum([]Kind{Gate, Up}, norm2, gate, up); err != nil {
 		return err
 	}
-	normBackward(d, middle, l.FeedForwardNorm, c.NormEps)
+	normBackward(d, middle, l.FeedForwardNorm.Weight, c.NormEps)
 	add(dx, d)
 
 	if d, err = back(Output, heads, dx); err != nil {
@@ -204,7 +209,7 @@ func (b *backward) layer(i int, x, dx []float32, n int) error {
 	if d, err = sum([]Kind{Query, Key, Value}, norm1, dq, dk, dv); err != nil {
 		return err
 	}
-	normBackward(d, x, l.AttentionNorm, c.NormEps)
+	normBackward(d, x, l.AttentionNorm.Weight, c.NormEps)
 	add(dx, d)
 	return nil
 }
@@ -212,14 +217,14 @@ func (b *backward) layer(i int, x, dx []float32, n int) error {
 // rotate turns the vectors of positions 0…n−1, backward if sign is −1.
 func (b *backward) rotate(x []float32, n int, sign float32) {
 	width := len(x) / n
-	pairs := len(b.r.frequencies)
+	pairs := len(b.turn.frequencies)
 	cos, sin := make([]float32, pairs), make([]float32, pairs)
 	for t := range n {
-		angles(cos, sin, b.r.frequencies, t)
+		angles(cos, sin, b.turn.frequencies, b.turn.magnitude, t)
 		for i := range sin {
 			sin[i] *= sign
 		}
-		b.c.Rope.rotate(x[t*width:][:width], cos, sin)
+		b.c.Rope.rotate(x[t*width:][:width], cos, sin, b.c.HeadDim)
 	}
 }
 

@@ -15,6 +15,10 @@ type KV struct {
 	Quantize  bool
 	Type      datatype.Type
 	GroupSize int
+	// Length is how many tokens a text will have at most. It matters to models alone
+	// whose rotations depend on it; 0 is for these the context that they were first
+	// trained at.
+	Length int
 }
 
 // A cache holds the keys, or the values, of the tokens so far in one layer.
@@ -90,12 +94,20 @@ func (c *quantCache) bytes() int {
 // A Sequence is one text that a model has read so far: its key-value cache.
 type Sequence struct {
 	length       int
+	limit        int     // tokens, if rotations depend on how many there will be
+	turns        [2]turn // by Rotation
 	keys, values []cache // by layer
+}
+
+// A turn is how the positions of a text rotate.
+type turn struct {
+	frequencies []float64
+	magnitude   float64
 }
 
 // NewSequence returns an empty text.
 func (m *Model) NewSequence(kv KV) (*Sequence, error) {
-	s := &Sequence{}
+	s := m.rotations(kv.Length)
 	for range m.Layers {
 		k, err := kv.newCache(&m.Config)
 		if err != nil {
@@ -108,6 +120,28 @@ func (m *Model) NewSequence(kv KV) (*Sequence, error) {
 		s.keys, s.values = append(s.keys, k), append(s.values, v)
 	}
 	return s, nil
+}
+
+// rotations returns a text of up to length tokens that has no caches yet.
+func (m *Model) rotations(length int) *Sequence {
+	c := &m.Config
+	s := &Sequence{}
+	if c.LearnedPositions {
+		return s
+	}
+	for i, r := range []*Rope{&c.Rope, c.LocalRope} {
+		if r == nil {
+			continue
+		}
+		if r.byLength() {
+			if length == 0 {
+				length = r.Scaling.OriginalContext
+			}
+			s.limit = length
+		}
+		s.turns[i] = turn{r.frequencies(c.HeadDim, length), r.magnitude()}
+	}
+	return s
 }
 
 // Len returns the number of tokens read.

@@ -11,7 +11,7 @@ import (
 // A quantized cache holds what quantizing each token by itself gives.
 func TestQuantCache(t *testing.T) {
 	c := &Config{KVHeads: 3, HeadDim: 10}
-	x, _ := weights{seed: 1}.read("keys", 7, c.kvDim())
+	x, _ := weights{seed: 1}.read(outerName("keys"), 7, c.kvDim())
 	for _, typ := range datatype.Types() {
 		kv := KV{Quantize: true, Type: typ}
 		cache, err := kv.newCache(c)

@@ -21,8 +21,9 @@ type Linear interface {
 
 // A Place is where in a model a Linear is.
 type Place struct {
-	Layer int // −1 for Embedding and Classifier
-	Kind  Kind
+	Layer  int // −1 for Embedding and Classifier
+	Kind   Kind
+	Expert int // of a layer with several feed-forward networks
 }
 
 // A Kind is one of the matrices of a layer, or of the model.
@@ -39,20 +40,28 @@ const (
 	Down
 	Embedding // from tokens: its rows are looked up
 	Classifier
+	ExpertGate // Gate, Up and Down of an expert
+	ExpertUp
+	ExpertDown
 )
 
 // kindNames are Hugging Face's, without "model." and ".weight".
 var kindNames = [...]string{
 	"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
 	"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj", "embed_tokens", "lm_head",
+	"gate_proj", "up_proj", "down_proj",
 }
 
 // String returns a name such as "layers.0.self_attn.q_proj".
-func (p Place) String() string {
-	if p.Layer < 0 {
-		return kindNames[p.Kind]
+func (p Place) String() string { return p.tensor().String() }
+
+// tensor returns the name of the matrix at p.
+func (p Place) tensor() tensorName {
+	n := tensorName{layer: p.Layer, expert: -1, part: kindNames[p.Kind]}
+	if p.Kind >= ExpertGate {
+		n.expert = p.Expert
 	}
-	return fmt.Sprintf("layers.%d.%s", p.Layer, kindNames[p.Kind])
+	return n
 }
 
 // Size returns the rows and columns of the matrix at p.
@@ -68,6 +77,15 @@ func (c *Config) Size(p Place) (rows, cols int) {
 		return c.Hidden, c.Dim
 	case Down:
 		return c.Dim, c.Hidden
+	case ExpertGate:
+		if c.Interleaved {
+			return 2 * c.ExpertHidden, c.Dim
+		}
+		return c.ExpertHidden, c.Dim
+	case ExpertUp:
+		return c.ExpertHidden, c.Dim
+	case ExpertDown:
+		return c.Dim, c.ExpertHidden
 	default:
 		return c.Vocab, c.Dim
 	}

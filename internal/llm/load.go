@@ -91,11 +91,10 @@ func Open(path, tokenizer string, o Options) (*Model, Tokenizer, error) {
 	return m, t, err
 }
 
-// A source gives the tensors of a model by name: Hugging Face's names without
-// "model." and ".weight". It is safe for concurrent use.
+// A source gives the tensors of a model. It is safe for concurrent use.
 type source interface {
 	// read returns a new slice of the rows·cols elements of a tensor.
-	read(name string, rows, cols int) ([]float32, error)
+	read(name tensorName, rows, cols int) ([]float32, error)
 	// tied reports whether the classifier is the embedding.
 	tied() bool
 }
@@ -104,7 +103,7 @@ type source interface {
 type packedSource interface {
 	source
 	// packed returns the matrix of a tensor, or nil if the tensor is not packed.
-	packed(name string, rows, cols int) (*quant.Matrix, error)
+	packed(name tensorName, rows, cols int) (*quant.Matrix, error)
 }
 
 // build makes the model that c describes.
@@ -119,28 +118,34 @@ func build(c Config, s source, o Options) (*Model, error) {
 		o.Packed = Quantizer{}.Packed
 	}
 	b := builder{c: &c, source: s, options: o}
-	m := &Model{Config: c, Layers: make([]Layer, c.Layers), tied: s.tied()}
-	places := []Place{{-1, Embedding}}
-	for i := range m.Layers {
-		l := &m.Layers[i]
-		var err error
-		if l.AttentionNorm, err = b.read(normName(i, attentionNorm), 1, c.Dim); err != nil {
-			return nil, err
-		}
-		if l.FeedForwardNorm, err = b.read(normName(i, feedForwardNorm), 1, c.Dim); err != nil {
-			return nil, err
-		}
-		for k := range Down + 1 {
-			places = append(places, Place{i, k})
-		}
-	}
+	m := outline(c, s.tied())
 	var err error
-	if m.Norm, err = b.read(lastNorm, 1, c.Dim); err != nil {
+	m.vectors(func(name tensorName, rows, cols int, to *[]float32) {
+		if err == nil {
+			*to, err = b.read(name, rows, cols)
+		}
+	})
+	if err != nil {
 		return nil, err
 	}
-	if !m.tied {
-		places = append(places, Place{-1, Classifier})
+	for i := range m.Layers {
+		l := &m.Layers[i]
+		if c.hasExperts(i) {
+			w, err := b.read(routerName(i), c.Experts, c.Dim)
+			if err != nil {
+				return nil, err
+			}
+			l.Router = newDense(w, c.Dim)
+		}
 	}
+	if c.NormPlusOne {
+		m.norms(func(n *Norm) {
+			for i := range n.Weight {
+				n.Weight[i]++
+			}
+		})
+	}
+	places := m.places()
 	err = InParallel(len(places), func(i int) error {
 		l, err := b.linear(places[i])
 		if err == nil {
@@ -157,15 +162,6 @@ func build(c Config, s source, o Options) (*Model, error) {
 	return m, nil
 }
 
-// The names of the norms, the first two in each layer.
-const (
-	attentionNorm   = "input_layernorm"
-	feedForwardNorm = "post_attention_layernorm"
-	lastNorm        = "norm"
-)
-
-func normName(layer int, norm string) string { return fmt.Sprintf("layers.%d.%s", layer, norm) }
-
 // A builder reads tensors.
 type builder struct {
 	c       *Config
@@ -174,14 +170,14 @@ type builder struct {
 }
 
 // read reads a tensor. A NaN is found here, not in the text.
-func (b *builder) read(name string, rows, cols int) ([]float32, error) {
+func (b *builder) read(name tensorName, rows, cols int) ([]float32, error) {
 	w, err := b.source.read(name, rows, cols)
 	if err != nil {
 		return nil, err
 	}
 	for i, v := range w {
 		if v-v != 0 {
-			return nil, fmt.Errorf("tensor %s, row %d, column %d is %v: %w", name, i/cols, i%cols, v, quant.ErrNotFinite)
+			return nil, fmt.Errorf("tensor %v, row %d, column %d is %v: %w", name, i/cols, i%cols, v, quant.ErrNotFinite)
 		}
 	}
 	return w, nil
@@ -190,7 +186,7 @@ func (b *builder) read(name string, rows, cols int) ([]float32, error) {
 func (b *builder) linear(p Place) (Linear, error) {
 	rows, cols := b.c.Size(p)
 	if s, ok := b.source.(packedSource); ok {
-		m, err := s.packed(p.String(), rows, cols)
+		m, err := s.packed(p.tensor(), rows, cols)
 		if err != nil {
 			return nil, err
 		}
@@ -198,7 +194,7 @@ func (b *builder) linear(p Place) (Linear, error) {
 			return b.options.Packed(p, m)
 		}
 	}
-	w, err := b.read(p.String(), rows, cols)
+	w, err := b.read(p.tensor(), rows, cols)
 	if err != nil {
 		return nil, err
 	}

@@ -46,8 +46,8 @@ func newFile(name string, c *checkpoint.Checkpoint) (*File, error) {
 	if err := c.Readable(); err != nil {
 		return nil, f.at(err)
 	}
-	s := &checkpointSource{c, h.Tied}
-	if err := s.check(&config); err != nil {
+	s := &checkpointSource{c: c, config: config, model: h}
+	if err := s.check(); err != nil {
 		return nil, f.at(err)
 	}
 	f.Config, f.source = config, s
@@ -79,46 +79,54 @@ func ReadCompanion(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// A checkpointSource is a checkpoint under Hugging Face's names of a Llama.
+// A checkpointSource is a checkpoint of a model of a known family.
 type checkpointSource struct {
-	c   *checkpoint.Checkpoint
-	tie bool // by config.json
+	c      *checkpoint.Checkpoint
+	config Config
+	model  *hfModel
 }
 
-// fullName is the name of a tensor in the checkpoint.
-func fullName(name string) string {
-	if name != kindNames[Classifier] {
-		name = "model." + name
-	}
-	return name + ".weight"
+// at returns the location of a tensor.
+func (s *checkpointSource) at(n tensorName) location {
+	return s.model.family.place(&s.config, s.has, n)
 }
+
+func (s *checkpointSource) has(name string) bool {
+	_, ok := s.c.Tensor(name)
+	return ok
+}
+
+// classifier is the name of the classifier's tensor.
+var classifier = Place{Layer: -1, Kind: Classifier}.tensor()
 
 // tied also is true where the configuration says otherwise and there is nothing
 // else to take for a classifier than the embedding.
-func (s *checkpointSource) tied() bool {
-	_, own := s.c.Tensor(fullName(kindNames[Classifier]))
-	return s.tie || !own
+func (s *checkpointSource) tied() bool { return s.model.Tied || !s.has(s.at(classifier).name) }
+
+// A wantedTensor is one that the engine reads, or a part of one.
+type wantedTensor struct {
+	location
+	rows, cols int
 }
 
 // check returns an error if a tensor of the model is missing or has another shape, or
 // if there is one that the engine would not use: what such a tensor adds would be
 // missing from every result.
-func (s *checkpointSource) check(c *Config) error {
-	wanted := s.wanted(c)
-	used := map[string]bool{fullName(kindNames[Classifier]): true} // not read if it is the embedding
+func (s *checkpointSource) check() error {
+	wanted := s.wanted()
+	used := map[string]bool{s.at(classifier).name: true} // not read if it is the embedding
 	var missing, unused []string
 	for _, w := range wanted {
-		name := fullName(w.name)
-		used[name] = true
-		if _, ok := s.c.Tensor(name); !ok {
-			missing = append(missing, name)
+		if !used[w.name] && !s.has(w.name) {
+			missing = append(missing, w.name)
 		}
+		used[w.name] = true
 	}
 	if len(missing) > 0 {
 		return formatErrorf("tensor %s is missing%s", badfile.Quote(missing[0]), andMore(missing))
 	}
 	for _, t := range s.c.Tensors() {
-		if !used[t.Name] && !isBuffer(t.Name) {
+		if !used[t.Name] && !s.isBuffer(t.Name) {
 			unused = append(unused, t.Name)
 		}
 	}
@@ -126,38 +134,27 @@ func (s *checkpointSource) check(c *Config) error {
 		return formatErrorf("tensor %s is not a part of the model that config.json describes%s", badfile.Quote(unused[0]), andMore(unused))
 	}
 	for _, w := range wanted {
-		if _, err := s.tensor(w.name, w.rows, w.cols); err != nil {
+		if _, err := s.tensor(w); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// A wantedTensor is one that the engine reads.
-type wantedTensor struct {
-	name       string
-	rows, cols int
-}
-
-func (s *checkpointSource) wanted(c *Config) []wantedTensor {
+func (s *checkpointSource) wanted() []wantedTensor {
 	var list []wantedTensor
-	matrix := func(p Place) {
-		rows, cols := c.Size(p)
-		list = append(list, wantedTensor{p.String(), rows, cols})
+	add := func(n tensorName, rows, cols int) { list = append(list, wantedTensor{s.at(n), rows, cols}) }
+	m := outline(s.config, s.tied())
+	for _, p := range m.places() {
+		rows, cols := s.config.Size(p)
+		add(p.tensor(), rows, cols)
 	}
-	norm := func(name string) { list = append(list, wantedTensor{name, 1, c.Dim}) }
-	matrix(Place{-1, Embedding})
-	for i := range c.Layers {
-		norm(normName(i, attentionNorm))
-		norm(normName(i, feedForwardNorm))
-		for k := range Down + 1 {
-			matrix(Place{i, k})
+	for i := range m.Layers {
+		if s.config.hasExperts(i) {
+			add(routerName(i), s.config.Experts, s.config.Dim)
 		}
 	}
-	norm(lastNorm)
-	if !s.tied() {
-		matrix(Place{-1, Classifier})
-	}
+	m.vectors(func(n tensorName, rows, cols int, _ *[]float32) { add(n, rows, cols) })
 	return list
 }
 
@@ -171,37 +168,97 @@ func andMore(names []string) string {
 
 // isBuffer reports whether a tensor holds what is computed from the configuration:
 // old versions of transformers saved the frequencies of the rotations.
-func isBuffer(name string) bool { return strings.HasSuffix(name, ".rotary_emb.inv_freq") }
+func (s *checkpointSource) isBuffer(name string) bool {
+	f := s.model.family
+	return strings.HasSuffix(name, ".rotary_emb.inv_freq") || f.buffer != nil && f.buffer(name)
+}
 
-// tensor returns the tensor called name, which must be rows×cols.
-func (s *checkpointSource) tensor(name string, rows, cols int) (checkpoint.Tensor, error) {
-	t, ok := s.c.Tensor(fullName(name))
-	switch {
-	case !ok:
-		return t, formatErrorf("tensor %s is missing", badfile.Quote(fullName(name)))
-	case t.Rows() != rows || t.Cols() != cols || len(t.Shape) != 2 && (len(t.Shape) != 1 || rows != 1):
-		return t, formatErrorf("tensor %s has shape %d, but config.json makes it %d×%d", badfile.Quote(t.Name), t.Shape, rows, cols)
-	case t.Transposed:
+// tensor returns the tensor that w is, or is a part of, which must have the shape that
+// config.json gives it.
+func (s *checkpointSource) tensor(w wantedTensor) (checkpoint.Tensor, error) {
+	t, ok := s.c.Tensor(w.name)
+	if !ok {
+		return t, formatErrorf("tensor %s is missing", badfile.Quote(w.name))
+	}
+	if t.Transposed && !w.inOut {
 		return t, formatErrorf("tensor %s was quantized as an [in, out] matrix, which those of this model are not", badfile.Quote(t.Name))
+	}
+	if t.Quantized && w.inOut && !t.Transposed {
+		return t, formatErrorf("tensor %s is an [in, out] matrix, but was quantized as if it were [out, in]", badfile.Quote(t.Name))
+	}
+	want := w.shape
+	switch {
+	case want != nil:
+	case w.rows == 1 && len(t.Shape) == 1:
+		want = []int{w.cols}
+	default:
+		want = []int{w.rows, w.cols}
+	}
+	if w.turned(t) {
+		want = slices.Clone(want)
+		n := len(want)
+		want[n-1], want[n-2] = want[n-2], want[n-1]
+	}
+	if !slices.Equal(t.Shape, want) {
+		return t, formatErrorf("tensor %s has shape %d, but config.json makes it %s", badfile.Quote(t.Name), t.Shape, times(want))
 	}
 	return t, nil
 }
 
-func (s *checkpointSource) read(name string, rows, cols int) ([]float32, error) {
-	t, err := s.tensor(name, rows, cols)
+// times writes the dimensions of a tensor.
+func times(shape []int) string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(shape), "[]"), " ", "×")
+}
+
+// turned reports whether the matrices of t are stored as their transposes.
+func (w wantedTensor) turned(t checkpoint.Tensor) bool { return w.inOut && !t.Quantized }
+
+func (s *checkpointSource) read(n tensorName, rows, cols int) ([]float32, error) {
+	want := wantedTensor{s.at(n), rows, cols}
+	t, err := s.tensor(want)
 	if err != nil {
 		return nil, err
 	}
 	w := make([]float32, rows*cols)
-	return w, s.c.ReadRows(w, t.Name, 0, rows)
+	switch {
+	case len(t.Shape) == 1 && want.shape != nil: // a part of a vector
+		all := make([]float32, t.Elements())
+		if err := s.c.ReadRows(all, t.Name, 0, t.Rows()); err != nil {
+			return nil, err
+		}
+		copy(w, all[want.first:])
+		return w, nil
+	case len(t.Shape) == 1:
+		return w, s.c.ReadRows(w, t.Name, 0, t.Rows())
+	case want.turned(t):
+		return w, s.readTurned(w, t, want)
+	}
+	return w, s.c.ReadRows(w, t.Name, want.first, want.first+rows)
 }
 
-func (s *checkpointSource) packed(name string, rows, cols int) (*quant.Matrix, error) {
-	t, err := s.tensor(name, rows, cols)
-	if err != nil || !t.Quantized {
-		return nil, err
+// readTurned reads rows of a matrix of which the tensor has the transpose.
+func (s *checkpointSource) readTurned(w []float32, t checkpoint.Tensor, want wantedTensor) error {
+	n := len(t.Shape)
+	in, out := t.Shape[n-2], t.Shape[n-1]
+	matrix, first := want.first/out, want.first%out
+	all := make([]float32, in*out)
+	if err := s.c.ReadRows(all, t.Name, matrix*in, (matrix+1)*in); err != nil {
+		return err
 	}
-	return s.c.Matrix(t.Name)
+	transpose(w, all[first:], in, out, 0, want.rows)
+	return nil
+}
+
+func (s *checkpointSource) packed(n tensorName, rows, cols int) (*quant.Matrix, error) {
+	want := wantedTensor{s.at(n), rows, cols}
+	t, err := s.tensor(want)
+	switch {
+	case err != nil || !t.Quantized:
+		return nil, err
+	case rows == t.Rows():
+		return s.c.Matrix(t.Name)
+	}
+	return s.c.MatrixRows(t.Name, want.first, want.first+rows)
 }
 
 // A Packing is a data type and the size of its groups.
@@ -219,7 +276,7 @@ func (f *File) Embedding() string {
 	if !ok {
 		return "F32"
 	}
-	t, _ := s.c.Tensor(fullName(kindNames[Embedding]))
+	t, _ := s.c.Tensor(s.at(Place{Layer: -1, Kind: Embedding}.tensor()).name)
 	if t.Quantized {
 		return Packing{t.Type, t.GroupSize}.String()
 	}
@@ -234,8 +291,9 @@ func (f *File) Packed() []Packing {
 		return nil
 	}
 	var ps []Packing
+	embedding, classifier := s.at(Place{Layer: -1, Kind: Embedding}.tensor()).name, s.at(classifier).name
 	for _, t := range s.c.Tensors() {
-		if !t.Quantized || t.Name == fullName(kindNames[Embedding]) || t.Name == fullName(kindNames[Classifier]) {
+		if !t.Quantized || t.Name == embedding || t.Name == classifier {
 			continue
 		}
 		kinds := []Packing{{t.Type, t.GroupSize}}

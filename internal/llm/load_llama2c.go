@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"strings"
 )
 
 // llama2cEps is the epsilon of RMSNorm that llama2.c has in its source.
@@ -122,19 +121,13 @@ func (f *llama2cFile) layout() int64 {
 
 func (f *llama2cFile) tied() bool { return !f.own }
 
-func (f *llama2cFile) read(name string, rows, cols int) ([]float32, error) {
-	layer := 0
-	if rest, ok := strings.CutPrefix(name, "layers."); ok {
-		if _, err := fmt.Sscanf(rest, "%d.%s", &layer, &name); err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", name, err)
-		}
-	}
-	at, ok := f.offset[name]
-	if !ok {
-		return nil, fmt.Errorf("llama2.c files have no tensor %q", name)
+func (f *llama2cFile) read(name tensorName, rows, cols int) ([]float32, error) {
+	at, ok := f.offset[name.part]
+	if !ok || name.bias {
+		return nil, fmt.Errorf("llama2.c files have no tensor %v", name)
 	}
 	n := rows * cols
-	return readFloats(f.r, at+4*int64(layer)*int64(n), n)
+	return readFloats(f.r, at+4*int64(max(name.layer, 0))*int64(n), n)
 }
 
 // readFloats reads n little-endian float32 at an offset.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -20,9 +21,9 @@ type rotateHalf struct {
 	headDim int
 }
 
-func (s rotateHalf) read(name string, rows, cols int) ([]float32, error) {
+func (s rotateHalf) read(name tensorName, rows, cols int) ([]float32, error) {
 	w, err := s.weights.read(name, rows, cols)
-	if !strings.HasSuffix(name, "q_proj") && !strings.HasSuffix(name, "k_proj") {
+	if !strings.HasSuffix(name.part, "q_proj") && !strings.HasSuffix(name.part, "k_proj") {
 		return w, err
 	}
 	p := make([]float32, 0, len(w))
@@ -126,15 +127,15 @@ func TestLoadDirErrors(t *testing.T) {
 	}
 	for _, test := range []struct{ old, new, want string }{
 		{`"hidden_size":24`, `"hidden_size":32`, `tensor "model.embed_tokens.weight" has shape [43 24], but config.json makes it 43×32`},
-		{`"num_hidden_layers":2`, `"num_hidden_layers":3`, `tensor "model.layers.2.input_layernorm.weight" is missing (and 8 more)`},
+		{`"num_hidden_layers":2`, `"num_hidden_layers":3`, `tensor "model.layers.2.self_attn.q_proj.weight" is missing (and 8 more)`},
 		{`"num_key_value_heads":3`, `"num_key_value_heads":4`, "6 heads are not a multiple of 4 key-value heads"},
-		{`"model_type":"llama"`, `"model_type":"gpt2"`, `model_type is "gpt2"`},
+		{`"model_type":"llama"`, `"model_type":"bloom"`, `model_type is "bloom"`},
 		{`"head_dim":6`, `"head_dim":5`, "head dim is 5, want an even number"},
-		{`"head_dim":6`, `"head_dim":null,"attention_bias":true`, "biases are not supported"},
+		{`"head_dim":6`, `"head_dim":null,"attention_bias":true`, `tensor "model.layers.0.self_attn.q_proj.bias" is missing (and 7 more)`},
 		{`"vocab_size":43`, `"vocab_size":1e99`, "config.json:"},
 		{`{`, `{"hidden_act":"gelu",`, "hidden_act"},
 		{`"num_hidden_layers":2`, `"num_hidden_layers":1`, `tensor "model.layers.1.input_layernorm.weight" is not a part of the model that config.json describes (and 8 more)`},
-		{`{`, `{"rope_scaling":{"rope_type":"yarn","factor":4},`, `rope scaling "yarn" is not supported`},
+		{`{`, `{"rope_scaling":{"rope_type":"axial","factor":4},`, `rope scaling "axial" is not supported`},
 		{`{`, `{"rope_scaling":{"rope_type":"linear"},`, "rope scaling factor is 0"},
 		{`{`, ``, "config.json:"},
 	} {
@@ -187,7 +188,7 @@ func TestParseHF(t *testing.T) {
 	}
 	s := c.Rope.Scaling
 	if c.Dim != 2048 || c.KVHeads != 8 || c.HeadDim != 64 || c.BOS != 128000 || !slices.Equal(c.EOS, []int{128001, 128008}) ||
-		c.Rope.Theta != 500000 || s == nil || *s != (RopeScaling{32, 1, 4, 8192}) || !h.Tied {
+		c.Rope.Theta != 500000 || s == nil || !reflect.DeepEqual(*s, RopeScaling{Kind: ScaleLlama3, Factor: 32, LowFreqFactor: 1, HighFreqFactor: 4, OriginalContext: 8192}) || !h.Tied {
 		t.Errorf("Llama-3.2-1B: %+v, %+v", c, s)
 	}
 	// Defaults, and version 5's place for the rotations.
@@ -217,7 +218,7 @@ func FuzzParseHF(f *testing.F) {
 		if err := c.check(); err != nil {
 			t.Fatalf("%+v: %v", c, err)
 		}
-		for _, r := range c.Rope.frequencies(c.HeadDim) {
+		for _, r := range c.Rope.frequencies(c.HeadDim, c.Context) {
 			if r-r != 0 {
 				t.Fatalf("%+v: a frequency of %v", c, r)
 			}

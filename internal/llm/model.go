@@ -2,24 +2,47 @@ package llm
 
 import (
 	"fmt"
+	"slices"
 )
 
 // A Model is a language model. It is immutable and safe for concurrent use.
 type Model struct {
 	Config     Config
 	Embedding  Linear
+	Positions  []float32 // a vector for each position, with LearnedPositions
 	Layers     []Layer
-	Norm       []float32
+	Norm       Norm
 	Classifier Linear // the same as Embedding if they are tied
 
 	tied bool
 }
 
-// A Layer is attention followed by a feed-forward network.
+// A Layer is attention followed by a feed-forward network, or by experts. What a model's
+// Arch has not is zero.
 type Layer struct {
-	AttentionNorm   []float32
-	FeedForwardNorm []float32
-	Linears         [Down + 1]Linear // by Kind
+	// Norms of what attention and feed-forward network read, and of what comes out of
+	// them, before it is added to the residual stream.
+	AttentionNorm, FeedForwardNorm       Norm
+	AttentionOutNorm, FeedForwardOutNorm Norm
+
+	QueryNorm, KeyNorm Norm
+
+	Linears [Down + 1]Linear    // by Kind
+	Biases  [Down + 1][]float32 // by Kind
+	Sinks   []float32           // by head
+
+	Router     Linear // scores of the experts
+	RouterBias []float32
+	Experts    []Expert
+}
+
+// A Norm is what a vector is multiplied by, and what is added, once it is normalized.
+type Norm struct{ Weight, Bias []float32 }
+
+// An Expert is a feed-forward network of several.
+type Expert struct {
+	Linears [3]Linear    // by Kind, from ExpertGate on
+	Biases  [3][]float32 // likewise
 }
 
 // Tied reports whether the classifier is the embedding.
@@ -28,20 +51,35 @@ func (m *Model) Tied() bool { return m.tied }
 // Each calls f for every matrix, in the order of a forward pass. A tied classifier
 // is not a matrix of its own.
 func (m *Model) Each(f func(Place, Linear)) {
-	f(Place{-1, Embedding}, m.Embedding)
+	f(Place{Layer: -1, Kind: Embedding}, m.Embedding)
 	for i := range m.Layers {
 		for k, l := range m.Layers[i].Linears {
-			f(Place{i, Kind(k)}, l)
+			if l != nil {
+				f(Place{Layer: i, Kind: Kind(k)}, l)
+			}
+		}
+		for e := range m.Layers[i].Experts {
+			for k, l := range m.Layers[i].Experts[e].Linears {
+				if l != nil {
+					f(Place{i, ExpertGate + Kind(k), e}, l)
+				}
+			}
 		}
 	}
 	if !m.Tied() {
-		f(Place{-1, Classifier}, m.Classifier)
+		f(Place{Layer: -1, Kind: Classifier}, m.Classifier)
 	}
 }
 
 // Bytes returns the memory that all weights take.
 func (m *Model) Bytes() int {
-	n := 4 * len(m.Norm) * (1 + 2*len(m.Layers))
+	n := 0
+	m.vectors(func(_ tensorName, _, _ int, to *[]float32) { n += 4 * len(*to) })
+	for i := range m.Layers {
+		if r := m.Layers[i].Router; r != nil {
+			n += r.Bytes()
+		}
+	}
 	m.Each(func(_ Place, l Linear) { n += l.Bytes() })
 	return n
 }
@@ -68,7 +106,10 @@ func (m *Model) Replace(maker Maker) (*Model, error) {
 // ReplaceSome is Replace for the matrices at some places alone.
 func (m *Model) ReplaceSome(at func(Place) bool, maker Maker) (*Model, error) {
 	r := *m
-	r.Layers = append([]Layer(nil), m.Layers...)
+	r.Layers = slices.Clone(m.Layers)
+	for i := range r.Layers {
+		r.Layers[i].Experts = slices.Clone(r.Layers[i].Experts)
+	}
 	var places []Place
 	m.Each(func(p Place, _ Linear) {
 		if at(p) {
@@ -99,6 +140,8 @@ func (m *Model) slot(p Place) *Linear {
 		return &m.Embedding
 	case Classifier:
 		return &m.Classifier
+	case ExpertGate, ExpertUp, ExpertDown:
+		return &m.Layers[p.Layer].Experts[p.Expert].Linears[p.Kind-ExpertGate]
 	default:
 		return &m.Layers[p.Layer].Linears[p.Kind]
 	}

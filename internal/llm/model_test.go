@@ -39,9 +39,9 @@ type weights struct {
 
 func (s weights) tied() bool { return s.tie }
 
-func (s weights) read(name string, rows, cols int) ([]float32, error) {
+func (s weights) read(name tensorName, rows, cols int) ([]float32, error) {
 	seed := s.seed
-	for _, b := range []byte(name) {
+	for _, b := range []byte(name.String()) {
 		seed = seed*131 + uint64(b)
 	}
 	r := rand.New(rand.NewPCG(seed, 2))
@@ -110,6 +110,9 @@ func maxDiff(a, b []float32) float64 {
 	return d
 }
 
+// outerName is the name of a tensor outside of the layers.
+func outerName(part string) tensorName { return tensorName{layer: -1, expert: -1, part: part} }
+
 // llama2cBytes returns a model in the form of a llama2.c file.
 func llama2cBytes(c Config, s source) []byte {
 	var b bytes.Buffer
@@ -120,23 +123,23 @@ func llama2cBytes(c Config, s source) []byte {
 	for _, v := range []int{c.Dim, c.Hidden, c.Layers, c.Heads, c.KVHeads, vocab, c.Context} {
 		binary.Write(&b, binary.LittleEndian, int32(v))
 	}
-	put := func(name string, rows, cols int) {
+	put := func(name tensorName, rows, cols int) {
 		w, _ := s.read(name, rows, cols)
 		binary.Write(&b, binary.LittleEndian, w)
 	}
 	linear := func(k Kind) {
 		for i := range c.Layers {
-			p := Place{i, k}
+			p := Place{Layer: i, Kind: k}
 			rows, cols := c.Size(p)
-			put(p.String(), rows, cols)
+			put(p.tensor(), rows, cols)
 		}
 	}
 	norms := func(name string) {
 		for i := range c.Layers {
-			put(fmt.Sprintf("layers.%d.%s", i, name), 1, c.Dim)
+			put(tensorName{layer: i, expert: -1, part: name}, 1, c.Dim)
 		}
 	}
-	put("embed_tokens", c.Vocab, c.Dim)
+	put(outerName("embed_tokens"), c.Vocab, c.Dim)
 	norms("input_layernorm")
 	for _, k := range []Kind{Query, Key, Value, Output} {
 		linear(k)
@@ -145,10 +148,10 @@ func llama2cBytes(c Config, s source) []byte {
 	for _, k := range []Kind{Gate, Down, Up} {
 		linear(k)
 	}
-	put("norm", 1, c.Dim)
+	put(outerName("norm"), 1, c.Dim)
 	binary.Write(&b, binary.LittleEndian, make([]float32, c.Context*c.HeadDim)) // not read
 	if !s.tied() {
-		put("lm_head", c.Vocab, c.Dim)
+		put(outerName("lm_head"), c.Vocab, c.Dim)
 	}
 	return b.Bytes()
 }
@@ -171,8 +174,8 @@ func writeHF(t *testing.T, c Config, s source, files int) string {
 
 	var list []safetensors.Tensor
 	data := map[string][]byte{}
-	add := func(name string, rows, cols int) {
-		w, err := s.read(name, rows, cols)
+	add := func(n tensorName, rows, cols int) {
+		w, err := s.read(n, rows, cols)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -180,10 +183,7 @@ func writeHF(t *testing.T, c Config, s source, files int) string {
 		if rows == 1 {
 			shape = []int{cols}
 		}
-		if name != "lm_head" {
-			name = "model." + name
-		}
-		name += ".weight"
+		name := llamaLocation(n).name
 		put := func(name string, dtype safetensors.DType, shape []int, values any) {
 			list = append(list, safetensors.Tensor{Name: name, DType: dtype, Shape: shape})
 			data[name], _ = binary.Append(nil, binary.LittleEndian, values)
@@ -197,19 +197,19 @@ func writeHF(t *testing.T, c Config, s source, files int) string {
 	}
 	linear := func(p Place) {
 		rows, cols := c.Size(p)
-		add(p.String(), rows, cols)
+		add(p.tensor(), rows, cols)
 	}
-	linear(Place{-1, Embedding})
+	linear(Place{Layer: -1, Kind: Embedding})
 	for i := range c.Layers {
-		add(fmt.Sprintf("layers.%d.input_layernorm", i), 1, c.Dim)
-		add(fmt.Sprintf("layers.%d.post_attention_layernorm", i), 1, c.Dim)
+		add(tensorName{layer: i, expert: -1, part: "input_layernorm"}, 1, c.Dim)
+		add(tensorName{layer: i, expert: -1, part: "post_attention_layernorm"}, 1, c.Dim)
 		for k := Query; k <= Down; k++ {
-			linear(Place{i, k})
+			linear(Place{Layer: i, Kind: k})
 		}
 	}
-	add("norm", 1, c.Dim)
+	add(outerName("norm"), 1, c.Dim)
 	if !s.tied() {
-		linear(Place{-1, Classifier})
+		linear(Place{Layer: -1, Kind: Classifier})
 	}
 
 	fileOf := map[string]string{}

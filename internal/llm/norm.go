@@ -14,6 +14,41 @@ func rmsNorm(dst, x, weight []float32, eps float64) {
 	}
 }
 
+// layerNorm writes x, shifted to a mean of 0 and scaled to a variance of 1, times weight
+// and plus bias, to dst.
+func layerNorm(dst, x, weight, bias []float32, eps float64) {
+	sum := 0.0
+	for _, v := range x {
+		sum += float64(v)
+	}
+	mean := sum / float64(len(x))
+	sum = 0
+	for _, v := range x {
+		d := float64(v) - mean
+		sum += float64(d * d)
+	}
+	scale := 1 / math.Sqrt(sum/float64(len(x))+eps)
+	for i, v := range x {
+		dst[i] = float32(weight[i]*float32((float64(v)-mean)*scale)) + bias[i]
+	}
+}
+
+// apply writes x after the norm to dst, which may be x.
+func (n Norm) apply(dst, x []float32, c *Config) {
+	if c.LayerNorm {
+		layerNorm(dst, x, n.Weight, n.Bias, c.NormEps)
+	} else {
+		rmsNorm(dst, x, n.Weight, c.NormEps)
+	}
+}
+
+// applyAll normalizes all vectors of x, as wide as the norm's weights, in place.
+func (n Norm) applyAll(x []float32, c *Config) {
+	for w := len(n.Weight); len(x) > 0; x = x[w:] {
+		n.apply(x[:w], x[:w], c)
+	}
+}
+
 // swiGLU writes silu(gate)·up to gate.
 func swiGLU(gate, up []float32) {
 	for i, g := range gate {
@@ -39,6 +74,41 @@ func softmax(x []float32) {
 	}
 }
 
+// softmaxBeside is softmax of x with one more score, of which the probability is
+// dropped.
+func softmaxBeside(x []float32, beside float32) {
+	top := beside
+	for _, v := range x {
+		top = max(top, v)
+	}
+	sum := exp(float64(beside - top))
+	for i, v := range x {
+		e := exp(float64(v - top))
+		x[i] = float32(e)
+		sum += e
+	}
+	scale(x, float32(1/sum))
+}
+
+// softCap bounds x in place: each becomes limit·tanh(x/limit).
+func softCap(x []float32, limit float64) {
+	for i, v := range x {
+		x[i] = float32(limit * tanh(float64(v)/limit))
+	}
+}
+
+// tanh returns the hyperbolic tangent to some 27 bits, the same ones on all
+// architectures.
+func tanh(x float64) float64 {
+	if x > -0.1 && x < 0.1 { // where the difference below would lose bits
+		x2 := float64(x * x)
+		p := float64(x2*(-17./315)) + 2./15
+		p = float64(x2*p) - 1./3
+		return x + float64(float64(x*x2)*p)
+	}
+	return 1 - 2/(exp(2*x)+1)
+}
+
 // exp returns e^x to some 27 bits, which is enough for float32: it takes a third
 // of the time of math.Exp, and gives the same bits on all architectures.
 func exp(x float64) float64 {
@@ -60,5 +130,12 @@ func exp(x float64) float64 {
 func add(x, y []float32) {
 	for i, v := range y {
 		x[i] += v
+	}
+}
+
+// scale multiplies x by a.
+func scale(x []float32, a float32) {
+	for i := range x {
+		x[i] *= a
 	}
 }

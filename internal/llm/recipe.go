@@ -46,6 +46,9 @@ func (c *Calibration) Quantize(r Recipe) (*Model, error) {
 			return r.Make(p, w, cols)
 		})
 	}
+	if err := m.Config.sevenMatrices(); err != nil {
+		return nil, err
+	}
 	rows, err := c.mixRows(&r)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ func TestCalibration(t *testing.T) {
 				t.Errorf("layer %d, input %d: %d vectors", i, j, hs[i][j].Vectors())
 			}
 			for _, k := range kinds {
-				want := moments[Place{i, k}]
+				want := moments[Place{Layer: i, Kind: k}]
 				for col, got := range hs[i][j].Importance() {
 					if math.Abs(got-want[col]) > 1e-9*want[col] {
 						t.Errorf("layer %d, %s, column %d: mean square %v, want %v", i, kindNames[k], col, got, want[col])
@@ -44,7 +44,7 @@ func TestCalibration(t *testing.T) {
 	}
 	sum := 0.0
 	err = Gradients(m, blocks, func(p Place, _, g []float32, n int) error {
-		if p == (Place{1, Up}) {
+		if p == (Place{Layer: 1, Kind: Up}) {
 			for i := 5; i < len(g); i += m.Config.Hidden {
 				sum += float64(g[i]) * float64(g[i])
 			}

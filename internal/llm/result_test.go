@@ -237,8 +237,8 @@ func (s fp8Weights) codes(n int) []byte {
 	return codes
 }
 
-func (s fp8Weights) read(name string, rows, cols int) ([]float32, error) {
-	if !strings.Contains(name, "_proj") {
+func (s fp8Weights) read(name tensorName, rows, cols int) ([]float32, error) {
+	if !strings.Contains(name.part, "_proj") {
 		return s.weights.read(name, rows, cols)
 	}
 	w := make([]float32, rows*cols)

@@ -6,8 +6,8 @@ import (
 )
 
 func TestFrequencies(t *testing.T) {
-	plain := (&Rope{Theta: 500000}).frequencies(64)
-	scaled := (&Rope{Theta: 500000, Scaling: &RopeScaling{32, 1, 4, 8192}}).frequencies(64)
+	plain := (&Rope{Theta: 500000}).frequencies(64, 0)
+	scaled := (&Rope{Theta: 500000, Scaling: &RopeScaling{Kind: ScaleLlama3, Factor: 32, LowFreqFactor: 1, HighFreqFactor: 4, OriginalContext: 8192}}).frequencies(64, 0)
 	for i, f := range plain {
 		if want := math.Pow(500000, -float64(2*i)/64); math.Abs(f-want) > 1e-15 {
 			t.Errorf("frequency %d is %v, want %v", i, f, want)
@@ -26,7 +26,7 @@ func TestFrequencies(t *testing.T) {
 			t.Errorf("scaled frequency %d is %v, want %v", i, scaled[i], want)
 		}
 	}
-	for i, f := range (&Rope{Theta: 500000, Scaling: &RopeScaling{Factor: 4}}).frequencies(64) {
+	for i, f := range (&Rope{Theta: 500000, Scaling: &RopeScaling{Factor: 4}}).frequencies(64, 0) {
 		if f != plain[i]/4 {
 			t.Errorf("linearly scaled frequency %d is %v, want %v", i, f, plain[i]/4)
 		}

@@ -34,7 +34,9 @@ func newStream(ctx context.Context, m *Model, blocks [][]int) (*stream, error) {
 	for len(blocks) > 0 {
 		var b streamBatch
 		for len(blocks) > 0 && (b.n == 0 || b.n+len(blocks[0]) <= streamTokens) {
-			b.chunks = append(b.chunks, Chunk{&Sequence{keys: make([]cache, len(m.Layers)), values: make([]cache, len(m.Layers))}, blocks[0]})
+			text := m.rotations(len(blocks[0]))
+			text.keys, text.values = make([]cache, len(m.Layers)), make([]cache, len(m.Layers))
+			b.chunks = append(b.chunks, Chunk{text, blocks[0]})
 			b.n += len(blocks[0])
 			blocks = blocks[1:]
 		}

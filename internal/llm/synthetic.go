@@ -20,7 +20,7 @@ type synthetic struct{}
 
 func (synthetic) tied() bool { return true }
 
-func (synthetic) read(name string, rows, cols int) ([]float32, error) {
+func (synthetic) read(name tensorName, rows, cols int) ([]float32, error) {
 	w := make([]float32, rows*cols)
 	if rows == 1 { // of a norm
 		for i := range w {
@@ -29,7 +29,7 @@ func (synthetic) read(name string, rows, cols int) ([]float32, error) {
 		return w, nil
 	}
 	h := fnv.New64()
-	h.Write([]byte(name))
+	h.Write([]byte(name.String()))
 	r := rand.NewPCG(1, h.Sum64())
 	// The sum of four uniform numbers is near enough to normal, and fast. Its
 	// standard deviation is √(4/12) here, made 0.02.
