@@ -173,9 +173,9 @@ func (k *keys) layerTypes(c *Config, window int, sliding func(i int) bool) {
 // ropeDefaults are what a family has where config.json says nothing.
 type ropeDefaults struct {
 	theta   float64
-	partial bool    // partial_rotary_factor is read
-	scaling string  // the type that others are taken for, as Phi-3 has it
-	context float64 // original_max_position_embeddings beside the object, 0 for none
+	partial bool   // partial_rotary_factor is read
+	scaling string // the type that others are taken for, as Phi-3 has it
+	context int    // original_max_position_embeddings beside the object, 0 for none
 }
 
 // rope reads the rotations of all layers.
@@ -224,7 +224,7 @@ func (o *keys) scaling(r *Rope, c *Config, d ropeDefaults) {
 	original := func() int {
 		n := o.integer("original_max_position_embeddings", c.Context)
 		if d.context != 0 {
-			n = int(d.context)
+			n = d.context
 		}
 		return n
 	}

@@ -22,8 +22,19 @@ type family struct {
 // families are all of them, by model_type.
 func families() map[string]*family {
 	return map[string]*family{
-		"llama":   &llamaFamily,
-		"mistral": &mistralFamily,
+		"gemma2":      &gemma2Family,
+		"gemma3_text": &gemma3Family,
+		"gpt2":        &gpt2Family,
+		"gpt_oss":     &gptOSSFamily,
+		"llama":       &llamaFamily,
+		"mistral":     &mistralFamily,
+		"mixtral":     &mixtralFamily,
+		"olmo2":       &olmo2Family,
+		"phi3":        &phi3Family,
+		"qwen2":       &qwen2Family,
+		"qwen3":       &qwen3Family,
+		"qwen3_moe":   &qwen3MoeFamily,
+		"smollm3":     &smolLM3Family,
 	}
 }
 
