@@ -4,6 +4,8 @@ import (
 	"runtime"
 
 	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/bitmod-go/bitmod/internal/loops/floats"
 )
 
 // A dense is a float32 matrix. Products are summed up from the first column to the
@@ -45,9 +47,12 @@ const batches = runtime.GOARCH == "amd64"
 func (d *dense) Mul(dst, x []float32, n int, c *Crew) error {
 	for n > 0 {
 		b := min(n, maxBatch)
-		if batches && b >= minBatch {
+		switch {
+		case floats.Fast() && b >= minBatch:
+			d.mulPanels(dst, x, b, c)
+		case batches && b >= minBatch:
 			d.mulBatch(dst, x, b, c)
-		} else {
+		default:
 			c.Split(d.rows, rowBlock, d.rows*d.cols*b, func(_, lo, hi int) {
 				for v := range b {
 					d.mulRows(dst[v*d.rows:], x[v*d.cols:][:d.cols], lo, hi)
@@ -87,6 +92,26 @@ func (d *dense) mulRows(dst, x []float32, lo, hi int) {
 		}
 		dst[lo] = y
 	}
+}
+
+// panelRows rows are in columns of a panel: as many as floats.Multiply takes at once.
+const panelRows = 64
+
+// mulPanels is mulRows for n vectors at once: some rows of the matrix are transposed,
+// and their sums for a vector grow side by side, column by column.
+func (d *dense) mulPanels(dst, x []float32, n int, c *Crew) {
+	c.Split(d.rows, panelRows, d.rows*d.cols*n, func(worker, lo, hi int) {
+		panel := c.Scratch(worker, d.cols*panelRows)
+		for ; hi-lo >= floats.Lanes; lo += min(panelRows, (hi-lo)/floats.Lanes*floats.Lanes) {
+			rows := min(panelRows, (hi-lo)/floats.Lanes*floats.Lanes)
+			transpose(panel, d.w[lo*d.cols:], rows, d.cols, 0, d.cols)
+			floats.Multiply(floats.Matrix{Data: dst[lo:], Stride: d.rows}, floats.Matrix{Data: x, Stride: d.cols},
+				floats.Matrix{Data: panel, Stride: rows}, n, rows, d.cols)
+		}
+		for v := range n {
+			d.mulRows(dst[v*d.rows:], x[v*d.cols:][:d.cols], lo, hi)
+		}
+	})
 }
 
 // mulBatch is mulRows for n vectors at once: with the vectors transposed, the sums

@@ -17,7 +17,7 @@
 // The assembly is written by asmgen, one instruction to a line.
 package loops
 
-//go:generate go run ./asmgen
+//go:generate go run -tags purego ./asmgen
 
 const (
 	// PanelRows is the number of rows of a panel.

@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/bitmod-go/bitmod/internal/loops"
+	nn "github.com/bitmod-go/bitmod/internal/loops/floats"
 )
 
 // TestFiles fails if a file of assembly is not what the generator writes.
@@ -62,6 +63,41 @@ func TestRowArgs(t *testing.T) {
 		{"NarrowHeight", rowNarrowHeight, unsafe.Offsetof(a.NarrowHeight)},
 		{"NarrowMask", rowNarrowMask, unsafe.Offsetof(a.NarrowMask)},
 		{"NarrowQ", rowNarrowQ, unsafe.Offsetof(a.NarrowQ)},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s is at %d, the generator has %d", c.name, c.want, c.got)
+		}
+	}
+}
+
+// TestFloatArgs is that for the functions of package floats.
+func TestFloatArgs(t *testing.T) {
+	var (
+		m nn.MultiplyArgs
+		r nn.RowArgs
+		n nn.NormArgs
+	)
+	for _, c := range []struct {
+		name      string
+		got, want uintptr
+	}{
+		{"C", mulC, unsafe.Offsetof(m.C)},
+		{"A", mulA, unsafe.Offsetof(m.A)},
+		{"B", mulB, unsafe.Offsetof(m.B)},
+		{"StrideC", mulStrideC, unsafe.Offsetof(m.StrideC)},
+		{"StrideA", mulStrideA, unsafe.Offsetof(m.StrideA)},
+		{"StrideB", mulStrideB, unsafe.Offsetof(m.StrideB)},
+		{"K", mulK, unsafe.Offsetof(m.K)},
+		{"X", rowArgX, unsafe.Offsetof(r.X)},
+		{"Y", rowArgY, unsafe.Offsetof(r.Y)},
+		{"N", rowArgN, unsafe.Offsetof(r.N)},
+		{"Dst", normDst, unsafe.Offsetof(n.Dst)},
+		{"X", normX, unsafe.Offsetof(n.X)},
+		{"Weight", normWeight, unsafe.Offsetof(n.Weight)},
+		{"Bias", normBias, unsafe.Offsetof(n.Bias)},
+		{"N", normN, unsafe.Offsetof(n.N)},
+		{"Count", normCount, unsafe.Offsetof(n.Count)},
+		{"Eps", normEps, unsafe.Offsetof(n.Eps)},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s is at %d, the generator has %d", c.name, c.want, c.got)

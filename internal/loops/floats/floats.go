@@ -107,9 +107,12 @@ func halves(parts *[Lanes]float32) float32 {
 
 // Softmax makes probabilities of x in place.
 func Softmax(x []float32) {
-	if len(x) == 0 || softmax(x) {
-		return
+	if len(x) > 0 && !softmax(x) {
+		softmaxGeneric(x)
 	}
+}
+
+func softmaxGeneric(x []float32) {
 	top := x[0]
 	for _, v := range x {
 		if v > top {
@@ -127,38 +130,40 @@ func Softmax(x []float32) {
 	}
 }
 
-// Coefficients by testdata/fit.py.
+// Coefficients by testdata/fit.py. They must not be changed.
 var (
-	expPoly    = [5]float32{0.49999994, 0.166665211, 0.041668389, 0.00836871658, 0.00138145988}
-	normalPoly = [8]float32{0.119629301, 0.120753929, 0.0999136791, 0.128561005, -0.0536824763, 0.206352234, -0.157202348, 0.0356745981}
+	ExpPoly    = [5]float32{0.49999994, 0.166665211, 0.041668389, 0.00836871658, 0.00138145988}
+	NormalPoly = [8]float32{0.119629301, 0.120753929, 0.0999136791, 0.128561005, -0.0536824763, 0.206352234, -0.157202348, 0.0356745981}
 )
 
 const (
-	expLeast  = -87 // below which e^x is no normal number
-	expMost   = 88
-	log2E     = 1.44269502
-	ln2High   = 0.693359375 // its product with a whole number up to 2⁷ is exact
-	ln2Low    = -2.12194442e-4
-	rounder   = 3 << 22 // added to a number, and subtracted, it rounds it to a whole one
-	normalRec = 0.3     // of t in normalPoly
+	ExpLeast = -87 // below which e^x is no normal number
+	ExpMost  = 88
+	Log2E    = 1.44269502
+	Ln2High  = 0.693359375 // its product with a whole number up to 2⁷ is exact
+	Ln2Low   = -2.12194442e-4
+	Rounder  = 3 << 22         // added to a number, and subtracted, it rounds it to a whole one
+	Decay    = 0.3             // of NormalPoly: 1 − Φ(x) = exp(−x²/2)·Σ NormalPoly[i]·(1/(1 + Decay·x))ⁱ⁺¹
+	TanhX    = -2 * 0.79788456 // of GELUTanh
+	TanhX3   = TanhX * 0.044715
 )
 
 // Exp returns e^x, or that of the nearest number in −87 to 88, to 2·10⁻⁷ of it. That of
 // NaN is e⁻⁸⁷.
 func Exp(x float32) float32 {
-	if !(x > expLeast) {
-		x = expLeast
+	if !(x > ExpLeast) {
+		x = ExpLeast
 	}
-	if !(x < expMost) {
-		x = expMost
+	if !(x < ExpMost) {
+		x = ExpMost
 	}
-	k := float32(x*log2E) + rounder
-	k -= rounder
-	r := x - float32(k*ln2High)
-	r -= float32(k * ln2Low)
-	p := expPoly[4]
+	k := float32(x*Log2E) + Rounder
+	k -= Rounder
+	r := x - float32(k*Ln2High)
+	r -= float32(k * Ln2Low)
+	p := ExpPoly[4]
 	for i := 3; i >= 0; i-- {
-		p = float32(p*r) + expPoly[i]
+		p = float32(p*r) + ExpPoly[i]
 	}
 	p = float32(float32(p*r)*r) + r
 	p += 1
@@ -191,10 +196,10 @@ func (f Activation) Apply(x, bias []float32) {
 func (f Activation) Of(x float32) float32 {
 	switch f {
 	case GELU:
-		t := 1 / (float32(normalRec*abs(x)) + 1)
-		p := normalPoly[7]
+		t := 1 / (float32(Decay*abs(x)) + 1)
+		p := NormalPoly[7]
 		for i := 6; i >= 0; i-- {
-			p = float32(p*t) + normalPoly[i]
+			p = float32(p*t) + NormalPoly[i]
 		}
 		tail := float32(p*t) * Exp(float32(x*x)*-0.5)
 		tail *= x
@@ -203,9 +208,8 @@ func (f Activation) Of(x float32) float32 {
 		}
 		return tail
 	case GELUTanh:
-		const a, b = -2 * 0.79788456, -2 * 0.79788456 * 0.044715
-		x2 := float32(x * x)
-		return x / (Exp(float32((float32(b*x2)+a)*x)) + 1)
+		p := float32(float32(x*x)*TanhX3) + TanhX
+		return x / (Exp(float32(p*x)) + 1)
 	case SiLU:
 		return x / (Exp(-x) + 1)
 	default:

@@ -2,6 +2,9 @@
 
 package floats
 
+// Fast reports whether there is assembly for this processor.
+func Fast() bool { return false }
+
 func multiplyColumns(_, _, _ Matrix, _, _, _ int) int { return 0 }
 func addRow(_, _ []float32) int                       { return 0 }
 func (*Norm) layer(_, _ []float32) bool               { return false }
