@@ -13,7 +13,7 @@
 // of 3-bit codes, b below 3, has them in bits 0–2 of bytes 64b … 64b+63 of 192, and
 // 64–127 in bits 3–5.
 #define UNPACK(C, SHIFT) \
-	PREFETCHT0 C+AHEAD(DI)  \
+	PREFETCHT1 C+AHEAD(DI)  \
 	VMOVDQU    C+0(DI), Y6  \
 	VMOVDQU    C+32(DI), Y7 \
 	VPAND      Y15, Y6, Y4  \

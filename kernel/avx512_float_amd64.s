@@ -11,7 +11,7 @@
 // this differs only if all products of a lane are −0, and 0 − 0 is 0.
 
 #define LOAD(C, IN) \
-	PREFETCHT0 C+AHEAD(DI) \
+	PREFETCHT1 C+AHEAD(DI) \
 	VMOVDQU64  C(DI), IN
 
 #define TABLE(OUT) \

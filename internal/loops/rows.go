@@ -41,7 +41,7 @@ type RowArgs struct {
 	Corr  *int32
 	D     *float32 // a multiple of 4; behind the last block 0
 	Steps int      // may be 0
-	Ahead int      // how far ahead of the loads codes are prefetched
+	Ahead int      // how far ahead of the loads codes are prefetched to the second-level cache
 
 	SelectorBits int
 	SelectorMask int // of a selector, times 16

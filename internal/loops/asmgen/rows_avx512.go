@@ -286,7 +286,7 @@ func (f rows) dot(lo, hi string, q int, sum string) {
 // block multiplies block b of a step.
 func (f rows) block(b int, load string, in string, sum string) {
 	f.table(b)
-	f.op("PREFETCHT0 %d(DI)(R13*1)", 64*b)
+	f.op("PREFETCHT1 %d(DI)(R13*1)", 64*b)
 	f.op(load, 64*b, in)
 	f.op("VPSRLW $%d, %s, Z4", f.bits, in)
 	f.dot(in, "Z4", 128*b, sum)
@@ -557,8 +557,8 @@ func (f rows) wide() {
 	for p := range 2 {
 		f.comment("rows %d and %d", 2*p, 2*p+1)
 		for r := range 2 {
-			f.op("PREFETCHT0 (DI)(R13*1)")
-			f.op("PREFETCHT0 64(DI)(R13*1)")
+			f.op("PREFETCHT1 (DI)(R13*1)")
+			f.op("PREFETCHT1 64(DI)(R13*1)")
 			for i := range 3 {
 				if r == 0 {
 					f.op("VMOVDQU (DI), %s", fmt.Sprintf("Y%d", 1+i))
@@ -626,7 +626,7 @@ func (f rows) narrow(b, i int) {
 	f.op("MOVQ %d(DX), CX", rowNarrowHeight+8*i)
 	for r := range 4 {
 		f.comment("row %d", r)
-		f.op("PREFETCHT0 (DI)(R13*1)")
+		f.op("PREFETCHT1 (DI)(R13*1)")
 		for i, at := range []string{"(DI)", "(DI)(CX*1)", "(DI)(CX*2)"} {
 			if r == 0 {
 				f.op("VMOVDQU8.Z %s, %s, %s", at, mask, x(1+i))
