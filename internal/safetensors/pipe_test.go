@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/bitmod-go/bitmod/internal/badfile"
 )
 
 // A named pipe that an archive brought along is refused, not waited for.
@@ -18,7 +20,7 @@ func TestNamedPipe(t *testing.T) {
 			t.Skip(err)
 		}
 		for _, p := range []string{path, dir} {
-			if _, err := OpenSet(p); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			if _, err := OpenSet(badfile.OS, p); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 				t.Errorf("%s: %v", p, err)
 			}
 		}

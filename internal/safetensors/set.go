@@ -32,14 +32,11 @@ type Set struct {
 	byName map[string]*File
 }
 
-// OpenSet opens a checkpoint: a .safetensors file, an index
+// OpenSet opens a checkpoint among files: a .safetensors file, an index
 // (model.safetensors.index.json) with the files that it names, or a directory
 // that has one of these. An index must name every tensor of its files, each in
 // the file that has it, and files in its own directory. See [New] for errors.
-func OpenSet(path string) (*Set, error) { return OpenSetIn(badfile.OS, path) }
-
-// OpenSetIn is [OpenSet] for files that may be elsewhere.
-func OpenSetIn(files badfile.Files, path string) (*Set, error) {
+func OpenSet(files badfile.Files, path string) (*Set, error) {
 	isDir, err := files.IsDir(path)
 	if err != nil {
 		return nil, fmt.Errorf("safetensors: %w", err)
@@ -95,7 +92,7 @@ func find(files badfile.Files, dir string) (string, error) {
 			return "", fmt.Errorf("safetensors: %s has %d files %s and no index of them: name one", dir, len(names), pattern)
 		}
 	}
-	return "", fmt.Errorf("safetensors: %s has no .safetensors file: %w", dir, os.ErrNotExist)
+	return "", fmt.Errorf("safetensors: %s has no weights, neither .safetensors nor .gguf files: %w", dir, os.ErrNotExist)
 }
 
 var shardName = regexp.MustCompile(`-\d{5}-of-(\d{5})\.safetensors$`)

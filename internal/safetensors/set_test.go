@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bitmod-go/bitmod/internal/badfile"
 	"github.com/bitmod-go/bitmod/quant"
 )
 
@@ -28,12 +29,12 @@ func TestOpenSet(t *testing.T) {
 	write(t, filepath.Join(dir, "1.safetensors"), single("a"))
 	write(t, filepath.Join(dir, "2.safetensors"), single("b"))
 	write(t, filepath.Join(dir, ".3.safetensors"), single("c"))
-	if _, err := OpenSet(dir); err == nil || !strings.Contains(err.Error(), "2 files") {
+	if _, err := OpenSet(badfile.OS, dir); err == nil || !strings.Contains(err.Error(), "2 files") {
 		t.Errorf("two files without index: %v", err)
 	}
 	write(t, index, []byte(`{"metadata":{"total_size":4},"weight_map":{"a":"1.safetensors","b":"2.safetensors"}}`))
 	for _, path := range []string{dir, index} {
-		s, err := OpenSet(path)
+		s, err := OpenSet(badfile.OS, path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,12 +52,12 @@ func TestOpenSet(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	s, err := OpenSet(filepath.Join(dir, "1.safetensors"))
+	s, err := OpenSet(badfile.OS, filepath.Join(dir, "1.safetensors"))
 	if err != nil || len(s.Files()) != 1 {
 		t.Fatal(err)
 	}
 	s.Close()
-	if _, err := OpenSet(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
+	if _, err := OpenSet(badfile.OS, t.TempDir()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("empty directory: %v", err)
 	}
 }
@@ -85,7 +86,7 @@ func TestMalformedIndex(t *testing.T) {
 			write(t, filepath.Join(dir, "1.safetensors"), single("a"))
 			write(t, filepath.Join(dir, "2.safetensors"), single("b"))
 			write(t, filepath.Join(dir, "model"+IndexSuffix), []byte(c.index))
-			_, err := OpenSet(dir)
+			_, err := OpenSet(badfile.OS, dir)
 			if !errors.Is(err, quant.ErrFormat) || !strings.Contains(fmt.Sprint(err), c.want) {
 				t.Errorf("got %v, want ErrFormat with %s", err, c.want)
 			}
@@ -93,7 +94,7 @@ func TestMalformedIndex(t *testing.T) {
 	}
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "model"+IndexSuffix), []byte(`{"weight_map":{"a":"1.safetensors"}}`))
-	if _, err := OpenSet(dir); !errors.Is(err, os.ErrNotExist) {
+	if _, err := OpenSet(badfile.OS, dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing file: %v", err)
 	}
 }

@@ -161,7 +161,7 @@ func otherKind(magic []byte) string {
 
 // openSet opens a directory or an index.
 func (c *Checkpoint) openSet(files badfile.Files, path string, isDir bool) error {
-	set, err := safetensors.OpenSetIn(files, path)
+	set, err := safetensors.OpenSet(files, path)
 	if err != nil {
 		return err
 	}

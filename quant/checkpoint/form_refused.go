@@ -94,6 +94,11 @@ func (r *recognizer) refuse(f refusedForm) {
 	if len(f.needs) == 0 {
 		return
 	}
+	for _, l := range f.needs { // most files have no tensor of most of these names
+		if _, last := splitLeaf(l.name); len(r.byLeaf[last]) == 0 {
+			return
+		}
+	}
 	_, last := splitLeaf(f.needs[0].name)
 	for _, i := range r.byLeaf[last] {
 		t := r.c.tensors[i]

@@ -108,6 +108,7 @@ func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 	if err := d.check(source.tensors); err != nil {
 		return nil, err
 	}
+	p.items = make([]Item, 0, len(source.tensors))
 	for i, t := range source.tensors {
 		kept := t.Bytes
 		if dtype, err := o.keptDType(t, source.data[i]); err == nil {

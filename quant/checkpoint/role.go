@@ -81,7 +81,8 @@ func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") =
 // parent returns the name of what the module is in.
 func (n tensorName) parent() string { return strings.Join(n.owners, ".") }
 
-// numberless returns the name with # for every number.
+// numberless returns the name with # for every number, and for those of three digits
+// and more within a word: no rule tells them apart.
 func (n tensorName) numberless() string {
 	var b strings.Builder
 	for _, o := range n.owners {
@@ -92,8 +93,10 @@ func (n tensorName) numberless() string {
 		b.WriteByte('.')
 	}
 	b.WriteString(n.module + "." + n.leaf)
-	return b.String()
+	return longNumber.ReplaceAllString(b.String(), "###")
 }
+
+var longNumber = regexp.MustCompile(`\d{3,}`)
 
 // owner returns the last of the owners that is no number.
 func (n tensorName) owner() string {
