@@ -72,6 +72,11 @@ func (f ScaleFormat) Value(b uint8) float32 {
 // where OCP MX asks for it: see [ScaleFormat.Floor]), 0…448 for E4M3. NaN gives
 // 0.
 func (f ScaleFormat) Nearest(x float64) uint8 {
+	if f == E4M3 && x > 0 && x < 448 {
+		// As Floor, but rounded; 16 carries over to the exponent.
+		e := max(exponent(x), -6)
+		return uint8((e+6)<<3 + int(math.RoundToEven(x*power(3-e))))
+	}
 	lo := f.Floor(x)
 	if !f.Valid(lo+1) || lo == 255 {
 		return lo

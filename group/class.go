@@ -146,26 +146,20 @@ search:
 // the squared error of every member, weighted by importance if that is not nil.
 func (k *class) measure(t datatype.Type, w, importance []float64, amax float64, tensorScale float32, compare bool) {
 	k.scale = candidateScale(t, amax, k.max, tensorScale)
-	k.zonesOf(len(w))
-	k.classify(k.zones[:len(w)], w, amax, k.scale.Delta)
-	if compare {
-		k.errors(w, importance)
+	if len(k.zones) < len(w) {
+		k.zones = make([]uint8, len(w))
 	}
-}
-
-// zonesOf returns memory for the zones of n weights.
-func (k *class) zonesOf(n int) *uint8 {
-	if len(k.zones) < n || n == 0 {
-		k.zones = make([]uint8, max(n, 1))
-	}
-	return &k.zones[0]
-}
-
-// errors sets the errors of the members for the group w, whose scale and zones are
-// known.
-func (k *class) errors(w, importance []float64) {
-	delta := k.scale.Delta
 	zones := k.zones[:len(w)]
+	k.classify(zones, w, amax, k.scale.Delta)
+	if compare {
+		k.errors(zones, w, importance)
+	}
+}
+
+// errors sets the errors of the members for the group w, whose zones and scale are
+// known.
+func (k *class) errors(zones []uint8, w, importance []float64) {
+	delta := k.scale.Delta
 	ms := k.members
 	if importance != nil {
 		for i := range ms {

@@ -3,6 +3,7 @@ package group
 import (
 	"math"
 
+	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
 
@@ -35,7 +36,14 @@ import (
 type fast struct {
 	set     *coding.Set
 	classes []fastClass
-	max     []uint32 // by group of a row, the largest magnitude as bits of a float32
+	max     []uint32             // by group of a row, the largest magnitude as bits of a float32
+	left    []bool               // by group, whether it is left to Select
+	errors  [][maxTrials]float32 // by group and candidate, S
+
+	// Of integers, by group.
+	deltas []float64
+	zeros  []int32
+	ranges [][2]float32
 
 	// Groups of any kind, those whose errors were added up again, and those that were
 	// left to Select.
@@ -43,25 +51,29 @@ type fast struct {
 
 	// The arguments of the loops, here so that they need not be allocated.
 	maxArgs    coding.MaxArgs
+	zonesArgs  coding.ZonesArgs
+	lookupArgs coding.LookupArgs
+	anyArgs    coding.AnyArgs
 	roundArgs  coding.RoundArgs
 	rangeArgs  coding.RangeArgs
-	lookupArgs coding.LookupArgs
-	errors     []float64 // by candidate, S
-	bounds     []float64 // and how near E is
-	n          int       // of the weights that rootN is for
-	rootN      float64
 }
 
 // A fastClass is a class in the form that the loops read.
 type fastClass struct {
 	coding.Class
-	args     coding.ZonesArgs
+	first    int                                       // candidate of the members
+	codes    [][64]uint8                               // by member and zone
+	differ   [coding.Members][coding.Members][64]uint8 // by zone: 1 if two members do
 	maxValue float64
-	codes    [][64]uint8                            // by member and zone
-	differ   [coding.Members][coding.Members]uint32 // the zones in which two members do
+
+	// Of a row.
+	zones  []uint8
+	deltas []float64 // by group
+	scales []uint8
 }
 
 const (
+	maxTrials   = 4
 	fastMin     = 0x1p-48
 	fastMax     = 0x1p50
 	fastMaxSize = 1 << 20
@@ -72,18 +84,36 @@ func newFast(s *Selector, set *coding.Set) *fast {
 	if set == nil {
 		return nil
 	}
-	f := &fast{set: set, classes: make([]fastClass, len(s.classes)), errors: make([]float64, len(s.trials)), bounds: make([]float64, len(s.trials))}
+	f := &fast{set: set, classes: make([]fastClass, len(s.classes))}
+	if len(s.trials) > maxTrials {
+		return nil
+	}
+	n := 0
 	for i := range f.classes {
-		if !f.classes[i].build(&s.classes[i]) {
+		k := &s.classes[i]
+		// The largest ratio, as far as these groups are not left to Select.
+		limit := k.max * (1 + 0x1p-20)
+		if s.typ.Scale() != datatype.RowStep {
+			limit = 8
+		}
+		if !f.classes[i].build(k, limit) {
 			return nil
+		}
+		f.classes[i].first = n
+		for m := range k.members {
+			if s.trials[n] != (trial{i, m}) {
+				return nil
+			}
+			n++
 		}
 	}
 	return f
 }
 
-// build reports whether there is a form of k that the loops can read.
-func (c *fastClass) build(k *class) bool {
-	if len(k.members) > coding.Members || len(k.cuts) >= coding.Cells || !c.grid(k.cuts) {
+// build reports whether there is a form of k, for ratios up to limit, that the loops can
+// read.
+func (c *fastClass) build(k *class, limit float64) bool {
+	if len(k.members) > coding.Members || len(k.cuts) >= coding.Cells || !c.grid(k.cuts, limit) {
 		return false
 	}
 	zone := 0
@@ -119,12 +149,11 @@ func (c *fastClass) build(k *class) bool {
 			c.maxValue = max(c.maxValue, math.Abs(m.values[z]))
 			for j := range k.members {
 				if m.values[z] != k.members[j].values[z] {
-					c.differ[i][j] |= 1 << z
+					c.differ[i][j][z] = 1
 				}
 			}
 		}
 	}
-	c.args.Class = &c.Class
 	return zone == len(k.cuts)
 }
 
@@ -133,14 +162,14 @@ func (c *fastClass) cell(r float64) int {
 	return int(float64(r*float64(c.Inv)) + float64(c.Off))
 }
 
-// grid chooses cells in which no two cuts fall and none comes near an edge.
-func (c *fastClass) grid(cuts []cut) bool {
+// grid chooses cells in which no two cuts fall and none comes near an edge, for ratios
+// up to limit.
+func (c *fastClass) grid(cuts []cut, limit float64) bool {
 	const margin = 1. / 64 // of a cell
-	lo, hi := cuts[0].at, cuts[len(cuts)-1].at
-	for cells := len(cuts) + 1; cells <= 4*coding.Cells-8; cells++ {
-		c.Inv = float32(float64(cells) / 4 / (hi - lo))
-		for shift := range 16 {
-			c.Off = float32(1 + float64(shift)/16 - math.Floor(lo*float64(c.Inv)))
+	for cells := float64(len(cuts)); cells < coding.Cells+1; cells += .25 {
+		inv := cells / (2 * limit)
+		for off := inv*limit - 1 + margin; off+inv*limit < coding.Cells-margin; off += 1. / 16 {
+			c.Inv, c.Off = float32(inv), float32(off)
 			last := -1.
 			fits := true
 			for _, t := range cuts {
@@ -148,7 +177,7 @@ func (c *fastClass) grid(cuts []cut) bool {
 				fits = fits && n > last && frac > margin && frac < 1-margin
 				last = n
 			}
-			if fits && last < coding.Cells {
+			if fits {
 				return true
 			}
 		}
@@ -156,123 +185,211 @@ func (c *fastClass) grid(cuts []cut) bool {
 	return false
 }
 
-// maxima sets f.max for a row.
-func (f *fast) maxima(w []float32, groupSize, groups int) {
-	if len(f.max) < groups {
-		f.max = make([]uint32, groups)
+// grow makes a slice at least n long, without what it had.
+func grow[T any](s *[]T, n int) {
+	if len(*s) < n {
+		*s = make([]T, n)
 	}
-	groupSize = min(groupSize, len(w))
-	f.maxArgs = coding.MaxArgs{W: &w[0], Size: groupSize, Last: len(w) - (groups-1)*groupSize, Groups: groups, Dst: &f.max[0]}
-	f.set.Max(&f.maxArgs)
 }
 
-// group selects for a group with the largest magnitude amax, as bits of a float32. It
-// returns false, and may have written codes, if it leaves the group to Select.
-func (f *fast) group(s *Selector, choice *Choice, codes []uint8, w []float32, bits uint32, importance []float64, tensorScale float32) bool {
-	f.groups++
-	amax := float64(math.Float32frombits(bits))
-	if !(amax >= fastMin && amax <= fastMax) || len(w) > fastMaxSize {
-		f.rest++
-		return false
+// row selects for the groups of a row. It sets f.left for those that it leaves to
+// Select, whose codes it may have written, and returns whether there are any.
+func (f *fast) row(s *Selector, choices []Choice, codes []uint8, w []float32, groupSize int, importance []float64, tensorScale float32) bool {
+	n := len(choices)
+	groupSize = min(groupSize, len(w))
+	groups := coding.Groups{W: &w[0], Size: groupSize, Last: len(w) - (n-1)*groupSize, Groups: n}
+	grow(&f.max, n)
+	grow(&f.left, n)
+	f.maxArgs = coding.MaxArgs{Groups: groups, Dst: &f.max[0]}
+	f.set.Max(&f.maxArgs)
+	f.groups += n
+	rest := f.rest
+	lo, hi := math.Float32bits(fastMin), math.Float32bits(fastMax)
+	for g, bits := range f.max[:n] {
+		f.left[g] = bits < lo || bits > hi || groupSize > fastMaxSize
+		f.rest += one(f.left[g])
 	}
 	if s.top > 0 {
-		f.integers(s, choice, codes, w, amax)
-		return true
+		f.integers(s, choices, codes, groups)
+		return f.rest > rest
 	}
 	compare := len(s.trials) > 1
-	if compare && importance != nil {
-		importance, _ = checkImportance(importance, len(w))
-	}
+	grow(&f.errors, n)
 	for i := range f.classes {
-		k, c := &s.classes[i], &f.classes[i]
-		k.scale = candidateScale(s.typ, amax, k.max, tensorScale)
-		delta := k.scale.Delta
-		if !(amax/delta < 4*k.max) {
-			f.rest++
-			return false
-		}
+		c := &f.classes[i]
+		f.scales(s, i, n, tensorScale)
+		grow(&c.zones, len(w))
 		members := 0
 		if compare && importance == nil {
-			members = len(k.members)
+			members = len(c.codes)
 		}
-		c.args.W, c.args.N = &w[0], len(w)
-		c.args.Zones = k.zonesOf(len(w))
-		c.args.Delta, c.args.Delta32, c.args.Scale = delta, float32(delta), float32(float64(c.Inv)/delta)
-		f.set.Zones[members](&c.args)
+		f.zonesArgs = coding.ZonesArgs{Groups: groups, Zones: &c.zones[0], Class: &c.Class, Deltas: &c.deltas[0], Errors: &f.errors[0][c.first], Stride: 4 * maxTrials}
+		f.set.Zones[members](&f.zonesArgs)
 	}
-	best := trial{}
-	switch {
-	case !compare:
-		*choice = s.classes[0].scale
-	case importance != nil:
-		wide := s.widen(w)
-		for i := range s.classes {
-			s.classes[i].errors(wide, importance)
+	if !compare {
+		c := &f.classes[0]
+		for g := range choices {
+			choices[g] = Choice{Delta: c.deltas[g], Scale: c.scales[g]}
 		}
-		*choice, best = s.best()
-	default:
-		*choice, best = f.best(s, w)
+		f.lookup(codes, c.zones, &c.codes[0])
+		return f.rest > rest
 	}
-	f.lookupArgs = coding.LookupArgs{Dst: &codes[0], Src: &s.classes[best.class].zones[0], N: len(w), Table: &f.classes[best.class].codes[best.member]}
-	f.set.Lookup(&f.lookupArgs)
-	return true
-}
-
-// best returns the candidate with the least error, from the sums that the loops left
-// if they are far enough apart.
-func (f *fast) best(s *Selector, w []float32) (Choice, trial) {
-	const u = 0x1p-24
-	n := float64(len(w))
-	if f.n != len(w) {
-		f.n, f.rootN = len(w), math.Sqrt(n)
-	}
-	first := 0
-	for i, t := range s.trials {
-		k, c := &s.classes[t.class], &f.classes[t.class]
-		e := float64(c.args.Errors[t.member])
-		a := u * k.scale.Delta * c.maxValue
-		f.errors[i] = e
-		f.bounds[i] = (n/16+10)*u*e + 3*a*f.rootN*math.Sqrt(e) + 4*n*a*a
-		if e < f.errors[first] {
-			first = i
-		}
-	}
-	best := s.trials[first]
-	for i, t := range s.trials {
-		if f.errors[i]-f.errors[first] > f.bounds[i]+f.bounds[first] || i == first {
+	rootN := math.Sqrt(float64(groupSize))
+	for g := range choices {
+		if f.left[g] {
 			continue
 		}
+		lo := g * groupSize
+		hi := min(lo+groupSize, len(w))
+		first, decided := 0, false
+		if importance == nil {
+			first, decided = f.best(s, g, lo, hi-lo, rootN)
+		}
+		if !decided {
+			var a []float64
+			if importance != nil {
+				a, _ = checkImportance(importance[lo:hi], hi-lo)
+			}
+			first = f.recount(s, g, lo, w[lo:hi], a)
+		}
+		t := s.trials[first]
 		c := &f.classes[t.class]
-		if i > first && t.class == best.class && c.args.Used&c.differ[t.member][best.member] == 0 {
-			continue
-		}
-		f.recounts++
-		wide := s.widen(w)
-		for i := range s.classes {
-			s.classes[i].errors(wide, nil)
-		}
-		return s.best()
+		choices[g] = Choice{Codebook: first, Delta: c.deltas[g], Scale: c.scales[g]}
+		f.lookup(codes[lo:hi], c.zones[lo:], &c.codes[t.member])
 	}
-	choice := s.classes[best.class].scale
-	choice.Codebook = first
-	return choice, best
+	return f.rest > rest
 }
 
-// integers is group for types whose values are code − zero-point.
-func (f *fast) integers(s *Selector, choice *Choice, codes []uint8, w []float32, amax float64) {
-	top := float64(s.top)
-	zero := s.top / 2
-	*choice = Choice{}
-	if s.typ.Asymmetric() {
-		f.rangeArgs = coding.RangeArgs{W: &w[0], N: len(w)}
-		f.set.Range(&f.rangeArgs)
-		lo, hi := float64(f.rangeArgs.Low), float64(f.rangeArgs.High)
-		choice.Delta = (hi - lo) / top
-		zero = int(min(math.RoundToEven(-lo/choice.Delta), top))
-		choice.Codebook = zero
-	} else {
-		choice.Delta = amax / (top / 2)
+// lookup sets codes from zones.
+func (f *fast) lookup(codes, zones []uint8, table *[64]uint8) {
+	f.lookupArgs = coding.LookupArgs{Dst: &codes[0], Src: &zones[0], N: len(codes), Table: table}
+	f.set.Lookup(&f.lookupArgs)
+}
+
+// scales sets the scales of n groups as candidateScale does, for one class. Groups
+// whose ratios are far outside the codebook are left to Select.
+func (f *fast) scales(s *Selector, class, n int, tensorScale float32) {
+	k, c := &s.classes[class], &f.classes[class]
+	grow(&c.deltas, n)
+	grow(&c.scales, n)
+	deltas, scales, maxima := c.deltas[:n], c.scales[:n], f.max[:n]
+	switch s.typ.Scale() {
+	case datatype.RowStep:
+		for g, bits := range maxima {
+			deltas[g] = float64(math.Float32frombits(bits)) / k.max
+		}
+	case datatype.E8M0:
+		// The largest weight is a normal number far from the ends of the range.
+		for g, bits := range maxima {
+			e := bits>>23 - 2
+			scales[g] = uint8(e)
+			deltas[g] = math.Float64frombits(uint64(e+1023-127) << 52)
+		}
+	default:
+		for g, bits := range maxima {
+			amax := float64(math.Float32frombits(bits))
+			choice := candidateScale(s.typ, amax, k.max, tensorScale)
+			scales[g], deltas[g] = choice.Scale, choice.Delta
+			if !(amax < 8*choice.Delta) && !f.left[g] {
+				f.left[g] = true
+				f.rest++
+			}
+		}
 	}
-	f.roundArgs = coding.RoundArgs{W: &w[0], N: len(w), Codes: &codes[0], Delta: choice.Delta, Zero: zero, Top: s.top}
+}
+
+// best returns the candidate with the least error in a group of n weights, the lo-th of
+// the row and later, and whether the sums of the loops are far enough apart to say so.
+// No group of the row is longer than rootN squared.
+func (f *fast) best(s *Selector, g, lo, n int, rootN float64) (first int, decided bool) {
+	errors := f.errors[g][:len(s.trials)]
+	least, second := errors[0], float32(math.Inf(1))
+	for i, e := range errors[1:] {
+		if e < least {
+			first, least, second = i+1, e, least
+		} else {
+			second = min(second, e)
+		}
+	}
+	if second == least { // never so in different classes but by chance
+		second = f.others(s, g, first, lo, n)
+	}
+	var span float64
+	for i := range f.classes {
+		c := &f.classes[i]
+		span = max(span, c.deltas[g]*c.maxValue)
+	}
+	// The bound grows with S and A, and as long as it is less than half of S, more
+	// slowly than S: if the second least is beyond twice its bound, so are the others
+	// beyond theirs.
+	const u = 0x1p-24
+	e, a := float64(second), u*span
+	bound := (float64(n)/16+10)*u*e + 3*a*rootN*math.Sqrt(e) + 4*float64(n)*a*a
+	return first, e-float64(least) > 2*bound
+}
+
+// others returns the least error of the candidates that are not the same as the first
+// for all weights of a group.
+func (f *fast) others(s *Selector, g, first, lo, n int) float32 {
+	least := float32(math.Inf(1))
+	t := s.trials[first]
+	c := &f.classes[t.class]
+	for i, e := range f.errors[g][:len(s.trials)] {
+		if i == first {
+			continue
+		}
+		if o := s.trials[i]; o.class == t.class && i > first && e == f.errors[g][first] {
+			f.anyArgs = coding.AnyArgs{Src: &c.zones[lo], N: n, Table: &c.differ[t.member][o.member]}
+			if f.set.Any(&f.anyArgs); !f.anyArgs.Any {
+				continue
+			}
+		}
+		least = min(least, e)
+	}
+	return least
+}
+
+// recount returns the candidate with the least error of a group, adding errors up as
+// the definition does.
+func (f *fast) recount(s *Selector, g, lo int, w []float32, importance []float64) int {
+	if importance == nil {
+		f.recounts++
+	}
+	wide := s.widen(w)
+	for i := range s.classes {
+		k, c := &s.classes[i], &f.classes[i]
+		k.scale = Choice{Delta: c.deltas[g], Scale: c.scales[g]}
+		k.errors(c.zones[lo:lo+len(w)], wide, importance)
+	}
+	choice, _ := s.best()
+	return choice.Codebook
+}
+
+// integers is row for types whose values are code − zero-point.
+func (f *fast) integers(s *Selector, choices []Choice, codes []uint8, groups coding.Groups) {
+	n := len(choices)
+	top := float64(s.top)
+	grow(&f.deltas, n)
+	grow(&f.zeros, n)
+	if s.typ.Asymmetric() {
+		grow(&f.ranges, n)
+		f.rangeArgs = coding.RangeArgs{Groups: groups, Dst: &f.ranges[0]}
+		f.set.Range(&f.rangeArgs)
+		for g, r := range f.ranges[:n] {
+			lo, hi := float64(r[0]), float64(r[1])
+			choices[g] = Choice{Delta: (hi - lo) / top}
+			if d := choices[g].Delta; d > 0 {
+				choices[g].Codebook = int(min(math.RoundToEven(-lo/d), top))
+			}
+			f.deltas[g], f.zeros[g] = choices[g].Delta, int32(choices[g].Codebook)
+		}
+	} else {
+		for g, bits := range f.max[:n] {
+			f.deltas[g] = float64(math.Float32frombits(bits)) / (top / 2)
+			f.zeros[g] = int32(s.top / 2)
+			choices[g] = Choice{Delta: f.deltas[g]}
+		}
+	}
+	f.roundArgs = coding.RoundArgs{Groups: groups, Codes: &codes[0], Deltas: &f.deltas[0], Zeros: &f.zeros[0], Top: s.top}
 	f.set.Round(&f.roundArgs)
 }

@@ -31,18 +31,18 @@ func (s *Selector) SelectFloat32(choices []Choice, codes []uint8, w []float32, g
 		return fmt.Errorf("group: %w: len(importance) is %d, want %d (weights)", ErrShape, len(importance), len(w))
 	}
 	choices = choices[:groups]
-	if s.fast != nil {
-		s.fast.maxima(w, groupSize, groups)
+	if s.fast != nil && !s.fast.row(s, choices, codes[:len(w)], w, groupSize, importance, tensorScale) {
+		return nil
 	}
 	for g := range choices {
+		if s.fast != nil && !s.fast.left[g] {
+			continue
+		}
 		lo := g * groupSize
 		hi := min(lo+groupSize, len(w))
 		var a []float64
 		if importance != nil {
 			a = importance[lo:hi]
-		}
-		if s.fast != nil && s.fast.group(s, &choices[g], codes[lo:hi], w[lo:hi], s.fast.max[g], a, tensorScale) {
-			continue
 		}
 		c, err := s.Select(codes[lo:hi], s.widen(w[lo:hi]), a, tensorScale)
 		if err != nil {

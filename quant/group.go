@@ -107,15 +107,24 @@ func (q *rowQuantizer) quantize(row int) error {
 	if err := q.choose(row); err != nil {
 		return err
 	}
+	scales := m.storage.Scales[row*m.groups : (row+1)*m.groups]
+	var top float64
 	for g, c := range q.choices {
-		m.setGroup(row, g, c)
-		q.deltas[g] = c.Delta
+		scales[g], q.deltas[g] = c.Scale, c.Delta
+		top = max(top, c.Delta)
+	}
+	if m.selectorBytes > 0 {
+		for g, c := range q.choices {
+			m.setSelector(row, g, c.Codebook)
+		}
 	}
 	if m.typ.Scale() == datatype.RowStep {
-		scales := m.storage.Scales[row*m.groups : (row+1)*m.groups]
 		m.storage.RowScales[row] = group.RowScales(scales, q.deltas)
 	}
 	pack.Row(m.codeRow(row), q.codes, m.typ.Bits())
+	if top < 0x1p100 { // far from where rounding could lead beyond float32
+		return nil
+	}
 	return m.checkRange(row, q.codes, q.w)
 }
 
@@ -171,10 +180,15 @@ func (q *rowQuantizer) narrow(row int) ([]float32, bool) {
 // setGroup stores the scale and the codebook of a group whose selector is still 0.
 func (m *Matrix) setGroup(row, g int, c group.Choice) {
 	m.storage.Scales[row*m.groups+g] = c.Scale
-	if b := m.typ.SelectorBits(); b > 0 {
-		at := g * b
-		m.storage.Selectors[row*m.selectorBytes+at/8] |= uint8(c.Codebook << (at % 8))
+	if m.selectorBytes > 0 {
+		m.setSelector(row, g, c.Codebook)
 	}
+}
+
+// setSelector stores the codebook of a group whose selector is still 0.
+func (m *Matrix) setSelector(row, g, codebook int) {
+	at := g * m.selectorBits
+	m.storage.Selectors[row*m.selectorBytes+at/8] |= uint8(codebook << (at % 8))
 }
 
 // checkRange looks for dequantized weights that overflow, which rounding can
@@ -202,8 +216,15 @@ func (m *Matrix) checkRange(row int, codes []uint8, w any) error {
 func maxAbs(ctx context.Context, w any, l layout, workers int) (float64, error) {
 	byRow := make([]float64, l.rows)
 	err := forRows(ctx, l.rows, l.cols, workers, func() (func(row int) error, error) {
+		q := &rowQuantizer{w: w, m: &Matrix{layout: l}}
 		wide := make([]float64, min(l.cols, 1024))
 		return func(row int) error {
+			if w, ok := q.narrow(row); ok {
+				if amax, ok := maxFloat32(w); ok {
+					byRow[row] = amax
+					return nil
+				}
+			}
 			for lo := 0; lo < l.cols; lo += len(wide) {
 				part := wide[:min(len(wide), l.cols-lo)]
 				widen(part, w, row*l.cols+lo)

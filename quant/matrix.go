@@ -48,6 +48,7 @@ type layout struct {
 	rows, cols    int
 	groups        int // per row
 	rowBytes      int // of codes
+	selectorBits  int // per group
 	selectorBytes int // per row
 	rowScales     int
 }
@@ -71,7 +72,8 @@ func newLayout(c Config, rows, cols int) (layout, error) {
 	l := layout{typ: c.Type, groupSize: c.GroupSize, rows: rows, cols: cols}
 	l.groups = (cols-1)/c.GroupSize + 1
 	l.rowBytes = pack.RowBytes(cols, c.Type.Bits())
-	l.selectorBytes = (l.groups*c.Type.SelectorBits() + 7) / 8
+	l.selectorBits = c.Type.SelectorBits()
+	l.selectorBytes = (l.groups*l.selectorBits + 7) / 8
 	switch c.Type.Scale() {
 	case datatype.RowStep:
 		l.rowScales = rows
@@ -254,7 +256,7 @@ func (m *Matrix) groupScale(row, group int) float32 {
 }
 
 func (m *Matrix) selector(row, group int) int {
-	b := m.typ.SelectorBits()
+	b := m.selectorBits
 	if b == 0 {
 		return 0
 	}

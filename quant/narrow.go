@@ -1,6 +1,8 @@
 package quant
 
 import (
+	"math"
+
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
 	"github.com/x448/float16"
 )
@@ -25,4 +27,16 @@ func bfloat16s(dst []float32, w []BFloat16) {
 	for i, x := range w[:len(dst)] {
 		dst[i] = x.Float32()
 	}
+}
+
+// maxFloat32 returns the largest magnitude in w, and false if there is none, or no loop
+// that finds it.
+func maxFloat32(w []float32) (float64, bool) {
+	s := coding.Best()
+	if s == nil || len(w) == 0 {
+		return 0, false
+	}
+	var bits uint32
+	s.Max(&coding.MaxArgs{Groups: coding.Groups{W: &w[0], Size: len(w), Last: len(w), Groups: 1}, Dst: &bits})
+	return float64(math.Float32frombits(bits)), bits <= math.Float32bits(math.MaxFloat32)
 }

@@ -16,17 +16,21 @@ const (
 	classOff        = 1156
 )
 
+// Offsets of coding.Groups, with which the arguments of loops over groups begin.
+const (
+	groupsW      = 0
+	groupsSize   = 8
+	groupsLast   = 16
+	groupsGroups = 24
+)
+
 // Offsets of coding.ZonesArgs.
 const (
-	zonesW       = 0
-	zonesN       = 8
-	zonesZones   = 16
-	zonesClass   = 24
-	zonesDelta   = 32
-	zonesDelta32 = 40
-	zonesScale   = 44
-	zonesUsed    = 48
-	zonesErrors  = 52
+	zonesZones  = 32
+	zonesClass  = 40
+	zonesDeltas = 48
+	zonesErrors = 56
+	zonesStride = 64
 )
 
 func codingAVX512() *file {
@@ -35,6 +39,7 @@ func codingAVX512() *file {
 		zones(f, members)
 	}
 	lookup(f)
+	anyOf(f)
 	groupMax(f)
 	roundIntegers(f)
 	groupRange(f)
@@ -79,6 +84,33 @@ func (f *file) each(label string, n int, body func()) {
 	f.label(label + "End")
 }
 
+// groups emits a loop over groups of weights, in which body has the weights of one at
+// SI and their number in CX, and must leave SI behind the last step of 16. Bytes, one
+// for each weight, are at DI, if codes is set.
+func (f *file) groups(codes bool, body func()) {
+	f.op("MOVQ %d(AX), SI", groupsW)
+	f.op("MOVQ %d(AX), DX", groupsGroups)
+	f.op("MOVQ %d(AX), R9", groupsSize)
+	f.comment("R9 is by how much the last step of a group goes too far")
+	f.op("NEGQ R9")
+	f.op("ANDQ $15, R9")
+	f.label("group")
+	f.op("MOVQ %d(AX), CX", groupsSize)
+	f.op("CMPQ DX, $1")
+	f.op("CMOVQEQ %d(AX), CX", groupsLast)
+	body()
+	f.op("MOVQ R9, R15")
+	f.op("SHLQ $2, R15")
+	f.op("SUBQ R15, SI")
+	if codes {
+		f.op("SUBQ R9, DI")
+	}
+	f.op("DECQ DX")
+	f.op("JNZ group")
+	f.op("VZEROUPPER")
+	f.op("RET")
+}
+
 // fold emits the reduction of vector v to its lowest word with op, by halves. It takes
 // vectors a and b.
 func (f *file) fold(op string, v, a, b int) {
@@ -95,88 +127,82 @@ func (f *file) fold(op string, v, a, b int) {
 // zones emits the loop that finds zones, and errors of so many codebooks.
 func zones(f *file, members int) {
 	const t, base, values, acc = 8, 10, 12, 20
-	const delta, scale, off, top, one, used = 24, 25, 26, 27, 28, 29
+	const delta, scale, off, one, wide = 24, 25, 26, 27, 28
 	f.text(fmt.Sprintf("zones%dAVX512", members), "ZonesArgs")
-	f.op("MOVQ %d(AX), SI", zonesW)
-	f.op("MOVQ %d(AX), CX", zonesN)
 	f.op("MOVQ %d(AX), DI", zonesZones)
 	f.op("MOVQ %d(AX), BX", zonesClass)
+	f.op("MOVQ %d(AX), R10", zonesDeltas)
+	if members > 0 {
+		f.op("MOVQ %d(AX), R11", zonesErrors)
+	}
 	f.op("MOVL $1, R15")
 	f.op("VPBROADCASTD R15, %s", z(one))
-	f.op("VPXORD %s, %s, %s", z(used), z(used), z(used))
-
-	f.comment("thresholds as weights: the nearest float32 to t·Δ, or the one below it")
-	f.op("VBROADCASTSD %d(AX), Z7", zonesDelta)
-	for q := range 4 {
-		f.op("VMOVUPD %d(BX), Z0", classThresholds+64*q)
-		f.op("VMULPD Z7, Z0, Z1")
-		f.op("VCVTPD2PS Z1, Y2")
-		f.op("VCVTPS2PD Y2, Z3")
-		f.op("VFNMADD231PD Z7, Z0, Z3")
-		f.op("VMULPD %d(BX), Z7, Z4", classSlack+64*q)
-		f.op("VCMPPD $30, Z4, Z3, K2")
-		f.op("VPSRAD $31, Y2, Y3")
-		f.op("VPORD %s, Y3, Y3", y(one))
-		f.op("VPSUBD Y3, Y2, K2, Y2")
-		if q%2 == 0 {
-			f.op("VMOVDQA64 Z2, %s", z(t+q/2))
-		} else {
-			f.op("VINSERTF64X4 $1, Y2, %s, %s", z(t+q/2), z(t+q/2))
-		}
-	}
+	f.op("VBROADCASTSS %d(BX), %s", classOff, z(off))
 	for i := range 2 {
 		f.op("VMOVDQU32 %d(BX), %s", classBase+64*i, z(base+i))
 		for m := range members {
 			f.op("VMOVUPS %d(BX), %s", classValues+128*m+64*i, z(values+2*m+i))
 		}
 	}
-	for m := range members {
-		f.op("VPXORD %s, %s, %s", z(acc+m), z(acc+m), z(acc+m))
-	}
-	f.op("VBROADCASTSS %d(AX), %s", zonesDelta32, z(delta))
-	f.op("VBROADCASTSS %d(AX), %s", zonesScale, z(scale))
-	f.op("VBROADCASTSS %d(BX), %s", classOff, z(off))
-	f.op("MOVL $31, R15")
-	f.op("VPBROADCASTD R15, %s", z(top))
-	f.op("VPXORD Z6, Z6, Z6")
-
-	f.lanes("weights", func() {
-		f.op("VMOVUPS.Z (SI), K1, Z0")
-		f.op("VMOVAPS Z0, Z1")
-		f.op("VFMADD213PS %s, %s, Z1", z(off), z(scale))
-		f.op("VCVTTPS2DQ Z1, Z1")
-		f.op("VPMAXSD Z6, Z1, Z1")
-		f.op("VPMINSD %s, Z1, Z1", z(top))
-		f.op("VMOVDQA64 Z1, Z2")
-		f.op("VPERMI2PS %s, %s, Z2", z(t+1), z(t))
-		f.op("VPERMI2D %s, %s, Z1", z(base+1), z(base))
-		f.op("VCMPPS $30, Z2, Z0, K2")
-		f.op("VPADDD %s, Z1, K2, Z1", z(one))
-		f.op("VPMOVDB Z1, K1, (DI)")
-		if members > 0 {
-			f.op("VPSLLVD Z1, %s, Z2", z(one))
-			f.op("VPORD Z2, %s, K1, %s", z(used), z(used))
+	f.groups(true, func() {
+		f.op("VBROADCASTSD (R10), %s", z(wide))
+		f.op("ADDQ $8, R10")
+		f.op("VCVTSS2SD %d(BX), X0, X0", classInv)
+		f.op("VDIVSD %s, X0, X0", x(wide))
+		f.op("VCVTSD2SS X0, X0, X0")
+		f.op("VBROADCASTSS X0, %s", z(scale))
+		f.op("VCVTSD2SS %s, %s, X0", x(wide), x(wide))
+		f.op("VBROADCASTSS X0, %s", z(delta))
+		f.comment("thresholds as weights: the nearest float32 to t·Δ, or the one below it")
+		for q := range 4 {
+			f.op("VMOVUPD %d(BX), Z0", classThresholds+64*q)
+			f.op("VMULPD %s, Z0, Z1", z(wide))
+			f.op("VCVTPD2PS Z1, Y2")
+			f.op("VCVTPS2PD Y2, Z3")
+			f.op("VFNMADD231PD %s, Z0, Z3", z(wide))
+			f.op("VMULPD %d(BX), %s, Z4", classSlack+64*q, z(wide))
+			f.op("VCMPPD $30, Z4, Z3, K2")
+			f.op("VPSRAD $31, Y2, Y3")
+			f.op("VPORD %s, Y3, Y3", y(one))
+			f.op("VPSUBD Y3, Y2, K2, Y2")
+			if q%2 == 0 {
+				f.op("VMOVDQA64 Z2, %s", z(t+q/2))
+			} else {
+				f.op("VINSERTF64X4 $1, Y2, %s, %s", z(t+q/2), z(t+q/2))
+			}
 		}
 		for m := range members {
-			v := z(2 + m%2)
-			f.op("VMOVDQA64 Z1, %s", v)
-			f.op("VPERMI2PS %s, %s, %s", z(values+2*m+1), z(values+2*m), v)
-			f.op("VFNMADD213PS.Z Z0, %s, K1, %s", z(delta), v)
-			f.op("VFMADD231PS %s, %s, %s", v, v, z(acc+m))
+			f.op("VPXORD %s, %s, %s", z(acc+m), z(acc+m), z(acc+m))
 		}
-		f.op("ADDQ $64, SI")
-		f.op("ADDQ $16, DI")
+		f.lanes("weights", func() {
+			f.op("VMOVUPS.Z (SI), K1, Z0")
+			f.op("VMOVAPS Z0, Z1")
+			f.op("VFMADD213PS %s, %s, Z1", z(off), z(scale))
+			f.op("VCVTTPS2DQ Z1, Z1")
+			f.op("VMOVDQA64 Z1, Z2")
+			f.op("VPERMI2PS %s, %s, Z2", z(t+1), z(t))
+			f.op("VPERMI2D %s, %s, Z1", z(base+1), z(base))
+			f.op("VCMPPS $30, Z2, Z0, K2")
+			f.op("VPADDD %s, Z1, K2, Z1", z(one))
+			f.op("VPMOVDB Z1, K1, (DI)")
+			for m := range members {
+				v := z(2 + m%2)
+				f.op("VMOVDQA64 Z1, %s", v)
+				f.op("VPERMI2PS %s, %s, %s", z(values+2*m+1), z(values+2*m), v)
+				f.op("VFNMADD213PS.Z Z0, %s, K1, %s", z(delta), v)
+				f.op("VFMADD231PS %s, %s, %s", v, v, z(acc+m))
+			}
+			f.op("ADDQ $64, SI")
+			f.op("ADDQ $16, DI")
+		})
+		for m := range members {
+			f.fold("VADDPS", acc+m, 2*(m%2), 2*(m%2)+1)
+			f.op("VMOVSS %s, %d(R11)", x(acc+m), 4*m)
+		}
+		if members > 0 {
+			f.op("ADDQ %d(AX), R11", zonesStride)
+		}
 	})
-	if members > 0 {
-		f.fold("VPORD", used, 0, 1)
-		f.op("VMOVD %s, %d(AX)", x(used), zonesUsed)
-	}
-	for m := range members {
-		f.fold("VADDPS", acc+m, 2*(m%2), 2*(m%2)+1)
-		f.op("VMOVSS %s, %d(AX)", x(acc+m), zonesErrors+4*m)
-	}
-	f.op("VZEROUPPER")
-	f.op("RET")
 }
 
 // lookup emits the loop from zones to codes.
@@ -198,96 +224,125 @@ func lookup(f *file) {
 	f.op("RET")
 }
 
+// anyOf emits the loop that looks for bytes that a table has something for.
+func anyOf(f *file) {
+	f.text("anyAVX512", "AnyArgs")
+	f.op("MOVQ 0(AX), SI")
+	f.op("MOVQ 8(AX), CX")
+	f.op("MOVQ 16(AX), BX")
+	f.op("VMOVDQU64 (BX), Z8")
+	f.op("VPXORD Z1, Z1, Z1")
+	f.each("bytes", 64, func() {
+		f.op("VMOVDQU8.Z (SI), K1, Z0")
+		f.op("VPERMB.Z Z8, Z0, K1, Z0")
+		f.op("VPORD Z0, Z1, Z1")
+		f.op("ADDQ $64, SI")
+	})
+	f.op("XORL R15, R15")
+	f.op("VPTESTMB Z1, Z1, K2")
+	f.op("KORTESTQ K2, K2")
+	f.op("SETNE 24(AX)")
+	f.op("VZEROUPPER")
+	f.op("RET")
+}
+
 // groupMax emits the loop that finds the largest magnitudes.
 func groupMax(f *file) {
 	f.text("maxAVX512", "MaxArgs")
-	f.op("MOVQ 0(AX), SI")
-	f.op("MOVQ 24(AX), DX")
-	f.op("MOVQ 32(AX), DI")
+	f.op("MOVQ 32(AX), R8")
 	f.op("MOVL $0x7fffffff, R15")
 	f.op("VPBROADCASTD R15, Z8")
-	f.label("group")
-	f.op("MOVQ 8(AX), CX")
-	f.op("CMPQ DX, $1")
-	f.op("CMOVQEQ 16(AX), CX")
-	f.op("VPXORD Z4, Z4, Z4")
-	f.lanes("weights", func() {
-		f.op("VPANDD.Z (SI), Z8, K1, Z0")
-		f.op("VPMAXUD Z0, Z4, Z4")
-		f.op("ADDQ $64, SI")
+	f.groups(false, func() {
+		f.op("VPXORD Z4, Z4, Z4")
+		f.lanes("weights", func() {
+			f.op("VPANDD.Z (SI), Z8, K1, Z0")
+			f.op("VPMAXUD Z0, Z4, Z4")
+			f.op("ADDQ $64, SI")
+		})
+		f.fold("VPMAXUD", 4, 0, 1)
+		f.op("VMOVD X4, (R8)")
+		f.op("ADDQ $4, R8")
 	})
-	// The last step, of CX = 16 by then, may have had fewer weights.
-	f.op("MOVQ 8(AX), R8")
-	f.op("ANDQ $15, R8")
-	f.op("JZ whole")
-	f.op("LEAQ -64(SI)(R8*4), SI")
-	f.label("whole")
-	f.fold("VPMAXUD", 4, 0, 1)
-	f.op("VMOVD X4, (DI)")
-	f.op("ADDQ $4, DI")
-	f.op("DECQ DX")
-	f.op("JNZ group")
-	f.op("VZEROUPPER")
-	f.op("RET")
 }
 
 // roundIntegers emits the loop for integer codebooks.
 func roundIntegers(f *file) {
 	f.text("roundAVX512", "RoundArgs")
-	f.op("MOVQ 0(AX), SI")
-	f.op("MOVQ 8(AX), CX")
-	f.op("MOVQ 16(AX), DI")
-	f.op("VBROADCASTSD 24(AX), Z8")
-	f.op("VPBROADCASTD 32(AX), Z9")
-	f.op("VPBROADCASTD 40(AX), Z10")
+	f.op("MOVQ 32(AX), DI")
+	f.op("MOVQ 40(AX), R10")
+	f.op("MOVQ 48(AX), R11")
+	f.op("VPBROADCASTD 56(AX), Z10")
 	f.op("MOVQ $0x3fe0000000000000, R15")
 	f.op("VPBROADCASTQ R15, Z11")
 	f.op("MOVQ $0x3ff0000000000000, R15")
 	f.op("VPBROADCASTQ R15, Z12")
 	f.op("VPXORD Z13, Z13, Z13")
-	f.lanes("weights", func() {
-		f.op("VMOVUPS.Z (SI), K1, Z0")
-		f.op("VEXTRACTF64X4 $1, Z0, Y1")
-		for i := range 2 {
-			f.op("VCVTPS2PD %s, %s", y(i), z(i))
-			f.op("VDIVPD Z8, %s, %s", z(i), z(i))
-			f.op("VRNDSCALEPD $9, %s, %s", z(i), z(2+i))
-			f.op("VADDPD Z11, %s, %s", z(2+i), z(4+i))
-			f.op("VCMPPD $30, %s, %s, K2", z(4+i), z(i))
-			f.op("VADDPD Z12, %s, K2, %s", z(2+i), z(2+i))
-			f.op("VCVTTPD2DQ %s, %s", z(2+i), y(i))
-		}
-		f.op("VINSERTI64X4 $1, Y1, Z0, Z0")
-		f.op("VPADDD Z9, Z0, Z0")
-		f.op("VPMAXSD Z13, Z0, Z0")
-		f.op("VPMINSD Z10, Z0, Z0")
-		f.op("VPMOVDB Z0, K1, (DI)")
-		f.op("ADDQ $64, SI")
-		f.op("ADDQ $16, DI")
+	f.op("MOVL $0x7fffffff, R15")
+	f.op("VPBROADCASTD R15, Z14")
+	f.op("MOVL $0x3effe000, R15") // 1/2 − 2^−12
+	f.op("VPBROADCASTD R15, Z15")
+	f.groups(true, func() {
+		f.op("VBROADCASTSD (R10), Z8")
+		f.op("VPBROADCASTD (R11), Z9")
+		f.op("ADDQ $8, R10")
+		f.op("ADDQ $4, R11")
+		f.op("VDIVSD X8, X12, X0")
+		f.op("VCVTSD2SS X0, X0, X0")
+		f.op("VBROADCASTSS X0, Z16")
+		f.lanes("weights", func() {
+			f.op("VMOVUPS.Z (SI), K1, Z0")
+			f.op("VMULPS Z16, Z0, Z1")
+			f.op("VRNDSCALEPS $8, Z1, Z2")
+			f.op("VSUBPS Z2, Z1, Z1")
+			f.op("VPANDD Z14, Z1, Z1")
+			f.op("VCMPPS $30, Z15, Z1, K2")
+			f.op("VCVTPS2DQ Z2, Z2")
+			f.op("KORTESTW K2, K2")
+			f.op("JNZ divide")
+			f.label("rounded")
+			f.op("VPADDD Z9, Z2, Z2")
+			f.op("VPMAXSD Z13, Z2, Z2")
+			f.op("VPMINSD Z10, Z2, Z2")
+			f.op("VPMOVDB Z2, K1, (DI)")
+			f.op("ADDQ $64, SI")
+			f.op("ADDQ $16, DI")
+		})
 	})
-	f.op("VZEROUPPER")
-	f.op("RET")
+	f.comment("some weight is near the middle")
+	f.label("divide")
+	f.op("VEXTRACTF64X4 $1, Z0, Y1")
+	for i := range 2 {
+		f.op("VCVTPS2PD %s, %s", y(i), z(i))
+		f.op("VDIVPD Z8, %s, %s", z(i), z(i))
+		f.op("VRNDSCALEPD $9, %s, %s", z(i), z(2+i))
+		f.op("VADDPD Z11, %s, %s", z(2+i), z(4+i))
+		f.op("VCMPPD $30, %s, %s, K2", z(4+i), z(i))
+		f.op("VADDPD Z12, %s, K2, %s", z(2+i), z(2+i))
+		f.op("VCVTTPD2DQ %s, %s", z(2+i), y(i))
+	}
+	f.op("VINSERTI64X4 $1, Y1, Z0, Z2")
+	f.op("JMP rounded")
 }
 
-// groupRange emits the loop for the least and the greatest weight.
+// groupRange emits the loop for the least and the greatest weights.
 func groupRange(f *file) {
 	f.text("rangeAVX512", "RangeArgs")
-	f.op("MOVQ 0(AX), SI")
-	f.op("MOVQ 8(AX), CX")
-	f.op("VPXORD Z4, Z4, Z4")
-	f.op("VPXORD Z5, Z5, Z5")
-	f.lanes("weights", func() {
-		f.op("VMOVUPS.Z (SI), K1, Z0")
-		f.op("VMINPS Z0, Z4, Z4")
-		f.op("VMAXPS Z0, Z5, Z5")
-		f.op("ADDQ $64, SI")
+	f.op("MOVQ 32(AX), R8")
+	f.groups(false, func() {
+		f.op("VPXORD Z4, Z4, Z4")
+		f.op("VPXORD Z5, Z5, Z5")
+		f.lanes("weights", func() {
+			f.op("VMOVUPS.Z (SI), K1, Z0")
+			f.op("VMINPS Z0, Z4, Z4")
+			f.op("VMAXPS Z0, Z5, Z5")
+			f.op("ADDQ $64, SI")
+		})
+		f.fold("VMINPS", 4, 0, 1)
+		f.fold("VMAXPS", 5, 2, 3)
+		f.op("VMOVSS X4, (R8)")
+		f.op("VMOVSS X5, 4(R8)")
+		f.op("ADDQ $8, R8")
 	})
-	f.fold("VMINPS", 4, 0, 1)
-	f.fold("VMAXPS", 5, 2, 3)
-	f.op("VMOVSS X4, 16(AX)")
-	f.op("VMOVSS X5, 20(AX)")
-	f.op("VZEROUPPER")
-	f.op("RET")
 }
 
 // widen16 emits a loop from 16-bit floats at SI to float32.

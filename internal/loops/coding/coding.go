@@ -19,9 +19,9 @@ const (
 // A Class is the line of ratios weight/Δ, cut at thresholds into zones, and what
 // each of some codebooks has in a zone.
 //
-// A ratio r is in cell trunc(r·Inv + Off), or the nearest that there is. A cell has at
-// most one threshold, so far from the cell's ends that no rounding of this sum in
-// float32 takes a ratio past it.
+// A ratio r is in cell trunc(r·Inv + Off), where the sum is above −1 and below Cells. A
+// cell has at most one threshold, so far from the cell's ends that no rounding of this
+// sum in float32 takes a ratio past it.
 type Class struct {
 	// Thresholds are by cell, +Inf where a cell has none.
 	Thresholds [Cells]float64
@@ -38,27 +38,32 @@ type Class struct {
 	Inv, Off float32
 }
 
-// ZonesArgs are a group of weights, none of which is NaN. With
+// Groups are consecutive groups of Size weights, the last of which has only Last.
+type Groups struct {
+	W      *float32
+	Size   int // at least 1
+	Last   int // 1 to Size
+	Groups int // at least 1
+}
+
+// ZonesArgs are groups of weights, none of which is NaN. With the group's Δ from Deltas,
 //
 //	T[c]    = the largest float32 x for which x − t·Δ ≤ Slack[c]·Δ, t = Thresholds[c]
-//	c       = max(0, min(Cells−1, trunc(float32(W[i]·Scale + Off))))
+//	c       = trunc(float32(W[i]·float32(Inv/Δ) + Off)) modulo Cells
 //	z       = Base[c], or Base[c] + 1 if W[i] > T[c]
-//	e[m][i] = float32(W[i] − float32(Delta)·Values[m][z]), rounded once
+//	e[m][i] = float32(W[i] − float32(Δ)·Values[m][z]), rounded once
 //
-// the functions set Zones[i] = z, Used to the bits 1<<z, and Errors[m] to Σ e[m][i]²
-// in float32: of each i modulo 16, from the first on, rounding once a weight, and then
-// of all 16, half by half. The number in the name says for how many codebooks.
+// the functions set Zones[i] = z, and of a group's errors, the m-th to Σ e[m][i]² in
+// float32: of each i modulo 16 in the group, from the first on, rounding once a weight,
+// and then of all 16, half by half. The number in the name says for how many codebooks;
+// with none there are no Errors.
 type ZonesArgs struct {
-	W       *float32
-	N       int // at least 1
-	Zones   *uint8
-	Class   *Class
-	Delta   float64
-	Delta32 float32
-	Scale   float32 // Class.Inv/Delta
-	Used    uint32
-	Errors  [Members]float32
-	_       uint32
+	Groups
+	Zones  *uint8
+	Class  *Class
+	Deltas *float64 // by group
+	Errors *float32 // those of each group beside each other
+	Stride int      // bytes from one group's to the next one's
 }
 
 // LookupArgs are bytes below 64: Dst[i] = Table[Src[i]].
@@ -68,38 +73,41 @@ type LookupArgs struct {
 	Table    *[64]uint8
 }
 
-// MaxArgs are groups of Size weights, the last of which has only Last: Dst[g] is the
-// largest magnitude in group g as the bits of a float32, beyond those of the largest
-// float32 if the group has a NaN or an infinity.
-type MaxArgs struct {
-	W      *float32
-	Size   int // at least 1
-	Last   int // 1 to Size
-	Groups int // at least 1
-	Dst    *uint32
+// AnyArgs are bytes below 64: Any is whether Table[Src[i]] is not 0 for some i.
+type AnyArgs struct {
+	Src   *uint8
+	N     int // at least 1
+	Table *[64]uint8
+	Any   bool
 }
 
-// RoundArgs are a group of weights and an integer codebook. With r = W[i]/Delta in
+// MaxArgs are groups of weights: Dst[g] is the largest magnitude in group g as the bits
+// of a float32, beyond those of the largest float32 if the group has a NaN or an
+// infinity.
+type MaxArgs struct {
+	Groups
+	Dst *uint32
+}
+
+// RoundArgs are groups of weights and integer codebooks. With r = W[i]/Deltas[g] in
 // float64 and n = r rounded to an integer, halves down,
 //
-//	Codes[i] = max(0, min(Top, n + Zero))
+//	Codes[i] = max(0, min(Top, n + Zeros[g]))
 //
-// where |r| is below 2^31.
+// where |r| is at most 2^9 and 1/Deltas[g] is a normal float32.
 type RoundArgs struct {
-	W     *float32
-	N     int // at least 1
-	Codes *uint8
-	Delta float64
-	Zero  int
-	Top   int
+	Groups
+	Codes  *uint8
+	Deltas *float64
+	Zeros  *int32
+	Top    int
 }
 
-// RangeArgs are a group of weights, none of which is NaN: Low is the least of them and
-// 0, High the greatest.
+// RangeArgs are groups of weights, none of which is NaN: Dst[g] is the least of them
+// and 0, and the greatest.
 type RangeArgs struct {
-	W         *float32
-	N         int // at least 1
-	Low, High float32
+	Groups
+	Dst *[2]float32
 }
 
 // WidenArgs are 16-bit floats: Dst[i] is the float32 that Src[i] is.

@@ -15,6 +15,7 @@ func Best() *Set {
 var avx512 = Set{
 	Zones:     [Members + 1]func(*ZonesArgs){zones0AVX512, zones1AVX512, zones2AVX512, zones4AVX512, zones4AVX512},
 	Lookup:    lookupAVX512,
+	Any:       anyAVX512,
 	Max:       maxAVX512,
 	Round:     roundAVX512,
 	Range:     rangeAVX512,
@@ -37,6 +38,9 @@ func zones4AVX512(a *ZonesArgs)
 
 //go:noescape
 func lookupAVX512(a *LookupArgs)
+
+//go:noescape
+func anyAVX512(a *AnyArgs)
 
 //go:noescape
 func maxAVX512(a *MaxArgs)

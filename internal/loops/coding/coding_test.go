@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -51,6 +52,26 @@ func weights(r *rand.Rand, n int) []float32 {
 	return w
 }
 
+// groups are Groups and their weights.
+type groups struct {
+	Groups
+	w []float32
+}
+
+func newGroups(r *rand.Rand) groups {
+	size, n := 1+r.IntN(140), 1+r.IntN(6)
+	if r.IntN(3) == 0 {
+		size = 16 << r.IntN(4)
+	}
+	g := groups{Groups: Groups{Size: size, Last: 1 + r.IntN(size), Groups: n}}
+	g.w = weights(r, (n-1)*size+g.Last)
+	g.W = &g.w[0]
+	return g
+}
+
+// of returns the weights of a group.
+func (g *groups) of(i int) []float32 { return g.w[i*g.Size : min((i+1)*g.Size, len(g.w))] }
+
 // testClass is a class with thresholds at odd halves.
 func testClass(r *rand.Rand) *Class {
 	c := &Class{Inv: 1, Off: 16}
@@ -80,12 +101,12 @@ func testClass(r *rand.Rand) *Class {
 }
 
 // definition is ZonesArgs, slowly.
-func definition(c *Class, w []float32, delta float64) (zones []uint8, used uint32, sums [Members]float32) {
+func definition(c *Class, w []float32, delta float64) (zones []uint8, sums [Members]float32) {
 	scale, d := float32(float64(c.Inv)/delta), float32(delta)
 	var lanes [Members][Lanes]float32
 	for i, x := range w {
 		at := float32(math.FMA(float64(x), float64(scale), float64(c.Off)))
-		cell := max(0, min(Cells-1, int(at)))
+		cell := int(at) & (Cells - 1)
 		// The quotient in float64, which is what the threshold is about.
 		q, t := float64(x)/delta, c.Thresholds[cell]
 		z := uint8(c.Base[cell])
@@ -93,7 +114,6 @@ func definition(c *Class, w []float32, delta float64) (zones []uint8, used uint3
 			z++
 		}
 		zones = append(zones, z)
-		used |= 1 << z
 		for m := range Members {
 			e := float32(math.FMA(-float64(d), float64(c.Values[m][z]), float64(x)))
 			lanes[m][i%Lanes] = float32(math.FMA(float64(e), float64(e), float64(lanes[m][i%Lanes])))
@@ -107,7 +127,7 @@ func definition(c *Class, w []float32, delta float64) (zones []uint8, used uint3
 		}
 		sums[m] = lanes[m][0]
 	}
-	return zones, used, sums
+	return zones, sums
 }
 
 // TestZones compares with division: the thresholds that the loops compute are those
@@ -115,36 +135,41 @@ func definition(c *Class, w []float32, delta float64) (zones []uint8, used uint3
 func TestZones(t *testing.T) {
 	s := loops(t)
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 3000 {
-		n := 1 + r.IntN(150)
+	for range 2000 {
 		c := testClass(r)
-		delta := math.Exp(3 * r.NormFloat64())
-		if r.IntN(3) == 0 {
-			delta = math.Ldexp(1+float64(r.IntN(8))/8, r.IntN(20)-10)
-		}
-		w := weights(r, n)
-		for i := range w {
-			w[i] = float32(float64(w[i]) * delta)
-			for range r.IntN(3) {
-				w[i] = math.Nextafter32(w[i], float32(r.NormFloat64()*1e3))
+		in := newGroups(r)
+		deltas := make([]float64, in.Groups.Groups)
+		for g := range deltas {
+			deltas[g] = math.Exp(3 * r.NormFloat64())
+			if r.IntN(3) == 0 {
+				deltas[g] = math.Ldexp(1+float64(r.IntN(8))/8, r.IntN(20)-10)
+			}
+			w := in.of(g)
+			for i := range w {
+				w[i] = float32(float64(w[i]) * deltas[g])
+				for range r.IntN(3) {
+					w[i] = math.Nextafter32(w[i], float32(r.NormFloat64()*1e3))
+				}
 			}
 		}
 		for members := range Members + 1 {
-			zones, check := guarded(t, n)
-			a := ZonesArgs{W: &w[0], N: n, Zones: &zones[0], Class: c, Delta: delta, Delta32: float32(delta), Scale: float32(float64(c.Inv) / delta)}
-			s.Zones[members](&a)
+			zones, check := guarded(t, len(in.w))
+			const stride = 5
+			sums, checkSums := guardedWords[float32](t, stride*len(deltas))
+			s.Zones[members](&ZonesArgs{Groups: in.Groups, Zones: &zones[0], Class: c, Deltas: &deltas[0], Errors: &sums[0], Stride: 4 * stride})
 			check()
-			wantZones, used, sums := definition(c, w, delta)
-			if !bytes.Equal(zones, wantZones) {
-				t.Fatalf("Δ %v, weights %v\ngot  %v\nwant %v", delta, w, zones, wantZones)
-			}
-			if members > 0 && a.Used != used {
-				t.Fatalf("zones %v: used %#x, want %#x", zones, a.Used, used)
-			}
-			for m := range members {
-				// math.FMA rounds to float64 first, which is seen once in some 2^29 times.
-				if d := math.Abs(float64(a.Errors[m] - sums[m])); d > 1e-6*float64(sums[m]) {
-					t.Fatalf("%d of %d codebooks: error %v, want %v", m, members, a.Errors[m], sums[m])
+			checkSums()
+			for g, delta := range deltas {
+				w, got := in.of(g), zones[g*in.Size:]
+				wantZones, errors := definition(c, w, delta)
+				if !bytes.Equal(got[:len(w)], wantZones) {
+					t.Fatalf("Δ %v, weights %v\ngot  %v\nwant %v", delta, w, got[:len(w)], wantZones)
+				}
+				for m := range members {
+					// math.FMA rounds to float64 first, which is seen once in some 2^29 times.
+					if d := math.Abs(float64(sums[stride*g+m] - errors[m])); d > 1e-6*float64(errors[m]) {
+						t.Fatalf("%d of %d codebooks: error %v, want %v", m, members, sums[stride*g+m], errors[m])
+					}
 				}
 			}
 		}
@@ -171,6 +196,16 @@ func TestLookup(t *testing.T) {
 		if !bytes.Equal(got, want) {
 			t.Fatalf("%d bytes: got %v, want %v", n, got, want)
 		}
+		for range 4 {
+			var few [64]uint8
+			few[src[r.IntN(n)]] = 1
+			few[r.IntN(64)] = 0
+			any := AnyArgs{Src: &src[0], N: n, Table: &few, Any: r.IntN(2) == 0}
+			s.Any(&any)
+			if want := slices.ContainsFunc(src, func(b uint8) bool { return few[b] != 0 }); any.Any != want {
+				t.Fatalf("%d bytes: any is %v, want %v", n, any.Any, want)
+			}
+		}
 	}
 }
 
@@ -178,42 +213,33 @@ func TestMaxAndRange(t *testing.T) {
 	s := loops(t)
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 2000 {
-		size := 1 + r.IntN(70)
-		groups := 1 + r.IntN(6)
-		last := 1 + r.IntN(size)
-		n := (groups-1)*size + last
-		w := weights(r, n)
-		switch r.IntN(8) {
+		in := newGroups(r)
+		switch at := r.IntN(len(in.w)); r.IntN(8) {
 		case 0:
-			w[r.IntN(n)] = float32(math.NaN())
+			in.w[at] = float32(math.NaN())
 		case 1:
-			w[r.IntN(n)] = float32(math.Inf(-1))
+			in.w[at] = float32(math.Inf(-1))
 		case 2:
-			w[r.IntN(n)] = math.MaxFloat32
+			in.w[at] = math.MaxFloat32
 		}
-		got, check := guardedWords[uint32](t, groups)
-		s.Max(&MaxArgs{W: &w[0], Size: size, Last: last, Groups: groups, Dst: &got[0]})
+		got, check := guardedWords[uint32](t, in.Groups.Groups)
+		s.Max(&MaxArgs{Groups: in.Groups, Dst: &got[0]})
 		check()
-		for g := range groups {
-			part := w[g*size : min((g+1)*size, n)]
+		ends, check := guardedWords[float32](t, 2*in.Groups.Groups)
+		s.Range(&RangeArgs{Groups: in.Groups, Dst: (*[2]float32)(ends)})
+		check()
+		for g := range got {
 			var want uint32
-			for _, x := range part {
-				want = max(want, math.Float32bits(x)&^(1<<31))
-			}
-			if got[g] != want {
-				t.Fatalf("groups of %d, %v: group %d has %#x, want %#x", size, w, g, got[g], want)
-			}
-			if want > 0x7f800000 {
-				continue
-			}
-			a := RangeArgs{W: &part[0], N: len(part)}
-			s.Range(&a)
 			var lo, hi float32
-			for _, x := range part {
+			for _, x := range in.of(g) {
+				want = max(want, math.Float32bits(x)&^(1<<31))
 				lo, hi = min(lo, x), max(hi, x)
 			}
-			if a.Low != lo || a.High != hi {
-				t.Fatalf("%v: got %v to %v, want %v to %v", part, a.Low, a.High, lo, hi)
+			if got[g] != want {
+				t.Fatalf("groups of %d, %v: group %d has %#x, want %#x", in.Size, in.w, g, got[g], want)
+			}
+			if want <= 0x7f800000 && (ends[2*g] != lo || ends[2*g+1] != hi) {
+				t.Fatalf("%v: got %v, want %v to %v", in.of(g), ends[2*g:2*g+2], lo, hi)
 			}
 		}
 	}
@@ -222,25 +248,33 @@ func TestMaxAndRange(t *testing.T) {
 func TestRound(t *testing.T) {
 	s := loops(t)
 	r := rand.New(rand.NewPCG(7, 8))
-	for range 2000 {
-		n := 1 + r.IntN(100)
-		w := weights(r, n)
-		delta := []float64{1, 1. / 3, 0x1p-140, .7}[r.IntN(4)]
-		for i := range w {
-			w[i] = float32(float64(w[i]) * delta * float64(1+r.IntN(20)))
+	for range 3000 {
+		in := newGroups(r)
+		top := 1 + r.IntN(255)
+		deltas, zeros := make([]float64, in.Groups.Groups), make([]int32, in.Groups.Groups)
+		for g := range deltas {
+			deltas[g] = []float64{1, 1. / 3, 0x1p-100, .7, r.ExpFloat64()}[r.IntN(5)]
+			zeros[g] = int32(r.IntN(top + 1))
+			w := in.of(g)
+			for i := range w {
+				w[i] = float32(float64(w[i]) * deltas[g] * float64(1+r.IntN(20)))
+				for range r.IntN(3) {
+					w[i] = math.Nextafter32(w[i], float32(r.NormFloat64()*1e3))
+				}
+			}
 		}
-		top, zero := 1+r.IntN(255), r.IntN(255)
-		got, check := guarded(t, n)
-		s.Round(&RoundArgs{W: &w[0], N: n, Codes: &got[0], Delta: delta, Zero: zero, Top: top})
+		got, check := guarded(t, len(in.w))
+		s.Round(&RoundArgs{Groups: in.Groups, Codes: &got[0], Deltas: &deltas[0], Zeros: &zeros[0], Top: top})
 		check()
-		for i, x := range w {
-			q := float64(x) / delta
+		for i, x := range in.w {
+			g := i / in.Size
+			q := float64(x) / deltas[g]
 			v := math.Floor(q)
 			if q > v+.5 {
 				v++
 			}
-			if want := max(0, min(top, int(v)+zero)); int(got[i]) != want {
-				t.Fatalf("%v/%v, zero %d of %d: got %d, want %d", x, delta, zero, top, got[i], want)
+			if want := max(0, min(top, int(v)+int(zeros[g]))); int(got[i]) != want {
+				t.Fatalf("%v/%v, zero %d of %d: got %d, want %d", x, deltas[g], zeros[g], top, got[i], want)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ package coding
 type Set struct {
 	Zones     [Members + 1]func(*ZonesArgs) // by the number of codebooks
 	Lookup    func(*LookupArgs)
+	Any       func(*AnyArgs)
 	Max       func(*MaxArgs)
 	Round     func(*RoundArgs)
 	Range     func(*RangeArgs)

@@ -1,0 +1,51 @@
+package quant_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
+	"github.com/x448/float16"
+)
+
+// BenchmarkGroupInputs measures every type of weights, and BenchmarkGroupTypes every
+// type of codes, on one processor and 256 × 4096. Built with -tags purego they measure
+// what there is without vector instructions.
+func BenchmarkGroupInputs(b *testing.B) {
+	w := normals(rand.New(rand.NewPCG(1, 1)), benchRows*benchCols)
+	wide, half, brain := make([]float64, len(w)), make([]float16.Float16, len(w)), make([]quant.BFloat16, len(w))
+	for i, x := range w {
+		wide[i] = float64(x)
+		half[i] = float16.Fromfloat32(x)
+		brain[i] = quant.BFloat16(math.Float32bits(x) >> 16)
+	}
+	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.MXFP4} {
+		benchGroup(b, fmt.Sprintf("type=%v/weights=float32", typ), w, typ)
+		benchGroup(b, fmt.Sprintf("type=%v/weights=float64", typ), wide, typ)
+		benchGroup(b, fmt.Sprintf("type=%v/weights=float16", typ), half, typ)
+		benchGroup(b, fmt.Sprintf("type=%v/weights=bfloat16", typ), brain, typ)
+	}
+}
+
+func BenchmarkGroupTypes(b *testing.B) {
+	w := normals(rand.New(rand.NewPCG(1, 1)), benchRows*benchCols)
+	for _, typ := range datatype.Types() {
+		benchGroup(b, fmt.Sprintf("type=%v", typ), w, typ)
+	}
+}
+
+const benchRows, benchCols = 256, 4096
+
+func benchGroup[T quant.Weight](b *testing.B, name string, w []T, typ datatype.Type) {
+	b.Run(name, func(b *testing.B) {
+		for b.Loop() {
+			if _, err := quant.Group(w, benchCols, quant.Config{Type: typ, Workers: 1}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		weightsPerSecond(b, len(w))
+	})
+}
