@@ -10,7 +10,7 @@ import (
 // A fast selects codes for float32 weights with vector instructions, and to the same
 // bits as Select.
 //
-// Zones are exact: for weights that are float32, r > t, where r is w/Δ rounded to
+// Steps, finer than zones, are exact: for weights that are float32, r > t, where r is w/Δ rounded to
 // float64, is the same as w > T, where T is the largest float32 whose ratio is not
 // above t. So that a group needs as many divisions as it has thresholds, and not even
 // these, for the sign of T − t·Δ is seen without.
@@ -31,7 +31,7 @@ import (
 // for 2^−48 ≤ max|w| ≤ 2^50, where no square overflows, and n ≤ 2^20. A candidate
 // whose S is less than that of all others by more than both bounds is the one with the
 // least error. Otherwise the errors are added up as the definition does, from the
-// zones. Two candidates that differ in no zone that the group has weights in have the
+// steps. Two candidates that differ in no step that the group has weights in have the
 // same error, of which the first wins.
 type fast struct {
 	set     *coding.Set
@@ -51,7 +51,7 @@ type fast struct {
 
 	// The arguments of the loops, here so that they need not be allocated.
 	maxArgs    coding.MaxArgs
-	zonesArgs  coding.ZonesArgs
+	stepsArgs  coding.StepsArgs
 	lookupArgs coding.LookupArgs
 	anyArgs    coding.AnyArgs
 	roundArgs  coding.RoundArgs
@@ -62,12 +62,14 @@ type fast struct {
 type fastClass struct {
 	coding.Class
 	first    int                                       // candidate of the members
-	codes    [][64]uint8                               // by member and zone
-	differ   [coding.Members][coding.Members][64]uint8 // by zone: 1 if two members do
+	zones    [64]uint8                                 // by step
+	codes    [][64]uint8                               // by member and step
+	differ   [coding.Members][coding.Members][64]uint8 // by step: 1 if two members do
 	maxValue float64
+	limit    float64 // of ratios
 
 	// Of a row.
-	zones  []uint8
+	steps  []uint8
 	deltas []float64 // by group
 	scales []uint8
 }
@@ -91,14 +93,18 @@ func newFast(s *Selector, set *coding.Set) *fast {
 	n := 0
 	for i := range f.classes {
 		k := &s.classes[i]
-		// The largest ratio, as far as these groups are not left to Select.
+		// The largest ratio, as far as groups are not left to Select.
 		limit := k.max * (1 + 0x1p-20)
-		if s.typ.Scale() != datatype.RowStep {
+		switch s.typ.Scale() {
+		case datatype.E8M0: // as candidateScale has it
 			limit = 8
+		case datatype.E4M3: // half a unit in the last place of a normal scale
+			limit *= 16. / 15
 		}
 		if !f.classes[i].build(k, limit) {
 			return nil
 		}
+		f.classes[i].limit = limit
 		f.classes[i].first = n
 		for m := range k.members {
 			if s.trials[n] != (trial{i, m}) {
@@ -113,12 +119,21 @@ func newFast(s *Selector, set *coding.Set) *fast {
 // build reports whether there is a form of k, for ratios up to limit, that the loops can
 // read.
 func (c *fastClass) build(k *class, limit float64) bool {
-	if len(k.members) > coding.Members || len(k.cuts) >= coding.Cells || !c.grid(k.cuts, limit) {
+	if len(k.members) > coding.Members || !c.grid(k.cuts, limit) {
 		return false
 	}
 	zone := 0
+	c.codes = make([][64]uint8, len(k.members))
 	for i := range coding.Cells {
-		c.Base[i] = int32(zone)
+		c.zones[i] = uint8(zone)
+		for m := range k.members {
+			c.Values[m][i] = float32(k.members[m].values[zone])
+			c.codes[m][i] = k.members[m].codes[zone]
+			c.maxValue = max(c.maxValue, math.Abs(k.members[m].values[zone]))
+			for j := range k.members {
+				c.differ[m][j][i] = uint8(one(k.members[m].values[zone] != k.members[j].values[zone]))
+			}
+		}
 		c.Thresholds[i] = math.Inf(1)
 		if zone == len(k.cuts) || c.cell(k.cuts[zone].at) != i {
 			continue
@@ -140,20 +155,6 @@ func (c *fastClass) build(k *class, limit float64) bool {
 		}
 		zone++
 	}
-	c.codes = make([][64]uint8, len(k.members))
-	for i := range k.members {
-		m := &k.members[i]
-		for z := range len(k.cuts) + 1 {
-			c.Values[i][z] = float32(m.values[z])
-			c.codes[i][z] = m.codes[z]
-			c.maxValue = max(c.maxValue, math.Abs(m.values[z]))
-			for j := range k.members {
-				if m.values[z] != k.members[j].values[z] {
-					c.differ[i][j][z] = 1
-				}
-			}
-		}
-	}
 	return zone == len(k.cuts)
 }
 
@@ -166,7 +167,7 @@ func (c *fastClass) cell(r float64) int {
 // up to limit.
 func (c *fastClass) grid(cuts []cut, limit float64) bool {
 	const margin = 1. / 64 // of a cell
-	for cells := float64(len(cuts)); cells < coding.Cells+1; cells += .25 {
+	for cells := coding.Cells + .75; cells >= float64(len(cuts)); cells -= .25 {
 		inv := cells / (2 * limit)
 		for off := inv*limit - 1 + margin; off+inv*limit < coding.Cells-margin; off += 1. / 16 {
 			c.Inv, c.Off = float32(inv), float32(off)
@@ -174,7 +175,7 @@ func (c *fastClass) grid(cuts []cut, limit float64) bool {
 			fits := true
 			for _, t := range cuts {
 				n, frac := math.Modf(t.at*float64(c.Inv) + float64(c.Off))
-				fits = fits && n > last && frac > margin && frac < 1-margin
+				fits = fits && n > last && n < coding.Cells-1 && frac > margin && frac < 1-margin
 				last = n
 			}
 			if fits {
@@ -218,20 +219,20 @@ func (f *fast) row(s *Selector, choices []Choice, codes []uint8, w []float32, gr
 	for i := range f.classes {
 		c := &f.classes[i]
 		f.scales(s, i, n, tensorScale)
-		grow(&c.zones, len(w))
+		grow(&c.steps, len(w))
 		members := 0
 		if compare && importance == nil {
 			members = len(c.codes)
 		}
-		f.zonesArgs = coding.ZonesArgs{Groups: groups, Zones: &c.zones[0], Class: &c.Class, Deltas: &c.deltas[0], Errors: &f.errors[0][c.first], Stride: 4 * maxTrials}
-		f.set.Zones[members](&f.zonesArgs)
+		f.stepsArgs = coding.StepsArgs{Groups: groups, Steps: &c.steps[0], Class: &c.Class, Deltas: &c.deltas[0], Errors: &f.errors[0][c.first], Stride: 4 * maxTrials}
+		f.set.Steps[members](&f.stepsArgs)
 	}
 	if !compare {
 		c := &f.classes[0]
 		for g := range choices {
 			choices[g] = Choice{Delta: c.deltas[g], Scale: c.scales[g]}
 		}
-		f.lookup(codes, c.zones, &c.codes[0])
+		f.lookup(codes, c.steps, &c.codes[0])
 		return f.rest > rest
 	}
 	rootN := math.Sqrt(float64(groupSize))
@@ -255,14 +256,14 @@ func (f *fast) row(s *Selector, choices []Choice, codes []uint8, w []float32, gr
 		t := s.trials[first]
 		c := &f.classes[t.class]
 		choices[g] = Choice{Codebook: first, Delta: c.deltas[g], Scale: c.scales[g]}
-		f.lookup(codes[lo:hi], c.zones[lo:], &c.codes[t.member])
+		f.lookup(codes[lo:hi], c.steps[lo:], &c.codes[t.member])
 	}
 	return f.rest > rest
 }
 
-// lookup sets codes from zones.
-func (f *fast) lookup(codes, zones []uint8, table *[64]uint8) {
-	f.lookupArgs = coding.LookupArgs{Dst: &codes[0], Src: &zones[0], N: len(codes), Table: table}
+// lookup sets codes from steps, or whatever a table has for them.
+func (f *fast) lookup(codes, steps []uint8, table *[64]uint8) {
+	f.lookupArgs = coding.LookupArgs{Dst: &codes[0], Src: &steps[0], N: len(codes), Table: table}
 	f.set.Lookup(&f.lookupArgs)
 }
 
@@ -290,7 +291,7 @@ func (f *fast) scales(s *Selector, class, n int, tensorScale float32) {
 			amax := float64(math.Float32frombits(bits))
 			choice := candidateScale(s.typ, amax, k.max, tensorScale)
 			scales[g], deltas[g] = choice.Scale, choice.Delta
-			if !(amax < 8*choice.Delta) && !f.left[g] {
+			if !(amax <= c.limit*choice.Delta) && !f.left[g] {
 				f.left[g] = true
 				f.rest++
 			}
@@ -312,7 +313,9 @@ func (f *fast) best(s *Selector, g, lo, n int, rootN float64) (first int, decide
 		}
 	}
 	if second == least { // never so in different classes but by chance
-		second = f.others(s, g, first, lo, n)
+		if second = f.others(s, g, first, lo, n); math.IsInf(float64(second), 0) {
+			return first, true
+		}
 	}
 	var span float64
 	for i := range f.classes {
@@ -339,7 +342,7 @@ func (f *fast) others(s *Selector, g, first, lo, n int) float32 {
 			continue
 		}
 		if o := s.trials[i]; o.class == t.class && i > first && e == f.errors[g][first] {
-			f.anyArgs = coding.AnyArgs{Src: &c.zones[lo], N: n, Table: &c.differ[t.member][o.member]}
+			f.anyArgs = coding.AnyArgs{Src: &c.steps[lo], N: n, Table: &c.differ[t.member][o.member]}
 			if f.set.Any(&f.anyArgs); !f.anyArgs.Any {
 				continue
 			}
@@ -359,7 +362,10 @@ func (f *fast) recount(s *Selector, g, lo int, w []float32, importance []float64
 	for i := range s.classes {
 		k, c := &s.classes[i], &f.classes[i]
 		k.scale = Choice{Delta: c.deltas[g], Scale: c.scales[g]}
-		k.errors(c.zones[lo:lo+len(w)], wide, importance)
+		grow(&k.zones, len(w))
+		zones := k.zones[:len(w)]
+		f.lookup(zones, c.steps[lo:], &c.zones)
+		k.errors(zones, wide, importance)
 	}
 	choice, _ := s.best()
 	return choice.Codebook

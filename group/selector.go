@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"sync"
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
@@ -55,22 +57,46 @@ type Selector struct {
 
 type trial struct{ class, member int }
 
-// NewSelector returns a Selector for t, which costs some microseconds. The
-// error wraps [datatype.ErrUnknown] and is for a t that is not valid.
+// NewSelector returns a Selector for t, which costs a microsecond, and some tens of
+// them the first time for a type. The error wraps [datatype.ErrUnknown] and is for a t
+// that is not valid.
 func NewSelector(t datatype.Type) (*Selector, error) {
 	if !t.Valid() {
 		return nil, unknown(t)
 	}
+	p := &prototypes[t]
+	p.once.Do(func() { p.selector = newSelector(t) })
+	return p.selector.clone(), nil
+}
+
+// prototypes are made on first use and then only copied.
+var prototypes [math.MaxUint8 + 1]struct {
+	once     sync.Once
+	selector *Selector
+}
+
+func newSelector(t datatype.Type) *Selector {
 	s := &Selector{typ: t}
 	cbs := t.Codebooks()
 	if t.Asymmetric() || t >= datatype.Int2 && t <= datatype.Int8 {
 		s.top = cbs[0].Len() - 1
-		s.fast = newFast(s, coding.Best())
-		return s, nil
+	} else {
+		s.classes, s.trials = newClasses(t, cbs)
 	}
-	s.classes, s.trials = newClasses(t, cbs)
 	s.fast = newFast(s, coding.Best())
-	return s, nil
+	return s
+}
+
+// clone returns a Selector that shares what is never written to.
+func (s *Selector) clone() *Selector {
+	c := &Selector{typ: s.typ, top: s.top, classes: slices.Clone(s.classes), trials: s.trials}
+	for i := range c.classes {
+		c.classes[i].members = slices.Clone(c.classes[i].members)
+	}
+	if s.fast != nil {
+		c.fast = &fast{set: s.fast.set, classes: slices.Clone(s.fast.classes)}
+	}
+	return c
 }
 
 // Select quantizes the group w and writes a code for each weight. tensorScale

@@ -10,10 +10,9 @@ import (
 const (
 	classThresholds = 0
 	classSlack      = 256
-	classBase       = 512
-	classValues     = 640
-	classInv        = 1152
-	classOff        = 1156
+	classValues     = 512
+	classInv        = 1024
+	classOff        = 1028
 )
 
 // Offsets of coding.Groups, with which the arguments of loops over groups begin.
@@ -24,19 +23,19 @@ const (
 	groupsGroups = 24
 )
 
-// Offsets of coding.ZonesArgs.
+// Offsets of coding.StepsArgs.
 const (
-	zonesZones  = 32
-	zonesClass  = 40
-	zonesDeltas = 48
-	zonesErrors = 56
-	zonesStride = 64
+	stepsSteps  = 32
+	stepsClass  = 40
+	stepsDeltas = 48
+	stepsErrors = 56
+	stepsStride = 64
 )
 
 func codingAVX512() *file {
 	f := newFile("amd64 && !purego")
 	for _, members := range []int{0, 1, 2, 4} {
-		zones(f, members)
+		steps(f, members)
 	}
 	lookup(f)
 	anyOf(f)
@@ -124,22 +123,21 @@ func (f *file) fold(op string, v, a, b int) {
 	f.op("%s %s, %s, %s", op, x(b), x(a), x(v))
 }
 
-// zones emits the loop that finds zones, and errors of so many codebooks.
-func zones(f *file, members int) {
-	const t, base, values, acc = 8, 10, 12, 20
+// steps emits the loop that finds steps, and errors of so many codebooks.
+func steps(f *file, members int) {
+	const t, values, acc = 8, 12, 20
 	const delta, scale, off, one, wide = 24, 25, 26, 27, 28
-	f.text(fmt.Sprintf("zones%dAVX512", members), "ZonesArgs")
-	f.op("MOVQ %d(AX), DI", zonesZones)
-	f.op("MOVQ %d(AX), BX", zonesClass)
-	f.op("MOVQ %d(AX), R10", zonesDeltas)
+	f.text(fmt.Sprintf("steps%dAVX512", members), "StepsArgs")
+	f.op("MOVQ %d(AX), DI", stepsSteps)
+	f.op("MOVQ %d(AX), BX", stepsClass)
+	f.op("MOVQ %d(AX), R10", stepsDeltas)
 	if members > 0 {
-		f.op("MOVQ %d(AX), R11", zonesErrors)
+		f.op("MOVQ %d(AX), R11", stepsErrors)
 	}
 	f.op("MOVL $1, R15")
 	f.op("VPBROADCASTD R15, %s", z(one))
 	f.op("VBROADCASTSS %d(BX), %s", classOff, z(off))
 	for i := range 2 {
-		f.op("VMOVDQU32 %d(BX), %s", classBase+64*i, z(base+i))
 		for m := range members {
 			f.op("VMOVUPS %d(BX), %s", classValues+128*m+64*i, z(values+2*m+i))
 		}
@@ -181,7 +179,6 @@ func zones(f *file, members int) {
 			f.op("VCVTTPS2DQ Z1, Z1")
 			f.op("VMOVDQA64 Z1, Z2")
 			f.op("VPERMI2PS %s, %s, Z2", z(t+1), z(t))
-			f.op("VPERMI2D %s, %s, Z1", z(base+1), z(base))
 			f.op("VCMPPS $30, Z2, Z0, K2")
 			f.op("VPADDD %s, Z1, K2, Z1", z(one))
 			f.op("VPMOVDB Z1, K1, (DI)")
@@ -200,12 +197,12 @@ func zones(f *file, members int) {
 			f.op("VMOVSS %s, %d(R11)", x(acc+m), 4*m)
 		}
 		if members > 0 {
-			f.op("ADDQ %d(AX), R11", zonesStride)
+			f.op("ADDQ %d(AX), R11", stepsStride)
 		}
 	})
 }
 
-// lookup emits the loop from zones to codes.
+// lookup emits the loop from steps to codes.
 func lookup(f *file) {
 	f.text("lookupAVX512", "LookupArgs")
 	f.op("MOVQ 0(AX), DI")

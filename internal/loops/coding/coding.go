@@ -1,5 +1,5 @@
 // Package coding has the inner loops of packages group and pack that are assembly:
-// from weights to zones between thresholds, from zones to codes, and from codes to
+// from weights to steps between thresholds, from steps to codes, and from codes to
 // packed bytes. It knows no data types: only thresholds, tables and fields of bits.
 //
 // The assembly is written by asmgen of package loops, one instruction to a line.
@@ -8,7 +8,7 @@ package coding
 //go:generate go run ../asmgen ..
 
 const (
-	// Cells is the number of cells of a Class, and the most zones that it may have.
+	// Cells is the number of cells of a Class.
 	Cells = 32
 	// Members is the most codebooks that a Class may have.
 	Members = 4
@@ -16,12 +16,14 @@ const (
 	Lanes = 16
 )
 
-// A Class is the line of ratios weight/Δ, cut at thresholds into zones, and what
-// each of some codebooks has in a zone.
+// A Class is the line of ratios weight/Δ, cut at thresholds into steps, and what
+// each of some codebooks has in a step.
 //
 // A ratio r is in cell trunc(r·Inv + Off), where the sum is above −1 and below Cells. A
 // cell has at most one threshold, so far from the cell's ends that no rounding of this
-// sum in float32 takes a ratio past it.
+// sum in float32 takes a ratio past it; the last has none. A ratio's step is its cell, or
+// the one after it if the ratio is above the cell's threshold: a codebook has the same
+// value in the step of a cell without a threshold and in the next.
 type Class struct {
 	// Thresholds are by cell, +Inf where a cell has none.
 	Thresholds [Cells]float64
@@ -30,9 +32,7 @@ type Class struct {
 	// are t belong to the zone above: then so far below t a quotient must be not to
 	// be rounded to t, and a little more.
 	Slack [Cells]float64
-	// Base is the zone below the cell's threshold.
-	Base [Cells]int32
-	// Values are by zone, of each codebook.
+	// Values are by step, of each codebook.
 	Values [Members][Cells]float32
 	// Inv cells are as wide as 1.
 	Inv, Off float32
@@ -46,20 +46,20 @@ type Groups struct {
 	Groups int // at least 1
 }
 
-// ZonesArgs are groups of weights, none of which is NaN. With the group's Δ from Deltas,
+// StepsArgs are groups of weights, none of which is NaN. With the group's Δ from Deltas,
 //
 //	T[c]    = the largest float32 x for which x − t·Δ ≤ Slack[c]·Δ, t = Thresholds[c]
 //	c       = trunc(float32(W[i]·float32(Inv/Δ) + Off)) modulo Cells
-//	z       = Base[c], or Base[c] + 1 if W[i] > T[c]
-//	e[m][i] = float32(W[i] − float32(Δ)·Values[m][z]), rounded once
+//	s       = c, or c + 1 if W[i] > T[c]
+//	e[m][i] = float32(W[i] − float32(Δ)·Values[m][s]), rounded once
 //
-// the functions set Zones[i] = z, and of a group's errors, the m-th to Σ e[m][i]² in
+// the functions set Steps[i] = s, and of a group's errors, the m-th to Σ e[m][i]² in
 // float32: of each i modulo 16 in the group, from the first on, rounding once a weight,
 // and then of all 16, half by half. The number in the name says for how many codebooks;
 // with none there are no Errors.
-type ZonesArgs struct {
+type StepsArgs struct {
 	Groups
-	Zones  *uint8
+	Steps  *uint8
 	Class  *Class
 	Deltas *float64 // by group
 	Errors *float32 // those of each group beside each other

@@ -13,7 +13,7 @@ func Best() *Set {
 }
 
 var avx512 = Set{
-	Zones:     [Members + 1]func(*ZonesArgs){zones0AVX512, zones1AVX512, zones2AVX512, zones4AVX512, zones4AVX512},
+	Steps:     [Members + 1]func(*StepsArgs){steps0AVX512, steps1AVX512, steps2AVX512, steps4AVX512, steps4AVX512},
 	Lookup:    lookupAVX512,
 	Any:       anyAVX512,
 	Max:       maxAVX512,
@@ -25,16 +25,16 @@ var avx512 = Set{
 }
 
 //go:noescape
-func zones0AVX512(a *ZonesArgs)
+func steps0AVX512(a *StepsArgs)
 
 //go:noescape
-func zones1AVX512(a *ZonesArgs)
+func steps1AVX512(a *StepsArgs)
 
 //go:noescape
-func zones2AVX512(a *ZonesArgs)
+func steps2AVX512(a *StepsArgs)
 
 //go:noescape
-func zones4AVX512(a *ZonesArgs)
+func steps4AVX512(a *StepsArgs)
 
 //go:noescape
 func lookupAVX512(a *LookupArgs)

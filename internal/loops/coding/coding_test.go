@@ -75,11 +75,9 @@ func (g *groups) of(i int) []float32 { return g.w[i*g.Size : min((i+1)*g.Size, l
 // testClass is a class with thresholds at odd halves.
 func testClass(r *rand.Rand) *Class {
 	c := &Class{Inv: 1, Off: 16}
-	zone := int32(0)
 	for i := range Cells {
-		c.Base[i] = zone
 		c.Thresholds[i] = math.Inf(1)
-		if r.IntN(3) > 0 && zone < Cells-1 {
+		if r.IntN(3) > 0 && i < Cells-1 {
 			// in cell i, off its ends: ratios are truncated
 			t := float64(i-16) + .5
 			c.Thresholds[i] = t
@@ -89,7 +87,6 @@ func testClass(r *rand.Rand) *Class {
 			default:
 				c.Slack[i] = d
 			}
-			zone++
 		}
 	}
 	for m := range Members {
@@ -100,8 +97,8 @@ func testClass(r *rand.Rand) *Class {
 	return c
 }
 
-// definition is ZonesArgs, slowly.
-func definition(c *Class, w []float32, delta float64) (zones []uint8, sums [Members]float32) {
+// definition is StepsArgs, slowly.
+func definition(c *Class, w []float32, delta float64) (steps []uint8, sums [Members]float32) {
 	scale, d := float32(float64(c.Inv)/delta), float32(delta)
 	var lanes [Members][Lanes]float32
 	for i, x := range w {
@@ -109,11 +106,11 @@ func definition(c *Class, w []float32, delta float64) (zones []uint8, sums [Memb
 		cell := int(at) & (Cells - 1)
 		// The quotient in float64, which is what the threshold is about.
 		q, t := float64(x)/delta, c.Thresholds[cell]
-		z := uint8(c.Base[cell])
+		z := uint8(cell)
 		if q > t || q == t && c.Slack[cell] < 0 {
 			z++
 		}
-		zones = append(zones, z)
+		steps = append(steps, z)
 		for m := range Members {
 			e := float32(math.FMA(-float64(d), float64(c.Values[m][z]), float64(x)))
 			lanes[m][i%Lanes] = float32(math.FMA(float64(e), float64(e), float64(lanes[m][i%Lanes])))
@@ -127,12 +124,12 @@ func definition(c *Class, w []float32, delta float64) (zones []uint8, sums [Memb
 		}
 		sums[m] = lanes[m][0]
 	}
-	return zones, sums
+	return steps, sums
 }
 
-// TestZones compares with division: the thresholds that the loops compute are those
+// TestSteps compares with division: the thresholds that the loops compute are those
 // of rounded quotients.
-func TestZones(t *testing.T) {
+func TestSteps(t *testing.T) {
 	s := loops(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
@@ -153,17 +150,17 @@ func TestZones(t *testing.T) {
 			}
 		}
 		for members := range Members + 1 {
-			zones, check := guarded(t, len(in.w))
+			steps, check := guarded(t, len(in.w))
 			const stride = 5
 			sums, checkSums := guardedWords[float32](t, stride*len(deltas))
-			s.Zones[members](&ZonesArgs{Groups: in.Groups, Zones: &zones[0], Class: c, Deltas: &deltas[0], Errors: &sums[0], Stride: 4 * stride})
+			s.Steps[members](&StepsArgs{Groups: in.Groups, Steps: &steps[0], Class: c, Deltas: &deltas[0], Errors: &sums[0], Stride: 4 * stride})
 			check()
 			checkSums()
 			for g, delta := range deltas {
-				w, got := in.of(g), zones[g*in.Size:]
-				wantZones, errors := definition(c, w, delta)
-				if !bytes.Equal(got[:len(w)], wantZones) {
-					t.Fatalf("Δ %v, weights %v\ngot  %v\nwant %v", delta, w, got[:len(w)], wantZones)
+				w, got := in.of(g), steps[g*in.Size:]
+				wantSteps, errors := definition(c, w, delta)
+				if !bytes.Equal(got[:len(w)], wantSteps) {
+					t.Fatalf("Δ %v, weights %v\ngot  %v\nwant %v", delta, w, got[:len(w)], wantSteps)
 				}
 				for m := range members {
 					// math.FMA rounds to float64 first, which is seen once in some 2^29 times.

@@ -2,7 +2,7 @@ package coding
 
 // A Set is the functions of one kind of processor. It must not be changed.
 type Set struct {
-	Zones     [Members + 1]func(*ZonesArgs) // by the number of codebooks
+	Steps     [Members + 1]func(*StepsArgs) // by the number of codebooks
 	Lookup    func(*LookupArgs)
 	Any       func(*AnyArgs)
 	Max       func(*MaxArgs)
