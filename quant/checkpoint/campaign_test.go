@@ -26,6 +26,9 @@ func stride(by int) int {
 	if os.Getenv("CHECKPOINT_FAULTS") == "all" {
 		return 1
 	}
+	if testing.Short() {
+		return 5 * by
+	}
 	return by
 }
 
