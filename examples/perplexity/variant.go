@@ -179,5 +179,8 @@ func (v variant) measure(m *llm.Model, e *llm.Evaluator, c *llm.Calibration) (ro
 	}
 	r.score, err = e.Score(m, kv)
 	r.seconds = time.Since(start).Seconds()
+	if v.name == floatRow {
+		r.seconds += e.Took().Seconds()
+	}
 	return r, err
 }

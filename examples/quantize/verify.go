@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/bitmod-go/bitmod/examples/internal/cli"
@@ -16,6 +15,7 @@ import (
 func verify(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs := newFlags()
 	from := fs.String("original", "", "`checkpoint` that it was made of, to compare with")
+	verbose := fs.Bool("v", false, "a line for every tensor that is wrong, not for every cause")
 	paths, err := cli.Parse(fs, usage, args, stderr, "the checkpoint")
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func verify(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 		}
 	}
 	if bad != nil {
-		return fmt.Errorf("%s is not as it should be:\n%w", paths[0], &shortened{bad})
+		return fmt.Errorf("%s is not as it should be:\n%w", paths[0], causes{bad, *verbose})
 	}
 	fmt.Fprintf(stdout, "%s: %d tensors, all checksums, codes and scales are right", paths[0], len(found))
 	if original != nil {
@@ -72,18 +72,3 @@ func verify(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	fmt.Fprintln(stdout)
 	return nil
 }
-
-// A shortened error has the first lines of another: a wrong original is wrong in
-// every tensor.
-type shortened struct{ error }
-
-func (e *shortened) Error() string {
-	const most = 20
-	lines := strings.Split(e.error.Error(), "\n")
-	if n := len(lines) - most; n > 0 {
-		lines = append(lines[:most], fmt.Sprintf("and %d more", n))
-	}
-	return strings.Join(lines, "\n")
-}
-
-func (e *shortened) Unwrap() error { return e.error }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Blocks cuts the tokens of a text into blocks of up to length tokens, the one that
@@ -43,7 +44,8 @@ type Evaluator struct {
 	progress  func(done, total int)
 	reference *Model
 	blocks    [][]int
-	logits    [][]float32 // the reference's, by block; nil if they would take too much memory
+	took      time.Duration // the reference's logits
+	logits    [][]float32   // the reference's, by block; nil if they would take too much memory
 	workers   int
 }
 
@@ -71,12 +73,18 @@ func NewEvaluator(ctx context.Context, reference *Model, blocks [][]int, progres
 		return e, nil
 	}
 	e.logits = make([][]float32, len(e.blocks))
+	start := time.Now()
+	defer func() { e.took = time.Since(start) }()
 	err := e.each(reference, KV{}, func(i int, r *Runner) error {
 		e.logits[i] = make([]float32, (len(e.blocks[i])-1)*vocab)
 		return r.Logits(e.logits[i], 0, len(e.blocks[i])-1)
 	})
 	return e, err
 }
+
+// Took returns how long the reference's logits have taken, which Score takes for the
+// reference: 0 if there are none, as they would take too much memory.
+func (e *Evaluator) Took() time.Duration { return e.took }
 
 // each runs the model over every block, and calls f after each.
 func (e *Evaluator) each(m *Model, kv KV, f func(i int, r *Runner) error) error {
@@ -151,13 +159,27 @@ func run(r *Runner, block []int, kv KV) error {
 }
 
 // Score evaluates m with a key-value cache as kv says. The result is the same for
-// any number of goroutines.
+// any number of goroutines. For the reference itself it takes the logits that are
+// there.
 func (e *Evaluator) Score(m *Model, kv KV) (Score, error) {
 	vocab := e.reference.Config.Vocab
 	if m.Config.Vocab != vocab {
 		return Score{}, fmt.Errorf("llm: the model's vocabulary is %d tokens, the reference's %d", m.Config.Vocab, vocab)
 	}
 	sums := make([]blockSums, len(e.blocks))
+	if m == e.reference && kv == (KV{}) && e.logits != nil {
+		err := InParallel(len(e.blocks), func(i int) error {
+			for j, token := range e.blocks[i][1:] {
+				x := e.logits[i][j*vocab:][:vocab]
+				sums[i].add(compare(x, x, token))
+			}
+			return ended(e.ctx)
+		})
+		if err != nil {
+			return Score{}, err
+		}
+		return summarize(sums), nil
+	}
 	err := e.each(m, kv, func(i int, r *Runner) error {
 		block := e.blocks[i]
 		want := func(lo, hi int) ([]float32, error) { return e.logits[i][lo*vocab : hi*vocab], nil }

@@ -107,6 +107,26 @@ func TestScore(t *testing.T) {
 	}
 }
 
+// The reference is scored from the logits that are there, and just like a model of the
+// same weights.
+func TestScoreReference(t *testing.T) {
+	m := tiny(t, tinyConfig, weights{1, true})
+	steps := 0
+	e, err := NewEvaluator(t.Context(), m, [][]int{tokens(&m.Config, 20, 1), tokens(&m.Config, 9, 2)}, func(int, int) { steps++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps = 0
+	got, err := e.Score(m, KV{})
+	if err != nil || steps > 0 {
+		t.Errorf("%d layers were computed, error %v", steps, err)
+	}
+	same := *m
+	if want, err := e.Score(&same, KV{}); err != nil || got != want || steps == 0 {
+		t.Errorf("%v, want %v; error %v, %d layers", got, want, err, steps)
+	}
+}
+
 func TestStandardErrors(t *testing.T) {
 	// Blocks of the same length: the standard error of their means.
 	blocks := []blockSums{{n: 10}, {n: 10}, {n: 10}, {n: 10}}

@@ -20,7 +20,7 @@ type Status struct {
 
 // NewStatus returns a status that is written to w.
 func NewStatus(w io.Writer) *Status {
-	s := &Status{w: w, every: 10 * time.Second, now: time.Now}
+	s := &Status{w: w, every: 30 * time.Second, now: time.Now}
 	if f, ok := w.(*os.File); ok {
 		if st, err := f.Stat(); err == nil && st.Mode()&os.ModeCharDevice != 0 {
 			s.terminal, s.every = true, 100*time.Millisecond
