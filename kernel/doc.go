@@ -50,6 +50,7 @@
 //	panel.go, heads_*      all other types, groups and widths, what is behind the last
 //	                       512 columns of a row, and batches: 64 rows at a time, from
 //	                       package internal/loops
+//	panel_float.go         the same for float mode, with AVX-512
 //	runs*.go, *_decode_*,  float mode, and on arm64 groups that are no blocks: codes to
 //	*_runs_*               values, then sums of 16 columns
 //	*_float*               float mode
@@ -120,7 +121,8 @@
 //
 // # What it costs
 //
-// Load takes some 0.15 µs per thousand columns with AVX2, LoadFloat 0.05 µs. An
+// Load takes some 0.15 µs per thousand columns with AVX2, LoadFloat 0.05 µs, and
+// [LoadBatch] and [LoadFloatBatch] as much for each vector. An
 // Activation takes 6.5 bytes a column on amd64, 5.2 elsewhere. It allocates only when a
 // vector is longer than any that it had before; nothing else allocates, apart from
 // [NewPool].
@@ -132,9 +134,11 @@
 //	3 and 4 bits, groups of 128·n columns
 //	groups of 16, 32 and 64 columns; MX and NV types; 2 bits;
 //	nf4 and sf4 with AVX-512                                     half as fast
-//	other types after Load; other groups of 16·n columns         a quarter
-//	int8_asym, fp5_e3m1, fp6_e3m2; types of 5 to 8 bits after
-//	LoadFloat; groups not of 16·n columns                        a hundredth
+//	other types after Load; other groups of 16·n columns;
+//	after LoadFloat with AVX-512 all other types, and groups
+//	of 4·n columns                                               a quarter
+//	int8_asym, fp5_e3m1, fp6_e3m2; without AVX-512 types of 5
+//	to 8 bits after LoadFloat; other groups                      a hundredth
 //
 // The portable loops look up what the terms of two weights add up to, in tables that
 // are made anew for each call and every 1024 rows, and take 120 KiB of stack. Calls
@@ -146,11 +150,12 @@
 // A matrix with rows of several types takes as long as its parts, and some nanoseconds
 // for each of them and row besides.
 //
-// GEMM unpacks weights once for all activations of a batch that are from Load: for all
-// types but int8_asym, fp5_e3m1 and fp6_e3m2, and for all groups of 16·n columns, from as
-// many activations on as that is faster (loop.go). Otherwise, on arm64, and in portable
+// GEMM unpacks weights once for all activations of a batch that are in the same mode,
+// from as many activations on as that is faster (loop.go): in integer mode for all types
+// but int8_asym, fp5_e3m1 and fp6_e3m2 and all groups of 16·n columns, in float mode with
+// AVX-512 for all types and groups of 4·n columns. Otherwise, on arm64, and in portable
 // code it is a GEMV for each. The panels that it takes use half a megabyte for each
-// goroutine that multiplies, from a pool.
+// goroutine that multiplies, in float mode up to two, from a pool.
 //
 // # What may be shared
 //

@@ -19,8 +19,13 @@ func GEMM(dst []float32, m *quant.Matrix, as []Activation) error {
 // faster for so many, or else by one activation after the other, so many rows at a time
 // that they stay in the cache for all.
 func (p *plan) multiplyBatch(dst []float32, as []Activation, lo, hi int, impl implementation) {
-	if len(as) > 1 && p.integers(as) && p.loop(len(as), impl) == byPanels {
+	switch n := p.integers(as); {
+	case len(as) < 2:
+	case n == len(as) && p.loop(n, impl) == byPanels:
 		panelRows(dst, p, as, lo, hi, false, impl)
+		return
+	case n == 0 && p.floatLoop(len(as), impl) == byPanels:
+		floatPanelRows(dst, p, as, lo, hi, impl)
 		return
 	}
 	tile := max(1, 1<<17/max(1, p.rowBytes))
@@ -34,12 +39,12 @@ func (p *plan) multiplyBatch(dst []float32, as []Activation, lo, hi int, impl im
 	}
 }
 
-// integers reports whether all activations multiply this matrix in integer mode.
-func (p *plan) integers(as []Activation) bool {
+// integers returns how many activations multiply this matrix in integer mode.
+func (p *plan) integers(as []Activation) (n int) {
 	for i := range as {
-		if !p.integer(&as[i]) {
-			return false
+		if p.integer(&as[i]) {
+			n++
 		}
 	}
-	return true
+	return n
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// TestBatch compares GEMM with Reference, for batches in one mode and in both.
+// TestBatch compares GEMM with Reference, for batches in each mode and in both.
 func TestBatch(t *testing.T) {
 	shapes := []struct{ rows, cols, batch int }{
 		{1, 40, 2}, {3, 128, 3}, {5, 300, 1}, {2, 512, 5}, {7, 896, 4}, {33, 640, 17}, {4, 1152, 9}, {9, 2100, 40},
@@ -23,7 +23,7 @@ func TestBatch(t *testing.T) {
 				t.Parallel()
 				r := rand.New(rand.NewPCG(2, uint64(typ)))
 				var mem guards
-				for i, groupSize := range []int{16, 32, 64, 100, 128, 256} {
+				for i, groupSize := range []int{16, 20, 32, 64, 100, 128, 256} {
 					for j, s := range shapes {
 						if testing.Short() && (int(typ)+i*3-j)%len(shapes) != 0 {
 							continue // one shape for each type and group size
@@ -34,13 +34,13 @@ func TestBatch(t *testing.T) {
 						} else {
 							m = randomMatrix(&mem, r, typ, groupSize, s.rows, s.cols)
 						}
-						for _, mixed := range []bool{false, true} {
+						for _, mode := range []string{"integer", "float", "mixed"} {
 							as := make([]Activation, s.batch)
 							for i := range as {
 								x := activations(r, s.cols, i%3 == 1)
 								load := func(x []float32) error { return as[i].load(x, impl) }
-								if mixed && i == 1 {
-									load = as[i].LoadFloat
+								if mode == "float" || mode == "mixed" && i == 1 {
+									load = func(x []float32) error { return as[i].loadFloat(x, impl) }
 								}
 								if err := load(x); err != nil {
 									t.Fatal(err)
@@ -63,7 +63,7 @@ func TestBatch(t *testing.T) {
 								}
 								for row := range want {
 									if got := dst[i*s.rows+row]; !sameBits(got, want[row]) {
-										t.Fatalf("%v, activation %d of %d, row %d: %v, want %v", m, i, s.batch, row, got, want[row])
+										t.Fatalf("%v, %s, activation %d of %d, row %d: %v, want %v", m, mode, i, s.batch, row, got, want[row])
 									}
 								}
 							}

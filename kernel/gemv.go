@@ -39,9 +39,14 @@ func (p *plan) multiply(dst []float32, a *Activation, lo, hi int, impl implement
 		p.multiplyIntegers(dst, a, lo, hi, impl)
 		return
 	}
-	// The implementation does what it is made for, a few rows at a time, and returns
-	// how many it has done; what it leaves, row by row, is generic.
-	lo = floatRows(dst, p, a, lo, hi, impl)
+	switch p.floatLoop(1, impl) {
+	case byPanels:
+		floatPanelRows(dst, p, unsafe.Slice(a, 1), lo, hi, impl)
+		return
+	case bySteps:
+		// What it is not made for it leaves.
+		lo = floatRows(dst, p, a, lo, hi, impl)
+	}
 	for r := lo; r < hi; r++ {
 		var acc [floatLanes]float32
 		p.floatRow(&acc, a, r, 0, impl)

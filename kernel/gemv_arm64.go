@@ -6,6 +6,9 @@ import "github.com/bitmod-go/bitmod/datatype"
 
 func integerRows([]float32, *plan, *Activation, int, int, loop, implementation) {}
 
+// floatPanelRows is never called: there are no sets for float mode.
+func floatPanelRows([]float32, *plan, []Activation, int, int, implementation) {}
+
 // panelRows computes rows lo to hi−1 for all activations.
 func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, _ bool, impl implementation) {
 	for i := range as {

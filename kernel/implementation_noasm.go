@@ -19,6 +19,8 @@ func integerRows([]float32, *plan, *Activation, int, int, loop, implementation) 
 
 func panelRows([]float32, *plan, []Activation, int, int, bool, implementation) {}
 
+func floatPanelRows([]float32, *plan, []Activation, int, int, implementation) {}
+
 func floatRows(_ []float32, _ *plan, _ *Activation, lo, _ int, _ implementation) int { return lo }
 
 func setRuns(_, _ []float32, _ implementation) (int, bool) { return 0, true }

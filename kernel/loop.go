@@ -9,7 +9,8 @@ import (
 // panels want a group to have a multiple.
 const granule = 16
 
-// A loop is a way to multiply a matrix by activations in integer mode.
+// A loop is a way to multiply a matrix by activations. Those of float mode are byWeight,
+// bySteps (floatRows) and byPanels (floatPanelRows).
 type loop uint8
 
 const (
@@ -41,6 +42,8 @@ const (
 	whole   // a multiple of 512 columns
 	long    // more than 512
 	longer  // more than 1024
+	longest // more than 2048
+	blocks  // a multiple of 128
 )
 
 // A route is a loop, and for which matrices and how many activations it is faster than
@@ -72,6 +75,15 @@ var routes = [...]route{
 	{fine | codes2 | whole, byGroups, most{avx2: 1, avxVNNI: 1}},
 }
 
+// floatRoutes is routes for float mode.
+var floatRoutes = [...]route{
+	{direct | longest, bySteps, most{avx512: 7}},
+	{direct | longer, bySteps, most{avx512: 3}},
+	{direct | blocks, bySteps, most{avx512: 1}},
+	{fine | codes3or4 | whole, bySteps, most{avx512: 1}},
+	{fine | codes3or4 | longest, bySteps, most{avx512: 1}},
+}
+
 type most = [implementationCount]uint8
 
 // loop returns the loop for so many activations at once, in integer mode.
@@ -85,6 +97,25 @@ func (p *plan) loop(activations int, impl implementation) loop {
 	has := p.traits()
 	for i := range routes {
 		if r := &routes[i]; r.needs&^has == 0 && activations <= int(r.most[impl]) {
+			return r.loop
+		}
+	}
+	return byPanels
+}
+
+// floatLoop is loop for float mode.
+func (p *plan) floatLoop(activations int, impl implementation) loop {
+	form, _ := p.floatForm()
+	set := panelSet(impl)
+	switch {
+	case impl == portable:
+		return byWeight
+	case !form.ok || set == nil || set.FloatFinish == nil:
+		return bySteps // as far as they go
+	}
+	has := p.traits()
+	for i := range floatRoutes {
+		if r := &floatRoutes[i]; r.needs&^has == 0 && activations <= int(r.most[impl]) {
 			return r.loop
 		}
 	}
@@ -108,6 +139,8 @@ func (p *plan) traits() trait {
 		{whole, p.cols%step == 0},
 		{long, p.cols > step},
 		{longer, p.cols > 2*step},
+		{longest, p.cols > 4*step},
+		{blocks, p.cols%block == 0},
 	} {
 		if t.has {
 			has |= t.trait
@@ -149,6 +182,7 @@ func (p *plan) fine() bool {
 type panelForm struct {
 	ok    bool // whether they can
 	table bool // by a table, or else as codes to which a number is added
+	codes bool // as codes, below their selectors
 	span  loops.Range
 }
 
@@ -159,4 +193,26 @@ func (p *plan) byPanels() panelForm {
 	}
 	span, ok := loops.RangeOf(p.least, p.most)
 	return panelForm{ok: ok && (p.linear || p.bits+p.selectorBits <= 6), table: !p.linear, span: span}
+}
+
+// floatForm returns how panels hold the type in float mode, and how floats are made of
+// what they hold.
+func (p *plan) floatForm() (form panelForm, mode int) {
+	if p.groupSize%4 != 0 && p.groupSize < p.cols {
+		return panelForm{}, 0
+	}
+	if p.ints != nil {
+		span, ok := loops.RangeOf(p.least, p.most)
+		if ok && (p.linear || p.bits+p.selectorBits <= 6) {
+			return panelForm{ok: true, table: !p.linear, span: span}, loops.FloatsSub
+		}
+		if p.linear {
+			return panelForm{ok: true, codes: true}, loops.FloatsSub
+		}
+	}
+	mode = loops.FloatsTable64
+	if p.bits+p.selectorBits <= 4 {
+		mode = loops.FloatsTable16
+	}
+	return panelForm{ok: p.bits+p.selectorBits <= 6, table: true, codes: true}, mode
 }

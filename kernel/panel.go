@@ -31,25 +31,32 @@ const (
 // is a pool of them. What the loops get pointers to is all in it: they are called
 // through tables of functions, which would have other memory escape to the heap.
 type panelWork struct {
+	panelSource
+
+	acc   [panelTile][loops.SumLanes * loops.PanelRows]float32
+	block [loops.MaxVectors][loops.PanelRows]float32
+	outer [loops.PanelRows]float32
+	out   [loops.PanelRows]float32
+	sums  [loops.PanelRows][lanes]float32 // of heads
+	heads heads
+
+	dotArgs    loops.DotArgs
+	finishArgs loops.FinishArgs
+}
+
+// A panelSource fills panels.
+type panelSource struct {
 	set *loops.Set
 
 	panel   [pieceCols * loops.PanelRows]byte
-	acc     [panelTile][loops.SumLanes * loops.PanelRows]float32
-	block   [loops.MaxVectors][loops.PanelRows]float32
 	k       [maxGroups][loops.PanelRows]float32
 	sel     [maxGroups * 4 * loops.PanelRows]byte // all groups of some lanes, then of the next
 	table   [64]byte
 	scratch [loops.ScratchBytes]byte
 	padded  [loops.MaxLanes][loops.MaxMeta]byte
-	outer   [loops.PanelRows]float32
-	out     [loops.PanelRows]float32
-	sums    [loops.PanelRows][lanes]float32 // of heads
-	heads   heads
 
-	panelArgs  loops.PanelArgs
-	metaArgs   loops.MetaArgs
-	dotArgs    loops.DotArgs
-	finishArgs loops.FinishArgs
+	panelArgs loops.PanelArgs
+	metaArgs  loops.MetaArgs
 
 	// What follows from the type of a matrix.
 	form   panelForm
@@ -81,7 +88,8 @@ const maxGroups = pieceCols/granule + 1
 
 // A panelShape is what pieces depend on.
 type panelShape struct {
-	lanes, from, panel                  int
+	selectors                           bool // whether panels depend on them
+	lanes, from, piece, panel           int
 	cols, groupSize, bits, selectorBits int
 	scale                               datatype.ScaleFormat
 }
@@ -112,10 +120,15 @@ type chunkRun struct {
 
 var panelPool = sync.Pool{New: func() any {
 	w := new(panelWork)
-	r := &w.room
-	w.pieces, w.parts, w.chunks, w.selAt, w.segs = r.pieces[:0], r.parts[:0], r.chunks[:0], r.selAt[:0], r.segs[:0]
+	w.makeRoom()
 	return w
 }}
+
+// makeRoom gives the lists of the shape room.
+func (w *panelSource) makeRoom() {
+	r := &w.room
+	w.pieces, w.parts, w.chunks, w.selAt, w.segs = r.pieces[:0], r.parts[:0], r.chunks[:0], r.selAt[:0], r.segs[:0]
+}
 
 // panelRows computes rows lo to hi−1 for all activations: row r of activation t goes
 // to dst[t·p.rows+r]. All must be in integer mode, and byPanels true. If tails is set,
@@ -128,7 +141,7 @@ func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, 
 		from = p.cols / step * step
 		w.heads.start(p, &as[0], impl)
 	}
-	w.start(p, panelSet(impl), from, len(as))
+	w.start(p, p.byPanels(), panelSet(impl), from, pieceCols, panelCols(p, pieceCols, len(as)))
 	for ; lo < hi; lo += loops.PanelRows {
 		n := min(loops.PanelRows, hi-lo)
 		for i := range w.outer {
@@ -148,7 +161,7 @@ func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, 
 			}
 			for i := range w.pieces {
 				pc := &w.pieces[i]
-				w.loadMeta(p, pc, lo, n)
+				w.loadMeta(p, pc, lo, n, w.mode == loops.DotsInt)
 				for j := pc.parts[0]; j < pc.parts[1]; j++ {
 					w.load(p, pc, &w.parts[j], lo, n)
 					w.multiply(&w.parts[j], part, n)
@@ -164,17 +177,24 @@ func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, 
 	w.release()
 }
 
-// start sets what is the same for all rows.
-func (w *panelWork) start(p *plan, set *loops.Set, from, activations int) {
-	w.set = set
-	w.form = p.byPanels()
-	w.offset = set.Offset[w.form.span]
-	panel := pieceCols
+// panelCols returns the number of columns of a panel for so many activations: for
+// many, as many as it says.
+func panelCols(p *plan, many, activations int) int {
 	if activations <= few {
-		panel = max(smallPanel, 64*strips(p.bits))
+		return min(many, max(smallPanel, 64*strips(p.bits)))
 	}
-	w.plan(p, from, panel)
+	return many
+}
+
+// start sets what is the same for all rows, and reports whether that of the shape is new.
+func (w *panelSource) start(p *plan, form panelForm, set *loops.Set, from, piece, panel int) bool {
+	w.set, w.form = set, form
+	w.offset = set.Offset[form.span]
+	if form.codes {
+		w.offset = 0
+	}
 	w.setTable(p)
+	return w.plan(p, from, piece, panel)
 }
 
 // release gives w back to the pool, without what keeps memory of others alive.
@@ -184,12 +204,21 @@ func (w *panelWork) release() {
 	panelPool.Put(w)
 }
 
+// bySelector reports whether what a panel has for a code depends on the selector.
+func (w *panelSource) bySelector(p *plan) bool {
+	return p.selectorBits > 0 && (w.form.table || !w.form.codes)
+}
+
 // setTable sets the table of values of up to 6 bits with their selectors.
-func (w *panelWork) setTable(p *plan) {
+func (w *panelSource) setTable(p *plan) {
 	if !w.form.table {
 		return
 	}
 	for i := range w.table {
+		if w.form.codes {
+			w.table[i] = byte(i)
+			continue
+		}
 		ints := p.ints[i>>p.bits&(1<<p.selectorBits-1)]
 		w.table[i] = byte(int(ints[i&(1<<p.bits-1)]) + w.offset)
 	}
@@ -199,11 +228,11 @@ func (w *panelWork) setTable(p *plan) {
 func strips(bits int) int { return 8 * pack.StripBytes(bits) / bits }
 
 // plan sets what follows from the shape of a matrix, from a column on, with so many
-// columns in a panel.
-func (w *panelWork) plan(p *plan, from, panel int) {
-	shape := panelShape{w.set.Lanes, from, panel, p.cols, p.groupSize, p.bits, p.selectorBits, p.scale}
+// columns in a piece and in a panel, and reports whether that is new.
+func (w *panelSource) plan(p *plan, from, pieceCols, panel int) bool {
+	shape := panelShape{w.bySelector(p), w.set.Lanes, from, pieceCols, panel, p.cols, p.groupSize, p.bits, p.selectorBits, p.scale}
 	if shape == w.shape {
-		return
+		return false
 	}
 	w.shape = shape
 	w.pieces, w.parts, w.chunks, w.selAt, w.segs = w.pieces[:0], w.parts[:0], w.chunks[:0], w.selAt[:0], w.segs[:0]
@@ -222,10 +251,11 @@ func (w *panelWork) plan(p *plan, from, panel int) {
 		pc.parts[1] = len(w.parts)
 		w.pieces = append(w.pieces, pc)
 	}
+	return true
 }
 
 // planPart adds columns lo to hi−1 to a piece.
-func (w *panelWork) planPart(p *plan, pc *piece, lo, hi int) {
+func (w *panelSource) planPart(p *plan, pc *piece, lo, hi int) {
 	pt := part{lo: lo, hi: hi, selAt: len(w.selAt), segs: len(w.segs)}
 	pt.runs[0] = len(w.chunks)
 	strips := strips(p.bits)
@@ -242,7 +272,7 @@ func (w *panelWork) planPart(p *plan, pc *piece, lo, hi int) {
 		for pos := 0; pos < h; pos += 4 {
 			for s := range strips {
 				g := 0
-				if p.selectorBits > 0 {
+				if w.shape.selectors {
 					g = min(at+s*h+pos, p.cols-1)/p.groupSize - pc.first
 				}
 				w.selAt = append(w.selAt, uint16(g*4*w.set.Lanes))
@@ -278,27 +308,28 @@ func (w *panelWork) planPart(p *plan, pc *piece, lo, hi int) {
 func laneRow(row, n, q, i int) int { return row + min(q+i, n-1) }
 
 // selectors returns sel for the rows from row q of the panel on.
-func (w *panelWork) selectors(q int) []byte { return w.sel[maxGroups*4*q:] }
+func (w *panelSource) selectors(q int) []byte { return w.sel[maxGroups*4*q:] }
 
-// loadMeta sets the scales and selectors of n rows from row on.
-func (w *panelWork) loadMeta(p *plan, pc *piece, row, n int) {
+// loadMeta sets the scales and selectors of n rows from row on. Scales that are
+// integers stay so if ints is set, and become floats otherwise.
+func (w *panelSource) loadMeta(p *plan, pc *piece, row, n int, ints bool) {
 	mode := loops.MetaFloat
 	switch {
 	case p.scale == datatype.E8M0:
 		mode = loops.MetaE8M0
 	case p.scale == datatype.E4M3:
 		mode = loops.MetaE4M3
-	case w.mode == loops.DotsInt:
+	case ints:
 		mode = loops.MetaInt
 	}
 	meta := &w.metaArgs
 	meta.Scratch = &w.scratch
 	for q := 0; q < n; q += w.set.Lanes {
-		if p.selectorBits > 0 {
+		if w.shape.selectors {
 			w.loadSelectors(p, pc, row, n, q)
 		} else {
 			add := byte(0)
-			if !w.form.table {
+			if !w.form.table && !w.form.codes {
 				add = byte(w.offset + int(p.ints[0][0]))
 			}
 			sel := w.selectors(q)[:4*w.set.Lanes]
@@ -316,7 +347,7 @@ func (w *panelWork) loadMeta(p *plan, pc *piece, row, n int) {
 
 // metaRows sets the rows that Meta reads: bytes bytes of each from byte at on, of
 // stride bytes.
-func (w *panelWork) metaRows(from []byte, stride, at, bytes, row, n, q int) {
+func (w *panelSource) metaRows(from []byte, stride, at, bytes, row, n, q int) {
 	meta := &w.metaArgs
 	meta.Bytes = (bytes + 3) &^ 3
 	for i := range w.set.Lanes {
@@ -329,7 +360,7 @@ func (w *panelWork) metaRows(from []byte, stride, at, bytes, row, n, q int) {
 }
 
 // load fills the panel with n rows from row on.
-func (w *panelWork) load(p *plan, pc *piece, pt *part, row, n int) {
+func (w *panelSource) load(p *plan, pc *piece, pt *part, row, n int) {
 	args := &w.panelArgs
 	args.Table, args.Scratch, args.Stride = &w.table, &w.scratch, 4*w.set.Band
 	fill := w.set.Sum[p.bits]
@@ -357,12 +388,12 @@ func (w *panelWork) load(p *plan, pc *piece, pt *part, row, n int) {
 }
 
 // band returns the band of the panel that row q is in.
-func (w *panelWork) band(q int) []byte {
+func (w *panelSource) band(q int) []byte {
 	return w.panel[q/w.set.Band*w.set.Band*w.shape.panel:]
 }
 
 // loadSelectors sets sel for the groups of a piece.
-func (w *panelWork) loadSelectors(p *plan, pc *piece, row, n, q int) {
+func (w *panelSource) loadSelectors(p *plan, pc *piece, row, n, q int) {
 	meta := &w.metaArgs
 	bit := pc.first * p.selectorBits
 	meta.Bit, meta.Bits, meta.Groups = bit%8, p.selectorBits, pc.groups
@@ -378,14 +409,21 @@ func (w *panelWork) loadSelectors(p *plan, pc *piece, row, n, q int) {
 }
 
 // loadEnd is the last chunk of rows, whose strips are no whole words.
-func (w *panelWork) loadEnd(to []byte, p *plan, c *chunkRun, row, n, q int) {
+func (w *panelSource) loadEnd(to []byte, p *plan, c *chunkRun, row, n, q int) {
 	for i := range w.set.Lanes {
 		row := laneRow(row, n, q, i)
 		codes := p.s.Codes[row*p.rowBytes+c.bytes : (row+1)*p.rowBytes]
 		pack.Next(&w.codes, codes, c.cols, p.bits)
 		for j, code := range w.codes[:c.cols] {
-			v := p.ints[p.selector(row, (c.col+j)/p.groupSize)][code]
-			to[j/4*4*w.set.Band+4*i+j%4] = byte(int(v) + w.offset)
+			at := j/4*4*w.set.Band + 4*i + j%4
+			switch sel := p.selector(row, (c.col+j)/p.groupSize); {
+			case !w.form.codes:
+				to[at] = byte(int(p.ints[sel][code]) + w.offset)
+			case w.form.table:
+				to[at] = code | byte(sel<<p.bits)
+			default:
+				to[at] = code
+			}
 		}
 	}
 }

@@ -51,17 +51,10 @@ var avx512 = Set{
 		},
 	},
 	Finish: finishAVX512,
-	Widen: [widens]func(*WidenArgs){
-		WidenSub:     widenSubAVX512,
-		WidenTable16: widenTable16AVX512,
-		WidenTable64: widenTable64AVX512,
-	},
-	Floats: [MaxVectors + 1]func(*FloatArgs){
-		1: floats1AVX512,
-		2: floats2AVX512,
-		3: floats3AVX512,
-		4: floats4AVX512,
-		6: floats6AVX512,
+	Floats: [floats][MaxFloats + 1]func(*FloatArgs){
+		FloatsSub:     {1: floatsSub1AVX512, 2: floatsSub2AVX512, 4: floatsSub4AVX512, 8: floatsSub8AVX512, 12: floatsSub12AVX512},
+		FloatsTable16: {1: floatsTable161AVX512, 2: floatsTable162AVX512, 4: floatsTable164AVX512, 8: floatsTable168AVX512, 12: floatsTable1612AVX512},
+		FloatsTable64: {1: floatsTable641AVX512, 2: floatsTable642AVX512, 4: floatsTable644AVX512, 8: floatsTable648AVX512, 12: floatsTable6412AVX512},
 	},
 	FloatFinish: floatFinishAVX512,
 }
@@ -118,19 +111,49 @@ func finishAVX512(a *FinishArgs)
 func floatFinishAVX512(a *FloatFinishArgs)
 
 //go:noescape
-func floats1AVX512(a *FloatArgs)
+func floatsSub12AVX512(a *FloatArgs)
 
 //go:noescape
-func floats2AVX512(a *FloatArgs)
+func floatsSub1AVX512(a *FloatArgs)
 
 //go:noescape
-func floats3AVX512(a *FloatArgs)
+func floatsSub2AVX512(a *FloatArgs)
 
 //go:noescape
-func floats4AVX512(a *FloatArgs)
+func floatsSub4AVX512(a *FloatArgs)
 
 //go:noescape
-func floats6AVX512(a *FloatArgs)
+func floatsSub8AVX512(a *FloatArgs)
+
+//go:noescape
+func floatsTable1612AVX512(a *FloatArgs)
+
+//go:noescape
+func floatsTable161AVX512(a *FloatArgs)
+
+//go:noescape
+func floatsTable162AVX512(a *FloatArgs)
+
+//go:noescape
+func floatsTable164AVX512(a *FloatArgs)
+
+//go:noescape
+func floatsTable168AVX512(a *FloatArgs)
+
+//go:noescape
+func floatsTable6412AVX512(a *FloatArgs)
+
+//go:noescape
+func floatsTable641AVX512(a *FloatArgs)
+
+//go:noescape
+func floatsTable642AVX512(a *FloatArgs)
+
+//go:noescape
+func floatsTable644AVX512(a *FloatArgs)
+
+//go:noescape
+func floatsTable648AVX512(a *FloatArgs)
 
 //go:noescape
 func metaE4M3AVX512(a *MetaArgs)
@@ -185,12 +208,3 @@ func panelTable5AVX512(a *PanelArgs)
 
 //go:noescape
 func panelTable6AVX512(a *PanelArgs)
-
-//go:noescape
-func widenSubAVX512(a *WidenArgs)
-
-//go:noescape
-func widenTable16AVX512(a *WidenArgs)
-
-//go:noescape
-func widenTable64AVX512(a *WidenArgs)

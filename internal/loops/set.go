@@ -62,9 +62,9 @@ type Set struct {
 	Dots   [ranges][dots][MaxVectors + 1]func(*DotArgs)
 	Finish func(*FinishArgs)
 
-	// Of float mode: nil if there are none. Floats is by the number of vectors, as Dots.
-	Widen       [widens]func(*WidenArgs)
-	Floats      [MaxVectors + 1]func(*FloatArgs)
+	// Of float mode: nil if there are none. Floats is by how bytes become floats, and
+	// the number of vectors: see FloatVectors.
+	Floats      [floats][MaxFloats + 1]func(*FloatArgs)
 	FloatFinish func(*FloatFinishArgs)
 
 	take [9]uint8 // by the number of vectors that are left, from 1 on; the last is for more
@@ -72,3 +72,12 @@ type Set struct {
 
 // Vectors returns how many of n vectors, at least one, Dots is to be called for next.
 func (s *Set) Vectors(n int) int { return int(s.take[min(n, len(s.take))-1]) }
+
+// FloatVectors is Vectors for Floats.
+func (s *Set) FloatVectors(n int) int {
+	n = min(n, MaxFloats)
+	for s.Floats[0][n] == nil {
+		n--
+	}
+	return n
+}

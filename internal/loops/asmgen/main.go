@@ -20,7 +20,7 @@ func files() map[string][]byte {
 		}
 		all[name+"_"+suffix[strings.LastIndex(suffix, "_")+1:]+".go"] = s.source()
 	}
-	add("avx512", "avx512_amd64", avx512Set(), map[string]*file{"panel": panelAVX512(), "dots": dotsAVX512(), "float": floatAVX512()})
+	add("avx512", "avx512_amd64", avx512Set(), map[string]*file{"panel": panelAVX512(), "dots": dotsAVX512(), "panelfloat": panelFloatAVX512()})
 	all["coding/avx512_amd64.s"] = codingAVX512().Bytes()
 	all["floats/avx512_amd64.s"] = floatsAVX512().Bytes()
 	all["rows_avx512_amd64.s"] = rowsAVX512().Bytes()

@@ -19,7 +19,7 @@ type set struct {
 	take       [9]int
 	table      func(bits, tables int) string // tables: of 16 bytes each
 	dots       func(r int, mode string, n int) string
-	floats     bool // whether there are functions for float mode
+	floats     []int // numbers of vectors that there are functions in float mode for
 	suffix     string
 	stubs      []stub
 }
@@ -27,8 +27,6 @@ type set struct {
 var (
 	metaModes = []string{"Table", "Sum", "Int", "Float", "E8M0", "E4M3"}
 	dotModes  = []string{"One", "Int", "Float"}
-	// Of WidenArgs.
-	widenModes = []string{"Sub", "Table16", "Table64"}
 )
 
 // vectors returns the numbers of vectors that there are functions for.
@@ -83,14 +81,14 @@ func (s *set) source() []byte {
 		p("},")
 	}
 	p("},\nFinish: finish%s,", s.suffix)
-	if s.floats {
-		p("Widen: [widens]func(*WidenArgs){")
-		for _, m := range widenModes {
-			p("Widen%s: widen%s%s,", m, m, s.suffix)
-		}
-		p("},\nFloats: [MaxVectors + 1]func(*FloatArgs){")
-		for _, n := range s.vectors() {
-			p("%d: floats%d%s,", n, n, s.suffix)
+	if len(s.floats) > 0 {
+		p("Floats: [floats][MaxFloats + 1]func(*FloatArgs){")
+		for _, m := range floatModes {
+			var names []string
+			for _, n := range s.floats {
+				names = append(names, fmt.Sprintf("%d: floats%s%d%s", n, m, n, s.suffix))
+			}
+			p("Floats%s: {%s},", m, strings.Join(names, ", "))
 		}
 		p("},\nFloatFinish: floatFinish%s,", s.suffix)
 	}
@@ -109,7 +107,7 @@ func (s *set) source() []byte {
 func avx512Set() set {
 	return set{
 		name: "avx512", constraint: "amd64 && !purego", suffix: "AVX512",
-		lanes: 16, band: 64, offset: [3]int{16, 32, 128}, take: [9]int{1, 2, 3, 4, 3, 6, 4, 4, 6}, floats: true,
+		lanes: 16, band: 64, offset: [3]int{16, 32, 128}, take: [9]int{1, 2, 3, 4, 3, 6, 4, 4, 6}, floats: []int{1, 2, 4, 8, 12},
 		table: func(bits, _ int) string { return fmt.Sprintf("panelTable%dAVX512", bits) },
 		dots:  func(_ int, mode string, n int) string { return fmt.Sprintf("dots%s%dAVX512", mode, n) },
 	}
