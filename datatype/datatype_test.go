@@ -208,6 +208,33 @@ func TestEncodeTies(t *testing.T) {
 	}
 }
 
+// TestEncodeTiesToEven checks MX and NV types, whose ties go to the even code.
+func TestEncodeTiesToEven(t *testing.T) {
+	for _, typ := range []datatype.Type{datatype.MXFP4, datatype.NVFP4} {
+		cb := typ.Codebooks()[0]
+		for x, want := range map[float64]float32{
+			.25: 0, .75: 1, 1.25: 1, 1.75: 2, 2.5: 2, 3.5: 4, 5: 4,
+			math.Nextafter(.75, 0): .5, math.Nextafter(1.25, 2): 1.5, math.Nextafter(5, 6): 6,
+		} {
+			for _, sign := range []float64{1, -1} {
+				if got := cb.Value(cb.Encode(sign * x)); got != float32(sign)*want {
+					t.Errorf("%v: %v becomes %v, want %v", typ, sign*x, got, float32(sign)*want)
+				}
+			}
+		}
+	}
+	// The code of the special value is 8, which is even, as those of ±4 are and not
+	// those of ±6.
+	for i, ties := range []map[float64]float32{{4.5: 4, 5.5: 5}, {-4.5: -5, -5.5: -5}, {7: 8}, {-7: -8}} {
+		cb := datatype.MXFP4RaZeR.Codebooks()[i]
+		for x, want := range ties {
+			if got := cb.Value(cb.Encode(x)); got != want {
+				t.Errorf("%v: %v becomes %v, want %v", cb.Name(), x, got, want)
+			}
+		}
+	}
+}
+
 // TestEncodeNearest checks every codebook against distances in exact arithmetic,
 // at random ratios and at all multiples of 1/64.
 func TestEncodeNearest(t *testing.T) {
@@ -225,8 +252,10 @@ func TestEncodeNearest(t *testing.T) {
 				got := float64(cb.Value(cb.Encode(x)))
 				for _, v := range cb.Values() {
 					v := float64(v)
-					// Nearer, or as near and smaller: compare 2x with v + got.
-					if v > got && 2*x > v+got || v < got && 2*x <= v+got {
+					// Nearer, or as near and smaller: compare 2x with v + got. Ties of
+					// MX and NV types have a test of their own.
+					tie := typ.Scale() == datatype.RowStep && 2*x == v+got
+					if v > got && 2*x > v+got || v < got && (2*x < v+got || tie) {
 						t.Fatalf("%v: %v becomes %v, but %v is nearer", cb.Name(), x, got, v)
 					}
 				}

@@ -25,7 +25,12 @@
 // Codes are chosen with this unquantized Δ. Only then are the scales of a row
 // rounded to 8 bits ([RowScales]). The OCP MX and NVFP4 standards define
 // elements against the stored scale instead, and so the types with
-// [datatype.E8M0] and [datatype.E4M3] scales round Δ before they choose codes.
+// [datatype.E8M0] and [datatype.E4M3] scales round Δ before they choose codes, and of two
+// values that are equally near they take that with the even code, as round-half-to-even
+// does.
+//
+// A group that is not all zero may have a Δ below half a step, so that its scale rounds
+// to 0. It takes 1 instead if that has the smaller error ([ZeroScale]).
 //
 // # Definition and fast form
 //

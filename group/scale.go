@@ -48,6 +48,29 @@ func RowScales(scales []uint8, deltas []float64) (step float32) {
 	return step
 }
 
+// ZeroScale returns the scale of a group whose scale [RowScales] rounds to 0: 1 if the
+// group has the smaller error so, which it may if its largest weights are worth more
+// than none, and otherwise 0. The error is Σ importance·(w − ŵ)² with the weights ŵ as
+// they are dequantized, float32(value)·step, added up in float64 from the first to the
+// last; a nil importance is 1 throughout. codes and importance, if not nil, are as long as
+// w.
+func ZeroScale(cb datatype.Codebook, codes []uint8, w, importance []float64, step float32) uint8 {
+	var zero, one float64
+	for i, x := range w {
+		a := 1.
+		if importance != nil {
+			a = importance[i]
+		}
+		e := x - float64(cb.Value(codes[i])*step)
+		zero += float64(float64(a*x) * x)
+		one += float64(float64(a*e) * e)
+	}
+	if one < zero {
+		return 1
+	}
+	return 0
+}
+
 // TensorScale returns the float32 scale that all groups of a tensor share, for
 // a tensor whose largest magnitude is amax: for types with [datatype.E4M3]
 // scales amax divided by the largest code and by 448, so that the largest group

@@ -34,6 +34,29 @@ func TestRowScales(t *testing.T) {
 	}
 }
 
+func TestZeroScale(t *testing.T) {
+	cb := datatype.FP4.Codebooks()[0]
+	for _, tc := range []struct {
+		w, importance []float64
+		want          uint8
+	}{
+		{[]float64{2, 1}, nil, 0},             // with 1 they become 6, 3: 4² + 2², against 2² + 1²
+		{[]float64{4, 2}, nil, 1},             // 2² + 1², against 4² + 2²
+		{[]float64{3, 1.5}, nil, 0},           // the same error
+		{[]float64{0, 0}, nil, 0},             // all zero
+		{[]float64{4, 1}, []float64{0, 1}, 0}, // 2², against 1²
+		{[]float64{4, 1}, []float64{1, 0}, 1}, // 2², against 4²
+	} {
+		codes := []uint8{cb.Encode(6), cb.Encode(3)}
+		if tc.w[0] == 0 {
+			codes = []uint8{0, 0}
+		}
+		if got := ZeroScale(cb, codes, tc.w, tc.importance, 1); got != tc.want {
+			t.Errorf("%v, importance %v: %d, want %d", tc.w, tc.importance, got, tc.want)
+		}
+	}
+}
+
 func TestTensorScale(t *testing.T) {
 	if s := TensorScale(datatype.BitMoD4, 12); s != 1 {
 		t.Errorf("bitmod4: %v", s)

@@ -72,6 +72,14 @@ func (c *chooser) stored(lo int, w []float64, s float32) (group.Choice, error) {
 	if s > 0 {
 		choice.Scale = uint8(min(math.RoundToEven(choice.Delta/float64(s)), 255))
 	}
+	if choice.Scale == 0 && choice.Delta > 0 && s > 0 {
+		// The codes will be those for the scale that is stored.
+		choice.Delta = float64(s)
+		if err := c.selector.Encode(c.codes, w, choice); err != nil {
+			return choice, err
+		}
+		choice.Scale = group.ZeroScale(c.typ.Codebooks()[choice.Codebook], c.codes[:len(w)], w, c.importanceOf(lo, len(w)), s)
+	}
 	choice.Delta = float64(choice.Scale) * float64(s)
 	return choice, nil
 }

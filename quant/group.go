@@ -119,7 +119,15 @@ func (q *rowQuantizer) quantize(row int) error {
 		}
 	}
 	if m.typ.Scale() == datatype.RowStep {
-		m.storage.RowScales[row] = group.RowScales(scales, q.deltas)
+		step := group.RowScales(scales, q.deltas)
+		m.storage.RowScales[row] = step
+		for g, k := range scales {
+			if k == 0 && q.deltas[g] > 0 && step > 0 {
+				lo, hi := m.groupColumns(g)
+				wide := q.group(row, g)
+				scales[g] = group.ZeroScale(m.codebooks[q.choices[g].Codebook], q.codes[lo:hi], wide, q.chooser.importanceOf(lo, hi-lo), step)
+			}
+		}
 	}
 	pack.Row(m.codeRow(row), q.codes, m.typ.Bits())
 	if top < 0x1p100 { // far from where rounding could lead beyond float32
@@ -135,20 +143,26 @@ func (q *rowQuantizer) choose(row int) error {
 		err := c.selector.SelectFloat32(q.choices, q.codes, w, m.groupSize, c.importance, c.tensorScale)
 		return weightError(err, row, 0)
 	}
-	if q.wide == nil {
-		q.wide = make([]float64, min(m.groupSize, m.cols))
-	}
 	for g := range m.groups {
 		lo, hi := m.groupColumns(g)
-		wide := q.wide[:hi-lo]
-		widen(wide, q.w, row*m.cols+lo)
 		var err error
-		q.choices[g], err = c.selector.Select(q.codes[lo:hi], wide, c.importanceOf(lo, hi-lo), c.tensorScale)
+		q.choices[g], err = c.selector.Select(q.codes[lo:hi], q.group(row, g), c.importanceOf(lo, hi-lo), c.tensorScale)
 		if err != nil {
 			return weightError(err, row, lo)
 		}
 	}
 	return nil
+}
+
+// group returns the weights of a group, in memory that the next call uses again.
+func (q *rowQuantizer) group(row, g int) []float64 {
+	if q.wide == nil {
+		q.wide = make([]float64, min(q.m.groupSize, q.m.cols))
+	}
+	lo, hi := q.m.groupColumns(g)
+	wide := q.wide[:hi-lo]
+	widen(wide, q.w, row*q.m.cols+lo)
+	return wide
 }
 
 // narrow returns the weights of a row as float32, if all of them are.

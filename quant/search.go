@@ -126,6 +126,14 @@ func (s *rowSearcher) selection(importance []float64) (at int, err error) {
 	if m.typ.Scale() == datatype.RowStep {
 		r.step = group.RowScales(s.scales, s.deltas)
 		for g, k := range s.scales {
+			if k == 0 && s.deltas[g] > 0 && r.step > 0 {
+				lo, hi := m.groupColumns(g)
+				var a []float64
+				if importance != nil {
+					a = importance[lo:hi]
+				}
+				k = group.ZeroScale(m.codebooks[r.groups[g].Codebook], r.codes[lo:hi], s.weights[lo:hi], a, r.step)
+			}
 			r.groups[g].Scale = k
 		}
 	}
