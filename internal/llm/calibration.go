@@ -3,6 +3,7 @@ package llm
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/bitmod-go/bitmod/quant"
@@ -118,9 +119,10 @@ func (c *Calibration) gatherGradients() ([]rowSquares, error) {
 	return sums, nil
 }
 
-// llamaOnly returns an error if layers do anything that Llama's do not.
+// llamaOnly returns an error if layers do anything that Llama's do not, but for windows.
 func (c *Config) llamaOnly(what string) error {
-	if c.Arch != (Arch{}) || c.PerLayer != nil || c.LocalRope != nil {
+	other := slices.ContainsFunc(c.PerLayer, func(l LayerConfig) bool { return l != LayerConfig{Window: l.Window} })
+	if c.Arch != (Arch{}) || other {
 		return fmt.Errorf("llm: %s are known for layers like Llama's alone", what)
 	}
 	return nil

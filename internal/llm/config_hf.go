@@ -12,6 +12,7 @@ import (
 // Config.
 type hfModel struct {
 	Tied   bool // the classifier is the embedding
+	Untied bool // config.json says that it is not
 	family *family
 }
 
@@ -36,6 +37,7 @@ func parseHF(data []byte) (Config, *hfModel, error) {
 	k.get("eos_token_id", (*ints)(&c.EOS))
 	f.read(k, &c)
 	h := &hfModel{Tied: k.boolean("tie_word_embeddings", f.tied), family: f}
+	h.Untied = !h.Tied && k.values["tie_word_embeddings"] != nil
 	if err := k.checkRead(harmless, f.harmless); err != nil {
 		return fail("%v", err)
 	}
@@ -172,10 +174,10 @@ func (k *keys) layerTypes(c *Config, window int, sliding func(i int) bool) {
 
 // ropeDefaults are what a family has where config.json says nothing.
 type ropeDefaults struct {
-	theta   float64
-	partial bool   // partial_rotary_factor is read
-	scaling string // the type that others are taken for, as Phi-3 has it
-	context int    // original_max_position_embeddings beside the object, 0 for none
+	theta    float64
+	partial  bool // partial_rotary_factor is read
+	longRoPE bool // and nothing else, whatever old files call it
+	context  int  // original_max_position_embeddings beside the object, 0 for none
 }
 
 // rope reads the rotations of all layers.
@@ -218,8 +220,8 @@ func (o *keys) scaling(r *Rope, c *Config, d ropeDefaults) {
 	r.Theta = o.number("rope_theta", r.Theta)
 	kind := o.word("rope_type", o.word("type", "default"))
 	o.read["type"] = true
-	if d.scaling != "" && kind != "default" {
-		kind = d.scaling
+	if d.longRoPE && (kind == "su" || kind == "yarn") {
+		kind = "longrope"
 	}
 	original := func() int {
 		n := o.integer("original_max_position_embeddings", c.Context)

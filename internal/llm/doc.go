@@ -1,6 +1,12 @@
-// Package llm is a Llama-architecture language model in plain Go: RMSNorm,
-// rotary positions, grouped-query attention, SwiGLU, and a key-value cache. It is
-// what the example programs share, not part of the library's API.
+// Package llm runs language models in plain Go: decoders of the families that
+// family.go lists, from Llama to gpt-oss, with a key-value cache. It is what the example
+// programs share, not part of the library's API.
+//
+// One forward pass serves all families. A [Config] describes what it does: where norms are,
+// what rotates, which layers have windows or experts. A family, in family_NAME.go, maps
+// config.json to a Config and the engine's names of tensors to those of files. What a
+// family does not know, a key of config.json or a tensor, is an error: it may change what
+// the model computes.
 //
 // A [File] is what [OpenFile] opens: a Hugging Face directory, a GGUF file or a result of
 // quant/checkpoint, all through that package, or a file of llama2.c. A [Model] is read

@@ -123,3 +123,51 @@ func TestFamiliesQuantized(t *testing.T) {
 		})
 	}
 }
+
+// TestFamiliesGGUF compares logits with transformers' for the GGUF files that
+// internal/gguf/hf converts, and with those of the directory that dequantizing writes.
+func TestFamiliesGGUF(t *testing.T) {
+	data, err := os.ReadFile("testdata/gguf.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string]judged
+	if err := json.Unmarshal(data, &want); err != nil || len(want) < 12 {
+		t.Fatalf("%d models, %v", len(want), err)
+	}
+	for name, j := range want {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join("..", "gguf", "hf", "testdata", name+".gguf")
+			m, err := Load(path, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			kv := KV{Length: len(j.IDs)}
+			got := logits(t, m, j.IDs, len(j.IDs), 1, kv)
+			d := j.worst(got)
+			t.Logf("logits differ by %.1e of their range", d)
+			if !(d < 1e-4) {
+				t.Errorf("logits differ from transformers' by %g of their range", d)
+			}
+			if again := logits(t, m, j.IDs, 1, 2, kv); !slices.Equal(again, got) {
+				t.Errorf("token by token logits differ by %g", maxDiff(again, got))
+			}
+			c, err := checkpoint.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			dir := filepath.Join(t.TempDir(), "floats")
+			if _, err := checkpoint.Dequantize(t.Context(), c, dir, checkpoint.DequantizeOptions{DType: "F32"}); err != nil {
+				t.Fatal(err)
+			}
+			hf, err := Load(dir, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again := logits(t, hf, j.IDs, len(j.IDs), 1, kv); !slices.Equal(again, got) {
+				t.Errorf("logits of the directory that is made of it differ by %g", maxDiff(again, got))
+			}
+		})
+	}
+}

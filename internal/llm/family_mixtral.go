@@ -1,7 +1,5 @@
 package llm
 
-import "fmt"
-
 var mixtralFamily = family{
 	read: func(k *keys, c *Config) {
 		k.decoder(c)
@@ -16,7 +14,7 @@ var mixtralFamily = family{
 		k.windowEverywhere(c, 0)
 	},
 	locate: func(c *Config, has tensorFiles, n tensorName) location {
-		if n.layer >= 0 && !has(fmt.Sprintf("model.layers.%d.block_sparse_moe.gate.weight", n.layer)) {
+		if n.layer >= 0 && has(inLayer(n, "mlp.gate.weight").name) {
 			return expertLocation(c, has, n)
 		}
 		parts := map[string]string{"gate_proj": "w1", "down_proj": "w2", "up_proj": "w3"}

@@ -6,7 +6,7 @@ var phi3Family = family{
 		c.Context = k.integer("max_position_embeddings", 4096)
 		c.NormEps = k.number("rms_norm_eps", 1e-5)
 		c.Activation = k.activation("hidden_act", "silu")
-		d := ropeDefaults{theta: 10000, partial: true, scaling: "longrope"}
+		d := ropeDefaults{theta: 10000, partial: true, longRoPE: true}
 		d.context = k.integer("original_max_position_embeddings", 4096)
 		k.rope(c, d)
 		k.windowEverywhere(c, 0)

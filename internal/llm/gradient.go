@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"fmt"
 	"math"
 	"runtime"
 	"slices"
@@ -35,6 +36,11 @@ func Gradients(m *Model, blocks [][]int, observe func(p Place, x, g []float32, n
 	for _, block := range blocks {
 		if len(block) < 2 {
 			continue
+		}
+		for i := range m.Layers {
+			if w := m.Config.layer(i).Window; w > 0 && len(block) > w {
+				return fmt.Errorf("llm: gradients of a text of %d tokens, but layer %d sees %d of them", len(block), i, w)
+			}
 		}
 		if err := b.block(block); err != nil {
 			return err

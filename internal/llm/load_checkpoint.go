@@ -99,9 +99,11 @@ func (s *checkpointSource) has(name string) bool {
 // classifier is the name of the classifier's tensor.
 var classifier = Place{Layer: -1, Kind: Classifier}.tensor()
 
-// tied also is true where the configuration says otherwise and there is nothing
-// else to take for a classifier than the embedding.
-func (s *checkpointSource) tied() bool { return s.model.Tied || !s.has(s.at(classifier).name) }
+// tied also is true where the configuration says nothing and there is nothing else to
+// take for a classifier than the embedding.
+func (s *checkpointSource) tied() bool {
+	return s.model.Tied || !s.model.Untied && !s.has(s.at(classifier).name)
+}
 
 // A wantedTensor is one that the engine reads, or a part of one.
 type wantedTensor struct {

@@ -207,6 +207,13 @@ func FuzzParseHF(f *testing.F) {
 	f.Add([]byte(llama32Config))
 	f.Add([]byte(`{"model_type":"mistral","hidden_size":64,"intermediate_size":5,"num_hidden_layers":1,"num_attention_heads":4,` +
 		`"vocab_size":10,"eos_token_id":[2],"sliding_window":7,"rope_parameters":{"rope_theta":1e6,"rope_type":"linear","factor":2}}`))
+	for _, dir := range familyModels(f) {
+		data, err := os.ReadFile(filepath.Join(dir, "config.json"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, _, err := parseHF(data)
 		if err != nil {
@@ -218,9 +225,11 @@ func FuzzParseHF(f *testing.F) {
 		if err := c.check(); err != nil {
 			t.Fatalf("%+v: %v", c, err)
 		}
-		for _, r := range c.Rope.frequencies(c.HeadDim, c.Context) {
-			if r-r != 0 {
-				t.Fatalf("%+v: a frequency of %v", c, r)
+		for _, s := range outline(c, true).rotations(c.Context).turns {
+			for _, f := range append(s.frequencies, s.magnitude) {
+				if f-f != 0 {
+					t.Fatalf("%+v: a frequency of %v", c, f)
+				}
 			}
 		}
 	})

@@ -341,5 +341,6 @@ def make(name):
     print(name, os.path.getsize(f"{HERE}/{name}.gguf"), len(expected))
 
 
-for name in sys.argv[1:] or FAMILIES:
-    make(name)
+if __name__ == "__main__":
+    for name in sys.argv[1:] or FAMILIES:
+        make(name)
