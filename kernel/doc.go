@@ -160,7 +160,8 @@
 // # What may be shared
 //
 // A Matrix, an Activation that is loaded, and a [Pool] may be used by any number of
-// goroutines at the same time. The calls on a Pool wait for each other.
+// goroutines at the same time. Calls on a Pool that are large enough to be shared out
+// wait for each other; small ones don't.
 //
 // # What 8-bit activations lose
 //

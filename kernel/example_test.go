@@ -129,6 +129,53 @@ func ExamplePool() {
 	// Output: [-1.13 -0.50 -0.25 0.37 0.87 1.37]
 }
 
+// Between products, the goroutines of a pool do what else there is to do.
+func ExamplePool_Run() {
+	pool, err := kernel.NewPool(0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+
+	x := []float32{-2, -1, 0, 1, 2, 3, 4}
+	err = pool.Run(len(x), 3, func(_, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			x[i] = max(x[i], 0)
+		}
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(x)
+	// Output: [0 0 0 1 2 3 4]
+}
+
+// An engine with goroutines of its own gives each some rows of a batch.
+func ExampleGEMMRows() {
+	m := quantized(128, 256, 4)
+	batch := make([]kernel.Activation, 3)
+	if err := kernel.LoadBatch(batch, activations(3*256)); err != nil {
+		log.Fatal(err)
+	}
+	y := make([]float32, len(batch)*m.Rows())
+	var wg sync.WaitGroup
+	for lo := 0; lo < m.Rows(); lo += 64 {
+		wg.Go(func() {
+			if err := kernel.GEMMRows(y, m, batch, lo, lo+64); err != nil {
+				log.Fatal(err)
+			}
+		})
+	}
+	wg.Wait()
+	for t := range batch {
+		fmt.Printf("%.2f\n", y[t*m.Rows():][:2])
+	}
+	// Output:
+	// [-1.13 -0.50]
+	// [1.37 1.87]
+	// [-0.49 -0.74]
+}
+
 // A prompt's tokens are loaded and multiplied together.
 func ExampleGEMM() {
 	m := quantized(2, 256, 4)

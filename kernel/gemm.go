@@ -15,6 +15,21 @@ func GEMM(dst []float32, m *quant.Matrix, as []Activation) error {
 	return nil
 }
 
+// GEMMRows writes rows lo to hi−1 of all products of [GEMM] to their places in dst,
+// which is for all rows of all of them. Engines with threads of their own give each some
+// rows, 64 at a time or a multiple, so that weights are unpacked once for the whole
+// batch; the result is the same for any division. For the rest see [GEMM].
+func GEMMRows(dst []float32, m *quant.Matrix, as []Activation, lo, hi int) error {
+	if err := checkBatch(len(dst), shapeOf(m), as); err != nil {
+		return err
+	}
+	if err := checkRange(lo, hi, m.Rows()); err != nil {
+		return err
+	}
+	multiplyBatch(dst, m, as, lo, hi, best)
+	return nil
+}
+
 // multiplyBatch computes rows lo to hi−1 for all activations: by panels, if those are
 // faster for so many, or else by one activation after the other, so many rows at a time
 // that they stay in the cache for all.

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -74,4 +75,50 @@ func TestBatch(t *testing.T) {
 			})
 		}
 	})
+}
+
+// TestBatchRows divides the rows of a batch among several calls.
+func TestBatchRows(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	var mem guards
+	defer mem.free()
+	const batch = 7
+	for _, m := range []*quant.Matrix{
+		randomMatrix(&mem, r, datatype.BitMoD4, 128, 200, 576),
+		randomMatrix(&mem, r, datatype.BitMoD3, 32, 130, 300),
+		randomMatrix(&mem, r, datatype.NF4, 64, 70, 512),
+		randomMixed(t, &mem, r, 128, 150, 384),
+	} {
+		as := make([]Activation, batch)
+		for i := range as {
+			if err := as[i].Load(activations(r, m.Cols(), false)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, got := make([]float32, batch*m.Rows()), make([]float32, batch*m.Rows())
+		if err := GEMM(want, m, as); err != nil {
+			t.Fatal(err)
+		}
+		for lo, n := 0, 1; lo < m.Rows(); lo, n = lo+n, 2*n+1 {
+			hi := min(lo+n, m.Rows())
+			if err := GEMMRows(got, m, as, lo, hi); err != nil {
+				t.Fatal(err)
+			}
+			for i := range as {
+				for row := range m.Rows() {
+					v := got[i*m.Rows()+row]
+					if row < hi && !sameBits(v, want[i*m.Rows()+row]) || row >= hi && v != 0 {
+						t.Fatalf("%v, rows %d to %d: row %d of activation %d is %v, want %v", m, lo, hi-1, row, i, v, want[i*m.Rows()+row])
+					}
+				}
+			}
+		}
+		for _, c := range []struct{ n, lo, hi int }{
+			{len(got) - 1, 0, 1}, {len(got), -1, 1}, {len(got), 2, 1}, {len(got), 0, m.Rows() + 1},
+		} {
+			if err := GEMMRows(got[:c.n], m, as, c.lo, c.hi); !errors.Is(err, ErrShape) {
+				t.Errorf("%d floats, rows %d to %d: %v", c.n, c.lo, c.hi, err)
+			}
+		}
+	}
 }

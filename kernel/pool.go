@@ -10,15 +10,16 @@ import (
 
 // A Pool multiplies on several goroutines: those of its own, and the caller's.
 // They are there until Close. Results are those of [GEMV] and [GEMM]. Any number of
-// goroutines may use one Pool, one of them at a time: others wait.
+// goroutines may use one Pool. What is too small to share runs on its caller alone,
+// at once; of what is shared out, one call has the workers at a time, and others wait.
 //
 // Its workers take blocks of rows one after another, so that a slow core does
 // not hold up the rest. For some microseconds after a multiplication they look
 // out for the next one, as the layers of a model follow each other, and go to
-// sleep after that. What is too small to share runs on the caller alone.
+// sleep after that. [Pool.Run] gives them an engine's own loops to do in between.
 type Pool struct {
-	mu      sync.Mutex // held by the call that is under way
-	closed  bool
+	mu      sync.Mutex // held by the call that has the workers
+	closed  atomic.Bool
 	workers []*worker
 	job     job
 	exited  sync.WaitGroup
@@ -29,17 +30,19 @@ type task struct {
 	m   *quant.Matrix
 	p   plan // of m, if it has one part
 	dst []float32
-	a   *Activation  // GEMV
-	as  []Activation // GEMM
+	a   *Activation              // GEMV
+	as  []Activation             // GEMM
+	f   func(worker, lo, hi int) // Run, and nothing else
 }
 
 // A job is a task that is under way.
 type job struct {
 	task
-	rows int
-	tile int          // rows
-	next atomic.Int64 // row
-	stop bool         // no work: the worker is to return
+	rows  int // or whatever Run counts
+	tile  int // rows
+	tiles int
+	next  atomic.Int64 // tile
+	stop  bool         // no work: the worker is to return
 }
 
 // A worker's state is idle, posted once there is a job, which the caller takes
@@ -65,22 +68,25 @@ const (
 	minShare = 1 << 17
 	// tileWeights is the number of weights a worker takes at a time.
 	tileWeights = 1 << 16
+	// maxWorkers is the most that a pool may have, unless there are more processors.
+	maxWorkers = 1024
 )
 
 // NewPool starts a pool of n goroutines, the caller's included, so that n of 1
-// starts none; 0 is runtime.GOMAXPROCS(0). More than that never help.
+// starts none; 0 is runtime.GOMAXPROCS(0). More than that never help, and more than
+// 1024, if they are more than that, too, are an error that matches ErrShape.
 func NewPool(n int) (*Pool, error) {
-	if n < 0 {
-		return nil, shapeError("n", n, "at least 0 (workers)")
+	if most := max(maxWorkers, runtime.GOMAXPROCS(0)); n < 0 || n > most {
+		return nil, shapeError("n", n, "0 to %d (workers)", most)
 	}
 	if n == 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
 	pl := &Pool{}
-	for range n - 1 {
+	for i := 1; i < n; i++ {
 		w := &worker{wake: make(chan struct{}, 1)}
 		pl.workers = append(pl.workers, w)
-		pl.exited.Go(func() { pl.work(w) })
+		pl.exited.Go(func() { pl.work(w, i) })
 	}
 	return pl, nil
 }
@@ -94,7 +100,7 @@ func (pl *Pool) GEMV(dst []float32, m *quant.Matrix, a *Activation) error {
 	if err := check(len(dst), shapeOf(m), a); err != nil {
 		return err
 	}
-	return pl.run(task{m: m, dst: dst, a: a})
+	return pl.multiply(task{m: m, dst: dst, a: a})
 }
 
 // GEMM is [GEMM] on the goroutines of the pool. The error is ErrClosed after
@@ -103,15 +109,44 @@ func (pl *Pool) GEMM(dst []float32, m *quant.Matrix, as []Activation) error {
 	if err := checkBatch(len(dst), shapeOf(m), as); err != nil {
 		return err
 	}
-	return pl.run(task{m: m, dst: dst, as: as})
+	return pl.multiply(task{m: m, dst: dst, as: as})
 }
 
-// Close stops the workers and waits for them. It may be called more than once.
+// Run calls f for ranges lo … hi−1 that make up 0 … n−1, of grain each but the last,
+// and returns when all are done. Each goroutine of the pool takes one range after
+// another, so that a grain should be some microseconds of work, or more. Worker is the
+// number of the goroutine, from 0 to Size()−1: calls of f at the same time have
+// different ones, so that each can have memory of its own. If n is no more than grain,
+// f is called at once, as worker 0.
+//
+// f must not call methods of the pool, which would wait for themselves. It is an error
+// that matches ErrShape if n is negative or grain is less than 1, and ErrClosed after
+// Close.
+func (pl *Pool) Run(n, grain int, f func(worker, lo, hi int)) error {
+	if n < 0 {
+		return shapeError("n", n, "at least 0")
+	}
+	if grain < 1 {
+		return shapeError("grain", grain, "at least 1")
+	}
+	if pl.closed.Load() {
+		return ErrClosed
+	}
+	if n <= grain || len(pl.workers) == 0 {
+		for lo := 0; lo < n; lo += min(grain, n-lo) {
+			f(0, lo, lo+min(grain, n-lo))
+		}
+		return nil
+	}
+	return pl.share(task{f: f}, n, grain, min(len(pl.workers), (n-1)/grain))
+}
+
+// Close stops the workers and waits for them, and for calls that are under way on them.
+// It may be called more than once.
 func (pl *Pool) Close() error {
 	pl.mu.Lock()
 	defer pl.mu.Unlock()
-	if !pl.closed {
-		pl.closed = true
+	if !pl.closed.Swap(true) {
 		pl.job.stop = true
 		for _, w := range pl.workers {
 			w.post()
@@ -121,85 +156,106 @@ func (pl *Pool) Close() error {
 	return nil
 }
 
-// run shares the rows of a task among the workers.
-func (pl *Pool) run(t task) error {
-	pl.mu.Lock()
-	defer pl.mu.Unlock()
-	if pl.closed {
+// multiply does a product.
+func (pl *Pool) multiply(t task) error {
+	if pl.closed.Load() {
 		return ErrClosed
 	}
-	j := &pl.job
-	j.task = t
 	if t.m.Parts() == 1 {
-		j.p = newPlan(t.m)
+		t.p = newPlan(t.m)
 	}
-	rowWork := j.divide(pl.Size()) // products
-	j.next.Store(0)
-	helpers := min(len(pl.workers), (j.rows-1)/j.tile, j.rows*rowWork/minShare)
-	for _, w := range pl.workers[:helpers] {
-		w.post()
+	rows := t.m.Rows()
+	tile, rowWork := t.divide(pl.Size())
+	if helpers := min(len(pl.workers), (rows-1)/tile, rows*rowWork/minShare); helpers > 0 {
+		return pl.share(t, rows, tile, helpers)
 	}
-	j.multiply()
-	for _, w := range pl.workers[:helpers] {
-		w.join()
-	}
-	j.task = task{} // which has kept the matrix alive
-	j.p.s = quant.Storage{}
+	t.do(0, 0, rows)
+	runtime.KeepAlive(t.m)
 	return nil
 }
 
-// divide sets the size of tiles for so many goroutines, and returns the number of
-// products in a row.
-func (j *job) divide(goroutines int) (rowWork int) {
-	j.rows = j.m.Rows()
-	rowWork = j.m.Cols()
-	if j.a == nil {
-		rowWork *= len(j.as)
+// share gives a task of so many rows to the caller and some workers.
+func (pl *Pool) share(t task, rows, tile, helpers int) error {
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	if pl.closed.Load() {
+		return ErrClosed
 	}
-	j.tile = max(1, tileWeights/max(1, rowWork))
-	if j.a == nil {
-		j.tile = max(j.tile, 16) // unpacked once for all activations
+	j := &pl.job
+	j.task, j.rows, j.tile, j.tiles = t, rows, tile, (rows-1)/tile+1
+	j.next.Store(0)
+	for _, w := range pl.workers[:helpers] {
+		w.post()
 	}
-	if panelSet(best) != nil {
-		j.tile = (j.tile + panelTileRows - 1) / panelTileRows * panelTileRows
-	}
-	share := (j.rows-1)/goroutines + 1
-	switch {
-	case j.m.Parts() > 1:
-		// Some rows of each part, and not all of the matrix for one goroutine.
-		j.tile = max(j.tile, min(partTile, share))
-	case best == portable && j.p.usesPairs():
-		// Rows of a tile share tables: it is to be large, and one for everybody, but
-		// fewer than 512 rows are not worth tables of their own.
-		j.tile = max(j.tile, min(pairTile, max(pairTile/2, share)))
-	}
-	return rowWork
+	// If f of Run panics, the workers are to have left it before the next job.
+	defer func() {
+		for _, w := range pl.workers[:helpers] {
+			w.join()
+		}
+		j.task = task{} // which has kept the matrix alive
+	}()
+	j.work(0)
+	return nil
 }
 
-// multiply computes tiles until none is left.
-func (j *job) multiply() {
+// divide returns the size of tiles for so many goroutines, in rows, and the number of
+// products in a row.
+func (t *task) divide(goroutines int) (tile, rowWork int) {
+	rows := t.m.Rows()
+	rowWork = t.m.Cols()
+	if t.a == nil {
+		rowWork *= len(t.as)
+	}
+	tile = max(1, tileWeights/max(1, rowWork))
+	if t.a == nil {
+		tile = max(tile, 16) // unpacked once for all activations
+	}
+	if panelSet(best) != nil {
+		tile = (tile + panelTileRows - 1) / panelTileRows * panelTileRows
+	}
+	share := (rows-1)/goroutines + 1
+	switch {
+	case t.m.Parts() > 1:
+		// Some rows of each part, and not all of the matrix for one goroutine.
+		tile = max(tile, min(partTile, share))
+	case best == portable && t.p.usesPairs():
+		// Rows of a tile share tables: it is to be large, and one for everybody, but
+		// fewer than 512 rows are not worth tables of their own.
+		tile = max(tile, min(pairTile, max(pairTile/2, share)))
+	}
+	return tile, rowWork
+}
+
+// work takes tiles until none is left.
+func (j *job) work(worker int) {
 	for {
-		hi := int(j.next.Add(int64(j.tile)))
-		lo := hi - j.tile
-		if lo >= j.rows {
+		i := int(j.next.Add(1)) - 1
+		if i >= j.tiles {
 			return
 		}
-		hi = min(hi, j.rows)
-		switch parts := j.m.Parts() > 1; {
-		case parts && j.a != nil:
-			multiplyParts(j.dst, j.m, j.a, lo, hi, best)
-		case parts:
-			multiplyPartsBatch(j.dst, j.m, j.as, lo, hi, best)
-		case j.a != nil:
-			j.p.multiply(j.dst, j.a, lo, hi, best)
-		default:
-			j.p.multiplyBatch(j.dst, j.as, lo, hi, best)
-		}
+		lo := i * j.tile
+		j.do(worker, lo, lo+min(j.tile, j.rows-lo))
+	}
+}
+
+// do does rows lo to hi−1 of the task.
+func (t *task) do(worker, lo, hi int) {
+	switch {
+	case t.f != nil:
+		t.f(worker, lo, hi)
+	case t.m.Parts() > 1 && t.a != nil:
+		multiplyParts(t.dst, t.m, t.a, lo, hi, best)
+	case t.m.Parts() > 1:
+		multiplyPartsBatch(t.dst, t.m, t.as, lo, hi, best)
+	case t.a != nil:
+		t.p.multiply(t.dst, t.a, lo, hi, best)
+	default:
+		t.p.multiplyBatch(t.dst, t.as, lo, hi, best)
 	}
 }
 
 // work is the life of a worker.
-func (pl *Pool) work(w *worker) {
+func (pl *Pool) work(w *worker, number int) {
 	for {
 		w.wait()
 		if !w.state.CompareAndSwap(posted, running) {
@@ -208,7 +264,7 @@ func (pl *Pool) work(w *worker) {
 		if pl.job.stop {
 			return
 		}
-		pl.job.multiply()
+		pl.job.work(number)
 		w.state.Store(idle)
 	}
 }

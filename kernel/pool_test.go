@@ -2,10 +2,12 @@ package kernel
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,6 +76,9 @@ func TestPool(t *testing.T) {
 		if err := pl.GEMM(make([]float32, 1), m, []Activation{a}); !errors.Is(err, ErrClosed) {
 			t.Errorf("GEMM after Close: %v", err)
 		}
+		if err := pl.Run(1, 1, func(_, _, _ int) { t.Error("f was called") }); !errors.Is(err, ErrClosed) {
+			t.Errorf("Run after Close: %v", err)
+		}
 	}
 	for wait := time.Millisecond; runtime.NumGoroutine() > before; wait *= 2 {
 		if wait > 2*time.Second {
@@ -81,9 +86,131 @@ func TestPool(t *testing.T) {
 		}
 		time.Sleep(wait)
 	}
-	if _, err := NewPool(-1); !errors.Is(err, ErrShape) {
-		t.Errorf("NewPool(-1): %v", err)
+	for _, n := range []int{-1, max(maxWorkers, runtime.GOMAXPROCS(0)) + 1, math.MaxInt} {
+		if _, err := NewPool(n); !errors.Is(err, ErrShape) {
+			t.Errorf("NewPool(%d): %v", n, err)
+		}
 	}
+}
+
+// TestPoolRun has a pool do loops of others.
+func TestPoolRun(t *testing.T) {
+	for _, size := range []int{1, 2, 5} {
+		pl, err := NewPool(size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct{ n, grain int }{{0, 1}, {1, 1}, {7, 7}, {7, 100}, {8, 7}, {1000, 1}, {1000, 33}, {5, math.MaxInt}} {
+			seen := make([]atomic.Int32, c.n)
+			busy := make([]atomic.Bool, size)
+			err := pl.Run(c.n, c.grain, func(worker, lo, hi int) {
+				if busy[worker].Swap(true) {
+					t.Errorf("worker %d has two ranges at once", worker)
+				}
+				if lo%c.grain != 0 || lo >= hi || hi-lo > c.grain || hi < c.n && hi-lo != c.grain {
+					t.Errorf("range %d to %d of %d by %d", lo, hi, c.n, c.grain)
+				}
+				for i := lo; i < hi; i++ {
+					seen[i].Add(1)
+				}
+				if c.n <= c.grain && worker != 0 {
+					t.Errorf("worker %d", worker)
+				}
+				busy[worker].Store(false)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range seen {
+				if n := seen[i].Load(); n != 1 {
+					t.Fatalf("%d by %d: %d was done %d times", c.n, c.grain, i, n)
+				}
+			}
+		}
+		nothing := func(_, _, _ int) {}
+		if err := pl.Run(-1, 1, nothing); !errors.Is(err, ErrShape) {
+			t.Errorf("-1 by 1: %v", err)
+		}
+		if err := pl.Run(1, 0, nothing); !errors.Is(err, ErrShape) {
+			t.Errorf("1 by 0: %v", err)
+		}
+		// A panic of the caller's range leaves a pool that works.
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			var once sync.Once
+			for {
+				_ = pl.Run(100, 1, func(worker, _, _ int) {
+					if worker == 0 {
+						once.Do(func() { panic("of f") })
+					}
+				})
+			}
+		}()
+		var sum atomic.Int64
+		if err := pl.Run(100, 3, func(_, lo, hi int) { sum.Add(int64(hi - lo)) }); err != nil || sum.Load() != 100 {
+			t.Errorf("after a panic: %d of 100, %v", sum.Load(), err)
+		}
+		if err := pl.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestPoolSmall has small products go on while all workers of a pool are busy with
+// something that lasts until the products are done.
+func TestPoolSmall(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	var mem guards
+	defer mem.free()
+	pl, err := NewPool(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pl.Close()
+	m := randomMatrix(&mem, r, datatype.BitMoD4, 128, 60, 300)
+	as := make([]Activation, 2)
+	for i := range as {
+		if err := as[i].Load(activations(r, 300, false)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done, started, end := make(chan bool, 4), make(chan bool, 2), make(chan bool)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := pl.Run(2, 1, func(_, _, _ int) { started <- true; <-end }); err != nil {
+			t.Error(err)
+		}
+	})
+	<-started
+	for range 4 {
+		wg.Go(func() {
+			got := make([]float32, 2*m.Rows())
+			if err := pl.GEMV(got[:m.Rows()], m, &as[0]); err != nil {
+				t.Error(err)
+			}
+			if err := pl.GEMM(got, m, as); err != nil {
+				t.Error(err)
+			}
+			if err := pl.Run(1, 1, func(_, _, _ int) {}); err != nil {
+				t.Error(err)
+			}
+			done <- true
+		})
+	}
+	timeout := time.After(time.Minute)
+	for range 4 {
+		select {
+		case <-done:
+		case <-timeout:
+			t.Error("small products waited")
+		}
+	}
+	close(end)
+	wg.Wait()
 }
 
 // TestPoolShared has several goroutines use, and then close, one pool.

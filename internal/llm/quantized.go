@@ -27,11 +27,26 @@ func (q *Quantized) Mul(dst, x []float32, n int, c *Crew) error {
 			return kernel.GEMVRows(dst, q.Matrix, &as[0], lo, hi)
 		})
 	}
-	return c.try(n, 1, rows*cols*n, func(_, lo, hi int) error { // by vector
+	load := func(lo, hi int) error {
 		for i := lo; i < hi; i++ {
 			if err := q.load(&as[i], x[i*cols:][:cols]); err != nil {
 				return err
 			}
+		}
+		return nil
+	}
+	const tile = 64 // rows that are unpacked for all vectors of a call
+	if rows/tile >= 4*c.pool.Size() {
+		if err := c.try(n, 1, 4*cols*n, func(_, lo, hi int) error { return load(lo, hi) }); err != nil {
+			return err
+		}
+		return c.try(rows, tile, rows*cols*n, func(_, lo, hi int) error {
+			return kernel.GEMMRows(dst[:n*rows], q.Matrix, as, lo, hi)
+		})
+	}
+	return c.try(n, 1, rows*cols*n, func(_, lo, hi int) error { // by vector
+		if err := load(lo, hi); err != nil {
+			return err
 		}
 		return kernel.GEMM(dst[lo*rows:hi*rows], q.Matrix, as[lo:hi])
 	})
