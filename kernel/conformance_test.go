@@ -294,7 +294,7 @@ var wanted = map[string][]struct {
 		{avxVNNI, "avx2 fma avx_vnni"},
 		{avx512, "avx2 fma bmi2 avx512f avx512bw avx512vl avx512vbmi avx512_vnni"},
 	},
-	"arm64": {{neon, "asimd"}, {neonDot, "asimddp"}},
+	"arm64": {{neon, "asimd"}, {neonDot, "asimddp"}, {neonMatrix, "asimddp i8mm"}},
 }
 
 func hasFeatures(cpuinfo, features string) bool {

@@ -51,8 +51,8 @@
 //	                       512 columns of a row, and batches: 64 rows at a time, from
 //	                       package internal/loops
 //	panel_float.go         the same for float mode, with AVX-512
-//	runs*.go, *_decode_*,  float mode, and on arm64 groups that are no blocks: codes to
-//	*_runs_*               values, then sums of 16 columns
+//	runs*.go, *_decode_*,  float mode: codes to values
+//	*_runs_*
 //	*_float*               float mode
 //	parts.go               a matrix with rows of several types: one part at a time
 //	*_load_*               Activation's methods
@@ -153,9 +153,9 @@
 // GEMM unpacks weights once for all activations of a batch that are in the same mode,
 // from as many activations on as that is faster (loop.go): in integer mode for all types
 // but int8_asym, fp5_e3m1 and fp6_e3m2 and all groups of 16·n columns, in float mode with
-// AVX-512 for all types and groups of 4·n columns. Otherwise, on arm64, and in portable
-// code it is a GEMV for each. The panels that it takes use half a megabyte for each
-// goroutine that multiplies, in float mode up to two, from a pool.
+// AVX-512 for all types and groups of 4·n columns. Otherwise, and in portable code, it is
+// a GEMV for each. The panels that it takes use half a megabyte for each goroutine that
+// multiplies, in float mode up to two, from a pool.
 //
 // # What may be shared
 //

@@ -2,39 +2,23 @@
 
 package kernel
 
-import "github.com/bitmod-go/bitmod/datatype"
+import "github.com/bitmod-go/bitmod/internal/loops"
 
-func integerRows([]float32, *plan, *Activation, int, int, loop, implementation) {}
+// integerRows computes rows lo to hi−1 by a loop, of which there is one: bySteps.
+func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, _ loop, impl implementation) {
+	var sums blockResults
+	for ; lo < hi; lo += tileRows {
+		n := min(tileRows, hi-lo)
+		var acc [tileRows][lanes]float32
+		p.addSteps(acc[:n], &sums, a, lo, impl)
+		for i := range n {
+			dst[lo+i] = p.finish(&acc[i], lo+i)
+		}
+	}
+}
 
 // floatPanelRows is never called: there are no sets for float mode.
 func floatPanelRows([]float32, *plan, []Activation, int, int, implementation) {}
-
-// panelRows computes rows lo to hi−1 for all activations.
-func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, _ bool, impl implementation) {
-	for i := range as {
-		vectorRows(dst[i*p.rows:(i+1)*p.rows], p, &as[i], lo, hi, impl)
-	}
-}
-
-func vectorRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) {
-	switch {
-	case p.bits > 4 || p.groupSize%16 != 0:
-	case p.scale == datatype.RowStep && p.groupSize%block == 0 && p.bits > 2:
-		lo = blockRows(dst, p, a, lo, hi, impl)
-	default:
-		var meta runMeta
-		for ; lo < hi; lo++ {
-			var acc [lanes]float32
-			meta.addSteps(&acc, p, a, lo, 0, impl)
-			dst[lo] = p.finish(&acc, lo)
-		}
-	}
-	for ; lo < hi; lo++ {
-		var acc [lanes]float32
-		p.integerRow(&acc, a, lo, 0, impl)
-		dst[lo] = p.finish(&acc, lo)
-	}
-}
 
 // floatRows is integerRows for float mode.
 func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
@@ -58,37 +42,49 @@ func floatTable(acc *[floatLanes]float32, codes *byte, x, k *float32, blocks int
 	floatTableNEON(acc, codes, x, k, blocks, table)
 }
 
-// blockRows computes rows with scales for every 128 columns, or a multiple, of
-// codes of 3 and 4 bits.
-func blockRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
+// blockResults are sums of blocks of some rows.
+type blockResults [tileRows * 4 * maxSteps]int32
+
+// addSteps adds the whole steps of rows from row on, up to tileRows, to their lanes.
+// Codes have 3 or 4 bits, and scales are for every 128 columns, or a multiple.
+func (p *plan) addSteps(acc [][lanes]float32, sums *blockResults, a *Activation, row int, impl implementation) {
 	whole := p.cols / step
-	var sums [tileRows * 4 * maxSteps]int32
-	for ; lo < hi; lo += tileRows {
-		n := min(tileRows, hi-lo)
-		var acc [tileRows][lanes]float32
-		for at := 0; at < whole; at += maxSteps {
-			steps := min(maxSteps, whole-at)
-			if p.groupSize == block {
-				p.addBlocks(acc[:n], &sums, a, lo, at, steps, impl)
-				continue
-			}
-			for i := range n {
-				p.expandBlocks(&acc[i], &sums, a, lo+i, at, steps, impl)
-			}
+	for at := 0; at < whole; at += maxSteps {
+		steps := min(maxSteps, whole-at)
+		if p.groupSize == block {
+			p.addBlocks(acc, sums, a, row, at, steps, impl)
+			continue
 		}
-		for i := range n {
-			if p.cols > whole*step {
-				p.expandBlocks(&acc[i], &sums, a, lo+i, whole, 1, impl)
-			}
-			dst[lo+i] = p.finish(&acc[i], lo+i)
+		for i := range acc {
+			p.expandBlocks(&acc[i], sums, a, row+i, at, steps, impl)
 		}
 	}
-	return hi
+}
+
+// heads computes the whole steps of rows for one activation.
+type heads struct {
+	a    *Activation
+	impl implementation
+	sums blockResults
+}
+
+// start sets what is the same for all rows.
+func (h *heads) start(_ *plan, a *Activation, impl implementation) { h.a, h.impl = a, impl }
+
+// release forgets memory of others.
+func (h *heads) release() { h.a = nil }
+
+// rows sets the lanes of n rows from row on.
+func (h *heads) rows(acc *[loops.PanelRows][lanes]float32, p *plan, row, n int) {
+	clear(acc[:])
+	for lo := 0; lo < n; lo += tileRows {
+		p.addSteps(acc[lo:min(n, lo+tileRows)], &h.sums, h.a, row+lo, h.impl)
+	}
 }
 
 // addBlocks adds steps from step at on to the lanes of rows from row on, with
 // scales and selectors, one of each to a block, as they are stored.
-func (p *plan) addBlocks(acc [][lanes]float32, sums *[tileRows * 4 * maxSteps]int32, a *Activation, row, at, steps int, impl implementation) {
+func (p *plan) addBlocks(acc [][lanes]float32, sums *blockResults, a *Activation, row, at, steps int, impl implementation) {
 	args := blockArgs{
 		codes:          &p.s.Codes[row*p.rowBytes+at*step*p.bits/8],
 		selectors:      &p.signed[0],
@@ -109,23 +105,17 @@ func (p *plan) addBlocks(acc [][lanes]float32, sums *[tileRows * 4 * maxSteps]in
 }
 
 // expandBlocks is addBlocks for one row, whose scales and selectors are for any
-// multiple of a block, and for a last step that is not whole.
-func (p *plan) expandBlocks(acc *[lanes]float32, sums *[tileRows * 4 * maxSteps]int32, a *Activation, row, at, steps int, impl implementation) {
+// multiple of a block.
+func (p *plan) expandBlocks(acc *[lanes]float32, sums *blockResults, a *Activation, row, at, steps int, impl implementation) {
 	var meta stepMeta
 	meta.expand(p, row, at, steps)
-	var last [256]byte
 	args := blockArgs{
+		codes:        &p.s.Codes[row*p.rowBytes+at*step*p.bits/8],
 		selectors:    &meta.selectors[0],
 		selectorBits: 4,
 		table:        &p.signed[0],
 		q:            &a.q[at*step],
 		steps:        steps,
-	}
-	if (at+steps)*step <= p.cols {
-		args.codes = &p.s.Codes[row*p.rowBytes+at*step*p.bits/8]
-	} else {
-		p.lastStep(&last, row)
-		args.codes = &last[0]
 	}
 	blockSums(&sums[0], &args, 1, p.bits, impl)
 	scaleBlocksNEON(acc, &sums[0], &meta.scales[0], &a.d[at*4], steps)
@@ -133,48 +123,13 @@ func (p *plan) expandBlocks(acc *[lanes]float32, sums *[tileRows * 4 * maxSteps]
 
 func blockSums(sums *int32, args *blockArgs, rows, bits int, impl implementation) {
 	switch {
-	case bits == 4 && impl == neonDot:
+	case bits == 4 && impl != neon:
 		blockSums4Dot(sums, args, rows)
 	case bits == 4:
 		blockSums4NEON(sums, args, rows)
-	case impl == neonDot:
+	case impl != neon:
 		blockSums3Dot(sums, args, rows)
 	default:
 		blockSums3NEON(sums, args, rows)
-	}
-}
-
-// addSteps adds the steps of a row from step s on, whatever its scales.
-func (r *runMeta) addSteps(acc *[lanes]float32, p *plan, a *Activation, row, s int, impl implementation) {
-	for ; s*step < p.cols; s += runSteps {
-		n := min(runSteps, (p.cols-1)/step+1-s)
-		r.fill(p, row, s, n)
-		r.decode(r.values[:], p, p.signed, row, s, n)
-		if impl == neonDot {
-			runSumsDot(&r.sums[0], &r.values[0], &a.q[s*step], 4*n)
-		} else {
-			runSumsNEON(&r.sums[0], &r.values[0], &a.q[s*step], 4*n)
-		}
-		if p.scale == datatype.RowStep {
-			var scales [32 * runSteps]byte
-			r.spreadScales(&scales, p, s, n)
-			scaleRunsNEON(acc, &r.sums[0], &scales[0], &a.d[s*4], n)
-		} else {
-			r.fillK(p, n*step/p.groupSize+2)
-			r.addSums(acc, p, a, s, 4*n)
-		}
-	}
-}
-
-// spreadScales sets dst to the scale of each run of n steps from step s on.
-func (r *runMeta) spreadScales(dst *[32 * runSteps]byte, p *plan, s, n int) {
-	runs := p.groupSize / 16
-	end := runs - s*32%runs // of group g
-	for at, g := 0, 0; at < 32*n; g++ {
-		k := r.scales[g]
-		for ; at < min(end, 32*n); at++ {
-			dst[at] = k
-		}
-		end += runs
 	}
 }

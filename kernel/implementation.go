@@ -34,11 +34,12 @@ const (
 	avx512
 	neon
 	neonDot
+	neonMatrix
 	implementationCount
 )
 
 func (i implementation) String() string {
-	return [...]string{"portable", "avx2", "avx-vnni", "avx512", "neon", "neon-dot"}[i]
+	return [...]string{"portable", "avx2", "avx-vnni", "avx512", "neon", "neon-dot", "neon-i8mm"}[i]
 }
 
 // best is what everything exported runs. It never changes.

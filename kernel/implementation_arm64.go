@@ -15,15 +15,28 @@ const assembly = true
 const hasCorr4 = false
 
 // implementations returns those of this machine, the fastest last. All arm64
-// processors that Go runs on have NEON; whether they have the dot product only the
-// system can say.
+// processors that Go runs on have NEON; whether they have the dot product, and that
+// of matrices, only the system can say.
 func implementations() []implementation {
 	is := []implementation{portable, neon}
 	if cpu.ARM64.HasASIMDDP {
 		is = append(is, neonDot)
 	}
+	if loops.NEONMatrix() != nil {
+		is = append(is, neonMatrix)
+	}
 	return is
 }
 
 // panelSet returns the loops for panels that an implementation has.
-func panelSet(implementation) *loops.Set { return nil }
+func panelSet(impl implementation) *loops.Set {
+	switch impl {
+	case neon:
+		return loops.NEON()
+	case neonDot:
+		return loops.NEONDot()
+	case neonMatrix:
+		return loops.NEONMatrix()
+	}
+	return nil
+}

@@ -61,12 +61,12 @@ type route struct {
 var routes = [...]route{
 	{inFours, byFours, most{avx512: 5}},
 
-	{direct | whole, bySteps, most{avx2: 8, avxVNNI: 5}},
+	{direct | whole, bySteps, most{avx2: 8, avxVNNI: 5, neon: 2, neonDot: 2, neonMatrix: 2}},
 	{direct | codes4, bySteps, most{avx2: 8, avxVNNI: 5}},
-	{direct | long, stepsAndPanels, most{avx2: 2, avxVNNI: 2}},
+	{direct | long, stepsAndPanels, most{avx2: 2, avxVNNI: 2, neon: 2, neonDot: 2, neonMatrix: 2}},
 	// Scales or selectors that are spread out first.
-	{coarse | codes3or4 | whole, bySteps, most{avx2: 1, avxVNNI: 1}},
-	{coarse | codes3or4 | long, stepsAndPanels, most{avx2: 1, avxVNNI: 1}},
+	{coarse | codes3or4 | whole, bySteps, most{avx2: 1, avxVNNI: 1, neon: 1, neonDot: 1, neonMatrix: 1}},
+	{coarse | codes3or4 | long, stepsAndPanels, most{avx2: 1, avxVNNI: 1, neon: 1, neonDot: 1, neonMatrix: 1}},
 	{coarse | codes2 | whole, bySteps, most{avx2: 1, avxVNNI: 1}},
 
 	{fine | codes3or4 | whole, byGroups, most{avx2: 2, avxVNNI: 1, avx512: 2}},

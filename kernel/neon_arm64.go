@@ -42,14 +42,6 @@ func blockSums4Dot(sums *int32, a *blockArgs, rows int)
 //go:noescape
 func blockSums3Dot(sums *int32, a *blockArgs, rows int)
 
-// The functions runSums write the sums of values[i]·q[i] over 16 columns each.
-
-//go:noescape
-func runSumsNEON(sums *int32, values *byte, q *int8, blocks int)
-
-//go:noescape
-func runSumsDot(sums *int32, values *byte, q *int8, blocks int)
-
 // scaleBlocksNEON adds the blocks of steps to the lanes:
 //
 //	for b := range 4 * steps {
@@ -59,12 +51,6 @@ func runSumsDot(sums *int32, values *byte, q *int8, blocks int)
 //
 //go:noescape
 func scaleBlocksNEON(acc *[lanes]float32, sums *int32, scales *byte, d *float32, steps int)
-
-// scaleRunsNEON is the same, with the sum and the scale of every run of 16
-// columns: i is the sum of eight products.
-//
-//go:noescape
-func scaleRunsNEON(acc *[lanes]float32, sums *int32, scales *byte, d *float32, steps int)
 
 // floatBlocksNEON adds blocks of 128 columns, which have been decoded, to the lanes
 // of a row in float mode. k has a scale for every 16 columns.

@@ -59,29 +59,3 @@ TEXT ·scaleBlocksNEON(SB), NOSPLIT, $0-40
 	MOVD d+24(FP), R3
 	MOVD steps+32(FP), R4
 	SCALE(QUAD(0))
-
-#define RUNS \
-	QUAD(0)                     \
-	QUAD(1)                     \
-	QUAD(2)                     \
-	QUAD(3)                     \
-	QUAD(4)                     \
-	QUAD(5)                     \
-	QUAD(6)                     \
-	QUAD(7)                     \
-	VADDP V1.S4, V0.S4, V0.S4   \
-	VADDP V3.S4, V2.S4, V2.S4   \
-	VADDP V5.S4, V4.S4, V4.S4   \
-	VADDP V7.S4, V6.S4, V6.S4   \
-	VADDP V2.S4, V0.S4, V0.S4   \
-	VADDP V6.S4, V4.S4, V4.S4   \
-	VADDP V4.S4, V0.S4, V0.S4
-
-// func scaleRunsNEON(acc *[4]float32, sums *int32, scales *byte, d *float32, steps int)
-TEXT ·scaleRunsNEON(SB), NOSPLIT, $0-40
-	MOVD acc+0(FP), R0
-	MOVD sums+8(FP), R1
-	MOVD scales+16(FP), R2
-	MOVD d+24(FP), R3
-	MOVD steps+32(FP), R4
-	SCALE(RUNS)

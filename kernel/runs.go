@@ -15,7 +15,6 @@ type runMeta struct {
 	k      [32*runSteps + 8]float32 // their values, by group
 	runK   [32 * runSteps]float32   // the same by run
 	values [step * runSteps]byte    // by column: decoded
-	sums   [32 * runSteps]int32     // by run
 	codes  [256]byte                // of the last step, if it is not whole
 }
 
@@ -140,61 +139,5 @@ func (r *runMeta) decodeEnd(values []byte, p *plan, table []byte, row, s, whole 
 			v[i] = t[c&15]
 		}
 		at += len(codes)
-	}
-}
-
-// addSums adds blocks blocks to the lanes of integer mode, given the sums of their
-// runs. The first of them is at the start of step s.
-func (r *runMeta) addSums(acc *[lanes]float32, p *plan, a *Activation, s, blocks int) {
-	if p.scale != datatype.RowStep && p.groupSize <= 32 {
-		r.addFloatSums(acc, p.groupSize, a.d[s*4:], blocks)
-		return
-	}
-	g := 0
-	end := ((s*step/p.groupSize+1)*p.groupSize - s*step) / 16 // of group g, in runs
-	for b := range blocks {
-		var sum int32
-		var fsum float32
-		for i := 8 * b; i < 8*b+8; {
-			to := min(end, 8*b+8)
-			var partial int32
-			for _, v := range r.sums[i:to] {
-				partial += v
-			}
-			if p.scale == datatype.RowStep {
-				sum += int32(r.scales[g]) * partial
-			} else {
-				fsum += float32(float32(partial) * r.k[g])
-			}
-			if i = to; i == end {
-				end += p.groupSize / 16
-				g++
-			}
-		}
-		if p.scale == datatype.RowStep {
-			fsum = float32(sum)
-		}
-		acc[b%lanes] += float32(fsum * a.d[s*4+b])
-	}
-}
-
-// addFloatSums is addSums for scales of 16 or 32 columns that are not integers.
-func (r *runMeta) addFloatSums(acc *[lanes]float32, groupSize int, d []float32, blocks int) {
-	for b := range blocks {
-		v := (*[8]int32)(r.sums[8*b:])
-		var sum float32
-		if groupSize == 16 {
-			k := (*[8]float32)(r.k[8*b:])
-			for i := range v {
-				sum += float32(float32(v[i]) * k[i])
-			}
-		} else {
-			k := (*[4]float32)(r.k[4*b:])
-			sum += float32(float32(v[0]+v[1]) * k[0])
-			sum += float32(float32(v[2]+v[3]) * k[1])
-			sum += float32(float32(v[4]+v[5]) * k[2])
-			sum += float32(float32(v[6]+v[7]) * k[3])
-		}
-		acc[b%lanes] += float32(sum * d[b])
 	}
 }

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/bitmod-go/bitmod/internal/pack"
+)
+
+func panelNEON() *file {
+	f := newFile("arm64 && !purego")
+	for bits := 2; bits <= 8; bits++ {
+		for tables := 1; tables <= 4; tables *= 2 {
+			if avx2Tables(bits, tables) == tables {
+				panelCodesNEON(f, bits, tables)
+			}
+		}
+		panelCodesNEON(f, bits, 0)
+	}
+	for _, m := range metaModes {
+		panelMetaNEON(f, m)
+	}
+	return f
+}
+
+// word4 emits a loop that stores R11 words, at least one, of each of the rows at
+// R4 … R7 to R10, and moves all these on.
+func word4(f *file, label string) {
+	f.label(label)
+	for i := range 4 {
+		f.op("VLD1.P 4(R%d), V0.S[%d]", 4+i, i)
+	}
+	f.op("VST1.P [V0.B16], 16(R10)")
+	f.op("SUBS $1, R11, R11")
+	f.op("BNE %s", label)
+}
+
+// panelCodesNEON emits the loop that takes codes of so many bits to a panel, by tables
+// of 16 entries or, if there are none, by a sum.
+func panelCodesNEON(f *file, bits, tables int) {
+	layout := pack.Layout(bits)
+	planes := pack.StripBytes(bits)
+	name := fmt.Sprintf("panelSum%dNEON", bits)
+	if tables > 0 {
+		name = fmt.Sprintf("panelTable%dx%dNEON", bits, tables)
+	}
+	f.textARM64(name, "PanelArgs")
+	f.op("MOVD %d(R0), R1", panelDst)
+	f.op("MOVD %d(R0), R2", panelSelAt)
+	f.op("MOVD %d(R0), R3", panelSel)
+	for i := range 4 {
+		f.op("MOVD %d(R0), R%d", panelRows+8*i, 4+i)
+	}
+	f.op("MOVD %d(R0), R8", panelChunks)
+	f.op("MOVD %d(R0), R9", panelStride)
+	// Registers: V0 … planes, V16 … masks, V20 … the table, V28 … V30 what changes.
+	const code, temp = "V28", "V29"
+	masks := map[uint64]string{}
+	possible := func(d pack.Field) uint64 { // bits that a shift leaves
+		if d.From > d.To {
+			return 0xff >> (d.From - d.To)
+		}
+		return 0xff << (d.To - d.From) & 0xff
+	}
+	for _, fields := range layout {
+		for _, d := range fields {
+			m := d.Mask & 0xff << d.To
+			if _, ok := masks[m]; !ok && possible(d) != m {
+				masks[m] = fmt.Sprintf("V%d", 16+len(masks))
+				f.op("VMOVI $%d, %s.B16", m, masks[m])
+			}
+		}
+	}
+	if tables > 0 {
+		f.op("MOVD %d(R0), R24", panelTable)
+		f.op("VLD1 (R24), %s", list(20, tables, "B16"))
+	}
+
+	f.label("chunk")
+	f.op("MOVD %d(R0), R10", panelScratch)
+	f.op("MOVD $%d, R12", planes)
+	f.label("plane")
+	f.op("MOVD %d(R0), R11", panelHeight)
+	f.op("LSR $2, R11, R11")
+	f.op("CMP $4, R11")
+	f.op("BLT word")
+	f.label("words")
+	for i := range 4 {
+		f.op("VLD1.P 16(R%d), [V%d.B16]", 4+i, i)
+	}
+	f.op("VST4.P %s, 64(R10)", list(0, 4, "S4"))
+	f.op("SUB $4, R11, R11")
+	f.op("CMP $4, R11")
+	f.op("BGE words")
+	f.op("CBZ R11, next")
+	word4(f, "word")
+	f.label("next")
+	f.op("SUBS $1, R12, R12")
+	f.op("BNE plane")
+
+	f.comment("planes, and strips, are Height/4 words of 4 rows apart")
+	f.op("MOVD %d(R0), R11", panelHeight)
+	f.op("LSL $2, R11, R10")
+	f.op("LSR $2, R11, R11")
+	f.op("MUL R9, R11, R13")
+	plane := []string{"R14", "R15", "R16", "R17", "R19", "R20", "R21"}
+	f.op("MOVD %d(R0), %s", panelScratch, plane[0])
+	for i := 1; i < planes; i++ {
+		f.op("ADD R10, %s, %s", plane[i-1], plane[i])
+	}
+	f.label("quad")
+	for i := range planes {
+		f.op("VLD1.P 16(%s), [V%d.B16]", plane[i], i)
+	}
+	f.op("MOVD R1, R22")
+	for s, fields := range layout {
+		f.op("MOVHU.P 2(R2), R23")
+		f.op("ADD R23, R3, R24")
+		f.op("VLD1 (R24), [V30.B16]")
+		for i, d := range fields {
+			to := temp
+			if i == 0 {
+				to = code
+			}
+			src := fmt.Sprintf("V%d", d.Index)
+			switch shift := int(d.From) - int(d.To); {
+			case shift > 0:
+				f.op("VUSHR $%d, %s.B16, %s.B16", shift, src, to)
+				src = to
+			case shift < 0:
+				f.op("VSHL $%d, %s.B16, %s.B16", -shift, src, to)
+				src = to
+			}
+			if m := d.Mask & 0xff << d.To; possible(d) != m {
+				f.op("VAND %s.B16, %s.B16, %s.B16", masks[m], src, to)
+				src = to
+			}
+			switch {
+			case i > 0:
+				f.op("VORR %s.B16, %s.B16, %s.B16", src, code, code)
+			case src != code:
+				f.op("VORR %s.B16, %s.B16, %s.B16", src, src, code)
+			}
+		}
+		if tables > 0 {
+			f.op("VORR V30.B16, %s.B16, %s.B16", code, code)
+			f.op("VTBL %s.B16, %s, %s.B16", code, list(20, tables, "B16"), code)
+		} else {
+			f.op("VADD V30.B16, %s.B16, %s.B16", code, code)
+		}
+		f.op("VST1 [%s.B16], (R22)", code)
+		if s+1 < len(layout) {
+			f.op("ADD R13, R22, R22")
+		}
+	}
+	f.op("ADD R9, R1, R1")
+	f.op("SUBS $1, R11, R11")
+	f.op("BNE quad")
+	// The first strip is done; the others follow it.
+	if n := len(layout); n > 1 {
+		f.op("MOVD $%d, R10", n-1)
+		f.op("MADD R10, R1, R13, R1")
+	}
+	f.op("SUBS $1, R8, R8")
+	f.op("BNE chunk")
+	f.op("RET")
+}
+
+// panelMetaNEON emits the loop that takes selectors or scales to words of 4 rows.
+func panelMetaNEON(f *file, mode string) {
+	f.textARM64("meta"+mode+"NEON", "MetaArgs")
+	for i := range 4 {
+		f.op("MOVD %d(R0), R%d", metaRows+8*i, 4+i)
+	}
+	f.op("MOVD %d(R0), R10", metaScratch)
+	f.op("MOVD %d(R0), R11", metaBytes)
+	f.op("LSR $2, R11, R11")
+	word4(f, "word")
+
+	f.op("MOVD %d(R0), R3", metaScratch)
+	f.op("MOVD %d(R0), R8", metaBit)
+	f.op("MOVD %d(R0), R9", metaBits)
+	f.op("MOVD %d(R0), R10", metaGroups)
+	f.op("MOVD %d(R0), R1", metaDst)
+	f.op("MOVD %d(R0), R2", metaStride)
+	f.comment("V1 has ones where a number is, V2 spreads it to the bytes of its word")
+	f.op("MOVD $1, R11")
+	f.op("LSL R9, R11, R11")
+	f.op("SUB $1, R11, R11")
+	f.op("VDUP R11, V1.S4")
+	f.op("MOVD $0x01010101, R11")
+	f.op("VDUP R11, V2.S4")
+	switch mode {
+	case "Table":
+		f.op("MOVD %d(R0), R11", metaShift)
+		f.op("VDUP R11, V3.S4")
+	case "Sum":
+		f.op("MOVD %d(R0), R11", metaAdd)
+		f.op("VDUP R11, V3.B16")
+	case "E8M0":
+		f.op("MOVD $0x00400000, R11") // 2^-127, which is subnormal
+		f.op("VDUP R11, V3.S4")
+	case "E4M3":
+		f.op("MOVD $0x7b800000, R11") // 2^120
+		f.op("VDUP R11, V3.S4")
+	}
+	f.label("group")
+	f.op("LSR $5, R8, R12")
+	f.op("ADD R12<<4, R3, R12")
+	f.op("AND $31, R8, R13")
+	f.op("NEG R13, R13")
+	f.op("VDUP R13, V4.S4")
+	f.op("VLD1 (R12), [V0.B16]")
+	f.word("ushl", 0, 0, 4)
+	f.op("VAND V1.B16, V0.B16, V0.B16")
+	switch mode {
+	case "Table":
+		f.word("ushl", 0, 0, 3)
+		f.word("mul", 0, 0, 2)
+	case "Sum":
+		f.word("mul", 0, 0, 2)
+		f.op("VSUB V0.B16, V3.B16, V0.B16")
+	case "Float":
+		f.word("scvtf", 0, 0)
+	case "E8M0":
+		f.op("VSHL $23, V0.S4, V0.S4")
+		f.word("umax", 0, 0, 3)
+	case "E4M3":
+		f.op("VSHL $20, V0.S4, V0.S4")
+		f.word("fmul", 0, 0, 3)
+	}
+	f.op("VST1 [V0.B16], (R1)")
+	f.op("ADD R2, R1, R1")
+	f.op("ADD R9, R8, R8")
+	f.op("SUBS $1, R10, R10")
+	f.op("BNE group")
+	f.op("RET")
+}
