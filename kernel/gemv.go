@@ -60,11 +60,12 @@ func (p *plan) multiplyIntegers(dst []float32, a *Activation, lo, hi int, impl i
 	case byPanels, stepsAndPanels, groupsAndPanels:
 		panelRows(dst, p, unsafe.Slice(a, 1), lo, hi, l != byPanels, impl)
 		return
-	case bySteps, byGroups:
-		integerRows(dst, p, a, lo, hi, l, impl)
-		return
 	case byPairs:
 		lo = integerRowsPortable(dst, p, a, lo, hi)
+	case byWeight:
+	default:
+		integerRows(dst, p, a, lo, hi, l, impl)
+		return
 	}
 	for r := lo; r < hi; r++ {
 		var acc [lanes]float32
