@@ -25,6 +25,25 @@ func (f *File) Read(dst []float32, t Tensor, first int64) error { return read(f,
 // Read64 is [File.Read] to float64, always exact.
 func (f *File) Read64(dst []float64, t Tensor, first int64) error { return read(f, dst, t, first) }
 
+// ReadBytes reads the bytes of elements from element first on, as many as dst has room
+// for, of a type whose elements are not in blocks.
+func (f *File) ReadBytes(dst []byte, t Tensor, first int64) error {
+	l, ok := t.Type.layout()
+	if !ok || l.block != 1 {
+		return f.errorf(t, "%v has no elements of their own", t.Type)
+	}
+	size := int64(l.bytes)
+	n := int64(len(dst)) / size
+	if all := t.Elements(); first < 0 || first > all || n > all-first || n*size != int64(len(dst)) {
+		return f.errorf(t, "%d bytes from element %d of %d", len(dst), first, all)
+	}
+	off := t.Begin + first*size
+	if err := f.ReadFull(dst, off); err != nil {
+		return f.errorf(t, "reading %d bytes at %d: %w", len(dst), off, err)
+	}
+	return nil
+}
+
 func read[T float32 | float64](f *File, dst []T, t Tensor, first int64) error {
 	if !t.Type.IsFloat() {
 		return f.errorf(t, "%v can't be read as floats", t.Type)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/quant"
+	"github.com/x448/float16"
 )
 
 // A span is some rows of a tensor to be quantized.
@@ -51,6 +52,8 @@ type quantizer struct {
 	search  bool
 	buf32   []float32
 	buf64   []float64
+	bufBF16 []quant.BFloat16
+	bufF16  []float16.Float16
 	row     []float32
 }
 
@@ -58,16 +61,21 @@ func (q *quantizer) quantize(s span) (block, error) {
 	d := q.source.dataOf(s.it.From)
 	var b block
 	var err error
-	switch s.it.From.DType {
-	case "F64", "BF16": // BF16 because Group widens to float64, and shifting does that as fast
+	_, same := d.(asStored)
+	switch dtype := s.it.From.DType; {
+	case dtype == "F64":
 		b, err = quantizeSpan(q, &q.buf64, d, s)
+	case dtype == "BF16" && same:
+		b, err = quantizeSpan(q, &q.bufBF16, d, s)
+	case dtype == "F16" && same:
+		b, err = quantizeSpan(q, &q.bufF16, d, s)
 	default:
 		b, err = quantizeSpan(q, &q.buf32, d, s)
 	}
 	return b, tensorError(s.it.From.Name, err)
 }
 
-func quantizeSpan[T float32 | float64](q *quantizer, buf *[]T, d data, s span) (block, error) {
+func quantizeSpan[T quant.Weight](q *quantizer, buf *[]T, d data, s span) (block, error) {
 	to := s.it.To
 	outs, cols := to.Shape[len(to.Shape)-2], to.Cols()
 	b := block{}
@@ -79,7 +87,7 @@ func quantizeSpan[T float32 | float64](q *quantizer, buf *[]T, d data, s span) (
 	w := grow(buf, (b.first+s.hi-s.lo)*cols)
 	clear(w[:b.first*cols])
 	if b.first > 0 {
-		w[0] = T(s.amax)
+		setFirst(w, s.amax)
 	}
 	own := w[b.first*cols:]
 	if err := readRows(d, own, outs, cols, s.lo, s.hi, to.Transposed); err != nil {
@@ -95,9 +103,47 @@ func quantizeSpan[T float32 | float64](q *quantizer, buf *[]T, d data, s span) (
 	}
 	b.stats = count(b.m, b.first)
 	if q.measure {
-		err = measure(&b.stats, own, b.m, b.first, grow(&q.row, cols))
+		err = measureAny(&b.stats, own, b.m, b.first, q)
 	}
 	return b, err
+}
+
+// setFirst sets the first of some weights to x, which is a number of their type.
+func setFirst[T quant.Weight](w []T, x float64) {
+	switch w := any(w).(type) {
+	case []float32:
+		w[0] = float32(x)
+	case []float64:
+		w[0] = x
+	case []quant.BFloat16:
+		w[0] = quant.BFloat16(math.Float32bits(float32(x)) >> 16)
+	case []float16.Float16:
+		w[0] = float16.Fromfloat32(float32(x))
+	}
+}
+
+// measureAny is measure for weights of any type.
+func measureAny[T quant.Weight](s *Stats, w []T, m *quant.Matrix, first int, q *quantizer) error {
+	row := grow(&q.row, m.Cols())
+	switch w := any(w).(type) {
+	case []float32:
+		return measure(s, w, m, first, row)
+	case []float64:
+		return measure(s, w, m, first, row)
+	case []quant.BFloat16:
+		return measureHalves(s, w, m, first, q)
+	case []float16.Float16:
+		return measureHalves(s, w, m, first, q)
+	}
+	panic("unreachable: T is one of the four")
+}
+
+func measureHalves[T interface{ Float32() float32 }](s *Stats, w []T, m *quant.Matrix, first int, q *quantizer) error {
+	wide := grow(&q.buf32, len(w))
+	for i, x := range w {
+		wide[i] = x.Float32()
+	}
+	return measure(s, wide, m, first, grow(&q.row, m.Cols()))
 }
 
 // grow returns the first n elements of a buffer, which it replaces if it is too

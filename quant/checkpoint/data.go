@@ -1,12 +1,16 @@
 package checkpoint
 
 import (
+	"encoding/binary"
 	"io"
 	"slices"
+	"unsafe"
 
 	"github.com/bitmod-go/bitmod/internal/gguf"
 	"github.com/bitmod-go/bitmod/internal/gguf/hf"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
+	"github.com/bitmod-go/bitmod/quant"
+	"github.com/x448/float16"
 )
 
 // data is where the elements of a tensor are.
@@ -35,6 +39,7 @@ type plain struct {
 func (p plain) Read(dst []float32, first int64) error   { return p.f.Read(dst, p.t, first) }
 func (p plain) Read64(dst []float64, first int64) error { return p.f.Read64(dst, p.t, first) }
 func (p plain) Bytes() *io.SectionReader                { return p.f.Section(p.t) }
+func (p plain) ReadBytes(dst []byte, first int64) error { return p.f.ReadBytes(dst, p.t, first) }
 
 // ggml is a tensor of a GGUF file.
 type ggml struct {
@@ -45,22 +50,50 @@ type ggml struct {
 func (p ggml) Read(dst []float32, first int64) error   { return p.f.Read(dst, p.t, first) }
 func (p ggml) Read64(dst []float64, first int64) error { return p.f.Read64(dst, p.t, first) }
 func (p ggml) Bytes() *io.SectionReader                { return p.f.Section(p.t) }
+func (p ggml) ReadBytes(dst []byte, first int64) error { return p.f.ReadBytes(dst, p.t, first) }
 
-// read reads through whichever method fits T.
-func read[T float32 | float64](d data, dst []T, first int64) error {
+// asStored is data of elements that can be read as they are stored.
+type asStored interface {
+	// ReadBytes reads the bytes of as many elements as dst has room for, from first on.
+	ReadBytes(dst []byte, first int64) error
+}
+
+// read reads through whichever method fits T. 16-bit floats are read as they are: the
+// data has to be stored, and of that type.
+func read[T quant.Weight](d data, dst []T, first int64) error {
 	switch dst := any(dst).(type) {
 	case []float32:
 		return d.Read(dst, first)
 	case []float64:
 		return d.Read64(dst, first)
+	case []quant.BFloat16:
+		return readHalves(d.(asStored), dst, first)
+	case []float16.Float16:
+		return readHalves(d.(asStored), dst, first)
 	}
-	panic("unreachable: T is one of the two")
+	panic("unreachable: T is one of the four")
+}
+
+func readHalves[T quant.BFloat16 | float16.Float16](d asStored, dst []T, first int64) error {
+	if len(dst) == 0 {
+		return nil
+	}
+	b := unsafe.Slice((*byte)(unsafe.Pointer(&dst[0])), 2*len(dst))
+	if err := d.ReadBytes(b, first); err != nil {
+		return err
+	}
+	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		for i := range dst {
+			dst[i] = T(binary.LittleEndian.Uint16(b[2*i:]))
+		}
+	}
+	return nil
 }
 
 // readRows reads rows lo to hi−1 of a matrix of the given columns. If it is
 // transposed, it is made of matrices of outs rows, one below the other, which are
 // stored as their transposes: of cols rows and outs columns.
-func readRows[T float32 | float64](d data, dst []T, outs, cols, lo, hi int, transposed bool) error {
+func readRows[T quant.Weight](d data, dst []T, outs, cols, lo, hi int, transposed bool) error {
 	if transposed { // twice is not at all
 		switch x := d.(type) {
 		case swapped:
@@ -74,20 +107,41 @@ func readRows[T float32 | float64](d data, dst []T, outs, cols, lo, hi int, tran
 	if !transposed {
 		return read(d, dst, int64(lo)*int64(cols))
 	}
-	strip := make([]T, min(hi-lo, outs))
+	// So many columns at a time, that what is written to a row is beside each other.
+	const together = 32
+	strips := make([]T, min(hi-lo, outs)*min(together, cols))
 	for lo < hi {
 		matrix, out := lo/outs, lo%outs
 		n := min(hi-lo, outs-out)
 		first := int64(matrix)*int64(outs)*int64(cols) + int64(out)
-		for col := range cols {
-			if err := read(d, strip[:n], first+int64(col)*int64(outs)); err != nil {
+		for col := 0; col < cols; col += together {
+			k := min(together, cols-col)
+			if err := readStrips(d, strips[:k*n], k, outs, first+int64(col)*int64(outs)); err != nil {
 				return err
 			}
-			for i, x := range strip[:n] {
-				dst[i*cols+col] = x
+			for i := range n {
+				row := dst[i*cols+col:][:k]
+				for j := range row {
+					row[j] = strips[j*n+i]
+				}
 			}
 		}
 		dst, lo = dst[n*cols:], lo+n
+	}
+	return nil
+}
+
+// readStrips reads k strips, as long as dst has room for, of which each begins outs
+// elements after the one before.
+func readStrips[T quant.Weight](d data, dst []T, k, outs int, first int64) error {
+	n := len(dst) / k
+	if n == outs {
+		return read(d, dst, first)
+	}
+	for j := range k {
+		if err := read(d, dst[j*n:(j+1)*n], first+int64(j)*int64(outs)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
