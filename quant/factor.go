@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/bitmod-go/bitmod/internal/loops/algebra"
 )
 
 // ErrSingular is matched by the error for a Hessian that can't be factored.
@@ -179,10 +181,7 @@ func (f *factor) decompose(ctx context.Context, workers int) (ok bool, err error
 				mk[i] = x / d
 			}
 			for j := lo; j < k; j++ {
-				aj, c := a[j-lo][:j+1], mk[j]
-				for i := range aj {
-					aj[i] -= float64(ak[i] * c)
-				}
+				takeOne(a[j-lo][:j+1], ak, mk[j])
 			}
 		}
 		for i := range hi {
@@ -215,22 +214,10 @@ func (f *factor) decompose(ctx context.Context, workers int) (ok bool, err error
 func eliminate(row []float64, a, m [][]float64, i int) {
 	b := len(a) - 1
 	for ; b >= 3; b -= 4 {
-		c0, c1, c2, c3 := a[b][i], a[b-1][i], a[b-2][i], a[b-3][i]
-		m0, m1, m2, m3 := m[b][i:], m[b-1][i:], m[b-2][i:], m[b-3][i:]
-		m0, m1, m2, m3 = m0[:len(row)], m1[:len(row)], m2[:len(row)], m3[:len(row)]
-		for j, x := range row {
-			x -= float64(c0 * m0[j])
-			x -= float64(c1 * m1[j])
-			x -= float64(c2 * m2[j])
-			x -= float64(c3 * m3[j])
-			row[j] = x
-		}
+		takeAll(row, [4][]float64{m[b][i:], m[b-1][i:], m[b-2][i:], m[b-3][i:]}, [4]float64{a[b][i], a[b-1][i], a[b-2][i], a[b-3][i]})
 	}
 	for ; b >= 0; b-- {
-		c, mb := a[b][i], m[b][i:]
-		for j := range row {
-			row[j] -= float64(c * mb[j])
-		}
+		takeOne(row, m[b][i:], a[b][i])
 	}
 }
 
@@ -288,21 +275,43 @@ func takeFour(f *factor, target, r []float64, lo, hi, from int) {
 	t := target[from:f.n]
 	if hi-lo < 4 {
 		for i := lo; i < hi; i++ {
-			x := r[i]
-			for j, m := range f.row(i)[from-i:] {
-				t[j] -= float64(x * m)
-			}
+			takeOne(t, f.row(i)[from-i:], r[i])
 		}
 		return
 	}
-	r0, r1, r2, r3 := r[lo], r[lo+1], r[lo+2], r[lo+3]
-	m0, m1, m2, m3 := f.row(lo)[from-lo:], f.row(lo + 1)[from-lo-1:], f.row(lo + 2)[from-lo-2:], f.row(lo + 3)[from-lo-3:]
-	m0, m1, m2, m3 = m0[:len(t)], m1[:len(t)], m2[:len(t)], m3[:len(t)]
+	takeAll(t, [4][]float64{f.row(lo)[from-lo:], f.row(lo + 1)[from-lo-1:], f.row(lo + 2)[from-lo-2:], f.row(lo + 3)[from-lo-3:]}, [4]float64(r[lo:hi]))
+}
+
+// takeAll takes r[k]·m[k][j] from each t[j], for k from 0 to 3.
+func takeAll(t []float64, m [4][]float64, r [4]float64) {
+	m0, m1, m2, m3 := m[0][:len(t)], m[1][:len(t)], m[2][:len(t)], m[3][:len(t)]
+	if len(t) == 0 {
+		return
+	}
+	if algebra.Have() {
+		algebra.Take4(&algebra.TakeArgs{T: &t[0], N: len(t), M: [4]*float64{&m0[0], &m1[0], &m2[0], &m3[0]}, R: r})
+		return
+	}
 	for j, x := range t {
-		x -= float64(r0 * m0[j])
-		x -= float64(r1 * m1[j])
-		x -= float64(r2 * m2[j])
-		x -= float64(r3 * m3[j])
+		x -= float64(r[0] * m0[j])
+		x -= float64(r[1] * m1[j])
+		x -= float64(r[2] * m2[j])
+		x -= float64(r[3] * m3[j])
 		t[j] = x
+	}
+}
+
+// takeOne takes r·m[j] from each t[j].
+func takeOne(t, m []float64, r float64) {
+	if len(t) == 0 {
+		return
+	}
+	m = m[:len(t)]
+	if algebra.Have() {
+		algebra.Take1(&algebra.TakeArgs{T: &t[0], N: len(t), M: [4]*float64{&m[0]}, R: [4]float64{r}})
+		return
+	}
+	for j, v := range m {
+		t[j] -= float64(r * v)
 	}
 }

@@ -44,6 +44,58 @@ func correlated(t testing.TB, cols, n int) *Hessian {
 	return h
 }
 
+// TestHessianTiles compares with the loops without vector instructions, however many
+// vectors are added at a time.
+func TestHessianTiles(t *testing.T) {
+	r := rand.New(rand.NewPCG(61, 62))
+	for _, cols := range []int{1, 47, 48, 49, 71, 72, 73, 128, 203} {
+		for _, n := range []int{4, 5, 127, 130, 300} {
+			x := make([]float32, n*cols)
+			for i := range x {
+				x[i] = float32(r.NormFloat64())
+			}
+			got, err1 := NewHessian(cols)
+			want, err2 := NewHessian(cols)
+			if err := errors.Join(err1, err2); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(got.Add(x[:2*cols]), got.Add(x[2*cols:])); err != nil {
+				t.Fatal(err)
+			}
+			want.addPlain(x)
+			if !slices.Equal(got.sums, want.sums) {
+				t.Fatalf("%d vectors of %d columns: sums differ", n, cols)
+			}
+		}
+	}
+}
+
+func BenchmarkHessianAdd(b *testing.B) {
+	for _, cols := range []int{576, 1536} {
+		x := make([]float32, 128*cols)
+		r := rand.New(rand.NewPCG(63, 64))
+		for i := range x {
+			x[i] = float32(r.NormFloat64())
+		}
+		h, err := NewHessian(cols)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, impl := range []string{"tiles", "plain"} {
+			b.Run(fmt.Sprintf("cols=%d/impl=%s", cols, impl), func(b *testing.B) {
+				for b.Loop() {
+					if impl == "plain" {
+						h.addPlain(x)
+					} else if err := h.Add(x); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(128*float64(triangle(cols))*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gproducts/s")
+			})
+		}
+	}
+}
+
 func symmetric(h *Hessian) *mat.SymDense {
 	return mat.NewSymDense(h.cols, dense(h))
 }

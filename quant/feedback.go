@@ -196,10 +196,7 @@ func (q *feedbackQuantizer) run(rows []feedbackRow, first int) {
 				r.codes[col] = code
 				e := x - fg.values[code]
 				r.errors[visit] = e
-				target := r.target[visit+1 : hi]
-				for j, v := range next {
-					target[j] -= float64(e * v)
-				}
+				takeOne(r.target[visit+1:hi], next, e)
 			}
 		}
 		q.spread(rows, lo, hi)

@@ -3,6 +3,8 @@ package quant
 import (
 	"fmt"
 	"math"
+
+	"github.com/bitmod-go/bitmod/internal/loops/algebra"
 )
 
 // A Hessian gathers Σ x·xᵀ over the input vectors x of a layer: up to a factor the
@@ -54,6 +56,17 @@ func (h *Hessian) Add(x []float32) error {
 	}
 	n := h.cols
 	h.n += len(x) / n
+	if algebra.Have() && n >= 2*algebra.TileCols && len(x) >= 4*n {
+		h.addTiles(x)
+		return nil
+	}
+	h.addPlain(x)
+	return nil
+}
+
+// addPlain is Add without vector instructions.
+func (h *Hessian) addPlain(x []float32) {
+	n := h.cols
 	// Four vectors at a time spare three quarters of the traffic. Every product of
 	// two float32 is exact in float64, so that fusing changes nothing.
 	for ; len(x) >= 4*n; x = x[4*n:] {
@@ -83,7 +96,61 @@ func (h *Hessian) Add(x []float32) error {
 			row = row[n-i:]
 		}
 	}
-	return nil
+}
+
+// addTiles is addPlain by tiles of the triangle, so that sums stay in registers while
+// many vectors are added. Products are exact, and each sum has its own in their order.
+func (h *Hessian) addTiles(x []float32) {
+	const block = 128 // vectors, of which a strip of a tile's width stays in the cache
+	n := h.cols
+	// An odd number of cache lines, so that a strip is spread over all of the cache.
+	stride := (n+algebra.TileCols+7)/8*8 | 8
+	vectors := len(x) / n
+	wide := make([]float64, min(block, vectors)*stride)
+	for ; len(x) > 0; x = x[min(block*n, len(x)):] {
+		vectors := min(block, len(x)/n)
+		for v := range vectors {
+			row := wide[v*stride:][:n]
+			for i, y := range x[v*n:][:n] {
+				row[i] = float64(y)
+			}
+		}
+		for col := 0; col < n; col += algebra.TileCols {
+			for row := 0; row < min(col+algebra.TileCols, n); row += algebra.TileRows {
+				h.addTile(wide, stride, vectors, row, col)
+			}
+		}
+	}
+}
+
+// addTile adds to the tile that begins at row, col.
+func (h *Hessian) addTile(wide []float64, stride, vectors, row, col int) {
+	n := h.cols
+	cols := min(algebra.TileCols, n-col)
+	a := algebra.GramArgs{X: &wide[row], Y: &wide[col], Stride: stride, Vectors: vectors, Cols: cols}
+	last := row + algebra.TileRows - 1
+	if last <= col && last < n {
+		for r := range a.Sums {
+			a.Sums[r] = &h.sums[rowOffset(n, row+r)+col-row-r]
+		}
+		algebra.Gram(&a)
+		return
+	}
+	// A part of the tile is below the diagonal, or below the last row.
+	var tile [algebra.TileRows][algebra.TileCols]float64
+	each := func(do func(tile, sum *float64)) {
+		for r := range min(algebra.TileRows, n-row) {
+			for c := max(0, row+r-col); c < cols; c++ {
+				do(&tile[r][c], &h.sums[rowOffset(n, row+r)+col+c-row-r])
+			}
+		}
+	}
+	each(func(tile, sum *float64) { *tile = *sum })
+	for r := range a.Sums {
+		a.Sums[r] = &tile[r][0]
+	}
+	algebra.Gram(&a)
+	each(func(tile, sum *float64) { *sum = *tile })
 }
 
 // Cols returns the number of columns.
