@@ -11,4 +11,9 @@
 //
 // Decoders (decode*.go) make text of tokens. A component is a file of this package
 // and a line in its table: normalizers, preTokenizers, models, processors or decoders.
+//
+// Files come from strangers. What a text costs is bounded by the text and the file:
+// regular expressions take time linear in the text (package regex), merging n·log n,
+// looking for pieces and added tokens the length of the longest for each byte, which
+// is bounded; a text that normalizers blow up is an error.
 package tokenizer

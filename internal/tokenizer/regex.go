@@ -1,11 +1,15 @@
 package tokenizer
 
+import (
+	"github.com/bitmod-go/bitmod/internal/badfile"
+	"github.com/bitmod-go/bitmod/internal/tokenizer/regex"
+)
+
+// regexFinder finds the matches of a regular expression.
 func regexFinder(pattern string) (finder, error) {
-	s, err := newSplitter(pattern)
+	re, err := regex.Compile(pattern)
 	if err != nil {
-		return nil, err
+		return nil, errorf("pattern %s: %v", badfile.Quote(pattern), err)
 	}
-	return func(text string, yield func(part string, match bool)) {
-		s.split(text, true, func(part string) { yield(part, true) })
-	}, nil
+	return re.Find, nil
 }
