@@ -34,7 +34,7 @@ type addedTokens struct {
 
 // maxAdded bounds the time to look for added tokens, which is in proportion to the
 // longest.
-const maxAdded = 1024
+const maxAdded = 512
 
 // newAddedTokens sorts the tokens. Those for normalized text are normalized first.
 func (t *Tokenizer) newAddedTokens(list []addedToken) (addedTokens, error) {

@@ -18,6 +18,7 @@ var normalizers = map[string]func(json.RawMessage) (normalizer, error){
 	"NFKC":           newUnicodeForm,
 	"NFKD":           newUnicodeForm,
 	"Nmt":            newNmt,
+	"Precompiled":    newPrecompiled,
 	"Prepend":        newPrepend,
 	"Replace":        newReplace,
 	"Strip":          newStrip,

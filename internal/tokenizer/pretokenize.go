@@ -23,6 +23,7 @@ var preTokenizers = map[string]func(json.RawMessage) (preTokenizer, error){
 	"Metaspace":          newMetaspace,
 	"Punctuation":        newPunctuation,
 	"Split":              newSplit,
+	"UnicodeScripts":     newUnicodeScripts,
 	"Whitespace":         newWhitespace,
 	"WhitespaceSplit":    newWhitespaceSplit,
 }

@@ -53,6 +53,11 @@ func (t *Tokenizer) Encode(text string) ([]int, error) {
 		if err != nil {
 			e.fail(err)
 		}
+		if first && len(t.normalizers) > 0 {
+			// What the normalizers remove at the start still counts as its start.
+			begin, _ := t.normalize(stretch[:runeLen(stretch)])
+			first = begin != ""
+		}
 		t.added.normalized.split(normal, func(stretch string) {
 			t.preTokenize(t.preTokenizers, stretch, first, &e)
 			first = false

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
 
 	"github.com/bitmod-go/bitmod/quant"
 )
@@ -228,14 +231,28 @@ func TestTokenizerJSONErrors(t *testing.T) {
 	}
 }
 
+// fixtures are the tokenizers that testdata/tokens.py makes.
+var fixtures = []string{"digits.json", "spaces.json", "suffix.json", "bert.json", "unigram.json", "level.json"}
+
 func FuzzTokenizerJSON(f *testing.F) {
 	f.Add([]byte(`{"model":{"type":"BPE","vocab":{"a":0},"merges":[["a","a"]],"byte_fallback":true}}`), []byte(`{}`), "a b")
-	for _, name := range []string{"digits.json", "spaces.json"} {
+	for _, name := range fixtures {
 		data, err := os.ReadFile("testdata/" + name)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(data, []byte(`{"bos_token":"<s>","add_bos_token":true}`), "a word <left> 12</s>\x04")
+	}
+	// Small ones with every component.
+	small := []byte(`{"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<0x41>":3},"merges":["a b"],"byte_fallback":true},"added_tokens":[{"id":4,"content":"x","normalized":true,"lstrip":true,"rstrip":true}]}`)
+	for _, v := range tokenTexts(f).Tokenizers {
+		set := map[string]json.RawMessage{}
+		for name, value := range v.Set {
+			if !strings.Contains(name, ".") {
+				set[name] = value
+			}
+		}
+		f.Add(with(f, small, set), []byte(`{}`), " ab\u0301\r\nxA x")
 	}
 	f.Fuzz(func(t *testing.T, data, config []byte, text string) {
 		tok, err := Parse(data, config)
@@ -247,18 +264,132 @@ func FuzzTokenizerJSON(f *testing.F) {
 			return
 		}
 		before, after := tok.Around()
-		for _, token := range slices.Concat(before, tokens, after) {
+		all := slices.Concat(before, tokens, after)
+		for i, token := range all {
 			if token < 0 || token >= tok.Vocab() {
 				t.Fatalf("token %d of %d", token, tok.Vocab())
 			}
-			tok.Decode(0, token)
+			tok.Decode(all[max(i-1, 0)], token)
+		}
+		if out := tok.Text(all, true); !utf8.ValidString(out) {
+			t.Fatalf("text %q", out)
 		}
 	})
 }
 
+// A table of characters that is wrong puts nothing wrong into a text, wherever it is
+// cut.
+func FuzzPrecompiled(f *testing.F) {
+	data := charsmap(f)
+	f.Add(data, "\ufb01\u0301 e\u0301 \uff21\r\n\u00bd")
+	f.Fuzz(func(t *testing.T, data []byte, text string) {
+		raw, err := json.Marshal(map[string]string{"precompiled_charsmap": base64.StdEncoding.EncodeToString(data)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := newPrecompiled(raw)
+		if err != nil {
+			if !errors.Is(err, quant.ErrFormat) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if out := n.normalize(lossy(text), 1<<20); !utf8.ValidString(out) {
+			t.Fatalf("%q became %q", text, out)
+		}
+	})
+}
+
+// charsmap returns the table of characters of testdata/tokens.py.
+func charsmap(t testing.TB) []byte {
+	for _, v := range tokenTexts(t).Tokenizers {
+		var s struct {
+			Map []byte `json:"precompiled_charsmap"`
+		}
+		if json.Unmarshal(v.Set["normalizer"], &s) == nil && len(s.Map) > 0 {
+			return s.Map
+		}
+	}
+	t.Fatal("no table of characters")
+	return nil
+}
+
+// Files ask for more than any text is worth.
+func TestBounds(t *testing.T) {
+	long := strings.Repeat("a", maxAdded+1)
+	for _, test := range []struct{ set, text, err string }{
+		{`{"normalizer":{"type":"Prepend","prepend":"` + long + `"}}`, "", "prepend has"},
+		{`{"normalizer":{"type":"Replace","pattern":{"String":"a"},"content":"` + long + `"}}`, "", "content has"},
+		{`{"normalizer":{"type":"Sequence","normalizers":[` + strings.Repeat(`{"type":"Replace","pattern":{"Regex":"a"},"content":"aaaaaaaa"},`, 16) + `{"type":"NFC"}]}}`, strings.Repeat("a", 10000), "times longer"},
+		{`{"added_tokens":[{"id":0,"content":"` + long + `"}]}`, "", "added token 0 has"},
+		{`{"added_tokens":[{"id":99999,"content":"xyz"}]}`, "", "has number 99999"},
+		{`{"normalizer":` + strings.Repeat(`{"type":"Sequence","normalizers":[`, 50) + strings.Repeat(`]}`, 50) + `}`, "", "more than 32 normalizers"},
+		{`{"normalizer":{"type":"Precompiled","precompiled_charsmap":"AAAA"}}`, "", "precompiled_charsmap has 3 bytes"},
+		{`{"normalizer":{"type":"Precompiled","precompiled_charsmap":"/////w=="}}`, "", "with a trie of 4294967295"},
+		{`{"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(?:a{1000}){1000}"},"behavior":"Removed","invert":false}}`, "", "instructions"},
+		{`{"pre_tokenizer":{"type":"Split","pattern":{},"behavior":"Removed","invert":false}}`, "", "neither a String nor a Regex"},
+		{`{"pre_tokenizer":{"type":"FixedLength","length":0}}`, "", "length is 0"},
+		{`{"pre_tokenizer":{"type":"Metaspace","replacement":"ab"}}`, "", "one character"},
+		{`{"model":{"type":"WordPiece","vocab":{"` + strings.Repeat("a", maxPiece+1) + `":0,"[UNK]":1}}}`, "", "bytes, want at most"},
+		{`{"model":{"type":"WordPiece","vocab":{"a":0}}}`, "", `unk_token is "[UNK]"`},
+		{`{"model":{"type":"Unigram","vocab":[["a",0]],"unk_id":1}}`, "", "unk_id is 1 of 1"},
+		{`{"model":{"type":"Unigram","vocab":[["a",0,1]]}}`, "", "3 parts"},
+		{`{"normalizer":null,"model":{"type":"Unigram","vocab":[["a",0]]}}`, "b", `no token for "b"`},
+		{`{"normalizer":null,"model":{"type":"WordLevel","vocab":{"a":0},"unk_token":"b"}}`, "c", `no token for "c"`},
+		{`{"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"B"}},{"Sequence":{"id":"A"}}],"special_tokens":{"B":{"ids":[` + strings.Repeat("1,", 100) + `1]}}}}`, "", "more than 64 tokens"},
+	} {
+		var set map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(test.set), &set); err != nil {
+			t.Fatal(err)
+		}
+		tok, err := Parse(with(t, jsonFile(t, "llama2"), set), nil)
+		if err == nil {
+			_, err = tok.Encode(test.text)
+		}
+		if !errors.Is(err, quant.ErrFormat) || !strings.Contains(err.Error(), test.err) {
+			t.Errorf("%.100s: error %v, want one about %s", test.set, err, test.err)
+		}
+	}
+}
+
+// Files and texts with which looking takes time quadratic in the text, where all is
+// looked at again.
+func TestHostile(t *testing.T) {
+	const n = 1 << 16
+	for _, test := range []struct{ set, text string }{
+		{`{"pre_tokenizer":{"type":"Split","pattern":{"Regex":"\\s+x"},"behavior":"Isolated","invert":false}}`, strings.Repeat(" ", n)},
+		{`{"normalizer":{"type":"Replace","pattern":{"Regex":"(?:\\s+)+x"},"content":""}}`, strings.Repeat(" ", n)},
+		{`{"added_tokens":[{"id":0,"content":" ","lstrip":true,"rstrip":true}]}`, strings.Repeat(" ", n)},
+		{`{"added_tokens":[{"id":0,"content":"` + strings.Repeat("a", maxAdded-1) + `b"}]}`, strings.Repeat("a", n)},
+		{`{}`, strings.Repeat("lo", n)},
+		{`{"normalizer":{"type":"NFD"}}`, "a" + strings.Repeat("\u0301\u0316", n)},
+		{`{"normalizer":{"type":"NFC"}}`, "a" + strings.Repeat("\u0301\u0316", n)},
+		{`{"normalizer":null,"model":{"type":"WordPiece","vocab":{"a":0,"##a":1,"##` + strings.Repeat("a", maxPiece-3) + `b":2,"[UNK]":3},"max_input_chars_per_word":100000000}}`, strings.Repeat("a", n)},
+		{`{"normalizer":null,"model":{"type":"Unigram","vocab":[["a",0],["` + strings.Repeat("a", maxPiece-1) + `b",1]],"unk_id":0}}`, strings.Repeat("a", n)},
+	} {
+		var set map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(test.set), &set); err != nil {
+			t.Fatal(err)
+		}
+		tok, err := Parse(with(t, jsonFile(t, "llama2"), set), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if _, err := tok.Encode(test.text); err != nil {
+			t.Errorf("%.100s: %v", test.set, err)
+		}
+		if took := time.Since(start); took > 20*time.Second { // which is a hundred times what it takes
+			t.Errorf("%.100s: %v", test.set, took)
+		} else {
+			t.Logf("%.60s: %v", test.set, took)
+		}
+	}
+}
+
 // A file that ends too early is an error, wherever it ends.
 func TestCut(t *testing.T) {
-	for _, name := range []string{"digits.json", "spaces.json"} {
+	for _, name := range fixtures {
 		data, err := os.ReadFile("testdata/" + name)
 		if err != nil {
 			t.Fatal(err)
@@ -268,5 +399,17 @@ func TestCut(t *testing.T) {
 				t.Fatalf("%s cut after %d bytes: error %v", name, n, err)
 			}
 		}
+	}
+	data := charsmap(t)
+	for n := range data {
+		raw := fmt.Appendf(nil, `{"precompiled_charsmap":%q}`, base64.StdEncoding.EncodeToString(data[:n]))
+		p, err := newPrecompiled(raw)
+		if err != nil {
+			if !errors.Is(err, quant.ErrFormat) {
+				t.Fatal(err)
+			}
+			continue
+		}
+		p.normalize("\ufb01\u0301 e\u0301 \uff21\r\n\u00bd", 1<<20)
 	}
 }

@@ -2,6 +2,8 @@ package tokenizer
 
 import (
 	"encoding/json"
+	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,16 +13,20 @@ import (
 
 // tokenFixture is what testdata/tokens.py writes.
 type tokenFixture struct {
-	Texts      []string
-	Tokenizers []struct {
-		File, Old, New string
-		First, Step    int
-		IDs            [][]int
-	}
-	SmolLM2 [][]int
+	Texts           []string
+	Tokenizers      []tokenVariant
+	SmolLM2, MiniLM string // checksums
 }
 
-func tokenTexts(t *testing.T) tokenFixture {
+// A tokenVariant is a file with some fields set, and what it makes of the texts.
+type tokenVariant struct {
+	File string
+	Set  map[string]json.RawMessage
+	Sums string
+	IDs  [][]int // of some
+}
+
+func tokenTexts(t testing.TB) tokenFixture {
 	t.Helper()
 	data, err := os.ReadFile("testdata/tokens.json")
 	if err != nil {
@@ -30,46 +36,151 @@ func tokenTexts(t *testing.T) tokenFixture {
 	if err := json.Unmarshal(data, &f); err != nil {
 		t.Fatal(err)
 	}
-	if len(f.Texts) < 200 || len(f.SmolLM2) != len(f.Texts) {
-		t.Fatalf("%d texts, %d for SmolLM2's tokenizer", len(f.Texts), len(f.SmolLM2))
+	if len(f.Texts) < 200 || len(f.Tokenizers) < 50 {
+		t.Fatalf("%d texts, %d tokenizers", len(f.Texts), len(f.Tokenizers))
 	}
 	return f
 }
 
-// Texts become the tokens that the Python package tokenizers makes of them.
-func TestTokens(t *testing.T) {
-	f := tokenTexts(t)
-	compared := 0
-	for _, v := range f.Tokenizers {
-		data, err := os.ReadFile(filepath.Join("testdata", v.File))
-		if err != nil {
+// with returns a tokenizer.json with some fields set, whose names have dots where one
+// is in another.
+func with(t testing.TB, data []byte, set map[string]json.RawMessage) []byte {
+	t.Helper()
+	for name, value := range set {
+		outer, inner, nested := strings.Cut(name, ".")
+		var f map[string]json.RawMessage
+		if err := json.Unmarshal(data, &f); err != nil {
 			t.Fatal(err)
 		}
-		s := string(data)
-		if v.Old != "" {
-			if s = strings.ReplaceAll(s, v.Old, v.New); s == string(data) {
-				t.Fatalf("%s has no %s", v.File, v.Old)
-			}
+		if nested {
+			value = with(t, f[outer], map[string]json.RawMessage{inner: value})
 		}
-		tok, err := Parse([]byte(s), nil)
-		if err != nil {
-			t.Fatalf("%s with %s: %v", v.File, v.New, err)
-		}
-		for i, want := range v.IDs {
-			compareTokens(t, tok, v.File+" with "+v.New, f.Texts[v.First+i*v.Step], want)
-			compared++
+		f[outer] = value
+		var err error
+		if data, err = json.Marshal(f); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if compared < 2*len(f.Texts) {
-		t.Errorf("only %d texts were compared", compared)
+	return data
+}
+
+func (v *tokenVariant) parse(t testing.TB) *Tokenizer {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", v.File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := Parse(with(t, data, v.Set), nil)
+	if err != nil {
+		t.Fatalf("%s: %v", v, err)
+	}
+	return tok
+}
+
+func (v *tokenVariant) String() string {
+	set, _ := json.Marshal(v.Set)
+	return v.File + " with " + string(set)
+}
+
+// Texts become the tokens that the Python package tokenizers makes of them, and
+// tokens the texts.
+func TestTokens(t *testing.T) {
+	f := tokenTexts(t)
+	compared, differ := 0, 0
+	for _, v := range f.Tokenizers {
+		tok := v.parse(t)
+		name := v.String()
+		for i, text := range f.Texts {
+			compared++
+			got, sum := tokenLines(tok, text)
+			if v.IDs != nil && !slices.Equal(got, v.IDs[i]) {
+				t.Errorf("%.200s: %q is %v, want %v", name, text, got, v.IDs[i])
+			}
+			if sum != sumOf(v.Sums, i) {
+				if differ++; differ < 50 {
+					t.Errorf("%.200s: %q is %v, or its text is not as it should be", name, text, got)
+				}
+			}
+		}
+	}
+	t.Logf("%d tokenizers, %d texts: %d differences", len(f.Tokenizers), compared, differ)
+}
+
+const sumDigits = 3
+
+func sumOf(sums string, i int) string { return sums[i*sumDigits:][:sumDigits] }
+
+func checksum(text string) string {
+	return fmt.Sprintf("%03x", crc32.ChecksumIEEE([]byte(text))&0xfff)
+}
+
+// tokenLines returns the tokens of a text and the checksum of what the fixture has of
+// it.
+func tokenLines(tok *Tokenizer, text string) ([]int, string) {
+	ids, err := tok.Encode(text)
+	if err != nil {
+		return nil, checksum("error")
+	}
+	before, after := tok.Around()
+	around := slices.Concat(before, ids, after)
+	return ids, checksum(strings.Join([]string{numbers(ids), numbers(around), tok.Text(around, false), tok.Text(around, true)}, "\n"))
+}
+
+func numbers(ids []int) string { return strings.Trim(fmt.Sprint(ids), "[]") }
+
+// The tokenizers of published models. In SmolLM2's 21 bytes have no token.
+func TestTokensPublished(t *testing.T) {
+	f := tokenTexts(t)
+	for name, sums := range map[string]string{"smollm2": f.SmolLM2, "minilm": f.MiniLM} {
+		tok := published(t, name)
+		differ := 0
+		for i, text := range f.Texts {
+			if ids, sum := tokenLines(tok, text); sum != sumOf(sums, i) {
+				differ++
+				t.Errorf("%s: %q is %v, or its text is not as it should be", name, text, ids)
+			}
+		}
+		t.Logf("%s: %d texts, %d differences", name, len(f.Texts), differ)
 	}
 }
 
-func compareTokens(t *testing.T, tok *Tokenizer, name, text string, want []int) {
-	t.Helper()
-	got, err := tok.Encode(text)
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("%s: %q is %v, error %v, want %v", name, text, got, err, want)
+// Regular expressions split texts as they do in the package tokenizers.
+func TestPatternsOfTexts(t *testing.T) {
+	f := tokenTexts(t)
+	data, err := os.ReadFile("testdata/patterns.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var patterns []struct{ Pattern, Sums string }
+	if err := json.Unmarshal(data, &patterns); err != nil {
+		t.Fatal(err)
+	}
+	for n, p := range patterns {
+		find, err := regexFinder(p.Pattern)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		at := 0
+		for i := n % 3; i < len(f.Texts); i += 3 {
+			var all, between []string
+			find(f.Texts[i], func(part string, match bool) {
+				if part != "" {
+					all = append(all, part)
+				}
+				if !match {
+					between = append(between, part)
+				}
+			})
+			if sumOf(p.Sums, at) == checksum("too slow") { // Oniguruma gave up
+				at++
+				continue
+			}
+			if checksum(strings.Join(all, "\x1f")+"\x1e"+strings.Join(between, "\x1f")) != sumOf(p.Sums, at) {
+				t.Errorf("%s: %q is split into %q, where matches are not %q", p.Pattern, f.Texts[i], all, between)
+			}
+			at++
+		}
 	}
 }
 
@@ -94,27 +205,6 @@ func published(t testing.TB, name string) *Tokenizer {
 		t.Fatal(err)
 	}
 	return tok
-}
-
-// The tokenizer of a published model, in which 21 bytes have no token.
-func TestTokensSmolLM2(t *testing.T) {
-	tok := published(t, "smollm2")
-	missing := 0
-	for _, token := range tok.model.(*bpe).bytes {
-		if token < 0 {
-			missing++
-		}
-	}
-	if missing != 21 {
-		t.Errorf("%d bytes have no token, want 21", missing)
-	}
-	fixture := tokenTexts(t)
-	for i, text := range fixture.Texts {
-		compareTokens(t, tok, "SmolLM2", text, fixture.SmolLM2[i])
-	}
-	if before, after := tok.Around(); len(before)+len(after) > 0 {
-		t.Errorf("tokens %d and %d around a text, want none", before, after)
-	}
 }
 
 // What goes around a text is the post-processor's and tokenizer_config.json's to say.
