@@ -57,6 +57,20 @@ func Execute(ctx context.Context, name string, run Run, args []string, stdout, s
 // each of names. -h writes usage and the flags to stderr and gives flag.ErrHelp; what
 // is wrong matches ErrUsage.
 func Parse(fs *flag.FlagSet, usage string, args []string, stderr io.Writer, names ...string) ([]string, error) {
+	found, err := ParseAny(fs, usage, args, stderr)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(found) > len(names):
+		return nil, Usagef("unexpected argument %q", found[len(names)])
+	case len(found) < len(names):
+		return nil, Usagef("%s is missing", names[len(found)])
+	}
+	return found, nil
+}
+
+// ParseAny is Parse for any number of arguments.
+func ParseAny(fs *flag.FlagSet, usage string, args []string, stderr io.Writer) ([]string, error) {
 	fs.SetOutput(io.Discard) // Execute writes errors
 	var found []string
 	for {
@@ -75,12 +89,6 @@ func Parse(fs *flag.FlagSet, usage string, args []string, stderr io.Writer, name
 		}
 		found = append(found, fs.Arg(0))
 		args = fs.Args()[1:]
-	}
-	switch {
-	case len(found) > len(names):
-		return nil, Usagef("unexpected argument %q", found[len(names)])
-	case len(found) < len(names):
-		return nil, Usagef("%s is missing", names[len(found)])
 	}
 	return found, nil
 }

@@ -79,7 +79,7 @@ var ignoredKeys = []string{
 	"directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type",
 	"summary_activation", "summary_last_dropout", "summary_type", "summary_use_proj", "summary_first_dropout", "summary_proj_to_labels",
 	"chunk_size_feed_forward", "language", "license", "tokenizer_class", "prefix", "attn_implementation", "_attn_implementation", "_attn_implementation_autoset",
-	"quantization_config", // package checkpoint reads the weights, or refuses them
+	"quantization_config", "transformers_weights", // are for package checkpoint, which reads the weights, or refuses them
 }
 
 // Keys that would change something, with the only value that they may have. null is

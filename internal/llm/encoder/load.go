@@ -342,3 +342,38 @@ func (f *File) read(w wantedTensor) ([]float32, error) {
 	}
 	return x, nil
 }
+
+// Packed returns what the matrices of the layers are packed in, each once, in the order
+// of the file. It is empty for a model of float weights.
+func (f *File) Packed() []llm.Packing {
+	words := f.prefix + f.Config.family.names.words + weight
+	var ps []llm.Packing
+	for _, t := range f.c.Tensors() {
+		if !t.Quantized || t.Name == words {
+			continue
+		}
+		kinds := []llm.Packing{{Type: t.Type, GroupSize: t.GroupSize}}
+		if t.Parts != nil {
+			kinds = kinds[:0]
+		}
+		for _, p := range t.Parts {
+			kinds = append(kinds, llm.Packing{Type: p.Type, GroupSize: p.GroupSize})
+		}
+		for _, p := range kinds {
+			if !slices.Contains(ps, p) {
+				ps = append(ps, p)
+			}
+		}
+	}
+	return ps
+}
+
+// Embedding returns what the table of tokens is stored as: the name of a type of floats,
+// or an llm.Packing.
+func (f *File) Embedding() string {
+	t, _ := f.c.Tensor(f.prefix + f.Config.family.names.words + weight)
+	if t.Quantized {
+		return llm.Packing{Type: t.Type, GroupSize: t.GroupSize}.String()
+	}
+	return t.DType
+}

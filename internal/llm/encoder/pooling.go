@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/bitmod-go/bitmod/internal/badfile"
@@ -306,4 +307,20 @@ func (p Pooling) pool(dst, hidden []float32) {
 	for i, s := range sums {
 		dst[i] = float32(s / total)
 	}
+}
+
+// String says what the pipeline does, and what it is from.
+func (p Pipeline) String() string {
+	var names []string
+	for _, pooling := range p.Poolings {
+		names = append(names, string(pooling))
+	}
+	s := strings.Join(names, " and ") + " of up to " + strconv.Itoa(p.MaxTokens) + " tokens"
+	if p.Normalize {
+		s += ", normalized"
+	}
+	if p.Source == "" {
+		return s + " (there is no modules.json)"
+	}
+	return s + " (" + p.Source + ")"
 }
