@@ -3,64 +3,99 @@ package llm
 import (
 	"math"
 
-	"gonum.org/v1/gonum/blas/blas32"
+	"github.com/bitmod-go/bitmod/internal/loops/floats"
 )
+
+// attendRows is about how many queries of all heads are computed with at once: the keys
+// and values that they share are read once for them.
+const attendRows = 12
 
 // attend computes the attention of one layer for a chunk: n queries at the last n
 // positions, over the keys and values of all positions up to their own, or of as many as
-// the layer's window has. It writes the heads' outputs to dst, laid out as the queries.
+// the layer's window has. Keys are in columns, as keyCache has them. It writes the heads'
+// outputs to dst, laid out as the queries.
 //
 // Sums go from the first element to the last, and from the first position to the
 // last, so that a chunk gives the same bits as its tokens one by one.
 func (r *Runner) attend(layer int, dst, queries, keys, values []float32, n int) {
 	c := &r.model.Config
-	width, dim := c.kvDim(), c.HeadDim
-	length := len(keys) / width
-	start := 0 // of the positions that any query sees
+	length := len(values) / c.kvDim()
+	share := c.Heads / c.KVHeads
+	block := max(attendRows/share, 1) // queries at once
 	window := c.layer(layer).Window
-	if window > 0 {
-		start = max(0, length-n+1-window)
-		keys, values, length = keys[start*width:], values[start*width:], length-start
+	if window > 0 && window < length {
+		block = 1 // the first position that it sees is each query's own
 	}
-	var transposed []float32
-	if batches && n >= minBatch {
-		transposed = r.crew.Shared(len(keys))
-		r.crew.Split(width, 16, 4*len(keys), func(_, lo, hi int) { transpose(transposed, keys, length, width, lo, hi) })
-	}
-	scale := float32(1 / math.Sqrt(c.queryScale()))
-	sinks := r.model.Layers[layer].Sinks
-	// Work is shared out by query and head, in order, so that workers get alike
+	blocks := (n + block - 1) / block
+	// Work is shared out by block and head, in order, so that workers get alike
 	// amounts only roughly: later queries see more.
-	r.crew.Split(n*c.Heads, 1, 2*n*length*c.qDim(), func(worker, lo, hi int) {
-		scratch := r.crew.Scratch(worker, length)
+	r.crew.Split(blocks*c.KVHeads, 1, 2*n*length*c.qDim(), func(worker, lo, hi int) {
 		for i := lo; i < hi; i++ {
-			query, head := i/c.Heads, i%c.Heads
-			kv := head / (c.Heads / c.KVHeads) * dim
-			q := queries[i*dim:][:dim]
-			end, first := length-n+query+1, 0
-			if window > 0 {
-				first = max(0, end-window)
+			first := i / c.KVHeads * block
+			a := attention{
+				c: c, sinks: r.model.Layers[layer].Sinks, head: i % c.KVHeads, keys: keys, values: values,
+				start: max(0, length-n+first+1-max(window, 1)), end: length - n + first + 1,
 			}
-			scores := scratch[:end-first]
-			if transposed != nil {
-				scoreColumns(scores, q, transposed[kv*length+first:], length)
-			} else {
-				scoreRows(scores, q, keys[first*width+kv:], width)
+			if window == 0 {
+				a.start = 0
 			}
-			for j := range scores {
-				scores[j] *= scale
-			}
-			if c.AttentionCap != 0 {
-				softCap(scores, c.AttentionCap)
-			}
-			if sinks != nil {
-				softmaxBeside(scores, sinks[head])
-			} else {
-				softmax(scores)
-			}
-			combine(dst[i*dim:][:dim], scores, values[first*width+kv:], width)
+			last := min(first+block, n)
+			a.compute(dst[first*c.qDim():last*c.qDim()], queries[first*c.qDim():last*c.qDim()], r.crew, worker)
 		}
 	})
+}
+
+// An attention is that of consecutive queries, the first of which sees positions
+// start…end−1, the next one more, and so on, in the heads that share a key-value head.
+type attention struct {
+	c            *Config
+	sinks        []float32
+	head         int // of keys and values
+	keys, values []float32
+	start, end   int
+}
+
+func (a *attention) compute(dst, queries []float32, crew *Crew, worker int) {
+	c := a.c
+	width, dim, share := c.kvDim(), c.HeadDim, c.Heads/c.KVHeads
+	n := len(queries) / c.qDim()
+	rows := n * share
+	base := a.start / keyColumns * keyColumns // of the columns that are computed
+	columns := (a.end + n - 1 - base + keyColumns - 1) / keyColumns * keyColumns
+	scratch := crew.Scratch(worker, rows*(2*dim+columns))
+	q, out, scores := scratch[:rows*dim], scratch[rows*dim:2*rows*dim], scratch[2*rows*dim:]
+	by := float32(1 / math.Sqrt(c.queryScale()))
+	at := func(i int) int { return i/share*c.qDim() + (a.head*share+i%share)*dim } // of row i
+	for i := range rows {
+		for j, x := range queries[at(i):][:dim] {
+			q[i*dim+j] = x * by
+		}
+	}
+	kv := a.head * dim
+	for j := 0; j < columns; j += keyColumns {
+		floats.Multiply(floats.Matrix{Data: scores[j:], Stride: columns}, floats.Matrix{Data: q, Stride: dim},
+			floats.Matrix{Data: a.keys[(base+j)*width+kv*keyColumns:], Stride: keyColumns}, rows, keyColumns, dim)
+	}
+	for i := range rows {
+		p := scores[i*columns:][a.start-base : a.end+i/share-base]
+		if c.AttentionCap != 0 {
+			softCap(p, c.AttentionCap)
+		}
+		if a.sinks != nil {
+			softmaxBeside(p, a.sinks[a.head*share+i%share])
+		} else {
+			floats.Softmax(p)
+		}
+	}
+	floats.Multiply(floats.Matrix{Data: out, Stride: dim}, floats.Matrix{Data: scores[a.start-base:], Stride: columns},
+		floats.Matrix{Data: a.values[a.start*width+kv:], Stride: width}, rows, dim, a.end-a.start)
+	for i := range rows {
+		// What the first query does not see.
+		for j := a.end; j < a.end+i/share; j++ {
+			axpy(out[i*dim:][:dim], scores[i*columns+j-base], a.values[j*width+kv:])
+		}
+		copy(dst[at(i):][:dim], out[i*dim:])
+	}
 }
 
 func (c *Config) queryScale() float64 {
@@ -93,39 +128,5 @@ func scoreRows(scores, query, keys []float32, width int) {
 			s += float32(query[i] * k)
 		}
 		scores[j] = s
-	}
-}
-
-// scoreColumns is scoreRows with keys transposed: element i of all keys is at
-// i·length.
-func scoreColumns(scores, query, keys []float32, length int) {
-	blas := blas32.Implementation()
-	clear(scores)
-	for i, q := range query {
-		blas.Saxpy(len(scores), q, keys[i*length:][:len(scores)], 1, scores, 1)
-	}
-}
-
-// combine sets dst to the sum of values, of which the j-th is at j·width, times p.
-func combine(dst, p, values []float32, width int) {
-	n := len(dst)
-	clear(dst)
-	j := 0
-	for ; j+4 <= len(p); j += 4 {
-		p0, p1, p2, p3 := p[j], p[j+1], p[j+2], p[j+3]
-		v0, v1 := values[j*width:][:n], values[(j+1)*width:][:n]
-		v2, v3 := values[(j+2)*width:][:n], values[(j+3)*width:][:n]
-		for i, d := range dst {
-			d += float32(p0 * v0[i])
-			d += float32(p1 * v1[i])
-			d += float32(p2 * v2[i])
-			d += float32(p3 * v3[i])
-			dst[i] = d
-		}
-	}
-	for ; j < len(p); j++ {
-		for i, v := range values[j*width:][:n] {
-			dst[i] += float32(p[j] * v)
-		}
 	}
 }

@@ -1,6 +1,10 @@
 package llm
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/bitmod-go/bitmod/internal/loops/floats"
+)
 
 // routes is working space: which experts the router chose for each token.
 type routes struct {
@@ -61,7 +65,7 @@ func (r *Runner) route(l *Layer, x []float32, n int) error {
 		if l.RouterBias != nil {
 			add(scores, l.RouterBias)
 		}
-		softmax(scores)
+		floats.Softmax(scores)
 		chosen, weights := rt.chosen[t*c.TopK:][:0], rt.weights[t*c.TopK:][:c.TopK]
 		sum := float32(0)
 		for range c.TopK {

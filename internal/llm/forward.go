@@ -304,7 +304,7 @@ func (r *Runner) attention(layer int, chunks []Chunk, n int) error {
 		if err := values.append(r.v[at*kvd:][:n*kvd], n); err != nil {
 			return fmt.Errorf("values: %w", err)
 		}
-		k, err := keys.floats(&r.keys)
+		k, err := keys.blocks(&r.keys)
 		if err != nil {
 			return fmt.Errorf("keys: %w", err)
 		}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"runtime"
 	"slices"
+
+	"github.com/bitmod-go/bitmod/internal/loops/floats"
 )
 
 // Gradients runs m over blocks of tokens, each a text of its own, and shows observe
@@ -106,7 +108,7 @@ func (b *backward) block(tokens []int) error {
 			clear(l)
 			continue
 		}
-		softmax(l)
+		floats.Softmax(l)
 		l[tokens[i+1]]--
 	}
 	dx := make([]float32, n*c.Dim)
@@ -154,7 +156,9 @@ func (b *backward) layer(i int, x, dx []float32, n int) error {
 	b.rotate(q, n, 1)
 	b.rotate(k, n, 1)
 	heads := make([]float32, len(q))
-	r.attend(i, heads, q, k, v, n)
+	columns := &keyCache{width: c.kvDim()}
+	columns.add(k, n)
+	r.attend(i, heads, q, columns.columns, v, n)
 	middle, err := mul(Output, heads)
 	if err != nil {
 		return err
@@ -253,7 +257,7 @@ func (b *backward) attend(d, queries, keys, values []float32, n int) (dq, dk, dv
 				for j := range p {
 					p[j] *= scale
 				}
-				softmax(p)
+				floats.Softmax(p)
 				scoreRows(dp, g, values[kv:], kvd)
 				mean := float32(0)
 				for j, x := range p {

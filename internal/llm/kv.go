@@ -45,6 +45,72 @@ func (kv KV) newCache(c *Config) (cache, error) {
 	return &quantCache{config: q, width: c.kvDim()}, nil
 }
 
+// A keyCache holds the keys of a layer. It gives them in blocks of keyColumns positions,
+// the last of which may have any contents where there is none yet: element i of the
+// j-th key of a block is at i·keyColumns + j.
+type keyCache struct {
+	rows    cache // of which columns are made when they are needed; nil for float32
+	n       int
+	width   int
+	columns []float32
+}
+
+const keyColumns = 64
+
+func (kv KV) newKeyCache(c *Config) (*keyCache, error) {
+	k := &keyCache{width: c.kvDim()}
+	if !kv.Quantize {
+		return k, nil
+	}
+	rows, err := kv.newCache(c)
+	k.rows = rows
+	return k, err
+}
+
+// append adds n tokens.
+func (k *keyCache) append(x []float32, n int) error {
+	if k.rows != nil {
+		return k.rows.append(x, n)
+	}
+	k.add(x, n)
+	return nil
+}
+
+func (k *keyCache) add(x []float32, n int) {
+	blocks := (k.n + n + keyColumns - 1) / keyColumns
+	if more := blocks*k.width*keyColumns - len(k.columns); more > 0 {
+		k.columns = append(k.columns, make([]float32, more)...)
+	}
+	for j := range n {
+		at := k.columns[(k.n+j)/keyColumns*keyColumns*k.width+(k.n+j)%keyColumns:]
+		for i, v := range x[j*k.width:][:k.width] {
+			at[i*keyColumns] = v
+		}
+	}
+	k.n += n
+}
+
+// blocks returns the keys of all tokens. scratch may be replaced by a longer one.
+func (k *keyCache) blocks(scratch *[]float32) ([]float32, error) {
+	if k.rows == nil {
+		return k.columns, nil
+	}
+	x, err := k.rows.floats(scratch)
+	if err != nil {
+		return nil, err
+	}
+	k.n = 0
+	k.add(x, len(x)/k.width)
+	return k.columns, nil
+}
+
+func (k *keyCache) bytes() int {
+	if k.rows == nil {
+		return 4 * k.n * k.width
+	}
+	return k.rows.bytes()
+}
+
 type floatCache struct{ x []float32 }
 
 func (c *floatCache) append(x []float32, n int) error {
@@ -93,10 +159,11 @@ func (c *quantCache) bytes() int {
 
 // A Sequence is one text that a model has read so far: its key-value cache.
 type Sequence struct {
-	length       int
-	limit        int     // tokens, if rotations depend on how many there will be
-	turns        [2]turn // by Rotation
-	keys, values []cache // by layer
+	length int
+	limit  int         // tokens, if rotations depend on how many there will be
+	turns  [2]turn     // by Rotation
+	keys   []*keyCache // by layer
+	values []cache     // likewise
 }
 
 // A turn is how the positions of a text rotate.
@@ -109,7 +176,7 @@ type turn struct {
 func (m *Model) NewSequence(kv KV) (*Sequence, error) {
 	s := m.rotations(kv.Length)
 	for range m.Layers {
-		k, err := kv.newCache(&m.Config)
+		k, err := kv.newKeyCache(&m.Config)
 		if err != nil {
 			return nil, err
 		}

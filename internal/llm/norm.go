@@ -1,6 +1,10 @@
 package llm
 
-import "math"
+import (
+	"math"
+
+	"github.com/bitmod-go/bitmod/internal/loops/floats"
+)
 
 // rmsNorm writes x, scaled to a root mean square of 1 and then by weight, to dst.
 func rmsNorm(dst, x, weight []float32, eps float64) {
@@ -51,30 +55,19 @@ func (n Norm) applyAll(x []float32, c *Config) {
 
 // swiGLU writes silu(gate)·up to gate.
 func swiGLU(gate, up []float32) {
-	for i, g := range gate {
-		gate[i] = float32(float64(g)/(1+exp(-float64(g)))) * up[i]
+	const step = 1024 // stays in the first-level cache
+	var zero [step]float32
+	for len(gate) > 0 {
+		g := gate[:min(step, len(gate))]
+		floats.SiLU.Apply(g, zero[:len(g)])
+		for i, u := range up[:len(g)] {
+			g[i] *= u
+		}
+		gate, up = gate[len(g):], up[len(g):]
 	}
 }
 
-// softmax makes probabilities of x in place.
-func softmax(x []float32) {
-	top := x[0]
-	for _, v := range x {
-		top = max(top, v)
-	}
-	sum := 0.0
-	for i, v := range x {
-		e := exp(float64(v - top))
-		x[i] = float32(e)
-		sum += e
-	}
-	scale := float32(1 / sum)
-	for i := range x {
-		x[i] *= scale
-	}
-}
-
-// softmaxBeside is softmax of x with one more score, of which the probability is
+// softmaxBeside is floats.Softmax of x with one more score, of which the probability is
 // dropped.
 func softmaxBeside(x []float32, beside float32) {
 	top := beside

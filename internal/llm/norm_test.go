@@ -20,13 +20,3 @@ func TestExp(t *testing.T) {
 		t.Errorf("exp(NaN) = %v", exp(math.NaN()))
 	}
 }
-
-func BenchmarkSoftmax(b *testing.B) {
-	x := make([]float32, 256)
-	for b.Loop() {
-		for i := range x {
-			x[i] = float32(i%37) / 7
-		}
-		softmax(x)
-	}
-}

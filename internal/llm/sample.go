@@ -3,6 +3,8 @@ package llm
 import (
 	"math/rand/v2"
 	"slices"
+
+	"github.com/bitmod-go/bitmod/internal/loops/floats"
 )
 
 // A Sampler chooses tokens.
@@ -29,15 +31,28 @@ func (s *Sampler) Sample(logits []float32) int {
 	for i, l := range logits {
 		p[i] = float32(float64(l) / s.Temperature)
 	}
-	softmax(p)
+	floats.Softmax(p)
 	coin := s.rand.Float64()
 	if s.TopP <= 0 || s.TopP >= 1 {
 		return draw(len(p), coin, func(i int) float32 { return p[i] })
 	}
-	order := grow(&s.order, len(p))
-	for i := range order {
-		order[i] = i
+	// Tokens less likely than this have less than 1 − TopP together: the others, which are
+	// few, are all that there is to sort.
+	least := float32((1 - s.TopP) / float64(len(p)))
+	order, all := s.order[:0], 0.0
+	for i, x := range p {
+		if x >= least {
+			order = append(order, i)
+			all += float64(x)
+		}
 	}
+	if all < s.TopP { // by rounding
+		order = order[:0]
+		for i := range p {
+			order = append(order, i)
+		}
+	}
+	s.order = order
 	slices.SortStableFunc(order, func(a, b int) int {
 		switch {
 		case p[a] > p[b]:

@@ -35,7 +35,7 @@ func newStream(ctx context.Context, m *Model, blocks [][]int) (*stream, error) {
 		var b streamBatch
 		for len(blocks) > 0 && (b.n == 0 || b.n+len(blocks[0]) <= streamTokens) {
 			text := m.rotations(len(blocks[0]))
-			text.keys, text.values = make([]cache, len(m.Layers)), make([]cache, len(m.Layers))
+			text.keys, text.values = make([]*keyCache, len(m.Layers)), make([]cache, len(m.Layers))
 			b.chunks = append(b.chunks, Chunk{text, blocks[0]})
 			b.n += len(blocks[0])
 			blocks = blocks[1:]
@@ -70,7 +70,7 @@ func (s *stream) run(i int, l Layer, observe func(k Kind, x []float32, n int) er
 	for b := range s.batches {
 		b := &s.batches[b]
 		for _, ch := range b.chunks {
-			ch.Sequence.keys[i], ch.Sequence.values[i] = &floatCache{}, &floatCache{}
+			ch.Sequence.keys[i], ch.Sequence.values[i] = &keyCache{width: s.model.Config.kvDim()}, &floatCache{}
 		}
 		s.r.positions(b.chunks, b.n)
 		s.r.x = append(s.r.x[:0], b.x...)
