@@ -16,7 +16,7 @@ func TestCauses(t *testing.T) {
 		name := fmt.Sprintf("layers.%d.w", i)
 		errs = append(errs, &checkpoint.TensorError{Tensor: name, Err: fmt.Errorf("%w: %w: in %d of 9 rows (SQNR -%d.5 dB)", quant.ErrFormat, checkpoint.ErrOriginal, i, i)})
 		if i%3 == 0 {
-			errs = append(errs, &checkpoint.TensorError{Tensor: name, Err: fmt.Errorf("SHA-256 %016x… is wrong", i*0x123456789)})
+			errs = append(errs, &checkpoint.TensorError{Tensor: name, Err: fmt.Errorf("SHA-256 %016x… is wrong", uint64(i)*0x123456789)})
 		}
 	}
 	bad := errors.Join(errors.Join(errs[:100]...), errors.Join(errs[100:]...), errors.New("alone"))
