@@ -110,8 +110,11 @@ func (p *plan) floatLoop(activations int, impl implementation) loop {
 	switch {
 	case impl == portable:
 		return byWeight
-	case !form.ok || set == nil || set.FloatFinish == nil:
-		return bySteps // as far as they go
+	case form.ok && set != nil && set.FloatFinish != nil:
+	case p.bits > 4 || p.groupSize%granule != 0:
+		return byWeight
+	default:
+		return bySteps
 	}
 	has := p.traits()
 	for i := range floatRoutes {

@@ -1,0 +1,149 @@
+package kernel
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/pack"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+var update = flag.Bool("update", false, "write testdata/loops.txt; wants a processor with AVX-512")
+
+// loopLetters are the letters of loops in testdata/loops.txt.
+const loopLetters = "-2fsgpSG"
+
+// emptyPlan returns the plan of a matrix of zeros, of one row.
+func emptyPlan(t *testing.T, typ datatype.Type, groupSize, cols int) plan {
+	groups := (cols-1)/groupSize + 1
+	s := quant.Storage{
+		Scales:    make([]byte, groups),
+		Selectors: make([]byte, (groups*typ.SelectorBits()+7)/8),
+		Codes:     make([]byte, pack.RowBytes(cols, typ.Bits())),
+	}
+	if typ.Scale() != datatype.E8M0 {
+		s.RowScales = make([]float32, 1)
+	}
+	m, err := quant.New(typ, groupSize, 1, cols, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newPlan(m)
+}
+
+// TestLoops compares the loops that matrices of all types take, in both modes, with
+// testdata/loops.txt, and checks that none takes one weight at a time unnoticed.
+func TestLoops(t *testing.T) {
+	var widths []int
+	for w := 32; w <= 1024; w += 32 {
+		widths = append(widths, w)
+	}
+	widths = append(widths, 1152, 2880, 4096, 4864, 33, 100, 500, 1000, 1100)
+	batches := []int{1, 2, 3, 4, 5, 6, 8, 16}
+	here := implementations()
+	types := map[string][]string{} // by what they take
+	for _, typ := range datatype.Types() {
+		var of strings.Builder
+		groupSizes := []int{16, 32, 64, 100, 128, 256, typ.GroupSize()}
+		slices.Sort(groupSizes)
+		for _, groupSize := range slices.Compact(groupSizes) {
+			plans := make([]plan, len(widths))
+			for i, cols := range widths {
+				plans[i] = emptyPlan(t, typ, groupSize, cols)
+			}
+			for _, mode := range []string{"int8", "float32"} {
+				last := ""
+				for _, n := range batches {
+					line := ""
+					for lo, hi := 0, 0; lo < len(plans); lo = hi {
+						loops := loopsOf(&plans[lo], n, mode)
+						for hi = lo + 1; hi < len(plans) && widths[hi] > widths[hi-1] && loopsOf(&plans[hi], n, mode) == loops; hi++ {
+						}
+						line += fmt.Sprintf(" %d", widths[lo])
+						if hi > lo+1 {
+							line += fmt.Sprintf("–%d", widths[hi-1])
+						}
+						line += " " + loops
+						for impl := range implementationCount {
+							if p := &plans[lo]; loops[impl] == '-' && impl != portable && slices.Contains(here, impl) && !slow(p, mode, impl) {
+								t.Errorf("%v, group %d, %d columns, %s, %v: one weight at a time", typ, groupSize, p.cols, mode, impl)
+							}
+						}
+					}
+					if line != last {
+						fmt.Fprintf(&of, "\tgroup %3d, %-7s from %2d:%s\n", groupSize, mode, n, line)
+					}
+					last = line
+				}
+			}
+		}
+		types[of.String()] = append(types[of.String()], typ.String())
+	}
+	var text strings.Builder
+	fmt.Fprintln(&text, "# Written by go test -run TestLoops -update ./kernel. For groups of so many columns, a mode,")
+	fmt.Fprintln(&text, "# and from so many activations on there are, behind a range of columns, the loops of")
+	fmt.Fprintf(&text, "# %s:\n#\n", implementationNames())
+	for l := range loop(len(loopLetters)) {
+		fmt.Fprintf(&text, "#\t%c\t%v\n", loopLetters[l], l)
+	}
+	all := slices.Collect(maps.Keys(types))
+	slices.SortFunc(all, func(a, b string) int { return strings.Compare(types[a][0], types[b][0]) })
+	for _, of := range all {
+		fmt.Fprintf(&text, "\n%s\n%s", strings.Join(types[of], " "), of)
+	}
+	const name = "testdata/loops.txt"
+	if *update {
+		if err := os.WriteFile(name, []byte(text.String()), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Contains(here, avx512) {
+		t.Skip("the file is compared where AVX-512 is")
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != text.String() {
+		t.Errorf("%s is not what matrices take: look at the difference after go test -run TestLoops -update ./kernel", name)
+	}
+}
+
+// slow reports whether there is no vector loop, and is not meant to be one.
+func slow(p *plan, mode string, impl implementation) bool {
+	odd := p.groupSize%16 != 0 && p.groupSize < p.cols
+	if mode == "int8" && p.ints != nil {
+		return odd || p.least < -128 || p.most > 127 // int8_asym, fp5_e3m1, fp6_e3m2
+	}
+	if impl == avx512 {
+		return p.groupSize%4 != 0 && p.groupSize < p.cols
+	}
+	return p.groupSize%16 != 0 || p.bits > 4
+}
+
+func implementationNames() string {
+	var all []string
+	for impl := range implementationCount {
+		all = append(all, impl.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+// loopsOf returns the letters of the loops of all implementations.
+func loopsOf(p *plan, n int, mode string) string {
+	var all strings.Builder
+	for impl := range implementationCount {
+		l := p.floatLoop(n, impl)
+		if mode == "int8" && p.ints != nil {
+			l = p.loop(n, impl)
+		}
+		all.WriteByte(loopLetters[l])
+	}
+	return all.String()
+}
