@@ -21,12 +21,12 @@ import (
 //	each difference is (w − Δ·q − d)·(1 ± u), where |d| ≤ u·A, since Δ is rounded to float32;
 //	so that the square root of the sum of their squares is within u·A·√n of √E, apart
 //	from the factor 1 ± u;
-//	a sum of n/16 squares in each lane and of 16 lanes adds a factor of 1 ± (n/16 + 5)·u,
+//	a sum of n/8 squares in each of 8 lanes adds a factor of 1 ± (n/8 + 4)·u,
 //	and underflow less than n·2^−148.
 //
 // With what the definition's own rounding of some n·2^−53 may add,
 //
-//	|S − E| ≤ (n/16 + 10)·u·S + 3·u·A·√(n·S) + 4·n·u²·A²
+//	|S − E| ≤ (n/8 + 10)·u·S + 3·u·A·√(n·S) + 4·n·u²·A²
 //
 // for 2^−48 ≤ max|w| ≤ 2^50, where no square overflows, and n ≤ 2^20. A candidate
 // whose S is less than that of all others by more than both bounds is the one with the
@@ -44,6 +44,7 @@ type fast struct {
 	deltas []float64
 	zeros  []int32
 	ranges [][2]float32
+	codes  []uint8
 
 	// Groups of any kind, those whose errors were added up again, and those that were
 	// left to Select.
@@ -219,7 +220,7 @@ func (f *fast) row(s *Selector, choices []Choice, codes []uint8, w []float32, gr
 	for i := range f.classes {
 		c := &f.classes[i]
 		f.scales(s, i, n, tensorScale)
-		grow(&c.steps, len(w))
+		grow(&c.steps, len(w)+coding.Slack)
 		members := 0
 		if compare && importance == nil {
 			members = len(c.codes)
@@ -327,7 +328,7 @@ func (f *fast) best(s *Selector, g, lo, n int, rootN float64) (first int, decide
 	// beyond theirs.
 	const u = 0x1p-24
 	e, a := float64(second), u*span
-	bound := (float64(n)/16+10)*u*e + 3*a*rootN*math.Sqrt(e) + 4*float64(n)*a*a
+	bound := (float64(n)/8+10)*u*e + 3*a*rootN*math.Sqrt(e) + 4*float64(n)*a*a
 	return first, e-float64(least) > 2*bound
 }
 
@@ -396,6 +397,8 @@ func (f *fast) integers(s *Selector, choices []Choice, codes []uint8, groups cod
 			choices[g] = Choice{Delta: f.deltas[g]}
 		}
 	}
-	f.roundArgs = coding.RoundArgs{Groups: groups, Codes: &codes[0], Deltas: &f.deltas[0], Zeros: &f.zeros[0], Top: s.top}
+	grow(&f.codes, len(codes)+coding.Slack)
+	f.roundArgs = coding.RoundArgs{Groups: groups, Codes: &f.codes[0], Deltas: &f.deltas[0], Zeros: &f.zeros[0], Top: s.top}
 	f.set.Round(&f.roundArgs)
+	copy(codes, f.codes)
 }

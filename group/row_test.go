@@ -10,45 +10,65 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/internal/grouptest"
+	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
 
+// selectors returns a Selector for each kind of vector instructions that the processor
+// has, and one without.
+func selectors(typ datatype.Type) []*Selector {
+	portable := newSelector(typ)
+	portable.fast = nil
+	all := []*Selector{portable}
+	for _, set := range coding.Sets() {
+		s := newSelector(typ)
+		if s.fast = newFast(s, set); s.fast != nil {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
 // compareRow compares SelectFloat32 with the definition.
-func compareRow(t *testing.T, s *Selector, w []float32, groupSize int, importance []float64, tensorScale float32) {
+func compareRow(t *testing.T, selectors []*Selector, w []float32, groupSize int, importance []float64, tensorScale float32) {
 	t.Helper()
 	groups := (len(w)-1)/groupSize + 1
-	choices, codes := make([]Choice, groups), make([]uint8, len(w))
-	if err := s.SelectFloat32(choices, codes, w, groupSize, importance, tensorScale); err != nil {
-		t.Fatal(err)
+	typ := selectors[0].typ
+	wantChoices, want, wide := make([]Choice, groups), make([]uint8, len(w)), make([]float64, len(w))
+	for i, x := range w {
+		wide[i] = float64(x)
 	}
-	for g, got := range choices {
+	for g := range groups {
 		lo := g * groupSize
 		hi := min(lo+groupSize, len(w))
-		wide, want := make([]float64, hi-lo), make([]uint8, hi-lo)
-		for i, x := range w[lo:hi] {
-			wide[i] = float64(x)
-		}
 		var a []float64
 		if importance != nil {
 			a = importance[lo:hi]
 		}
-		c, err := Reference(s.typ, want, wide, a, tensorScale)
-		if err != nil {
+		var err error
+		if wantChoices[g], err = Reference(typ, want[lo:hi], wide[lo:hi], a, tensorScale); err != nil {
 			t.Fatal(err)
 		}
-		if got != c || !slices.Equal(codes[lo:hi], want) {
-			t.Fatalf("%v of %v (importance %v, tensor scale %g)\ngot  %+v %v\nwant %+v %v", s.typ, wide, a, tensorScale, got, codes[lo:hi], c, want)
+	}
+	for impl, s := range selectors {
+		choices, codes := make([]Choice, groups), make([]uint8, len(w))
+		if err := s.SelectFloat32(choices, codes, w, groupSize, importance, tensorScale); err != nil {
+			t.Fatal(err)
+		}
+		for g, c := range wantChoices {
+			lo := g * groupSize
+			hi := min(lo+groupSize, len(w))
+			if choices[g] != c || !slices.Equal(codes[lo:hi], want[lo:hi]) {
+				t.Fatalf("%v, implementation %d, of %v (importance %v, tensor scale %g)\ngot  %+v %v\nwant %+v %v", typ, impl, w[lo:hi], importance, tensorScale, choices[g], codes[lo:hi], c, want[lo:hi])
+			}
 		}
 	}
 }
 
 func TestSelectFloat32EqualsReference(t *testing.T) {
 	for _, typ := range datatype.Types() {
-		s, err := NewSelector(typ)
-		if err != nil {
-			t.Fatal(err)
-		}
+		all := selectors(typ)
 		if testing.Verbose() {
-			t.Logf("%v: fast %v", typ, s.fast != nil)
+			t.Logf("%v: %d implementations", typ, len(all))
 		}
 		rounds := 60
 		if typ.Bits() > 5 {
@@ -96,8 +116,8 @@ func TestSelectFloat32EqualsReference(t *testing.T) {
 					if round%2 == 0 {
 						a = nil
 					}
-					compareRow(t, s, w, size, a, TensorScale(typ, amax*(1+10*r.Float64())))
-					compareRow(t, s, w, size, a, TensorScale(typ, amax))
+					compareRow(t, all, w, size, a, TensorScale(typ, amax*(1+10*r.Float64())))
+					compareRow(t, all, w, size, a, TensorScale(typ, amax))
 				}
 			})
 		}
@@ -107,10 +127,7 @@ func TestSelectFloat32EqualsReference(t *testing.T) {
 // TestSelectFloat32AtThresholds is TestSelectAtThresholds with weights that are float32.
 func TestSelectFloat32AtThresholds(t *testing.T) {
 	for _, typ := range datatype.Types() {
-		s, err := NewSelector(typ)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := selectors(typ)
 		cbs := typ.Codebooks()
 		if typ.Asymmetric() {
 			cbs = []datatype.Codebook{cbs[0], cbs[len(cbs)/2], cbs[len(cbs)-1]}
@@ -172,7 +189,7 @@ func TestSelectFloat32Errors(t *testing.T) {
 	}
 }
 
-// BenchmarkSelectRow measures rows of float32, with vector instructions and without,
+// BenchmarkSelectRow measures rows of float32, without vector instructions (0) and with,
 // and how many groups of a thousand were decided by adding errors up again, or left to
 // Select.
 func BenchmarkSelectRow(b *testing.B) {
@@ -184,17 +201,8 @@ func BenchmarkSelectRow(b *testing.B) {
 	codes := make([]uint8, len(w))
 	choices := make([]Choice, len(w)/8)
 	for _, typ := range datatype.Types() {
-		for _, impl := range []string{"fast", "portable"} {
-			b.Run(fmt.Sprintf("type=%v/impl=%s", typ, impl), func(b *testing.B) {
-				s, err := NewSelector(typ)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if impl == "portable" {
-					s.fast = nil
-				} else if s.fast == nil {
-					b.Skip("none")
-				}
+		for impl, s := range selectors(typ) {
+			b.Run(fmt.Sprintf("type=%v/impl=%d", typ, impl), func(b *testing.B) {
 				for b.Loop() {
 					if err := s.SelectFloat32(choices, codes, w, typ.GroupSize(), nil, 2e-3); err != nil {
 						b.Fatal(err)

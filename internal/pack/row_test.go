@@ -11,10 +11,15 @@ import (
 
 // TestLoops compares the loops of this processor with packing without.
 func TestLoops(t *testing.T) {
-	loops := coding.Best()
-	if loops == nil {
+	if coding.Best() == nil {
 		t.Skip("the processor has no loops")
 	}
+	for i, loops := range coding.Sets() {
+		t.Run(fmt.Sprint(i), func(t *testing.T) { testLoops(t, loops) })
+	}
+}
+
+func testLoops(t *testing.T, loops *coding.Set) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for bits := 2; bits <= 8; bits++ {
 		for cols := 1; cols < 2200; cols++ {

@@ -86,13 +86,16 @@ func (f *file) each(label string, n int, body func()) {
 // groups emits a loop over groups of weights, in which body has the weights of one at
 // SI and their number in CX, and must leave SI behind the last step of 16. Bytes, one
 // for each weight, are at DI, if codes is set.
-func (f *file) groups(codes bool, body func()) {
+func (f *file) groups(codes bool, body func()) { f.groupsOf(15, codes, body) }
+
+// groupsOf is groups for steps of last+1 weights.
+func (f *file) groupsOf(last int, codes bool, body func()) {
 	f.op("MOVQ %d(AX), SI", groupsW)
 	f.op("MOVQ %d(AX), DX", groupsGroups)
 	f.op("MOVQ %d(AX), R9", groupsSize)
 	f.comment("R9 is by how much the last step of a group goes too far")
 	f.op("NEGQ R9")
-	f.op("ANDQ $15, R9")
+	f.op("ANDQ $%d, R9", last)
 	f.label("group")
 	f.op("MOVQ %d(AX), CX", groupsSize)
 	f.op("CMPQ DX, $1")

@@ -2,6 +2,8 @@
 // from weights to steps between thresholds, from steps to codes, and from codes to
 // packed bytes. It knows no data types: only thresholds, tables and fields of bits.
 //
+// Bytes that are written one for each weight need room for Slack more behind the last.
+//
 // The assembly is written by asmgen of package loops, one instruction to a line.
 package coding
 
@@ -14,6 +16,8 @@ const (
 	Members = 4
 	// Lanes is the number of weights that are done at a time.
 	Lanes = 16
+	// Slack is what may be written behind bytes of which there is one for each weight.
+	Slack = 8
 )
 
 // A Class is the line of ratios weight/Δ, cut at thresholds into steps, and what
@@ -54,9 +58,9 @@ type Groups struct {
 //	e[m][i] = float32(W[i] − float32(Δ)·Values[m][s]), rounded once
 //
 // the functions set Steps[i] = s, and of a group's errors, the m-th to Σ e[m][i]² in
-// float32: of each i modulo 16 in the group, from the first on, rounding once a weight,
-// and then of all 16, half by half. The number in the name says for how many codebooks;
-// with none there are no Errors.
+// float32: of each i modulo 16, or 8, in the group, from the first on, rounding once a
+// weight, and then of all of these, half by half. The number in the name says for how
+// many codebooks; with none there are no Errors.
 type StepsArgs struct {
 	Groups
 	Steps  *uint8
@@ -64,6 +68,8 @@ type StepsArgs struct {
 	Deltas *float64 // by group
 	Errors *float32 // those of each group beside each other
 	Stride int      // bytes from one group's to the next one's
+
+	thresholds [Cells]float32 // T
 }
 
 // LookupArgs are bytes below 64: Dst[i] = Table[Src[i]].

@@ -2,14 +2,76 @@
 
 package coding
 
-import "golang.org/x/sys/cpu"
+import (
+	"math"
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
 
 // Best returns the functions for this processor, nil if there are none.
 func Best() *Set {
-	if x := &cpu.X86; x.HasAVX2 && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VBMI {
-		return &avx512
+	all := Sets()
+	if len(all) == 0 {
+		return nil
 	}
-	return nil
+	return all[len(all)-1]
+}
+
+// Sets returns all functions for this processor, the best last.
+func Sets() []*Set {
+	x := &cpu.X86
+	switch {
+	case !x.HasAVX2 || !x.HasFMA:
+		return nil
+	case !x.HasAVX512F || !x.HasAVX512BW || !x.HasAVX512DQ || !x.HasAVX512VL || !x.HasAVX512VBMI:
+		return sets[:1]
+	}
+	return sets[:]
+}
+
+var sets = [...]*Set{&avx2, &avx512}
+
+var avx2 = Set{
+	Steps:     [Members + 1]func(*StepsArgs){steps0AVX2, steps1AVX2, steps2AVX2, steps4AVX2, steps4AVX2},
+	Lookup:    lookup,
+	Any:       anyOf,
+	Max:       maxAVX2,
+	Round:     roundAVX2,
+	Range:     rangeAVX2,
+	WidenBF16: widenBF16,
+	Pack:      [9]func(*PackArgs){2: pack2AVX2, 3: pack3AVX2, 4: pack4AVX2, 5: pack5AVX2, 6: pack6AVX2, 7: pack7AVX2, 8: pack8AVX2},
+}
+
+// lookup is lookupAVX2 for any number of bytes.
+func lookup(a *LookupArgs) {
+	dst, src := unsafe.Slice(a.Dst, a.N), unsafe.Slice(a.Src, a.N)
+	whole := a.N &^ 31
+	if whole > 0 {
+		lookupAVX2(&LookupArgs{Dst: a.Dst, Src: a.Src, N: whole, Table: a.Table})
+	}
+	for i := whole; i < len(src); i++ {
+		dst[i] = a.Table[src[i]%64]
+	}
+}
+
+func anyOf(a *AnyArgs) {
+	a.Any = false
+	for _, b := range unsafe.Slice(a.Src, a.N) {
+		a.Any = a.Any || a.Table[b%64] != 0
+	}
+}
+
+// widenBF16 is widenBF16AVX2 for any number of weights.
+func widenBF16(a *WidenArgs) {
+	dst, src := unsafe.Slice(a.Dst, a.N), unsafe.Slice(a.Src, a.N)
+	whole := a.N &^ 7
+	if whole > 0 {
+		widenBF16AVX2(&WidenArgs{Dst: a.Dst, Src: a.Src, N: whole})
+	}
+	for i := whole; i < len(src); i++ {
+		dst[i] = math.Float32frombits(uint32(src[i]) << 16)
+	}
 }
 
 var avx512 = Set{
@@ -77,3 +139,51 @@ func pack7AVX512(a *PackArgs)
 
 //go:noescape
 func pack8AVX512(a *PackArgs)
+
+//go:noescape
+func steps0AVX2(a *StepsArgs)
+
+//go:noescape
+func steps1AVX2(a *StepsArgs)
+
+//go:noescape
+func steps2AVX2(a *StepsArgs)
+
+//go:noescape
+func steps4AVX2(a *StepsArgs)
+
+//go:noescape
+func lookupAVX2(a *LookupArgs)
+
+//go:noescape
+func maxAVX2(a *MaxArgs)
+
+//go:noescape
+func roundAVX2(a *RoundArgs)
+
+//go:noescape
+func rangeAVX2(a *RangeArgs)
+
+//go:noescape
+func widenBF16AVX2(a *WidenArgs)
+
+//go:noescape
+func pack2AVX2(a *PackArgs)
+
+//go:noescape
+func pack3AVX2(a *PackArgs)
+
+//go:noescape
+func pack4AVX2(a *PackArgs)
+
+//go:noescape
+func pack5AVX2(a *PackArgs)
+
+//go:noescape
+func pack6AVX2(a *PackArgs)
+
+//go:noescape
+func pack7AVX2(a *PackArgs)
+
+//go:noescape
+func pack8AVX2(a *PackArgs)

@@ -1,6 +1,7 @@
 package coding
 
-// A Set is the functions of one kind of processor. It must not be changed.
+// A Set is the functions of one kind of processor. It must not be changed. Lookup takes
+// bytes below Cells, and WidenF16 may be nil.
 type Set struct {
 	Steps     [Members + 1]func(*StepsArgs) // by the number of codebooks
 	Lookup    func(*LookupArgs)
