@@ -181,12 +181,7 @@ func (q *rowQuantizer) narrow(row int) ([]float32, bool) {
 	case []BFloat16:
 		bfloat16s(q.row, w[lo:hi])
 	case []float64:
-		for i, x := range w[lo:hi] {
-			q.row[i] = float32(x)
-			if float64(q.row[i]) != x {
-				return nil, false
-			}
-		}
+		return q.row, float64s(q.row, w[lo:hi])
 	}
 	return q.row, true
 }

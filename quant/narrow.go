@@ -29,6 +29,23 @@ func bfloat16s(dst []float32, w []BFloat16) {
 	}
 }
 
+// float64s sets dst to w, which is as long, and returns whether all are float32; if not,
+// dst is of no use.
+func float64s(dst []float32, w []float64) bool {
+	if s := coding.Best(); s != nil && s.Narrow != nil && len(dst) > 0 {
+		a := coding.NarrowArgs{Dst: &dst[0], Src: &w[0], N: len(dst)}
+		s.Narrow(&a)
+		return a.Exact
+	}
+	for i, x := range w[:len(dst)] {
+		dst[i] = float32(x)
+		if float64(dst[i]) != x {
+			return false
+		}
+	}
+	return true
+}
+
 // maxFloat32 returns the largest magnitude in w, and false if there is none, or no loop
 // that finds it.
 func maxFloat32(w []float32) (float64, bool) {

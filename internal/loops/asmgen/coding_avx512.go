@@ -47,6 +47,7 @@ func codingAVX512() *file {
 		f.op("VPSLLD $16, Z0, Z0")
 	})
 	widen16(f, "widenF16AVX512", func() { f.op("VCVTPH2PS.Z (SI), K1, Z0") })
+	narrow(f)
 	for bits := 2; bits <= 8; bits++ {
 		packCodes(f, bits)
 	}
@@ -357,6 +358,29 @@ func widen16(f *file, name string, load func()) {
 		f.op("ADDQ $32, SI")
 		f.op("ADDQ $64, DI")
 	})
+	f.op("VZEROUPPER")
+	f.op("RET")
+}
+
+// narrow emits the loop from float64 to float32.
+func narrow(f *file) {
+	f.text("narrowAVX512", "NarrowArgs")
+	f.op("MOVQ 0(AX), DI")
+	f.op("MOVQ 8(AX), SI")
+	f.op("MOVQ 16(AX), CX")
+	f.op("KXORW K3, K3, K3")
+	f.each("weights", 8, func() {
+		f.op("VMOVUPD.Z (SI), K1, Z0")
+		f.op("VCVTPD2PS Z0, Y1")
+		f.op("VCVTPS2PD Y1, Z2")
+		f.op("VCMPPD $4, Z2, Z0, K2")
+		f.op("KORW K2, K3, K3")
+		f.op("VMOVUPS Y1, K1, (DI)")
+		f.op("ADDQ $64, SI")
+		f.op("ADDQ $32, DI")
+	})
+	f.op("KTESTB K3, K3")
+	f.op("SETEQ 24(AX)")
 	f.op("VZEROUPPER")
 	f.op("RET")
 }

@@ -955,6 +955,46 @@ weightsEnd:
 	VZEROUPPER
 	RET
 
+// func narrowAVX512(a *NarrowArgs)
+TEXT ·narrowAVX512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ 0(AX), DI
+	MOVQ 8(AX), SI
+	MOVQ 16(AX), CX
+	KXORW K3, K3, K3
+	MOVQ $-1, R15
+	KMOVQ R15, K1
+	CMPQ CX, $8
+	JGE weights
+
+weightsRest:
+	NEGQ CX
+	ADDQ $64, CX
+	SHRQ CX, R15
+	KMOVQ R15, K1
+	MOVQ $8, CX
+
+weights:
+	VMOVUPD.Z (SI), K1, Z0
+	VCVTPD2PS Z0, Y1
+	VCVTPS2PD Y1, Z2
+	VCMPPD $4, Z2, Z0, K2
+	KORW K2, K3, K3
+	VMOVUPS Y1, K1, (DI)
+	ADDQ $64, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JZ weightsEnd
+	CMPQ CX, $8
+	JGE weights
+	JMP weightsRest
+
+weightsEnd:
+	KTESTB K3, K3
+	SETEQ 24(AX)
+	VZEROUPPER
+	RET
+
 // func pack2AVX512(a *PackArgs)
 TEXT ·pack2AVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX

@@ -123,6 +123,15 @@ type WidenArgs struct {
 	N   int // at least 1
 }
 
+// NarrowArgs are float64: Dst[i] is Src[i] rounded to float32, and Exact is whether all
+// are the same numbers.
+type NarrowArgs struct {
+	Dst   *float32
+	Src   *float64
+	N     int // at least 1
+	Exact bool
+}
+
 // PackArgs are codes to be packed in chunks of the same height, as package pack does.
 type PackArgs struct {
 	Dst, Src *uint8

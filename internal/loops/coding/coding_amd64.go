@@ -83,6 +83,7 @@ var avx512 = Set{
 	Range:     rangeAVX512,
 	WidenBF16: widenBF16AVX512,
 	WidenF16:  widenF16AVX512,
+	Narrow:    narrowAVX512,
 	Pack:      [9]func(*PackArgs){2: pack2AVX512, 3: pack3AVX512, 4: pack4AVX512, 5: pack5AVX512, 6: pack6AVX512, 7: pack7AVX512, 8: pack8AVX512},
 }
 
@@ -187,3 +188,6 @@ func pack7AVX2(a *PackArgs)
 
 //go:noescape
 func pack8AVX2(a *PackArgs)
+
+//go:noescape
+func narrowAVX512(a *NarrowArgs)

@@ -315,3 +315,40 @@ func testWiden(t *testing.T, s *Set) {
 		}
 	}
 }
+
+func TestNarrow(t *testing.T) { each(t, testNarrow) }
+
+func testNarrow(t *testing.T, s *Set) {
+	if s.Narrow == nil {
+		t.Skip("there is none")
+	}
+	r := rand.New(rand.NewPCG(9, 10))
+	for n := 1; n < 100; n++ {
+		src := make([]float64, n)
+		for i := range src {
+			src[i] = float64(float32(r.NormFloat64()))
+		}
+		for kind := range 4 {
+			switch at := r.IntN(n); kind {
+			case 1:
+				src[at] *= 1 + 0x1p-40
+			case 2:
+				src[at] = math.NaN()
+			case 3:
+				src[at] = 1e300
+			}
+			got, check := guardedWords[float32](t, n)
+			a := NarrowArgs{Dst: &got[0], Src: &src[0], N: n, Exact: kind > 0}
+			s.Narrow(&a)
+			check()
+			if a.Exact != (kind == 0) {
+				t.Fatalf("%v: exact is %v", src, a.Exact)
+			}
+			for i, x := range src {
+				if want := float32(x); math.Float32bits(got[i]) != math.Float32bits(want) && x == x {
+					t.Fatalf("%v becomes %v, want %v", x, got[i], want)
+				}
+			}
+		}
+	}
+}

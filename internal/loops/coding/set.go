@@ -1,7 +1,7 @@
 package coding
 
 // A Set is the functions of one kind of processor. It must not be changed. Lookup takes
-// bytes below Cells, and WidenF16 may be nil.
+// bytes below Cells, and WidenF16 and Narrow may be nil.
 type Set struct {
 	Steps     [Members + 1]func(*StepsArgs) // by the number of codebooks
 	Lookup    func(*LookupArgs)
@@ -11,5 +11,6 @@ type Set struct {
 	Range     func(*RangeArgs)
 	WidenBF16 func(*WidenArgs)
 	WidenF16  func(*WidenArgs)
+	Narrow    func(*NarrowArgs)
 	Pack      [9]func(*PackArgs) // by the bits of a code
 }
