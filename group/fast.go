@@ -36,6 +36,7 @@ import (
 type fast struct {
 	set     *coding.Set
 	classes []fastClass
+	powers  bool                 // whether scales are powers of two
 	max     []uint32             // by group of a row, the largest magnitude as bits of a float32
 	left    []bool               // by group, whether it is left to Select
 	errors  [][maxTrials]float32 // by group and candidate, S
@@ -91,6 +92,7 @@ func newFast(s *Selector, set *coding.Set) *fast {
 	if len(s.trials) > maxTrials {
 		return nil
 	}
+	f.powers = s.typ.Scale() == datatype.E8M0 && set.Powers[0] != nil
 	n := 0
 	for i := range f.classes {
 		k := &s.classes[i]
@@ -226,7 +228,11 @@ func (f *fast) row(s *Selector, choices []Choice, codes []uint8, w []float32, gr
 			members = len(c.codes)
 		}
 		f.stepsArgs = coding.StepsArgs{Groups: groups, Steps: &c.steps[0], Class: &c.Class, Deltas: &c.deltas[0], Errors: &f.errors[0][c.first], Stride: 4 * maxTrials}
-		f.set.Steps[members](&f.stepsArgs)
+		if f.powers {
+			f.set.Powers[members](&f.stepsArgs)
+		} else {
+			f.set.Steps[members](&f.stepsArgs)
+		}
 	}
 	if !compare {
 		c := &f.classes[0]
@@ -322,6 +328,9 @@ func (f *fast) best(s *Selector, g, lo, n int, rootN float64) (first int, decide
 	for i := range f.classes {
 		c := &f.classes[i]
 		span = max(span, c.deltas[g]*c.maxValue)
+	}
+	if f.powers { // errors are in units of Δ, of which there is one
+		span = f.classes[0].maxValue
 	}
 	// The bound grows with S and A, and as long as it is less than half of S, more
 	// slowly than S: if the second least is beyond twice its bound, so are the others

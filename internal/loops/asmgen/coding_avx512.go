@@ -35,7 +35,8 @@ const (
 func codingAVX512() *file {
 	f := newFile("amd64 && !purego")
 	for _, members := range []int{0, 1, 2, 4} {
-		steps(f, members)
+		steps(f, members, false)
+		steps(f, members, true)
 	}
 	lookup(f)
 	anyOf(f)
@@ -127,11 +128,17 @@ func (f *file) fold(op string, v, a, b int) {
 	f.op("%s %s, %s, %s", op, x(b), x(a), x(v))
 }
 
-// steps emits the loop that finds steps, and errors of so many codebooks.
-func steps(f *file, members int) {
+// steps emits the loop that finds steps, and errors of so many codebooks. If powers is
+// set, every Δ is a power of two: weights are divided by it, and thresholds are the same
+// for all groups.
+func steps(f *file, members int, powers bool) {
 	const t, values, acc = 8, 12, 20
 	const delta, scale, off, one, wide = 24, 25, 26, 27, 28
-	f.text(fmt.Sprintf("steps%dAVX512", members), "StepsArgs")
+	name := "steps"
+	if powers {
+		name = "powers"
+	}
+	f.text(fmt.Sprintf("%s%dAVX512", name, members), "StepsArgs")
 	f.op("MOVQ %d(AX), DI", stepsSteps)
 	f.op("MOVQ %d(AX), BX", stepsClass)
 	f.op("MOVQ %d(AX), R10", stepsDeltas)
@@ -146,15 +153,7 @@ func steps(f *file, members int) {
 			f.op("VMOVUPS %d(BX), %s", classValues+128*m+64*i, z(values+2*m+i))
 		}
 	}
-	f.groups(true, func() {
-		f.op("VBROADCASTSD (R10), %s", z(wide))
-		f.op("ADDQ $8, R10")
-		f.op("VCVTSS2SD %d(BX), X0, X0", classInv)
-		f.op("VDIVSD %s, X0, X0", x(wide))
-		f.op("VCVTSD2SS X0, X0, X0")
-		f.op("VBROADCASTSS X0, %s", z(scale))
-		f.op("VCVTSD2SS %s, %s, X0", x(wide), x(wide))
-		f.op("VBROADCASTSS X0, %s", z(delta))
+	table := func() {
 		f.comment("thresholds as weights: the nearest float32 to t·Δ, or the one below it")
 		for q := range 4 {
 			f.op("VMOVUPD %d(BX), Z0", classThresholds+64*q)
@@ -173,11 +172,38 @@ func steps(f *file, members int) {
 				f.op("VINSERTF64X4 $1, Y2, %s, %s", z(t+q/2), z(t+q/2))
 			}
 		}
+	}
+	if powers {
+		f.op("MOVQ $0x3ff0000000000000, R15") // 1
+		f.op("VPBROADCASTQ R15, %s", z(wide))
+		f.op("VBROADCASTSS %d(BX), %s", classInv, z(scale))
+		table()
+	}
+	f.groups(true, func() {
+		if powers {
+			f.op("VDIVSD (R10), %s, X0", x(wide))
+			f.op("VCVTSD2SS X0, X0, X0")
+			f.op("VBROADCASTSS X0, %s", z(delta))
+		} else {
+			f.op("VBROADCASTSD (R10), %s", z(wide))
+			f.op("VCVTSS2SD %d(BX), X0, X0", classInv)
+			f.op("VDIVSD %s, X0, X0", x(wide))
+			f.op("VCVTSD2SS X0, X0, X0")
+			f.op("VBROADCASTSS X0, %s", z(scale))
+			f.op("VCVTSD2SS %s, %s, X0", x(wide), x(wide))
+			f.op("VBROADCASTSS X0, %s", z(delta))
+			table()
+		}
+		f.op("ADDQ $8, R10")
 		for m := range members {
 			f.op("VPXORD %s, %s, %s", z(acc+m), z(acc+m), z(acc+m))
 		}
 		f.lanes("weights", func() {
-			f.op("VMOVUPS.Z (SI), K1, Z0")
+			if powers {
+				f.op("VMULPS.Z (SI), %s, K1, Z0", z(delta))
+			} else {
+				f.op("VMOVUPS.Z (SI), K1, Z0")
+			}
 			f.op("VMOVAPS Z0, Z1")
 			f.op("VFMADD213PS %s, %s, Z1", z(off), z(scale))
 			f.op("VCVTTPS2DQ Z1, Z1")
@@ -190,7 +216,11 @@ func steps(f *file, members int) {
 				v := z(2 + m%2)
 				f.op("VMOVDQA64 Z1, %s", v)
 				f.op("VPERMI2PS %s, %s, %s", z(values+2*m+1), z(values+2*m), v)
-				f.op("VFNMADD213PS.Z Z0, %s, K1, %s", z(delta), v)
+				if powers {
+					f.op("VSUBPS.Z %s, Z0, K1, %s", v, v)
+				} else {
+					f.op("VFNMADD213PS.Z Z0, %s, K1, %s", z(delta), v)
+				}
 				f.op("VFMADD231PS %s, %s, %s", v, v, z(acc+m))
 			}
 			f.op("ADDQ $64, SI")

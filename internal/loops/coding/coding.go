@@ -61,6 +61,9 @@ type Groups struct {
 // float32: of each i modulo 16, or 8, in the group, from the first on, rounding once a
 // weight, and then of all of these, half by half. The number in the name says for how
 // many codebooks; with none there are no Errors.
+//
+// Those called Powers are for Δ that are powers of two within 2^±100. They do the same
+// with W[i]/Δ for the weights and 1 for Δ, so that errors are in units of Δ.
 type StepsArgs struct {
 	Groups
 	Steps  *uint8

@@ -76,6 +76,7 @@ func widenBF16(a *WidenArgs) {
 
 var avx512 = Set{
 	Steps:     [Members + 1]func(*StepsArgs){steps0AVX512, steps1AVX512, steps2AVX512, steps4AVX512, steps4AVX512},
+	Powers:    [Members + 1]func(*StepsArgs){powers0AVX512, powers1AVX512, powers2AVX512, powers4AVX512, powers4AVX512},
 	Lookup:    lookupAVX512,
 	Any:       anyAVX512,
 	Max:       maxAVX512,
@@ -191,3 +192,15 @@ func pack8AVX2(a *PackArgs)
 
 //go:noescape
 func narrowAVX512(a *NarrowArgs)
+
+//go:noescape
+func powers0AVX512(a *StepsArgs)
+
+//go:noescape
+func powers1AVX512(a *StepsArgs)
+
+//go:noescape
+func powers2AVX512(a *StepsArgs)
+
+//go:noescape
+func powers4AVX512(a *StepsArgs)

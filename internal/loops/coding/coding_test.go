@@ -135,7 +135,18 @@ func definition(c *Class, w []float32, delta float64) (steps []uint8, sums [Memb
 // of rounded quotients.
 func TestSteps(t *testing.T) { each(t, testSteps) }
 
-func testSteps(t *testing.T, s *Set) {
+func testSteps(t *testing.T, s *Set) { testStepsOf(t, s.Steps, false) }
+
+func TestPowers(t *testing.T) { each(t, testPowers) }
+
+func testPowers(t *testing.T, s *Set) {
+	if s.Powers[0] == nil {
+		t.Skip("there are none")
+	}
+	testStepsOf(t, s.Powers, true)
+}
+
+func testStepsOf(t *testing.T, loops [Members + 1]func(*StepsArgs), powers bool) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
 		c := testClass(r)
@@ -143,7 +154,10 @@ func testSteps(t *testing.T, s *Set) {
 		deltas := make([]float64, in.Groups.Groups)
 		for g := range deltas {
 			deltas[g] = math.Exp(3 * r.NormFloat64())
-			if r.IntN(3) == 0 {
+			switch {
+			case powers:
+				deltas[g] = math.Ldexp(1, r.IntN(100)-50)
+			case r.IntN(3) == 0:
 				deltas[g] = math.Ldexp(1+float64(r.IntN(8))/8, r.IntN(20)-10)
 			}
 			w := in.of(g)
@@ -158,12 +172,19 @@ func testSteps(t *testing.T, s *Set) {
 			steps, check := guarded(t, len(in.w)+Slack)
 			const stride = 5
 			sums, checkSums := guardedWords[float32](t, stride*len(deltas))
-			s.Steps[members](&StepsArgs{Groups: in.Groups, Steps: &steps[0], Class: c, Deltas: &deltas[0], Errors: &sums[0], Stride: 4 * stride})
+			loops[members](&StepsArgs{Groups: in.Groups, Steps: &steps[0], Class: c, Deltas: &deltas[0], Errors: &sums[0], Stride: 4 * stride})
 			check()
 			checkSums()
 			for g, delta := range deltas {
 				w, got := in.of(g), steps[g*in.Size:]
 				wantSteps, errors := definition(c, w, delta)
+				if powers {
+					scaled := make([]float32, len(w))
+					for i, x := range w {
+						scaled[i] = float32(float64(x) / delta)
+					}
+					wantSteps, errors = definition(c, scaled, 1)
+				}
 				if !bytes.Equal(got[:len(w)], wantSteps) {
 					t.Fatalf("Δ %v, weights %v\ngot  %v\nwant %v", delta, w, got[:len(w)], wantSteps)
 				}
