@@ -109,22 +109,3 @@ func (t *Llama2c) Decode(prev, token int) []byte {
 	}
 	return []byte(piece)
 }
-
-// byteToken returns the byte that a piece such as "<0x0A>" stands for.
-func byteToken(piece string) (byte, bool) {
-	if len(piece) != 6 || piece[:3] != "<0x" || piece[5] != '>' {
-		return 0, false
-	}
-	var b byte
-	for _, c := range []byte(piece[3:5]) {
-		switch {
-		case c >= '0' && c <= '9':
-			b = b<<4 | (c - '0')
-		case c >= 'A' && c <= 'F':
-			b = b<<4 | (c - 'A' + 10)
-		default:
-			return 0, false
-		}
-	}
-	return b, true
-}

@@ -47,12 +47,31 @@ func form(f norm.Form, text string) string {
 
 // formOf is f.String, which however cuts rows of more than 30 marks with a joiner.
 func formOf(f norm.Form, text string) string {
-	const joiner = "\u034f"
 	out := f.String(text)
-	if len(out) < 60 || strings.Count(out, joiner) == strings.Count(text, joiner) {
+	if sameJoiners(out, text) {
 		return out
 	}
-	return slowForm(f, text)
+	// Nothing combines across the start of an ASCII character.
+	var b strings.Builder
+	for text != "" {
+		n := 1
+		for n < len(text) && text[n] >= utf8.RuneSelf {
+			n++
+		}
+		part := text[:n]
+		if out := f.String(part); sameJoiners(out, part) {
+			b.WriteString(out)
+		} else {
+			b.WriteString(slowForm(f, part))
+		}
+		text = text[n:]
+	}
+	return b.String()
+}
+
+func sameJoiners(a, b string) bool {
+	const joiner = "\u034f"
+	return len(a) < 60 || strings.Count(a, joiner) == strings.Count(b, joiner)
 }
 
 // slowForm is the definition of the normalization forms.
