@@ -7,8 +7,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/bitmod-go/bitmod/internal/badfile"
 )
 
 // An addedToken of a tokenizer.json: where its content occurs in a text it is this
@@ -39,20 +37,25 @@ const maxAdded = 512
 // newAddedTokens sorts the tokens. Those for normalized text are normalized first.
 func (t *Tokenizer) newAddedTokens(list []addedToken) (addedTokens, error) {
 	ts := addedTokens{byID: map[int]addedToken{}, byContent: map[string]int{}, special: map[string]bool{}, decoded: map[int]string{}, top: -1}
-	limit := len(t.vocab.pieces) + 2*len(list) + 1024
+	next := t.vocab.size
 	for _, a := range list {
-		switch {
-		case a.Content == "":
+		if a.Content == "" {
 			continue
-		case a.ID < 0 || a.ID >= limit:
-			return ts, errorf("token %s has number %d, want 0 to %d", badfile.Quote(a.Content), a.ID, limit-1)
-		case len(a.Content) > maxAdded:
+		}
+		if len(a.Content) > maxAdded {
 			return ts, errorf("added token %d has %d bytes, want at most %d", a.ID, len(a.Content), maxAdded)
 		}
-		// What the model's vocabulary has keeps its number there.
-		if id, ok := t.vocab.index[a.Content]; ok {
-			a.ID = id
+		// The package tokenizers does not go by the numbers of the file: what the model's
+		// vocabulary has keeps its number there, and the others get those that follow.
+		id, ok := t.vocab.index[a.Content]
+		if !ok {
+			id, ok = ts.byContent[a.Content]
 		}
+		if !ok {
+			id = next
+			next++
+		}
+		a.ID = id
 		ts.byID[a.ID] = a
 		ts.byContent[a.Content] = a.ID
 		ts.top = max(ts.top, a.ID)

@@ -38,7 +38,7 @@ func newUnigram(t *Tokenizer, raw json.RawMessage, _ int) (model, error) {
 			return nil, errorf("unk_id is %d of %d", m.unknown, len(s.Vocab))
 		}
 	}
-	t.vocab = &vocabulary{index: m.index, pieces: make([]string, len(s.Vocab))}
+	t.vocab = &vocabulary{index: m.index, pieces: make([]string, len(s.Vocab)), size: len(s.Vocab)}
 	lowest := math.Inf(1)
 	for id, p := range s.Vocab {
 		if math.IsNaN(p.score) || math.IsInf(p.score, 0) {

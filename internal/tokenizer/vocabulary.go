@@ -6,6 +6,7 @@ import "github.com/bitmod-go/bitmod/internal/badfile"
 type vocabulary struct {
 	index  map[string]int
 	pieces []string // by number; with "" in gaps
+	size   int      // how many there are
 }
 
 // newVocabulary checks the numbers of the pieces.
@@ -22,7 +23,7 @@ func newVocabulary(index map[string]int, added int) (*vocabulary, error) {
 		}
 		top = max(top, id)
 	}
-	v := &vocabulary{index, make([]string, top+1)}
+	v := &vocabulary{index, make([]string, top+1), len(index)}
 	taken := make([]bool, top+1)
 	for piece, id := range index {
 		if taken[id] {
