@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/bitmod-go/bitmod/internal/badfile"
+	"github.com/bitmod-go/bitmod/internal/gguf/hf"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 	"github.com/bitmod-go/bitmod/quant"
 )
@@ -119,7 +120,7 @@ func (c *Checkpoint) open(files badfile.Files, path string) error {
 			return err
 		}
 		if name != "" {
-			path, isDir = name, false
+			return c.openGGUFIn(files, path, name)
 		}
 	}
 	if isDir || strings.HasSuffix(path, ".json") {
@@ -147,6 +148,19 @@ func (c *Checkpoint) open(files badfile.Files, path string) error {
 	}
 	c.closers = append(c.closers, f)
 	return c.addFiles(files, files.Dir(path), f)
+}
+
+// openGGUFIn opens the GGUF model of a directory, of which the file at path is one.
+// What else is in the directory belongs to the model, too.
+func (c *Checkpoint) openGGUFIn(files badfile.Files, dir, path string) error {
+	if err := c.open(files, path); err != nil {
+		return err
+	}
+	made, ok := c.companions.(*hf.Files)
+	if sub := files.Sub(dir); ok && sub != nil {
+		c.companions = made.Over(sub)
+	}
+	return nil
 }
 
 // otherKind says of which kind a file is that begins with magic.
@@ -283,8 +297,9 @@ func (c *Checkpoint) Files() []string { return slices.Clone(c.files) }
 // as config.json, tokenizer.json and whole directories like 1_Pooling: those of
 // the directory that the checkpoint is in, weights included. Those of a GGUF file
 // are made of its header, in memory, once they are asked for; opening one that
-// could not be made is an error that says why, and matches [fs.ErrNotExist]. A
-// checkpoint that has none gives an empty file system.
+// could not be made is an error that says why, and matches [fs.ErrNotExist]. For a
+// directory that was opened and has a GGUF model, they are those, and all else that
+// is in it, such as a license. A checkpoint that has none gives an empty file system.
 func (c *Checkpoint) Companions() fs.FS { return c.companions }
 
 // Metadata returns what the headers hold besides the tensors: the __metadata__

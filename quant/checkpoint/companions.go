@@ -136,7 +136,7 @@ func (cs *companions) setConfig(f *companionFile, tensors []Tensor) error {
 	if f.size > maxConfigBytes {
 		return fmt.Errorf("config.json has %d bytes, more than the limit of %d", f.size, maxConfigBytes)
 	}
-	text, err := readLimited(cs.from, f.name, maxConfigBytes)
+	text, err := badfile.ReadFile(cs.from, f.name, maxConfigBytes)
 	if err != nil {
 		return err
 	}
@@ -268,7 +268,7 @@ func (w *companionWalk) ofModule(p string) bool {
 // moduleDirs returns the directories that modules.json of sentence-transformers
 // lists, if there is one. What is not well-formed lists nothing.
 func moduleDirs(from fs.FS) []string {
-	b, err := readLimited(from, "modules.json", 1<<20)
+	b, err := badfile.ReadFile(from, "modules.json", 1<<20)
 	if err != nil {
 		return nil
 	}
@@ -298,20 +298,6 @@ func isWeights(name string) bool {
 		return true
 	}
 	return false
-}
-
-// readLimited reads a file of at most limit bytes.
-func readLimited(from fs.FS, name string, limit int64) ([]byte, error) {
-	f, err := from.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(b)) > limit {
-		err = fmt.Errorf("%s has more than %d bytes", badfile.Quote(name), limit)
-	}
-	return b, err
 }
 
 // open returns the contents of a companion in the result.

@@ -3,7 +3,6 @@ package checkpoint
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"io/fs"
 	"slices"
 
@@ -73,15 +72,7 @@ func readQuantization(fsys fs.FS) quantization {
 
 // readJSON returns the object in a file, nil if there is none.
 func readJSON(fsys fs.FS, name string) map[string]any {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		return nil
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxConfig))
+	b, err := badfile.ReadFile(fsys, name, maxConfig)
 	if err != nil {
 		return nil
 	}

@@ -2,12 +2,15 @@ package checkpoint
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/bitmod-go/bitmod/internal/gguf"
 )
@@ -80,5 +83,52 @@ func TestGGUFModels(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestGGUFModelDirectory takes what lies beside a GGUF file along, if the directory
+// was named, but what is made of the file comes first.
+func TestGGUFModelDirectory(t *testing.T) {
+	b, err := os.ReadFile("../../internal/gguf/hf/testdata/llama.gguf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := t.TempDir()
+	for name, content := range map[string]string{
+		"m.gguf": string(b), "LICENSE": "terms", "config.json": `{"model_type": "nonsense"}`, "images/a.png": "png", "model.onnx": "weights",
+	} {
+		path := filepath.Join(src, name)
+		os.MkdirAll(filepath.Dir(path), 0o777)
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, dir := open(t, filepath.Join(src, "m.gguf")), open(t, src)
+	alone := run(t, plan(t, file, Options{}), t.TempDir(), RunOptions{}).Companions
+	dst := t.TempDir()
+	var beside []string
+	for _, c := range run(t, plan(t, dir, Options{}), dst, RunOptions{}).Companions {
+		if !slices.ContainsFunc(alone, func(a Companion) bool { return a == c }) {
+			beside = append(beside, c.Name+": "+c.LeftOut)
+		}
+	}
+	if want := []string{"LICENSE: ", "images/a.png: ", "model.onnx: other weights"}; !slices.Equal(beside, want) {
+		t.Errorf("beside what is made are %q, want %q", beside, want)
+	}
+	for name, want := range map[string]string{"LICENSE": "terms", "images/a.png": "png"} {
+		if got, err := os.ReadFile(filepath.Join(dst, name)); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	for _, fsys := range []fs.FS{file.Companions(), dir.Companions()} {
+		if got, err := fs.ReadFile(fsys, "config.json"); err != nil || strings.Contains(string(got), "nonsense") {
+			t.Errorf("config.json: %s, %v", got, err)
+		}
+	}
+	if _, err := fs.Stat(file.Companions(), "LICENSE"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("beside a file: %v", err)
+	}
+	if err := fstest.TestFS(dir.Companions(), "config.json", "LICENSE", "images/a.png"); err != nil {
+		t.Error(err)
 	}
 }

@@ -75,15 +75,14 @@ func newQuantizationConfig(tensors []Tensor) *quantizationConfig {
 // tensors, and says how.
 func configFor(text []byte, tensors []Tensor) (out []byte, changed string, err error) {
 	if q := newQuantizationConfig(tensors); q != nil {
-		out = text
+		if out, err = withoutQuantization(text, "", true); err != nil {
+			return nil, "", err
+		}
 		for _, m := range []struct {
 			key   string
 			value any
 		}{{configQuantization, q}, {configWeights, configWeightsValue}} {
-			if out, err = jsonedit.Delete(out, m.key); err == nil {
-				out, err = jsonedit.Set(out, m.key, []byte(jsonString(m.value)))
-			}
-			if err != nil {
+			if out, err = jsonedit.Set(out, m.key, []byte(jsonString(m.value))); err != nil {
 				return nil, "", err
 			}
 		}
@@ -103,8 +102,9 @@ func dequantizedConfig(text []byte, tensors []Tensor) (out []byte, changed strin
 	return out, "without quantization_config, torch_dtype is " + dtype, nil
 }
 
-// withoutQuantization does so for an object, and for those of parts of the model
-// in it, such as text_config.
+// withoutQuantization removes what says that weights are quantized from an object,
+// and from those of parts of the model in it, such as text_config, and says in both
+// what the weights are, unless dtype is "".
 func withoutQuantization(text []byte, dtype string, top bool) ([]byte, error) {
 	out := text
 	for _, key := range []string{configQuantization, configCompression, configWeights} {

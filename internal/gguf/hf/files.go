@@ -19,7 +19,11 @@ import (
 // matches [fs.ErrNotExist].
 type Files struct {
 	build func() contents
+	under fs.FS // of the files that are not made; nil if there are none
 }
+
+// Over returns the files of f, and those of under whose names f has not made.
+func (f *Files) Over(under fs.FS) *Files { return &Files{f.build, under} }
 
 type contents struct {
 	files map[string][]byte
@@ -29,7 +33,7 @@ type contents struct {
 
 func unknownFiles(reason string) *Files {
 	c := contents{absent: map[string]error{"": errors.New(reason)}}
-	return &Files{func() contents { return c }}
+	return &Files{build: func() contents { return c }}
 }
 
 // Open opens a file, or the directory ".".
@@ -40,9 +44,20 @@ func (f *Files) Open(name string) (fs.File, error) {
 	}
 	c := f.build()
 	if name == "." {
-		d := &directory{info: info{name: ".", mode: fs.ModeDir | 0o555}}
+		d := &directory{info: rootInfo}
 		for name, b := range c.files {
 			d.entries = append(d.entries, fs.FileInfoToDirEntry(info{name, int64(len(b)), 0o444}))
+		}
+		if f.under != nil {
+			entries, err := fs.ReadDir(f.under, ".")
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range entries {
+				if _, ok := c.files[e.Name()]; !ok {
+					d.entries = append(d.entries, e)
+				}
+			}
 		}
 		slices.SortFunc(d.entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 		return d, nil
@@ -50,12 +65,40 @@ func (f *Files) Open(name string) (fs.File, error) {
 	if b, ok := c.files[name]; ok {
 		return &openFile{bytes.NewReader(b), info{name, int64(len(b)), 0o444}}, nil
 	}
-	for _, of := range []string{name, ""} {
-		if reason, ok := c.absent[of]; ok {
-			return fail(fmt.Errorf("%w: %w", reason, fs.ErrNotExist))
+	if f.under != nil {
+		if file, err := f.under.Open(name); !errors.Is(err, fs.ErrNotExist) {
+			return file, err
 		}
 	}
-	return fail(fs.ErrNotExist)
+	return fail(c.why(name))
+}
+
+// why returns the reason for which a file is not there.
+func (c contents) why(name string) error {
+	for _, of := range []string{name, ""} {
+		if reason, ok := c.absent[of]; ok {
+			return fmt.Errorf("%w: %w", reason, fs.ErrNotExist)
+		}
+	}
+	return fs.ErrNotExist
+}
+
+// Stat describes a file without opening it, which might take for ever if it is a
+// named pipe.
+func (f *Files) Stat(name string) (fs.FileInfo, error) {
+	c := f.build()
+	b, made := c.files[name]
+	switch {
+	case name == ".":
+		return rootInfo, nil
+	case made:
+		return info{name, int64(len(b)), 0o444}, nil
+	case f.under != nil:
+		if st, err := fs.Stat(f.under, name); !errors.Is(err, fs.ErrNotExist) {
+			return st, err
+		}
+	}
+	return nil, &fs.PathError{Op: "stat", Path: name, Err: c.why(name)}
 }
 
 // Absent returns the files that a model has and this one could not get, by name,
@@ -67,6 +110,13 @@ func (f *Files) Absent() map[string]error {
 		delete(absent, "")
 		absent["config.json"], absent["tokenizer.json"] = reason, reason
 	}
+	maps.DeleteFunc(absent, func(name string, _ error) bool {
+		if f.under == nil {
+			return false
+		}
+		_, err := fs.Stat(f.under, name)
+		return err == nil
+	})
 	return absent
 }
 
@@ -82,6 +132,8 @@ func (i info) Mode() fs.FileMode  { return i.mode }
 func (i info) ModTime() time.Time { return time.Time{} }
 func (i info) IsDir() bool        { return i.mode.IsDir() }
 func (i info) Sys() any           { return nil }
+
+var rootInfo = info{name: ".", mode: fs.ModeDir | 0o555}
 
 type openFile struct {
 	*bytes.Reader

@@ -1,0 +1,35 @@
+package badfile
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// ReadFile returns the contents of a regular file of at most limit bytes. Anything
+// else is an error that matches [quant.ErrFormat], a named pipe before it is opened,
+// as that might take for ever.
+func ReadFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
+	st, err := fs.Stat(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file: %w", name, quant.ErrFormat)
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if int64(len(b)) > limit {
+		return nil, fmt.Errorf("%s has more than %d bytes: %w", name, limit, quant.ErrFormat)
+	}
+	return b, nil
+}
