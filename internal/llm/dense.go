@@ -12,21 +12,61 @@ import (
 // last, each product and each sum rounded to float32, whichever way they are
 // computed: so a text gives the same bits in one piece and token by token.
 type dense struct {
-	w          []float32 // row-major
-	rows, cols int
+	// w has the first rows in panels, and the others one after the other. A panel is
+	// panelRows rows, column by column: their sums grow side by side.
+	w                  []float32
+	rows, cols, panels int
 }
 
+// panelRows is as many columns as floats.Multiply takes at once.
+const panelRows = 64
+
 func newDense(w []float32, cols int) *dense {
-	return &dense{w: w, rows: len(w) / cols, cols: cols}
+	d := &dense{w: w, rows: len(w) / cols, cols: cols}
+	if floats.Fast() {
+		d.panels = d.rows / panelRows
+	}
+	if d.panels == 0 {
+		return d
+	}
+	d.w = make([]float32, len(w))
+	for at := 0; at < d.inPanels()*cols; at += panelRows * cols {
+		transpose(d.w[at:], w[at:], panelRows, cols, 0, cols)
+	}
+	copy(d.w[d.inPanels()*cols:], w[d.inPanels()*cols:])
+	return d
 }
+
+// inPanels returns the number of rows that are in panels.
+func (d *dense) inPanels() int { return d.panels * panelRows }
 
 func (d *dense) Rows() int  { return d.rows }
 func (d *dense) Cols() int  { return d.cols }
 func (d *dense) Bytes() int { return 4 * len(d.w) }
 
 func (d *dense) Row(dst []float32, row int) error {
-	copy(dst, d.w[row*d.cols:][:d.cols])
+	if row >= d.inPanels() {
+		copy(dst, d.w[row*d.cols:][:d.cols])
+		return nil
+	}
+	panel := d.w[row/panelRows*panelRows*d.cols:][:panelRows*d.cols]
+	for i := range dst[:d.cols] {
+		dst[i] = panel[i*panelRows+row%panelRows]
+	}
 	return nil
+}
+
+// weights returns the matrix row by row, which is not to be changed.
+func (d *dense) weights() []float32 {
+	if d.panels == 0 {
+		return d.w
+	}
+	w := make([]float32, len(d.w))
+	for at := 0; at < d.inPanels()*d.cols; at += panelRows * d.cols {
+		transpose(w[at:], d.w[at:], d.cols, panelRows, 0, panelRows)
+	}
+	copy(w[d.inPanels()*d.cols:], d.w[d.inPanels()*d.cols:])
+	return w
 }
 
 const (
@@ -48,7 +88,7 @@ func (d *dense) Mul(dst, x []float32, n int, c *Crew) error {
 	for n > 0 {
 		b := min(n, maxBatch)
 		switch {
-		case floats.Fast() && b >= minBatch:
+		case d.panels > 0:
 			d.mulPanels(dst, x, b, c)
 		case batches && b >= minBatch:
 			d.mulBatch(dst, x, b, c)
@@ -94,19 +134,13 @@ func (d *dense) mulRows(dst, x []float32, lo, hi int) {
 	}
 }
 
-// panelRows rows are in columns of a panel: as many as floats.Multiply takes at once.
-const panelRows = 64
-
-// mulPanels is mulRows for n vectors at once: some rows of the matrix are transposed,
-// and their sums for a vector grow side by side, column by column.
+// mulPanels multiplies n vectors.
 func (d *dense) mulPanels(dst, x []float32, n int, c *Crew) {
-	c.Split(d.rows, panelRows, d.rows*d.cols*n, func(worker, lo, hi int) {
-		panel := c.Scratch(worker, d.cols*panelRows)
-		for ; hi-lo >= floats.Lanes; lo += min(panelRows, (hi-lo)/floats.Lanes*floats.Lanes) {
-			rows := min(panelRows, (hi-lo)/floats.Lanes*floats.Lanes)
-			transpose(panel, d.w[lo*d.cols:], rows, d.cols, 0, d.cols)
+	const faster = 8 // than one weight after the other
+	c.Split(d.rows, panelRows, d.rows*d.cols*n/faster, func(_, lo, hi int) {
+		for ; lo < min(hi, d.inPanels()); lo += panelRows {
 			floats.Multiply(floats.Matrix{Data: dst[lo:], Stride: d.rows}, floats.Matrix{Data: x, Stride: d.cols},
-				floats.Matrix{Data: panel, Stride: rows}, n, rows, d.cols)
+				floats.Matrix{Data: d.w[lo*d.cols:], Stride: panelRows}, n, panelRows, d.cols)
 		}
 		for v := range n {
 			d.mulRows(dst[v*d.rows:], x[v*d.cols:][:d.cols], lo, hi)

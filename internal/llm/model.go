@@ -165,7 +165,7 @@ func remake(p Place, l Linear, maker Maker) (Linear, error) {
 // Weights returns the weights of l as float32, row-major. They must not be changed.
 func Weights(l Linear) ([]float32, error) {
 	if d, ok := l.(*dense); ok {
-		return d.w, nil
+		return d.weights(), nil
 	}
 	w := make([]float32, l.Rows()*l.Cols())
 	for r := range l.Rows() {

@@ -53,14 +53,14 @@ func (s *Sampler) Sample(logits []float32) int {
 		}
 	}
 	s.order = order
-	slices.SortStableFunc(order, func(a, b int) int {
+	slices.SortFunc(order, func(a, b int) int {
 		switch {
 		case p[a] > p[b]:
 			return -1
 		case p[a] < p[b]:
 			return 1
 		}
-		return 0
+		return a - b
 	})
 	n, sum := 0, 0.0
 	for n < len(order) && sum < s.TopP {

@@ -2,7 +2,10 @@
 
 package floats
 
-import "golang.org/x/sys/cpu"
+import (
+	"golang.org/x/sys/cpu"
+	"gonum.org/v1/gonum/blas/blas32"
+)
 
 // available is true where there is all that the assembly needs.
 var available = cpu.X86.HasAVX2 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL
@@ -12,8 +15,12 @@ func Fast() bool { return available }
 
 // multiplyColumns computes the first columns, a multiple of 16, and returns their number.
 func multiplyColumns(c, a, b Matrix, m, n, k int) int {
-	if !available || n < Lanes {
+	if n < Lanes {
 		return 0
+	}
+	if !available {
+		multiplyAxpy(c, a, b, m, n, k)
+		return n
 	}
 	n -= n % Lanes
 	// The last elements are there, or this panics.
@@ -35,6 +42,26 @@ func multiplyColumns(c, a, b Matrix, m, n, k int) int {
 		j += vectors * Lanes
 	}
 	return n
+}
+
+// multiplyAxpy is multiplyGeneric with gonum's axpy, of which the assembly for amd64 rounds
+// products before it adds them.
+func multiplyAxpy(c, a, b Matrix, m, n, k int) {
+	blas := blas32.Implementation()
+	for i := range m {
+		sums := c.row(i, n)
+		clear(sums)
+		for j, v := range a.row(i, k) {
+			row := b.row(j, n)
+			if v == 0 { // which axpy leaves out, also where the product is not a number
+				for l, w := range row {
+					sums[l] += float32(v * w)
+				}
+				continue
+			}
+			blas.Saxpy(n, v, row, 1, sums, 1)
+		}
+	}
 }
 
 // multiplyRows computes up to rows rows, and returns their number. The functions are
