@@ -17,9 +17,6 @@ func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, _ loop, impl
 	}
 }
 
-// floatPanelRows is never called: there are no sets for float mode.
-func floatPanelRows([]float32, *plan, []Activation, int, int, implementation) {}
-
 // floatRows is integerRows for float mode.
 func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) int {
 	if impl == portable || p.bits > 4 || p.groupSize%16 != 0 {

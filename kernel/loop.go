@@ -186,6 +186,7 @@ type panelForm struct {
 	ok    bool // whether they can
 	table bool // by a table, or else as codes to which a number is added
 	codes bool // as codes, below their selectors
+	wide  bool // in two panels: see wideWork
 	span  loops.Range
 }
 
@@ -195,7 +196,13 @@ func (p *plan) byPanels() panelForm {
 		return panelForm{}
 	}
 	span, ok := loops.RangeOf(p.least, p.most)
-	return panelForm{ok: ok && (p.linear || p.bits+p.selectorBits <= 6), table: !p.linear, span: span}
+	switch {
+	case !ok && p.linear:
+		return panelForm{ok: true, codes: true, wide: true, span: loops.Range128}
+	case !ok:
+		return panelForm{ok: p.bits+p.selectorBits <= 6, table: true, wide: true, span: loops.Range32}
+	}
+	return panelForm{ok: p.linear || p.bits+p.selectorBits <= 6, table: !p.linear, span: span}
 }
 
 // floatForm returns how panels hold the type in float mode, and how floats are made of

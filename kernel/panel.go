@@ -49,6 +49,7 @@ type panelSource struct {
 	set *loops.Set
 
 	panel   [pieceCols * loops.PanelRows]byte
+	to      *[pieceCols * loops.PanelRows]byte // what is filled: panel, or another
 	k       [maxGroups][loops.PanelRows]float32
 	sel     [maxGroups * 4 * loops.PanelRows]byte // all groups of some lanes, then of the next
 	table   [64]byte
@@ -60,7 +61,8 @@ type panelSource struct {
 
 	// What follows from the type of a matrix.
 	form   panelForm
-	offset int // what is added to weights
+	offset int  // what is added to weights
+	add    byte // what is added to codes, where that is the same for all selectors
 
 	// What follows from its shape.
 	shape  panelShape
@@ -135,6 +137,10 @@ func (w *panelSource) makeRoom() {
 // there is one activation, and hasHeads is true: panels are for the last columns of a
 // row alone, which are no whole step.
 func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, impl implementation) {
+	if p.byPanels().wide {
+		widePanelRows(dst, p, as, lo, hi, impl)
+		return
+	}
 	w := panelPool.Get().(*panelWork)
 	from := 0
 	if tails {
@@ -144,9 +150,7 @@ func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, 
 	w.start(p, p.byPanels(), panelSet(impl), from, pieceCols, panelCols(p, pieceCols, len(as)))
 	for ; lo < hi; lo += loops.PanelRows {
 		n := min(loops.PanelRows, hi-lo)
-		for i := range w.outer {
-			w.outer[i] = p.outer(lo + min(i, n-1))
-		}
+		w.setOuter(p, lo, n)
 		for first := 0; first < len(as); first += panelTile {
 			part := as[first:min(first+panelTile, len(as))]
 			if !tails {
@@ -167,14 +171,27 @@ func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, 
 					w.multiply(&w.parts[j], part, n)
 				}
 			}
-			for t := range part {
-				w.finishArgs = loops.FinishArgs{Dst: &w.out[0], Acc: &w.acc[t][0], Outer: &w.outer[0]}
-				w.set.Finish(&w.finishArgs)
-				copy(dst[(first+t)*p.rows+lo:][:n], w.out[:])
-			}
+			w.finish(dst[first*p.rows:], p, len(part), lo, n)
 		}
 	}
 	w.release()
+	panelPool.Put(w)
+}
+
+// setOuter sets the outer factors of n rows from row on.
+func (w *panelWork) setOuter(p *plan, row, n int) {
+	for i := range w.outer {
+		w.outer[i] = p.outer(row + min(i, n-1))
+	}
+}
+
+// finish writes n rows from row on, for so many activations.
+func (w *panelWork) finish(dst []float32, p *plan, activations, row, n int) {
+	for t := range activations {
+		w.finishArgs = loops.FinishArgs{Dst: &w.out[0], Acc: &w.acc[t][0], Outer: &w.outer[0]}
+		w.set.Finish(&w.finishArgs)
+		copy(dst[t*p.rows+row:][:n], w.out[:])
+	}
 }
 
 // panelCols returns the number of columns of a panel for so many activations: for
@@ -189,19 +206,24 @@ func panelCols(p *plan, many, activations int) int {
 // start sets what is the same for all rows, and reports whether that of the shape is new.
 func (w *panelSource) start(p *plan, form panelForm, set *loops.Set, from, piece, panel int) bool {
 	w.set, w.form = set, form
+	w.to = &w.panel
 	w.offset = set.Offset[form.span]
-	if form.codes {
-		w.offset = 0
+	switch {
+	case form.wide:
+		w.add = byte(w.offset - 128)
+	case form.codes:
+		w.offset, w.add = 0, 0
+	case p.linear:
+		w.add = byte(w.offset + int(p.ints[0][0]))
 	}
 	w.setTable(p)
 	return w.plan(p, from, piece, panel)
 }
 
-// release gives w back to the pool, without what keeps memory of others alive.
+// release forgets memory of others.
 func (w *panelWork) release() {
 	w.heads.release()
 	w.panelArgs, w.metaArgs, w.dotArgs = loops.PanelArgs{}, loops.MetaArgs{}, loops.DotArgs{}
-	panelPool.Put(w)
 }
 
 // bySelector reports whether what a panel has for a code depends on the selector.
@@ -211,7 +233,7 @@ func (w *panelSource) bySelector(p *plan) bool {
 
 // setTable sets the table of values of up to 6 bits with their selectors.
 func (w *panelSource) setTable(p *plan) {
-	if !w.form.table {
+	if !w.form.table || w.form.wide {
 		return
 	}
 	for i := range w.table {
@@ -328,9 +350,9 @@ func (w *panelSource) loadMeta(p *plan, pc *piece, row, n int, ints bool) {
 		if w.shape.selectors {
 			w.loadSelectors(p, pc, row, n, q)
 		} else {
-			add := byte(0)
-			if !w.form.table && !w.form.codes {
-				add = byte(w.offset + int(p.ints[0][0]))
+			add := w.add
+			if w.form.table {
+				add = 0
 			}
 			sel := w.selectors(q)[:4*w.set.Lanes]
 			for i := range sel {
@@ -389,7 +411,7 @@ func (w *panelSource) load(p *plan, pc *piece, pt *part, row, n int) {
 
 // band returns the band of the panel that row q is in.
 func (w *panelSource) band(q int) []byte {
-	return w.panel[q/w.set.Band*w.set.Band*w.shape.panel:]
+	return w.to[q/w.set.Band*w.set.Band*w.shape.panel:]
 }
 
 // loadSelectors sets sel for the groups of a piece.
@@ -417,22 +439,25 @@ func (w *panelSource) loadEnd(to []byte, p *plan, c *chunkRun, row, n, q int) {
 		for j, code := range w.codes[:c.cols] {
 			at := j/4*4*w.set.Band + 4*i + j%4
 			switch sel := p.selector(row, (c.col+j)/p.groupSize); {
-			case !w.form.codes:
-				to[at] = byte(int(p.ints[sel][code]) + w.offset)
 			case w.form.table:
-				to[at] = code | byte(sel<<p.bits)
+				to[at] = w.table[code|byte(sel<<p.bits)]
+			case w.shape.selectors:
+				to[at] = byte(int(p.ints[sel][code]) + w.offset)
 			default:
-				to[at] = code
+				to[at] = code + w.add
 			}
 		}
 	}
 }
 
+// shift returns DotArgs.Shift.
+func (w *panelSource) shift() int { return max(0, bits.Len(uint(w.offset/offset))-1) }
+
 // multiply adds n rows of the panel times activations to their sums.
 func (w *panelWork) multiply(pt *part, as []Activation, n int) {
 	args := &w.dotArgs
 	args.Segments = &w.segs[pt.segs]
-	args.Shift = max(0, bits.Len(uint(w.offset/offset))-1)
+	args.Shift = w.shift()
 	dots := &w.set.Dots[w.form.span][w.mode]
 	for q := 0; q < n; q += w.set.Band {
 		args.Panel, args.K, args.Block = &w.band(q)[0], &w.k[0][q], &w.block[0][q]

@@ -1,0 +1,183 @@
+//go:build (amd64 || arm64) && !purego
+
+package kernel
+
+import (
+	"math"
+	"sync"
+
+	"github.com/bitmod-go/bitmod/internal/loops"
+)
+
+// A wideWork is a panelWork for integers that no byte holds. They are
+//
+//	factor·high + low
+//
+// of which either has a panel of its own. Of minifloats, high is a multiple of 16 and
+// factor 16. Of int8_asym, low is the code less 128, high the zero-point less 128, and
+// factor −1. The sums of a block are integers, to which both are added; a factor is part
+// of the scales of its panel.
+type wideWork struct {
+	panelWork
+
+	high   [pieceCols * loops.PanelRows]byte
+	kHigh  [maxGroups][loops.PanelRows]float32 // int32 as w.k
+	tables [2][64]byte                         // high and low
+	factor int32
+
+	blocks []wideBlock // of all parts
+	first  []int       // by part, in blocks; and one more
+	both   []loops.Segment
+}
+
+// A wideBlock is a block of a part: where its segments are in wideWork.both.
+type wideBlock struct{ lo, high, low int }
+
+var widePool = sync.Pool{New: func() any {
+	w := new(wideWork)
+	w.makeRoom()
+	w.blocks = make([]wideBlock, 0, roomCols/block)
+	w.first = make([]int, 0, roomCols/smallPanel+1)
+	w.both = make([]loops.Segment, 0, roomCols/granule*2+roomCols/block*2)
+	return w
+}}
+
+// widePanelRows is panelRows for types whose form is wide.
+func widePanelRows(dst []float32, p *plan, as []Activation, lo, hi int, impl implementation) {
+	w := widePool.Get().(*wideWork)
+	if w.start(p, p.byPanels(), panelSet(impl), 0, pieceCols, panelCols(p, pieceCols, len(as))) {
+		w.planBlocks()
+	}
+	w.setTables(p)
+	for ; lo < hi; lo += loops.PanelRows {
+		n := min(loops.PanelRows, hi-lo)
+		w.setOuter(p, lo, n)
+		for first := 0; first < len(as); first += panelTile {
+			some := as[first:min(first+panelTile, len(as))]
+			clear(w.acc[:len(some)])
+			for i := range w.pieces {
+				pc := &w.pieces[i]
+				w.loadMeta(p, pc, lo, n, true)
+				w.scaleHigh(pc)
+				for j := pc.parts[0]; j < pc.parts[1]; j++ {
+					w.loadBoth(p, pc, &w.parts[j], lo, n)
+					w.multiply(&w.parts[j], w.blocks[w.first[j]:w.first[j+1]], some, n)
+				}
+			}
+			w.finish(dst[first*p.rows:], p, len(some), lo, n)
+		}
+	}
+	w.release()
+	widePool.Put(w)
+}
+
+// setTables sets what panels have for codes.
+func (w *wideWork) setTables(p *plan) {
+	if !w.form.table {
+		w.factor = -1
+		return
+	}
+	w.factor = 16
+	for i := range w.tables[0] {
+		v := int(p.ints[i>>p.bits&(1<<p.selectorBits-1)][i&(1<<p.bits-1)])
+		high := (v + 8) >> 4
+		w.tables[0][i] = byte(high + w.offset)
+		w.tables[1][i] = byte(v - 16*high + w.offset)
+	}
+}
+
+// planBlocks sets the segments of either panel.
+func (w *wideWork) planBlocks() {
+	w.blocks, w.first, w.both = w.blocks[:0], w.first[:0], w.both[:0]
+	for i := range w.parts {
+		pt := &w.parts[i]
+		w.first = append(w.first, len(w.blocks))
+		for at, lo := pt.segs, pt.lo; w.segs[at].Quads > 0; lo += block {
+			end := at + 1
+			for w.segs[end-1].Last == 0 {
+				end++
+			}
+			b := wideBlock{lo: lo, high: len(w.both)}
+			w.both = append(append(w.both, w.segs[at:end]...), loops.Segment{})
+			w.both[len(w.both)-2].Last = 0 // the low panel is to come
+			b.low = len(w.both)
+			w.both = append(append(w.both, w.segs[at:end]...), loops.Segment{})
+			w.blocks = append(w.blocks, b)
+			at = end
+		}
+	}
+	w.first = append(w.first, len(w.blocks))
+}
+
+// scaleHigh sets the scales of the panel of high.
+func (w *wideWork) scaleHigh(pc *piece) {
+	for g := range pc.groups {
+		for i, k := range &w.k[g] {
+			w.kHigh[g][i] = math.Float32frombits(uint32(int32(math.Float32bits(k)) * w.factor))
+		}
+	}
+}
+
+// loadBoth fills both panels with n rows from row on.
+func (w *wideWork) loadBoth(p *plan, pc *piece, pt *part, row, n int) {
+	w.to = &w.high
+	if w.form.table {
+		w.table = w.tables[0]
+		w.load(p, pc, pt, row, n)
+		w.table = w.tables[1]
+	} else {
+		w.loadPoints(p, pc, pt, row, n)
+	}
+	w.to = &w.panel
+	w.load(p, pc, pt, row, n)
+}
+
+// loadPoints fills the panel of high with zero-points.
+func (w *wideWork) loadPoints(p *plan, pc *piece, pt *part, row, n int) {
+	add := byte(w.offset - 128)
+	for i := range n {
+		q := i / w.set.Band * w.set.Band
+		to := w.band(q)[(i-q)*4:]
+		for at := pt.lo; at < pt.hi; {
+			g := at / p.groupSize
+			v := byte(p.selector(row+i, g)) + add
+			end := pt.hi
+			if left := (g+1)*p.groupSize - at; left < end-at {
+				end = at + left
+			}
+			for ; at < end; at += 4 {
+				*(*[4]byte)(to[(at-pt.lo)*w.set.Band:]) = [4]byte{v, v, v, v}
+			}
+			at = end
+		}
+	}
+}
+
+// multiply adds n rows of both panels times activations to their sums.
+func (w *wideWork) multiply(pt *part, blocks []wideBlock, as []Activation, n int) {
+	args := &w.dotArgs
+	args.Shift = w.shift()
+	dots := &w.set.Dots[w.form.span][loops.DotsInt]
+	for q := 0; q < n; q += w.set.Band {
+		args.Block = &w.block[0][q]
+		for _, b := range blocks {
+			at := q/w.set.Band*w.set.Band*w.shape.panel + (b.lo-pt.lo)*w.set.Band
+			for t := 0; t < len(as); {
+				vectors := w.set.Vectors(len(as) - t)
+				args.Acc = &w.acc[t][q]
+				for i := range vectors {
+					a := &as[t+i]
+					args.Q[i], args.D[i] = &a.q[b.lo], &a.d[pt.lo/block]
+					if hasCorr4 {
+						args.Prefix[i] = &a.prefix[pt.lo/granule]
+					}
+				}
+				args.Panel, args.Segments, args.K = &w.high[at], &w.both[b.high], &w.kHigh[0][q]
+				dots[vectors](args)
+				args.Panel, args.Segments, args.K = &w.panel[at], &w.both[b.low], &w.k[0][q]
+				dots[vectors](args)
+				t += vectors
+			}
+		}
+	}
+}
