@@ -44,6 +44,7 @@ const (
 	longer  // more than 1024
 	longest // more than 2048
 	blocks  // a multiple of 128
+	units   // values that are multiples of a unit
 )
 
 // A route is a loop, and for which matrices and how many activations it is faster than
@@ -80,6 +81,8 @@ var floatRoutes = [...]route{
 	{direct | longest, bySteps, most{avx512: 7}},
 	{direct | longer, bySteps, most{avx512: 3}},
 	{direct | blocks, bySteps, most{avx512: 1}},
+	{direct | units | longer, bySteps, most{avx2: 2, avxVNNI: 2}},
+	{direct | units | blocks, bySteps, most{avx2: 1, avxVNNI: 1}},
 	{fine | codes3or4 | whole, bySteps, most{avx512: 1}},
 	{fine | codes3or4 | longest, bySteps, most{avx512: 1}},
 }
@@ -144,6 +147,7 @@ func (p *plan) traits() trait {
 		{longer, p.cols > 2*step},
 		{longest, p.cols > 4*step},
 		{blocks, p.cols%block == 0},
+		{units, p.ints != nil},
 	} {
 		if t.has {
 			has |= t.trait
@@ -187,7 +191,9 @@ type panelForm struct {
 	table bool // by a table, or else as codes to which a number is added
 	codes bool // as codes, below their selectors
 	wide  bool // in two panels: see wideWork
-	span  loops.Range
+	// biased is true if what is added to weights is 128, whatever a Set says.
+	biased bool
+	span   loops.Range
 }
 
 // byPanels returns how panels hold the type.
@@ -214,7 +220,7 @@ func (p *plan) floatForm() (form panelForm, mode int) {
 	if p.ints != nil {
 		span, ok := loops.RangeOf(p.least, p.most)
 		if ok && (p.linear || p.bits+p.selectorBits <= 6) {
-			return panelForm{ok: true, table: !p.linear, span: span}, loops.FloatsSub
+			return panelForm{ok: true, table: !p.linear, span: span, biased: true}, loops.FloatsSub
 		}
 		if p.linear {
 			return panelForm{ok: true, codes: true}, loops.FloatsSub

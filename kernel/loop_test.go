@@ -118,13 +118,13 @@ func TestLoops(t *testing.T) {
 // slow reports whether there is no vector loop, and is not meant to be one.
 func slow(p *plan, mode string, impl implementation) bool {
 	odd := p.groupSize%16 != 0 && p.groupSize < p.cols
-	if mode == "int8" && p.ints != nil {
-		return odd || p.least < -128 || p.most > 127 // int8_asym, fp5_e3m1, fp6_e3m2
+	switch {
+	case mode == "int8" && p.ints != nil:
+		return odd
+	case impl == neon || impl == neonDot || impl == neonMatrix:
+		return odd || p.bits > 4
 	}
-	if impl == avx512 {
-		return p.groupSize%4 != 0 && p.groupSize < p.cols
-	}
-	return p.groupSize%16 != 0 || p.bits > 4
+	return p.groupSize%4 != 0 && p.groupSize < p.cols
 }
 
 func implementationNames() string {

@@ -209,6 +209,9 @@ func (w *panelSource) start(p *plan, form panelForm, set *loops.Set, from, piece
 	w.to = &w.panel
 	w.offset = set.Offset[form.span]
 	switch {
+	case form.biased:
+		w.offset = 128
+		w.add = byte(128 + int(p.ints[0][0]))
 	case form.wide:
 		w.add = byte(w.offset - 128)
 	case form.codes:

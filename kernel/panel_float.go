@@ -39,11 +39,23 @@ type floatWork struct {
 	mode       int // of loops.Set.Floats
 	groups     []vectorGroup
 
+	floatRoom floatRoom
+
 	// What follows from the shape of a matrix.
 	slots int
 	quads []loops.FloatQuad
 	lanes []loops.FloatLane
 	lists []floatList // of parts
+}
+
+// A floatRoom is what the lists of a floatWork are in for rows that are not longer than
+// roomCols, and few vectors or shorter rows.
+type floatRoom struct {
+	quads  [roomCols / 4]loops.FloatQuad
+	lanes  [roomCols / smallPanel * (loops.FloatLanes + 1)]loops.FloatLane
+	lists  [roomCols / smallPanel]floatList
+	groups [floatTile]vectorGroup
+	x      [roomCols * loops.MaxFloats]float32
 }
 
 // A floatList is where the quads and lanes of a part begin.
@@ -55,11 +67,8 @@ type vectorGroup struct{ first, n, x int }
 var floatPool = sync.Pool{New: func() any {
 	w := new(floatWork)
 	w.makeRoom()
-	w.quads = make([]loops.FloatQuad, 0, roomCols/4)
-	w.lanes = make([]loops.FloatLane, 0, roomCols/smallPanel*(loops.FloatLanes+1))
-	w.lists = make([]floatList, 0, roomCols/smallPanel)
-	w.groups = make([]vectorGroup, 0, floatTile)
-	w.x = make([]float32, roomCols*loops.MaxFloats)
+	r := &w.floatRoom
+	w.quads, w.lanes, w.lists, w.groups, w.x = r.quads[:0], r.lanes[:0], r.lists[:0], r.groups[:0], r.x[:]
 	return w
 }}
 

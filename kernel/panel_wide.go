@@ -28,6 +28,13 @@ type wideWork struct {
 	blocks []wideBlock // of all parts
 	first  []int       // by part, in blocks; and one more
 	both   []loops.Segment
+
+	// What these are in for rows that are not longer than roomCols.
+	wideRoom struct {
+		blocks [roomCols / block]wideBlock
+		first  [roomCols/smallPanel + 1]int
+		both   [roomCols/granule*2 + roomCols/block*2]loops.Segment
+	}
 }
 
 // A wideBlock is a block of a part: where its segments are in wideWork.both.
@@ -36,9 +43,8 @@ type wideBlock struct{ lo, high, low int }
 var widePool = sync.Pool{New: func() any {
 	w := new(wideWork)
 	w.makeRoom()
-	w.blocks = make([]wideBlock, 0, roomCols/block)
-	w.first = make([]int, 0, roomCols/smallPanel+1)
-	w.both = make([]loops.Segment, 0, roomCols/granule*2+roomCols/block*2)
+	r := &w.wideRoom
+	w.blocks, w.first, w.both = r.blocks[:0], r.first[:0], r.both[:0]
 	return w
 }}
 

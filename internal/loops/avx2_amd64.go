@@ -51,6 +51,12 @@ var avx2 = Set{
 		},
 	},
 	Finish: finishAVX2,
+	Floats: [floats][MaxFloats + 1]func(*FloatArgs){
+		FloatsSub:     {1: floatsSub1AVX2, 2: floatsSub2AVX2, 4: floatsSub4AVX2},
+		FloatsTable16: {1: floatsTable161AVX2, 2: floatsTable162AVX2, 4: floatsTable164AVX2},
+		FloatsTable64: {1: floatsTable641AVX2, 2: floatsTable642AVX2, 4: floatsTable644AVX2},
+	},
+	FloatFinish: floatFinishAVX2,
 }
 
 //go:noescape
@@ -109,6 +115,36 @@ func dotsOne32x2AVX2(a *DotArgs)
 
 //go:noescape
 func finishAVX2(a *FinishArgs)
+
+//go:noescape
+func floatFinishAVX2(a *FloatFinishArgs)
+
+//go:noescape
+func floatsSub1AVX2(a *FloatArgs)
+
+//go:noescape
+func floatsSub2AVX2(a *FloatArgs)
+
+//go:noescape
+func floatsSub4AVX2(a *FloatArgs)
+
+//go:noescape
+func floatsTable161AVX2(a *FloatArgs)
+
+//go:noescape
+func floatsTable162AVX2(a *FloatArgs)
+
+//go:noescape
+func floatsTable164AVX2(a *FloatArgs)
+
+//go:noescape
+func floatsTable641AVX2(a *FloatArgs)
+
+//go:noescape
+func floatsTable642AVX2(a *FloatArgs)
+
+//go:noescape
+func floatsTable644AVX2(a *FloatArgs)
 
 //go:noescape
 func metaE4M3AVX2(a *MetaArgs)

@@ -51,6 +51,12 @@ var avxVNNI = Set{
 		},
 	},
 	Finish: finishAVX2,
+	Floats: [floats][MaxFloats + 1]func(*FloatArgs){
+		FloatsSub:     {1: floatsSub1AVX2, 2: floatsSub2AVX2, 4: floatsSub4AVX2},
+		FloatsTable16: {1: floatsTable161AVX2, 2: floatsTable162AVX2, 4: floatsTable164AVX2},
+		FloatsTable64: {1: floatsTable641AVX2, 2: floatsTable642AVX2, 4: floatsTable644AVX2},
+	},
+	FloatFinish: floatFinishAVX2,
 }
 
 //go:noescape
