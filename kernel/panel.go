@@ -91,7 +91,7 @@ const maxGroups = pieceCols/granule + 1
 // A panelShape is what pieces depend on.
 type panelShape struct {
 	selectors                           bool // whether panels depend on them
-	lanes, from, piece, panel           int
+	lanes, band, from, piece, panel     int
 	cols, groupSize, bits, selectorBits int
 	scale                               datatype.ScaleFormat
 }
@@ -255,7 +255,7 @@ func strips(bits int) int { return 8 * pack.StripBytes(bits) / bits }
 // plan sets what follows from the shape of a matrix, from a column on, with so many
 // columns in a piece and in a panel, and reports whether that is new.
 func (w *panelSource) plan(p *plan, from, pieceCols, panel int) bool {
-	shape := panelShape{w.bySelector(p), w.set.Lanes, from, pieceCols, panel, p.cols, p.groupSize, p.bits, p.selectorBits, p.scale}
+	shape := panelShape{w.bySelector(p), w.set.Lanes, w.set.Band, from, pieceCols, panel, p.cols, p.groupSize, p.bits, p.selectorBits, p.scale}
 	if shape == w.shape {
 		return false
 	}
