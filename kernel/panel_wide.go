@@ -140,19 +140,21 @@ func (w *wideWork) loadBoth(p *plan, pc *piece, pt *part, row, n int) {
 
 // loadPoints fills the panel of high with zero-points.
 func (w *wideWork) loadPoints(p *plan, pc *piece, pt *part, row, n int) {
-	add := byte(w.offset - 128)
-	for i := range n {
-		q := i / w.set.Band * w.set.Band
-		to := w.band(q)[(i-q)*4:]
+	var points [4 * loops.MaxLanes]byte
+	for q := 0; q < n; q += w.set.Lanes {
+		to := w.band(q)[q%w.set.Band*4:]
 		for at := pt.lo; at < pt.hi; {
 			g := at / p.groupSize
-			v := byte(p.selector(row+i, g)) + add
+			for i := range w.set.Lanes {
+				v := byte(p.selector(laneRow(row, n, q, i), g) + w.offset - 128)
+				*(*[4]byte)(points[4*i:]) = [4]byte{v, v, v, v}
+			}
 			end := pt.hi
 			if left := (g+1)*p.groupSize - at; left < end-at {
 				end = at + left
 			}
 			for ; at < end; at += 4 {
-				*(*[4]byte)(to[(at-pt.lo)*w.set.Band:]) = [4]byte{v, v, v, v}
+				copy(to[(at-pt.lo)*w.set.Band:], points[:4*w.set.Lanes])
 			}
 			at = end
 		}
