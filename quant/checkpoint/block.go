@@ -172,8 +172,12 @@ func maxAbs(ctx context.Context, c *Checkpoint, it *Item, workers int, m *meter)
 		},
 		func() func(context.Context, span) (float64, error) {
 			var buf []float64
+			var bits []quant.BFloat16
 			cols := whole.To.Cols()
 			return func(_ context.Context, s span) (float64, error) {
+				if most, ok, err := maxBFloat16(d, it.From, grow(&bits, (s.hi-s.lo)*cols), int64(s.lo)*int64(cols)); ok || err != nil {
+					return most, err
+				}
 				w := grow(&buf, (s.hi-s.lo)*cols)
 				if err := d.Read64(w, int64(s.lo)*int64(cols)); err != nil {
 					return 0, err
@@ -194,4 +198,22 @@ func maxAbs(ctx context.Context, c *Checkpoint, it *Item, workers int, m *meter)
 			return nil
 		})
 	return amax, tensorError(it.From.Name, err)
+}
+
+// maxBFloat16 returns the largest magnitude of elements from first on, as many as there
+// is room for in w. It is false for a tensor that is not stored as bfloat16, and if there
+// is none because some are not finite.
+func maxBFloat16(d data, t Tensor, w []quant.BFloat16, first int64) (float64, bool, error) {
+	if _, ok := d.(asStored); !ok || t.DType != "BF16" {
+		return 0, false, nil
+	}
+	if err := read(d, w, first); err != nil {
+		return 0, false, err
+	}
+	// Magnitudes are in the order of their bits.
+	var most quant.BFloat16
+	for _, x := range w {
+		most = max(most, x&0x7fff)
+	}
+	return float64(most.Float32()), most < 0x7f80, nil
 }
