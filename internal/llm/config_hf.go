@@ -252,6 +252,10 @@ func (o *keys) scaling(r *Rope, c *Config, d ropeDefaults) {
 			BetaFast: o.number("beta_fast", 32), BetaSlow: o.number("beta_slow", 1), Rounded: o.boolean("truncate", true),
 		}
 		s.Factor = o.number("factor", float64(c.Context)/float64(max(s.OriginalContext, 1)))
+		// Models that are stretched by hand often leave max_position_embeddings as it was.
+		if f := float64(s.OriginalContext) * s.Factor; f > float64(c.Context) && f <= maxContext {
+			c.Context = int(f)
+		}
 		m, all := o.number("mscale", 0), o.number("mscale_all_dim", 0)
 		s.Magnitude = yarnMagnitude(s.Factor, 1)
 		if m != 0 && all != 0 {

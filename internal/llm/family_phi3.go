@@ -10,6 +10,8 @@ var phi3Family = family{
 		d.context = k.integer("original_max_position_embeddings", 4096)
 		k.rope(c, d)
 		k.windowEverywhere(c, 0)
+		must(k, "full_attn_mod", 1)
+		must(k, "interpolate_factor", 1)
 	},
 	locate: func(c *Config, _ tensorFiles, n tensorName) location {
 		// The matrices of one input are one below the other.

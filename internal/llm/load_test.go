@@ -203,6 +203,46 @@ func TestParseHF(t *testing.T) {
 	}
 }
 
+// Published configurations have keys that are read, or known to be of no matter.
+func TestParseHFPublished(t *testing.T) {
+	for name, test := range map[string]struct {
+		config string
+		check  func(c Config) bool
+	}{
+		"Phi-4-mini": {`{"architectures":["Phi3ForCausalLM"],"attention_bias":false,"attention_dropout":0.0,"auto_map":{"AutoConfig":"configuration_phi3.Phi3Config"},
+			"bos_token_id":199999,"embd_pdrop":0.0,"eos_token_id":199999,"full_attn_mod":1,"hidden_act":"silu","hidden_size":3072,"initializer_range":0.02,
+			"intermediate_size":8192,"interpolate_factor":1,"lm_head_bias":false,"max_position_embeddings":131072,"mlp_bias":false,"model_type":"phi3",
+			"num_attention_heads":24,"num_hidden_layers":32,"num_key_value_heads":8,"original_max_position_embeddings":4096,"pad_token_id":199999,
+			"partial_rotary_factor":0.5,"resid_pdrop":0.0,"rms_norm_eps":1e-05,"rope_scaling":null,"rope_theta":10000.0,"sliding_window":262144,
+			"tie_word_embeddings":true,"torch_dtype":"bfloat16","transformers_version":"4.45.0","use_cache":true,"vocab_size":200064}`,
+			func(c Config) bool { return c.Rope.Dim == 64 && c.PerLayer == nil && c.HeadDim == 128 }},
+		"gpt-oss-20b": {`{"architectures":["GptOssForCausalLM"],"attention_bias":true,"attention_dropout":0.0,"eos_token_id":200002,"experts_per_token":4,"head_dim":64,
+			"hidden_act":"silu","hidden_size":2880,"initial_context_length":4096,"initializer_range":0.02,"intermediate_size":2880,"max_position_embeddings":131072,
+			"model_type":"gpt_oss","num_attention_heads":64,"num_experts_per_tok":4,"num_hidden_layers":2,"num_key_value_heads":8,"num_local_experts":32,
+			"layer_types":["sliding_attention","full_attention"],"output_router_logits":false,"pad_token_id":199999,
+			"quantization_config":{"modules_to_not_convert":["lm_head"],"quant_method":"mxfp4"},"rms_norm_eps":1e-05,
+			"rope_scaling":{"beta_fast":32.0,"beta_slow":1.0,"factor":32.0,"original_max_position_embeddings":4096,"rope_type":"yarn","truncate":false},
+			"rope_theta":150000,"router_aux_loss_coef":0.9,"sliding_window":128,"swiglu_limit":7.0,"tie_word_embeddings":false,"transformers_version":"4.55.0.dev0",
+			"use_cache":true,"vocab_size":201088}`,
+			func(c Config) bool {
+				return c.layer(0).Window == 128 && c.layer(1).Window == 0 && c.TopK == 4 && c.Rope.Scaling.Kind == ScaleYaRN
+			}},
+		"Qwen2.5, stretched": {`{"architectures":["Qwen2ForCausalLM"],"attention_dropout":0.0,"bos_token_id":151643,"eos_token_id":151645,"hidden_act":"silu","hidden_size":896,
+			"initializer_range":0.02,"intermediate_size":4864,"max_position_embeddings":32768,"max_window_layers":21,"model_type":"qwen2","num_attention_heads":14,
+			"num_hidden_layers":24,"num_key_value_heads":2,"rms_norm_eps":1e-06,"rope_theta":1000000.0,"sliding_window":32768,"tie_word_embeddings":true,
+			"torch_dtype":"bfloat16","transformers_version":"4.43.1","use_cache":true,"use_mrope":false,"use_sliding_window":false,"vocab_size":151936,
+			"rope_scaling":{"factor":4.0,"original_max_position_embeddings":32768,"type":"yarn"}}`,
+			func(c Config) bool {
+				return c.Context == 131072 && c.PerLayer == nil && c.Bias[Value] && !c.Bias[Output]
+			}},
+	} {
+		c, _, err := parseHF([]byte(test.config))
+		if err != nil || !test.check(c) {
+			t.Errorf("%s: %+v, error %v", name, c, err)
+		}
+	}
+}
+
 func FuzzParseHF(f *testing.F) {
 	f.Add([]byte(llama32Config))
 	f.Add([]byte(`{"model_type":"mistral","hidden_size":64,"intermediate_size":5,"num_hidden_layers":1,"num_attention_heads":4,` +
