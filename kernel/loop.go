@@ -62,7 +62,7 @@ type route struct {
 var routes = [...]route{
 	{inFours, byFours, most{avx512: 5}},
 
-	{direct | whole, bySteps, most{avx2: 8, avxVNNI: 5, neon: 2, neonDot: 2, neonMatrix: 2}},
+	{direct | whole, bySteps, most{avx2: 8, avxVNNI: 5, neon: 6, neonDot: 3, neonMatrix: 3}},
 	{direct | codes4, bySteps, most{avx2: 8, avxVNNI: 5}},
 	{direct | long, stepsAndPanels, most{avx2: 2, avxVNNI: 2, neon: 2, neonDot: 2, neonMatrix: 2}},
 	// Scales or selectors that are spread out first.

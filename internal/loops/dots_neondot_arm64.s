@@ -23,30 +23,31 @@ segment:
 
 quads:
 	VLD1.P 16(R1), [V24.B16]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 0(R7), (F30, F31)
 	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e1 // sdot v1.4s, v31.16b, v24.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 32(R7), (F30, F31)
 	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e3 // sdot v3.4s, v31.16b, v24.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 64(R7), (F30, F31)
 	WORD $0x4fb8e3c0 // sdot v0.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e1 // sdot v1.4s, v31.16b, v24.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 96(R7), (F30, F31)
 	WORD $0x4fb8e3c2 // sdot v2.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e3 // sdot v3.4s, v31.16b, v24.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 128(R7), (F30, F31)
 	WORD $0x4f98ebc0 // sdot v0.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe1 // sdot v1.4s, v31.16b, v24.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 160(R7), (F30, F31)
 	WORD $0x4f98ebc2 // sdot v2.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe3 // sdot v3.4s, v31.16b, v24.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 192(R7), (F30, F31)
 	WORD $0x4fb8ebc0 // sdot v0.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe1 // sdot v1.4s, v31.16b, v24.4b[3]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 224(R7), (F30, F31)
 	WORD $0x4fb8ebc2 // sdot v2.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe3 // sdot v3.4s, v31.16b, v24.4b[3]
+	ADD $256, R7, R7
 	SUBS $4, R9, R9
 	BNE quads
 	MOVW 12(R8), R10
@@ -101,30 +102,31 @@ segment:
 
 quads:
 	VLD1.P 16(R1), [V24.B16]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 0(R7), (F30, F31)
 	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e1 // sdot v1.4s, v31.16b, v24.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 32(R7), (F30, F31)
 	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e3 // sdot v3.4s, v31.16b, v24.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 64(R7), (F30, F31)
 	WORD $0x4fb8e3c0 // sdot v0.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e1 // sdot v1.4s, v31.16b, v24.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 96(R7), (F30, F31)
 	WORD $0x4fb8e3c2 // sdot v2.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e3 // sdot v3.4s, v31.16b, v24.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 128(R7), (F30, F31)
 	WORD $0x4f98ebc0 // sdot v0.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe1 // sdot v1.4s, v31.16b, v24.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 160(R7), (F30, F31)
 	WORD $0x4f98ebc2 // sdot v2.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe3 // sdot v3.4s, v31.16b, v24.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 192(R7), (F30, F31)
 	WORD $0x4fb8ebc0 // sdot v0.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe1 // sdot v1.4s, v31.16b, v24.4b[3]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 224(R7), (F30, F31)
 	WORD $0x4fb8ebc2 // sdot v2.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe3 // sdot v3.4s, v31.16b, v24.4b[3]
+	ADD $256, R7, R7
 	SUBS $4, R9, R9
 	BNE quads
 	MOVW 12(R8), R10
@@ -201,30 +203,31 @@ segment:
 
 quads:
 	VLD1.P 16(R1), [V24.B16]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 0(R7), (F30, F31)
 	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e1 // sdot v1.4s, v31.16b, v24.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 32(R7), (F30, F31)
 	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e3 // sdot v3.4s, v31.16b, v24.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 64(R7), (F30, F31)
 	WORD $0x4fb8e3c0 // sdot v0.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e1 // sdot v1.4s, v31.16b, v24.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 96(R7), (F30, F31)
 	WORD $0x4fb8e3c2 // sdot v2.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e3 // sdot v3.4s, v31.16b, v24.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 128(R7), (F30, F31)
 	WORD $0x4f98ebc0 // sdot v0.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe1 // sdot v1.4s, v31.16b, v24.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 160(R7), (F30, F31)
 	WORD $0x4f98ebc2 // sdot v2.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe3 // sdot v3.4s, v31.16b, v24.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 192(R7), (F30, F31)
 	WORD $0x4fb8ebc0 // sdot v0.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe1 // sdot v1.4s, v31.16b, v24.4b[3]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 224(R7), (F30, F31)
 	WORD $0x4fb8ebc2 // sdot v2.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe3 // sdot v3.4s, v31.16b, v24.4b[3]
+	ADD $256, R7, R7
 	SUBS $4, R9, R9
 	BNE quads
 	MOVW 12(R8), R10
@@ -307,46 +310,47 @@ segment:
 quads:
 	VLD1.P 16(R1), [V24.B16]
 	VLD1.P 16(R2), [V25.B16]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 0(R7), (F30, F31)
 	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e1 // sdot v1.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c4 // sdot v4.4s, v30.16b, v25.4b[0]
 	WORD $0x4f99e3e5 // sdot v5.4s, v31.16b, v25.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 32(R7), (F30, F31)
 	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e3 // sdot v3.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c6 // sdot v6.4s, v30.16b, v25.4b[0]
 	WORD $0x4f99e3e7 // sdot v7.4s, v31.16b, v25.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 64(R7), (F30, F31)
 	WORD $0x4fb8e3c0 // sdot v0.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e1 // sdot v1.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c4 // sdot v4.4s, v30.16b, v25.4b[1]
 	WORD $0x4fb9e3e5 // sdot v5.4s, v31.16b, v25.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 96(R7), (F30, F31)
 	WORD $0x4fb8e3c2 // sdot v2.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e3 // sdot v3.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c6 // sdot v6.4s, v30.16b, v25.4b[1]
 	WORD $0x4fb9e3e7 // sdot v7.4s, v31.16b, v25.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 128(R7), (F30, F31)
 	WORD $0x4f98ebc0 // sdot v0.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe1 // sdot v1.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc4 // sdot v4.4s, v30.16b, v25.4b[2]
 	WORD $0x4f99ebe5 // sdot v5.4s, v31.16b, v25.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 160(R7), (F30, F31)
 	WORD $0x4f98ebc2 // sdot v2.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe3 // sdot v3.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc6 // sdot v6.4s, v30.16b, v25.4b[2]
 	WORD $0x4f99ebe7 // sdot v7.4s, v31.16b, v25.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 192(R7), (F30, F31)
 	WORD $0x4fb8ebc0 // sdot v0.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe1 // sdot v1.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc4 // sdot v4.4s, v30.16b, v25.4b[3]
 	WORD $0x4fb9ebe5 // sdot v5.4s, v31.16b, v25.4b[3]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 224(R7), (F30, F31)
 	WORD $0x4fb8ebc2 // sdot v2.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe3 // sdot v3.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc6 // sdot v6.4s, v30.16b, v25.4b[3]
 	WORD $0x4fb9ebe7 // sdot v7.4s, v31.16b, v25.4b[3]
+	ADD $256, R7, R7
 	SUBS $4, R9, R9
 	BNE quads
 	MOVW 12(R8), R10
@@ -428,46 +432,47 @@ segment:
 quads:
 	VLD1.P 16(R1), [V24.B16]
 	VLD1.P 16(R2), [V25.B16]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 0(R7), (F30, F31)
 	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e1 // sdot v1.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c4 // sdot v4.4s, v30.16b, v25.4b[0]
 	WORD $0x4f99e3e5 // sdot v5.4s, v31.16b, v25.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 32(R7), (F30, F31)
 	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e3 // sdot v3.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c6 // sdot v6.4s, v30.16b, v25.4b[0]
 	WORD $0x4f99e3e7 // sdot v7.4s, v31.16b, v25.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 64(R7), (F30, F31)
 	WORD $0x4fb8e3c0 // sdot v0.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e1 // sdot v1.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c4 // sdot v4.4s, v30.16b, v25.4b[1]
 	WORD $0x4fb9e3e5 // sdot v5.4s, v31.16b, v25.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 96(R7), (F30, F31)
 	WORD $0x4fb8e3c2 // sdot v2.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e3 // sdot v3.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c6 // sdot v6.4s, v30.16b, v25.4b[1]
 	WORD $0x4fb9e3e7 // sdot v7.4s, v31.16b, v25.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 128(R7), (F30, F31)
 	WORD $0x4f98ebc0 // sdot v0.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe1 // sdot v1.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc4 // sdot v4.4s, v30.16b, v25.4b[2]
 	WORD $0x4f99ebe5 // sdot v5.4s, v31.16b, v25.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 160(R7), (F30, F31)
 	WORD $0x4f98ebc2 // sdot v2.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe3 // sdot v3.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc6 // sdot v6.4s, v30.16b, v25.4b[2]
 	WORD $0x4f99ebe7 // sdot v7.4s, v31.16b, v25.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 192(R7), (F30, F31)
 	WORD $0x4fb8ebc0 // sdot v0.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe1 // sdot v1.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc4 // sdot v4.4s, v30.16b, v25.4b[3]
 	WORD $0x4fb9ebe5 // sdot v5.4s, v31.16b, v25.4b[3]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 224(R7), (F30, F31)
 	WORD $0x4fb8ebc2 // sdot v2.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe3 // sdot v3.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc6 // sdot v6.4s, v30.16b, v25.4b[3]
 	WORD $0x4fb9ebe7 // sdot v7.4s, v31.16b, v25.4b[3]
+	ADD $256, R7, R7
 	SUBS $4, R9, R9
 	BNE quads
 	MOVW 12(R8), R10
@@ -581,46 +586,47 @@ segment:
 quads:
 	VLD1.P 16(R1), [V24.B16]
 	VLD1.P 16(R2), [V25.B16]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 0(R7), (F30, F31)
 	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e1 // sdot v1.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c4 // sdot v4.4s, v30.16b, v25.4b[0]
 	WORD $0x4f99e3e5 // sdot v5.4s, v31.16b, v25.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 32(R7), (F30, F31)
 	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e3 // sdot v3.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c6 // sdot v6.4s, v30.16b, v25.4b[0]
 	WORD $0x4f99e3e7 // sdot v7.4s, v31.16b, v25.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 64(R7), (F30, F31)
 	WORD $0x4fb8e3c0 // sdot v0.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e1 // sdot v1.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c4 // sdot v4.4s, v30.16b, v25.4b[1]
 	WORD $0x4fb9e3e5 // sdot v5.4s, v31.16b, v25.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 96(R7), (F30, F31)
 	WORD $0x4fb8e3c2 // sdot v2.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e3 // sdot v3.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c6 // sdot v6.4s, v30.16b, v25.4b[1]
 	WORD $0x4fb9e3e7 // sdot v7.4s, v31.16b, v25.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 128(R7), (F30, F31)
 	WORD $0x4f98ebc0 // sdot v0.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe1 // sdot v1.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc4 // sdot v4.4s, v30.16b, v25.4b[2]
 	WORD $0x4f99ebe5 // sdot v5.4s, v31.16b, v25.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 160(R7), (F30, F31)
 	WORD $0x4f98ebc2 // sdot v2.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe3 // sdot v3.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc6 // sdot v6.4s, v30.16b, v25.4b[2]
 	WORD $0x4f99ebe7 // sdot v7.4s, v31.16b, v25.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 192(R7), (F30, F31)
 	WORD $0x4fb8ebc0 // sdot v0.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe1 // sdot v1.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc4 // sdot v4.4s, v30.16b, v25.4b[3]
 	WORD $0x4fb9ebe5 // sdot v5.4s, v31.16b, v25.4b[3]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 224(R7), (F30, F31)
 	WORD $0x4fb8ebc2 // sdot v2.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe3 // sdot v3.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc6 // sdot v6.4s, v30.16b, v25.4b[3]
 	WORD $0x4fb9ebe7 // sdot v7.4s, v31.16b, v25.4b[3]
+	ADD $256, R7, R7
 	SUBS $4, R9, R9
 	BNE quads
 	MOVW 12(R8), R10
@@ -740,62 +746,63 @@ quads:
 	VLD1.P 16(R1), [V24.B16]
 	VLD1.P 16(R2), [V25.B16]
 	VLD1.P 16(R3), [V26.B16]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 0(R7), (F30, F31)
 	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e1 // sdot v1.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c4 // sdot v4.4s, v30.16b, v25.4b[0]
 	WORD $0x4f99e3e5 // sdot v5.4s, v31.16b, v25.4b[0]
 	WORD $0x4f9ae3c8 // sdot v8.4s, v30.16b, v26.4b[0]
 	WORD $0x4f9ae3e9 // sdot v9.4s, v31.16b, v26.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 32(R7), (F30, F31)
 	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e3 // sdot v3.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c6 // sdot v6.4s, v30.16b, v25.4b[0]
 	WORD $0x4f99e3e7 // sdot v7.4s, v31.16b, v25.4b[0]
 	WORD $0x4f9ae3ca // sdot v10.4s, v30.16b, v26.4b[0]
 	WORD $0x4f9ae3eb // sdot v11.4s, v31.16b, v26.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 64(R7), (F30, F31)
 	WORD $0x4fb8e3c0 // sdot v0.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e1 // sdot v1.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c4 // sdot v4.4s, v30.16b, v25.4b[1]
 	WORD $0x4fb9e3e5 // sdot v5.4s, v31.16b, v25.4b[1]
 	WORD $0x4fbae3c8 // sdot v8.4s, v30.16b, v26.4b[1]
 	WORD $0x4fbae3e9 // sdot v9.4s, v31.16b, v26.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 96(R7), (F30, F31)
 	WORD $0x4fb8e3c2 // sdot v2.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e3 // sdot v3.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c6 // sdot v6.4s, v30.16b, v25.4b[1]
 	WORD $0x4fb9e3e7 // sdot v7.4s, v31.16b, v25.4b[1]
 	WORD $0x4fbae3ca // sdot v10.4s, v30.16b, v26.4b[1]
 	WORD $0x4fbae3eb // sdot v11.4s, v31.16b, v26.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 128(R7), (F30, F31)
 	WORD $0x4f98ebc0 // sdot v0.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe1 // sdot v1.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc4 // sdot v4.4s, v30.16b, v25.4b[2]
 	WORD $0x4f99ebe5 // sdot v5.4s, v31.16b, v25.4b[2]
 	WORD $0x4f9aebc8 // sdot v8.4s, v30.16b, v26.4b[2]
 	WORD $0x4f9aebe9 // sdot v9.4s, v31.16b, v26.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 160(R7), (F30, F31)
 	WORD $0x4f98ebc2 // sdot v2.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe3 // sdot v3.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc6 // sdot v6.4s, v30.16b, v25.4b[2]
 	WORD $0x4f99ebe7 // sdot v7.4s, v31.16b, v25.4b[2]
 	WORD $0x4f9aebca // sdot v10.4s, v30.16b, v26.4b[2]
 	WORD $0x4f9aebeb // sdot v11.4s, v31.16b, v26.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 192(R7), (F30, F31)
 	WORD $0x4fb8ebc0 // sdot v0.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe1 // sdot v1.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc4 // sdot v4.4s, v30.16b, v25.4b[3]
 	WORD $0x4fb9ebe5 // sdot v5.4s, v31.16b, v25.4b[3]
 	WORD $0x4fbaebc8 // sdot v8.4s, v30.16b, v26.4b[3]
 	WORD $0x4fbaebe9 // sdot v9.4s, v31.16b, v26.4b[3]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 224(R7), (F30, F31)
 	WORD $0x4fb8ebc2 // sdot v2.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe3 // sdot v3.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc6 // sdot v6.4s, v30.16b, v25.4b[3]
 	WORD $0x4fb9ebe7 // sdot v7.4s, v31.16b, v25.4b[3]
 	WORD $0x4fbaebca // sdot v10.4s, v30.16b, v26.4b[3]
 	WORD $0x4fbaebeb // sdot v11.4s, v31.16b, v26.4b[3]
+	ADD $256, R7, R7
 	SUBS $4, R9, R9
 	BNE quads
 	MOVW 12(R8), R10
@@ -904,62 +911,63 @@ quads:
 	VLD1.P 16(R1), [V24.B16]
 	VLD1.P 16(R2), [V25.B16]
 	VLD1.P 16(R3), [V26.B16]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 0(R7), (F30, F31)
 	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e1 // sdot v1.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c4 // sdot v4.4s, v30.16b, v25.4b[0]
 	WORD $0x4f99e3e5 // sdot v5.4s, v31.16b, v25.4b[0]
 	WORD $0x4f9ae3c8 // sdot v8.4s, v30.16b, v26.4b[0]
 	WORD $0x4f9ae3e9 // sdot v9.4s, v31.16b, v26.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 32(R7), (F30, F31)
 	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e3 // sdot v3.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c6 // sdot v6.4s, v30.16b, v25.4b[0]
 	WORD $0x4f99e3e7 // sdot v7.4s, v31.16b, v25.4b[0]
 	WORD $0x4f9ae3ca // sdot v10.4s, v30.16b, v26.4b[0]
 	WORD $0x4f9ae3eb // sdot v11.4s, v31.16b, v26.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 64(R7), (F30, F31)
 	WORD $0x4fb8e3c0 // sdot v0.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e1 // sdot v1.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c4 // sdot v4.4s, v30.16b, v25.4b[1]
 	WORD $0x4fb9e3e5 // sdot v5.4s, v31.16b, v25.4b[1]
 	WORD $0x4fbae3c8 // sdot v8.4s, v30.16b, v26.4b[1]
 	WORD $0x4fbae3e9 // sdot v9.4s, v31.16b, v26.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 96(R7), (F30, F31)
 	WORD $0x4fb8e3c2 // sdot v2.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e3 // sdot v3.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c6 // sdot v6.4s, v30.16b, v25.4b[1]
 	WORD $0x4fb9e3e7 // sdot v7.4s, v31.16b, v25.4b[1]
 	WORD $0x4fbae3ca // sdot v10.4s, v30.16b, v26.4b[1]
 	WORD $0x4fbae3eb // sdot v11.4s, v31.16b, v26.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 128(R7), (F30, F31)
 	WORD $0x4f98ebc0 // sdot v0.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe1 // sdot v1.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc4 // sdot v4.4s, v30.16b, v25.4b[2]
 	WORD $0x4f99ebe5 // sdot v5.4s, v31.16b, v25.4b[2]
 	WORD $0x4f9aebc8 // sdot v8.4s, v30.16b, v26.4b[2]
 	WORD $0x4f9aebe9 // sdot v9.4s, v31.16b, v26.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 160(R7), (F30, F31)
 	WORD $0x4f98ebc2 // sdot v2.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe3 // sdot v3.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc6 // sdot v6.4s, v30.16b, v25.4b[2]
 	WORD $0x4f99ebe7 // sdot v7.4s, v31.16b, v25.4b[2]
 	WORD $0x4f9aebca // sdot v10.4s, v30.16b, v26.4b[2]
 	WORD $0x4f9aebeb // sdot v11.4s, v31.16b, v26.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 192(R7), (F30, F31)
 	WORD $0x4fb8ebc0 // sdot v0.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe1 // sdot v1.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc4 // sdot v4.4s, v30.16b, v25.4b[3]
 	WORD $0x4fb9ebe5 // sdot v5.4s, v31.16b, v25.4b[3]
 	WORD $0x4fbaebc8 // sdot v8.4s, v30.16b, v26.4b[3]
 	WORD $0x4fbaebe9 // sdot v9.4s, v31.16b, v26.4b[3]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 224(R7), (F30, F31)
 	WORD $0x4fb8ebc2 // sdot v2.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe3 // sdot v3.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc6 // sdot v6.4s, v30.16b, v25.4b[3]
 	WORD $0x4fb9ebe7 // sdot v7.4s, v31.16b, v25.4b[3]
 	WORD $0x4fbaebca // sdot v10.4s, v30.16b, v26.4b[3]
 	WORD $0x4fbaebeb // sdot v11.4s, v31.16b, v26.4b[3]
+	ADD $256, R7, R7
 	SUBS $4, R9, R9
 	BNE quads
 	MOVW 12(R8), R10
@@ -1110,62 +1118,63 @@ quads:
 	VLD1.P 16(R1), [V24.B16]
 	VLD1.P 16(R2), [V25.B16]
 	VLD1.P 16(R3), [V26.B16]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 0(R7), (F30, F31)
 	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e1 // sdot v1.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c4 // sdot v4.4s, v30.16b, v25.4b[0]
 	WORD $0x4f99e3e5 // sdot v5.4s, v31.16b, v25.4b[0]
 	WORD $0x4f9ae3c8 // sdot v8.4s, v30.16b, v26.4b[0]
 	WORD $0x4f9ae3e9 // sdot v9.4s, v31.16b, v26.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 32(R7), (F30, F31)
 	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e3 // sdot v3.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c6 // sdot v6.4s, v30.16b, v25.4b[0]
 	WORD $0x4f99e3e7 // sdot v7.4s, v31.16b, v25.4b[0]
 	WORD $0x4f9ae3ca // sdot v10.4s, v30.16b, v26.4b[0]
 	WORD $0x4f9ae3eb // sdot v11.4s, v31.16b, v26.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 64(R7), (F30, F31)
 	WORD $0x4fb8e3c0 // sdot v0.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e1 // sdot v1.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c4 // sdot v4.4s, v30.16b, v25.4b[1]
 	WORD $0x4fb9e3e5 // sdot v5.4s, v31.16b, v25.4b[1]
 	WORD $0x4fbae3c8 // sdot v8.4s, v30.16b, v26.4b[1]
 	WORD $0x4fbae3e9 // sdot v9.4s, v31.16b, v26.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 96(R7), (F30, F31)
 	WORD $0x4fb8e3c2 // sdot v2.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e3 // sdot v3.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c6 // sdot v6.4s, v30.16b, v25.4b[1]
 	WORD $0x4fb9e3e7 // sdot v7.4s, v31.16b, v25.4b[1]
 	WORD $0x4fbae3ca // sdot v10.4s, v30.16b, v26.4b[1]
 	WORD $0x4fbae3eb // sdot v11.4s, v31.16b, v26.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 128(R7), (F30, F31)
 	WORD $0x4f98ebc0 // sdot v0.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe1 // sdot v1.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc4 // sdot v4.4s, v30.16b, v25.4b[2]
 	WORD $0x4f99ebe5 // sdot v5.4s, v31.16b, v25.4b[2]
 	WORD $0x4f9aebc8 // sdot v8.4s, v30.16b, v26.4b[2]
 	WORD $0x4f9aebe9 // sdot v9.4s, v31.16b, v26.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 160(R7), (F30, F31)
 	WORD $0x4f98ebc2 // sdot v2.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe3 // sdot v3.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc6 // sdot v6.4s, v30.16b, v25.4b[2]
 	WORD $0x4f99ebe7 // sdot v7.4s, v31.16b, v25.4b[2]
 	WORD $0x4f9aebca // sdot v10.4s, v30.16b, v26.4b[2]
 	WORD $0x4f9aebeb // sdot v11.4s, v31.16b, v26.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 192(R7), (F30, F31)
 	WORD $0x4fb8ebc0 // sdot v0.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe1 // sdot v1.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc4 // sdot v4.4s, v30.16b, v25.4b[3]
 	WORD $0x4fb9ebe5 // sdot v5.4s, v31.16b, v25.4b[3]
 	WORD $0x4fbaebc8 // sdot v8.4s, v30.16b, v26.4b[3]
 	WORD $0x4fbaebe9 // sdot v9.4s, v31.16b, v26.4b[3]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 224(R7), (F30, F31)
 	WORD $0x4fb8ebc2 // sdot v2.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe3 // sdot v3.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc6 // sdot v6.4s, v30.16b, v25.4b[3]
 	WORD $0x4fb9ebe7 // sdot v7.4s, v31.16b, v25.4b[3]
 	WORD $0x4fbaebca // sdot v10.4s, v30.16b, v26.4b[3]
 	WORD $0x4fbaebeb // sdot v11.4s, v31.16b, v26.4b[3]
+	ADD $256, R7, R7
 	SUBS $4, R9, R9
 	BNE quads
 	MOVW 12(R8), R10
@@ -1322,7 +1331,7 @@ quads:
 	VLD1.P 16(R2), [V25.B16]
 	VLD1.P 16(R3), [V26.B16]
 	VLD1.P 16(R4), [V27.B16]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 0(R7), (F30, F31)
 	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e1 // sdot v1.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c4 // sdot v4.4s, v30.16b, v25.4b[0]
@@ -1331,7 +1340,7 @@ quads:
 	WORD $0x4f9ae3e9 // sdot v9.4s, v31.16b, v26.4b[0]
 	WORD $0x4f9be3cc // sdot v12.4s, v30.16b, v27.4b[0]
 	WORD $0x4f9be3ed // sdot v13.4s, v31.16b, v27.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 32(R7), (F30, F31)
 	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e3 // sdot v3.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c6 // sdot v6.4s, v30.16b, v25.4b[0]
@@ -1340,7 +1349,7 @@ quads:
 	WORD $0x4f9ae3eb // sdot v11.4s, v31.16b, v26.4b[0]
 	WORD $0x4f9be3ce // sdot v14.4s, v30.16b, v27.4b[0]
 	WORD $0x4f9be3ef // sdot v15.4s, v31.16b, v27.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 64(R7), (F30, F31)
 	WORD $0x4fb8e3c0 // sdot v0.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e1 // sdot v1.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c4 // sdot v4.4s, v30.16b, v25.4b[1]
@@ -1349,7 +1358,7 @@ quads:
 	WORD $0x4fbae3e9 // sdot v9.4s, v31.16b, v26.4b[1]
 	WORD $0x4fbbe3cc // sdot v12.4s, v30.16b, v27.4b[1]
 	WORD $0x4fbbe3ed // sdot v13.4s, v31.16b, v27.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 96(R7), (F30, F31)
 	WORD $0x4fb8e3c2 // sdot v2.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e3 // sdot v3.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c6 // sdot v6.4s, v30.16b, v25.4b[1]
@@ -1358,7 +1367,7 @@ quads:
 	WORD $0x4fbae3eb // sdot v11.4s, v31.16b, v26.4b[1]
 	WORD $0x4fbbe3ce // sdot v14.4s, v30.16b, v27.4b[1]
 	WORD $0x4fbbe3ef // sdot v15.4s, v31.16b, v27.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 128(R7), (F30, F31)
 	WORD $0x4f98ebc0 // sdot v0.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe1 // sdot v1.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc4 // sdot v4.4s, v30.16b, v25.4b[2]
@@ -1367,7 +1376,7 @@ quads:
 	WORD $0x4f9aebe9 // sdot v9.4s, v31.16b, v26.4b[2]
 	WORD $0x4f9bebcc // sdot v12.4s, v30.16b, v27.4b[2]
 	WORD $0x4f9bebed // sdot v13.4s, v31.16b, v27.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 160(R7), (F30, F31)
 	WORD $0x4f98ebc2 // sdot v2.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe3 // sdot v3.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc6 // sdot v6.4s, v30.16b, v25.4b[2]
@@ -1376,7 +1385,7 @@ quads:
 	WORD $0x4f9aebeb // sdot v11.4s, v31.16b, v26.4b[2]
 	WORD $0x4f9bebce // sdot v14.4s, v30.16b, v27.4b[2]
 	WORD $0x4f9bebef // sdot v15.4s, v31.16b, v27.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 192(R7), (F30, F31)
 	WORD $0x4fb8ebc0 // sdot v0.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe1 // sdot v1.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc4 // sdot v4.4s, v30.16b, v25.4b[3]
@@ -1385,7 +1394,7 @@ quads:
 	WORD $0x4fbaebe9 // sdot v9.4s, v31.16b, v26.4b[3]
 	WORD $0x4fbbebcc // sdot v12.4s, v30.16b, v27.4b[3]
 	WORD $0x4fbbebed // sdot v13.4s, v31.16b, v27.4b[3]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 224(R7), (F30, F31)
 	WORD $0x4fb8ebc2 // sdot v2.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe3 // sdot v3.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc6 // sdot v6.4s, v30.16b, v25.4b[3]
@@ -1394,6 +1403,7 @@ quads:
 	WORD $0x4fbaebeb // sdot v11.4s, v31.16b, v26.4b[3]
 	WORD $0x4fbbebce // sdot v14.4s, v30.16b, v27.4b[3]
 	WORD $0x4fbbebef // sdot v15.4s, v31.16b, v27.4b[3]
+	ADD $256, R7, R7
 	SUBS $4, R9, R9
 	BNE quads
 	MOVW 12(R8), R10
@@ -1529,7 +1539,7 @@ quads:
 	VLD1.P 16(R2), [V25.B16]
 	VLD1.P 16(R3), [V26.B16]
 	VLD1.P 16(R4), [V27.B16]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 0(R7), (F30, F31)
 	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e1 // sdot v1.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c4 // sdot v4.4s, v30.16b, v25.4b[0]
@@ -1538,7 +1548,7 @@ quads:
 	WORD $0x4f9ae3e9 // sdot v9.4s, v31.16b, v26.4b[0]
 	WORD $0x4f9be3cc // sdot v12.4s, v30.16b, v27.4b[0]
 	WORD $0x4f9be3ed // sdot v13.4s, v31.16b, v27.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 32(R7), (F30, F31)
 	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e3 // sdot v3.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c6 // sdot v6.4s, v30.16b, v25.4b[0]
@@ -1547,7 +1557,7 @@ quads:
 	WORD $0x4f9ae3eb // sdot v11.4s, v31.16b, v26.4b[0]
 	WORD $0x4f9be3ce // sdot v14.4s, v30.16b, v27.4b[0]
 	WORD $0x4f9be3ef // sdot v15.4s, v31.16b, v27.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 64(R7), (F30, F31)
 	WORD $0x4fb8e3c0 // sdot v0.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e1 // sdot v1.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c4 // sdot v4.4s, v30.16b, v25.4b[1]
@@ -1556,7 +1566,7 @@ quads:
 	WORD $0x4fbae3e9 // sdot v9.4s, v31.16b, v26.4b[1]
 	WORD $0x4fbbe3cc // sdot v12.4s, v30.16b, v27.4b[1]
 	WORD $0x4fbbe3ed // sdot v13.4s, v31.16b, v27.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 96(R7), (F30, F31)
 	WORD $0x4fb8e3c2 // sdot v2.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e3 // sdot v3.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c6 // sdot v6.4s, v30.16b, v25.4b[1]
@@ -1565,7 +1575,7 @@ quads:
 	WORD $0x4fbae3eb // sdot v11.4s, v31.16b, v26.4b[1]
 	WORD $0x4fbbe3ce // sdot v14.4s, v30.16b, v27.4b[1]
 	WORD $0x4fbbe3ef // sdot v15.4s, v31.16b, v27.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 128(R7), (F30, F31)
 	WORD $0x4f98ebc0 // sdot v0.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe1 // sdot v1.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc4 // sdot v4.4s, v30.16b, v25.4b[2]
@@ -1574,7 +1584,7 @@ quads:
 	WORD $0x4f9aebe9 // sdot v9.4s, v31.16b, v26.4b[2]
 	WORD $0x4f9bebcc // sdot v12.4s, v30.16b, v27.4b[2]
 	WORD $0x4f9bebed // sdot v13.4s, v31.16b, v27.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 160(R7), (F30, F31)
 	WORD $0x4f98ebc2 // sdot v2.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe3 // sdot v3.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc6 // sdot v6.4s, v30.16b, v25.4b[2]
@@ -1583,7 +1593,7 @@ quads:
 	WORD $0x4f9aebeb // sdot v11.4s, v31.16b, v26.4b[2]
 	WORD $0x4f9bebce // sdot v14.4s, v30.16b, v27.4b[2]
 	WORD $0x4f9bebef // sdot v15.4s, v31.16b, v27.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 192(R7), (F30, F31)
 	WORD $0x4fb8ebc0 // sdot v0.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe1 // sdot v1.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc4 // sdot v4.4s, v30.16b, v25.4b[3]
@@ -1592,7 +1602,7 @@ quads:
 	WORD $0x4fbaebe9 // sdot v9.4s, v31.16b, v26.4b[3]
 	WORD $0x4fbbebcc // sdot v12.4s, v30.16b, v27.4b[3]
 	WORD $0x4fbbebed // sdot v13.4s, v31.16b, v27.4b[3]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 224(R7), (F30, F31)
 	WORD $0x4fb8ebc2 // sdot v2.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe3 // sdot v3.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc6 // sdot v6.4s, v30.16b, v25.4b[3]
@@ -1601,6 +1611,7 @@ quads:
 	WORD $0x4fbaebeb // sdot v11.4s, v31.16b, v26.4b[3]
 	WORD $0x4fbbebce // sdot v14.4s, v30.16b, v27.4b[3]
 	WORD $0x4fbbebef // sdot v15.4s, v31.16b, v27.4b[3]
+	ADD $256, R7, R7
 	SUBS $4, R9, R9
 	BNE quads
 	MOVW 12(R8), R10
@@ -1788,7 +1799,7 @@ quads:
 	VLD1.P 16(R2), [V25.B16]
 	VLD1.P 16(R3), [V26.B16]
 	VLD1.P 16(R4), [V27.B16]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 0(R7), (F30, F31)
 	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e1 // sdot v1.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c4 // sdot v4.4s, v30.16b, v25.4b[0]
@@ -1797,7 +1808,7 @@ quads:
 	WORD $0x4f9ae3e9 // sdot v9.4s, v31.16b, v26.4b[0]
 	WORD $0x4f9be3cc // sdot v12.4s, v30.16b, v27.4b[0]
 	WORD $0x4f9be3ed // sdot v13.4s, v31.16b, v27.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 32(R7), (F30, F31)
 	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e3 // sdot v3.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c6 // sdot v6.4s, v30.16b, v25.4b[0]
@@ -1806,7 +1817,7 @@ quads:
 	WORD $0x4f9ae3eb // sdot v11.4s, v31.16b, v26.4b[0]
 	WORD $0x4f9be3ce // sdot v14.4s, v30.16b, v27.4b[0]
 	WORD $0x4f9be3ef // sdot v15.4s, v31.16b, v27.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 64(R7), (F30, F31)
 	WORD $0x4fb8e3c0 // sdot v0.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e1 // sdot v1.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c4 // sdot v4.4s, v30.16b, v25.4b[1]
@@ -1815,7 +1826,7 @@ quads:
 	WORD $0x4fbae3e9 // sdot v9.4s, v31.16b, v26.4b[1]
 	WORD $0x4fbbe3cc // sdot v12.4s, v30.16b, v27.4b[1]
 	WORD $0x4fbbe3ed // sdot v13.4s, v31.16b, v27.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 96(R7), (F30, F31)
 	WORD $0x4fb8e3c2 // sdot v2.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e3 // sdot v3.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c6 // sdot v6.4s, v30.16b, v25.4b[1]
@@ -1824,7 +1835,7 @@ quads:
 	WORD $0x4fbae3eb // sdot v11.4s, v31.16b, v26.4b[1]
 	WORD $0x4fbbe3ce // sdot v14.4s, v30.16b, v27.4b[1]
 	WORD $0x4fbbe3ef // sdot v15.4s, v31.16b, v27.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 128(R7), (F30, F31)
 	WORD $0x4f98ebc0 // sdot v0.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe1 // sdot v1.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc4 // sdot v4.4s, v30.16b, v25.4b[2]
@@ -1833,7 +1844,7 @@ quads:
 	WORD $0x4f9aebe9 // sdot v9.4s, v31.16b, v26.4b[2]
 	WORD $0x4f9bebcc // sdot v12.4s, v30.16b, v27.4b[2]
 	WORD $0x4f9bebed // sdot v13.4s, v31.16b, v27.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 160(R7), (F30, F31)
 	WORD $0x4f98ebc2 // sdot v2.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe3 // sdot v3.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc6 // sdot v6.4s, v30.16b, v25.4b[2]
@@ -1842,7 +1853,7 @@ quads:
 	WORD $0x4f9aebeb // sdot v11.4s, v31.16b, v26.4b[2]
 	WORD $0x4f9bebce // sdot v14.4s, v30.16b, v27.4b[2]
 	WORD $0x4f9bebef // sdot v15.4s, v31.16b, v27.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 192(R7), (F30, F31)
 	WORD $0x4fb8ebc0 // sdot v0.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe1 // sdot v1.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc4 // sdot v4.4s, v30.16b, v25.4b[3]
@@ -1851,7 +1862,7 @@ quads:
 	WORD $0x4fbaebe9 // sdot v9.4s, v31.16b, v26.4b[3]
 	WORD $0x4fbbebcc // sdot v12.4s, v30.16b, v27.4b[3]
 	WORD $0x4fbbebed // sdot v13.4s, v31.16b, v27.4b[3]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 224(R7), (F30, F31)
 	WORD $0x4fb8ebc2 // sdot v2.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe3 // sdot v3.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc6 // sdot v6.4s, v30.16b, v25.4b[3]
@@ -1860,6 +1871,7 @@ quads:
 	WORD $0x4fbaebeb // sdot v11.4s, v31.16b, v26.4b[3]
 	WORD $0x4fbbebce // sdot v14.4s, v30.16b, v27.4b[3]
 	WORD $0x4fbbebef // sdot v15.4s, v31.16b, v27.4b[3]
+	ADD $256, R7, R7
 	SUBS $4, R9, R9
 	BNE quads
 	MOVW 12(R8), R10
@@ -2059,7 +2071,7 @@ quads:
 	VLD1.P 16(R4), [V27.B16]
 	VLD1.P 16(R5), [V28.B16]
 	VLD1.P 16(R6), [V29.B16]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 0(R7), (F30, F31)
 	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e1 // sdot v1.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c4 // sdot v4.4s, v30.16b, v25.4b[0]
@@ -2072,7 +2084,7 @@ quads:
 	WORD $0x4f9ce3f1 // sdot v17.4s, v31.16b, v28.4b[0]
 	WORD $0x4f9de3d4 // sdot v20.4s, v30.16b, v29.4b[0]
 	WORD $0x4f9de3f5 // sdot v21.4s, v31.16b, v29.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 32(R7), (F30, F31)
 	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e3 // sdot v3.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c6 // sdot v6.4s, v30.16b, v25.4b[0]
@@ -2085,7 +2097,7 @@ quads:
 	WORD $0x4f9ce3f3 // sdot v19.4s, v31.16b, v28.4b[0]
 	WORD $0x4f9de3d6 // sdot v22.4s, v30.16b, v29.4b[0]
 	WORD $0x4f9de3f7 // sdot v23.4s, v31.16b, v29.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 64(R7), (F30, F31)
 	WORD $0x4fb8e3c0 // sdot v0.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e1 // sdot v1.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c4 // sdot v4.4s, v30.16b, v25.4b[1]
@@ -2098,7 +2110,7 @@ quads:
 	WORD $0x4fbce3f1 // sdot v17.4s, v31.16b, v28.4b[1]
 	WORD $0x4fbde3d4 // sdot v20.4s, v30.16b, v29.4b[1]
 	WORD $0x4fbde3f5 // sdot v21.4s, v31.16b, v29.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 96(R7), (F30, F31)
 	WORD $0x4fb8e3c2 // sdot v2.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e3 // sdot v3.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c6 // sdot v6.4s, v30.16b, v25.4b[1]
@@ -2111,7 +2123,7 @@ quads:
 	WORD $0x4fbce3f3 // sdot v19.4s, v31.16b, v28.4b[1]
 	WORD $0x4fbde3d6 // sdot v22.4s, v30.16b, v29.4b[1]
 	WORD $0x4fbde3f7 // sdot v23.4s, v31.16b, v29.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 128(R7), (F30, F31)
 	WORD $0x4f98ebc0 // sdot v0.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe1 // sdot v1.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc4 // sdot v4.4s, v30.16b, v25.4b[2]
@@ -2124,7 +2136,7 @@ quads:
 	WORD $0x4f9cebf1 // sdot v17.4s, v31.16b, v28.4b[2]
 	WORD $0x4f9debd4 // sdot v20.4s, v30.16b, v29.4b[2]
 	WORD $0x4f9debf5 // sdot v21.4s, v31.16b, v29.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 160(R7), (F30, F31)
 	WORD $0x4f98ebc2 // sdot v2.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe3 // sdot v3.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc6 // sdot v6.4s, v30.16b, v25.4b[2]
@@ -2137,7 +2149,7 @@ quads:
 	WORD $0x4f9cebf3 // sdot v19.4s, v31.16b, v28.4b[2]
 	WORD $0x4f9debd6 // sdot v22.4s, v30.16b, v29.4b[2]
 	WORD $0x4f9debf7 // sdot v23.4s, v31.16b, v29.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 192(R7), (F30, F31)
 	WORD $0x4fb8ebc0 // sdot v0.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe1 // sdot v1.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc4 // sdot v4.4s, v30.16b, v25.4b[3]
@@ -2150,7 +2162,7 @@ quads:
 	WORD $0x4fbcebf1 // sdot v17.4s, v31.16b, v28.4b[3]
 	WORD $0x4fbdebd4 // sdot v20.4s, v30.16b, v29.4b[3]
 	WORD $0x4fbdebf5 // sdot v21.4s, v31.16b, v29.4b[3]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 224(R7), (F30, F31)
 	WORD $0x4fb8ebc2 // sdot v2.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe3 // sdot v3.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc6 // sdot v6.4s, v30.16b, v25.4b[3]
@@ -2163,6 +2175,7 @@ quads:
 	WORD $0x4fbcebf3 // sdot v19.4s, v31.16b, v28.4b[3]
 	WORD $0x4fbdebd6 // sdot v22.4s, v30.16b, v29.4b[3]
 	WORD $0x4fbdebf7 // sdot v23.4s, v31.16b, v29.4b[3]
+	ADD $256, R7, R7
 	SUBS $4, R9, R9
 	BNE quads
 	MOVW 12(R8), R10
@@ -2352,7 +2365,7 @@ quads:
 	VLD1.P 16(R4), [V27.B16]
 	VLD1.P 16(R5), [V28.B16]
 	VLD1.P 16(R6), [V29.B16]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 0(R7), (F30, F31)
 	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e1 // sdot v1.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c4 // sdot v4.4s, v30.16b, v25.4b[0]
@@ -2365,7 +2378,7 @@ quads:
 	WORD $0x4f9ce3f1 // sdot v17.4s, v31.16b, v28.4b[0]
 	WORD $0x4f9de3d4 // sdot v20.4s, v30.16b, v29.4b[0]
 	WORD $0x4f9de3f5 // sdot v21.4s, v31.16b, v29.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 32(R7), (F30, F31)
 	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e3 // sdot v3.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c6 // sdot v6.4s, v30.16b, v25.4b[0]
@@ -2378,7 +2391,7 @@ quads:
 	WORD $0x4f9ce3f3 // sdot v19.4s, v31.16b, v28.4b[0]
 	WORD $0x4f9de3d6 // sdot v22.4s, v30.16b, v29.4b[0]
 	WORD $0x4f9de3f7 // sdot v23.4s, v31.16b, v29.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 64(R7), (F30, F31)
 	WORD $0x4fb8e3c0 // sdot v0.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e1 // sdot v1.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c4 // sdot v4.4s, v30.16b, v25.4b[1]
@@ -2391,7 +2404,7 @@ quads:
 	WORD $0x4fbce3f1 // sdot v17.4s, v31.16b, v28.4b[1]
 	WORD $0x4fbde3d4 // sdot v20.4s, v30.16b, v29.4b[1]
 	WORD $0x4fbde3f5 // sdot v21.4s, v31.16b, v29.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 96(R7), (F30, F31)
 	WORD $0x4fb8e3c2 // sdot v2.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e3 // sdot v3.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c6 // sdot v6.4s, v30.16b, v25.4b[1]
@@ -2404,7 +2417,7 @@ quads:
 	WORD $0x4fbce3f3 // sdot v19.4s, v31.16b, v28.4b[1]
 	WORD $0x4fbde3d6 // sdot v22.4s, v30.16b, v29.4b[1]
 	WORD $0x4fbde3f7 // sdot v23.4s, v31.16b, v29.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 128(R7), (F30, F31)
 	WORD $0x4f98ebc0 // sdot v0.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe1 // sdot v1.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc4 // sdot v4.4s, v30.16b, v25.4b[2]
@@ -2417,7 +2430,7 @@ quads:
 	WORD $0x4f9cebf1 // sdot v17.4s, v31.16b, v28.4b[2]
 	WORD $0x4f9debd4 // sdot v20.4s, v30.16b, v29.4b[2]
 	WORD $0x4f9debf5 // sdot v21.4s, v31.16b, v29.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 160(R7), (F30, F31)
 	WORD $0x4f98ebc2 // sdot v2.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe3 // sdot v3.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc6 // sdot v6.4s, v30.16b, v25.4b[2]
@@ -2430,7 +2443,7 @@ quads:
 	WORD $0x4f9cebf3 // sdot v19.4s, v31.16b, v28.4b[2]
 	WORD $0x4f9debd6 // sdot v22.4s, v30.16b, v29.4b[2]
 	WORD $0x4f9debf7 // sdot v23.4s, v31.16b, v29.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 192(R7), (F30, F31)
 	WORD $0x4fb8ebc0 // sdot v0.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe1 // sdot v1.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc4 // sdot v4.4s, v30.16b, v25.4b[3]
@@ -2443,7 +2456,7 @@ quads:
 	WORD $0x4fbcebf1 // sdot v17.4s, v31.16b, v28.4b[3]
 	WORD $0x4fbdebd4 // sdot v20.4s, v30.16b, v29.4b[3]
 	WORD $0x4fbdebf5 // sdot v21.4s, v31.16b, v29.4b[3]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 224(R7), (F30, F31)
 	WORD $0x4fb8ebc2 // sdot v2.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe3 // sdot v3.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc6 // sdot v6.4s, v30.16b, v25.4b[3]
@@ -2456,6 +2469,7 @@ quads:
 	WORD $0x4fbcebf3 // sdot v19.4s, v31.16b, v28.4b[3]
 	WORD $0x4fbdebd6 // sdot v22.4s, v30.16b, v29.4b[3]
 	WORD $0x4fbdebf7 // sdot v23.4s, v31.16b, v29.4b[3]
+	ADD $256, R7, R7
 	SUBS $4, R9, R9
 	BNE quads
 	MOVW 12(R8), R10
@@ -2717,7 +2731,7 @@ quads:
 	VLD1.P 16(R4), [V27.B16]
 	VLD1.P 16(R5), [V28.B16]
 	VLD1.P 16(R6), [V29.B16]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 0(R7), (F30, F31)
 	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e1 // sdot v1.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c4 // sdot v4.4s, v30.16b, v25.4b[0]
@@ -2730,7 +2744,7 @@ quads:
 	WORD $0x4f9ce3f1 // sdot v17.4s, v31.16b, v28.4b[0]
 	WORD $0x4f9de3d4 // sdot v20.4s, v30.16b, v29.4b[0]
 	WORD $0x4f9de3f5 // sdot v21.4s, v31.16b, v29.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 32(R7), (F30, F31)
 	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
 	WORD $0x4f98e3e3 // sdot v3.4s, v31.16b, v24.4b[0]
 	WORD $0x4f99e3c6 // sdot v6.4s, v30.16b, v25.4b[0]
@@ -2743,7 +2757,7 @@ quads:
 	WORD $0x4f9ce3f3 // sdot v19.4s, v31.16b, v28.4b[0]
 	WORD $0x4f9de3d6 // sdot v22.4s, v30.16b, v29.4b[0]
 	WORD $0x4f9de3f7 // sdot v23.4s, v31.16b, v29.4b[0]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 64(R7), (F30, F31)
 	WORD $0x4fb8e3c0 // sdot v0.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e1 // sdot v1.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c4 // sdot v4.4s, v30.16b, v25.4b[1]
@@ -2756,7 +2770,7 @@ quads:
 	WORD $0x4fbce3f1 // sdot v17.4s, v31.16b, v28.4b[1]
 	WORD $0x4fbde3d4 // sdot v20.4s, v30.16b, v29.4b[1]
 	WORD $0x4fbde3f5 // sdot v21.4s, v31.16b, v29.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 96(R7), (F30, F31)
 	WORD $0x4fb8e3c2 // sdot v2.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb8e3e3 // sdot v3.4s, v31.16b, v24.4b[1]
 	WORD $0x4fb9e3c6 // sdot v6.4s, v30.16b, v25.4b[1]
@@ -2769,7 +2783,7 @@ quads:
 	WORD $0x4fbce3f3 // sdot v19.4s, v31.16b, v28.4b[1]
 	WORD $0x4fbde3d6 // sdot v22.4s, v30.16b, v29.4b[1]
 	WORD $0x4fbde3f7 // sdot v23.4s, v31.16b, v29.4b[1]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 128(R7), (F30, F31)
 	WORD $0x4f98ebc0 // sdot v0.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe1 // sdot v1.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc4 // sdot v4.4s, v30.16b, v25.4b[2]
@@ -2782,7 +2796,7 @@ quads:
 	WORD $0x4f9cebf1 // sdot v17.4s, v31.16b, v28.4b[2]
 	WORD $0x4f9debd4 // sdot v20.4s, v30.16b, v29.4b[2]
 	WORD $0x4f9debf5 // sdot v21.4s, v31.16b, v29.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 160(R7), (F30, F31)
 	WORD $0x4f98ebc2 // sdot v2.4s, v30.16b, v24.4b[2]
 	WORD $0x4f98ebe3 // sdot v3.4s, v31.16b, v24.4b[2]
 	WORD $0x4f99ebc6 // sdot v6.4s, v30.16b, v25.4b[2]
@@ -2795,7 +2809,7 @@ quads:
 	WORD $0x4f9cebf3 // sdot v19.4s, v31.16b, v28.4b[2]
 	WORD $0x4f9debd6 // sdot v22.4s, v30.16b, v29.4b[2]
 	WORD $0x4f9debf7 // sdot v23.4s, v31.16b, v29.4b[2]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 192(R7), (F30, F31)
 	WORD $0x4fb8ebc0 // sdot v0.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe1 // sdot v1.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc4 // sdot v4.4s, v30.16b, v25.4b[3]
@@ -2808,7 +2822,7 @@ quads:
 	WORD $0x4fbcebf1 // sdot v17.4s, v31.16b, v28.4b[3]
 	WORD $0x4fbdebd4 // sdot v20.4s, v30.16b, v29.4b[3]
 	WORD $0x4fbdebf5 // sdot v21.4s, v31.16b, v29.4b[3]
-	VLD1.P 32(R7), [V30.B16, V31.B16]
+	FLDPQ 224(R7), (F30, F31)
 	WORD $0x4fb8ebc2 // sdot v2.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb8ebe3 // sdot v3.4s, v31.16b, v24.4b[3]
 	WORD $0x4fb9ebc6 // sdot v6.4s, v30.16b, v25.4b[3]
@@ -2821,6 +2835,7 @@ quads:
 	WORD $0x4fbcebf3 // sdot v19.4s, v31.16b, v28.4b[3]
 	WORD $0x4fbdebd6 // sdot v22.4s, v30.16b, v29.4b[3]
 	WORD $0x4fbdebf7 // sdot v23.4s, v31.16b, v29.4b[3]
+	ADD $256, R7, R7
 	SUBS $4, R9, R9
 	BNE quads
 	MOVW 12(R8), R10

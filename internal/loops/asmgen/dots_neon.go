@@ -65,13 +65,14 @@ func sdot(f *file, n int) {
 	}
 	for u := range 4 {
 		for p := 0; p < 4; p += 2 {
-			f.op("VLD1.P 32(R7), %s", list(30, 2, "B16"))
+			f.op("FLDPQ %d(R7), (F30, F31)", 64*u+16*p)
 			for t := range n {
 				f.word("sdot", 4*t+p, 30, 24+t, u)
 				f.word("sdot", 4*t+p+1, 31, 24+t, u)
 			}
 		}
 	}
+	f.op("ADD $256, R7, R7")
 }
 
 // smmla emits four quads, two at a time: each sum is of two rows and two vectors. Those

@@ -76,9 +76,11 @@ func panelCodesNEON(f *file, bits, tables int) {
 	}
 
 	f.label("chunk")
-	f.op("MOVD %d(R0), R10", panelScratch)
+	f.op("MOVD %d(R0), R25", panelScratch)
 	f.op("MOVD $%d, R12", planes)
 	f.label("plane")
+	f.op("MOVD R25, R10")
+	f.op("ADD $256, R25, R25")
 	f.op("MOVD %d(R0), R11", panelHeight)
 	f.op("LSR $2, R11, R11")
 	f.op("CMP $4, R11")
@@ -97,23 +99,19 @@ func panelCodesNEON(f *file, bits, tables int) {
 	f.op("SUBS $1, R12, R12")
 	f.op("BNE plane")
 
-	f.comment("planes, and strips, are Height/4 words of 4 rows apart")
+	f.comment("planes are 256 bytes apart, strips Height/4 words of 4 rows")
 	f.op("MOVD %d(R0), R11", panelHeight)
-	f.op("LSL $2, R11, R10")
 	f.op("LSR $2, R11, R11")
 	f.op("MUL R9, R11, R13")
-	plane := []string{"R14", "R15", "R16", "R17", "R19", "R20", "R21"}
-	f.op("MOVD %d(R0), %s", panelScratch, plane[0])
-	for i := 1; i < planes; i++ {
-		f.op("ADD R10, %s, %s", plane[i-1], plane[i])
-	}
+	f.op("MOVD %d(R0), R10", panelScratch)
 	f.label("quad")
 	for i := range planes {
-		f.op("VLD1.P 16(%s), [V%d.B16]", plane[i], i)
+		f.op("FMOVQ %d(R10), F%d", 256*i, i)
 	}
+	f.op("ADD $16, R10, R10")
 	f.op("MOVD R1, R22")
 	for s, fields := range layout {
-		f.op("MOVHU.P 2(R2), R23")
+		f.op("MOVHU %d(R2), R23", 2*s)
 		f.op("ADD R23, R3, R24")
 		f.op("VLD1 (R24), [V30.B16]")
 		for i, d := range fields {
@@ -152,6 +150,7 @@ func panelCodesNEON(f *file, bits, tables int) {
 			f.op("ADD R13, R22, R22")
 		}
 	}
+	f.op("ADD $%d, R2, R2", 2*len(layout))
 	f.op("ADD R9, R1, R1")
 	f.op("SUBS $1, R11, R11")
 	f.op("BNE quad")
