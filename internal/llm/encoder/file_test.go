@@ -262,6 +262,34 @@ func TestPool(t *testing.T) {
 	}
 }
 
+// Files that are cut anywhere are errors, and nothing worse.
+func TestCut(t *testing.T) {
+	files := model(t, "mpnet")
+	maps.Copy(files, sentence(map[string]string{
+		"modules.json": modules, "1_Pooling/config.json": `{"pooling_mode_cls_token": true}`, "sentence_bert_config.json": `{"max_seq_length": 9}`,
+	}))
+	for name, file := range files {
+		if name == "model.safetensors" {
+			continue // is for quant/checkpoint
+		}
+		for n := range file.Data {
+			if strings.TrimSpace(string(file.Data[n:])) == "" {
+				continue
+			}
+			cut := maps.Clone(files)
+			cut[name] = &fstest.MapFile{Data: file.Data[:n]}
+			f, err := OpenFS(cut, ".")
+			if err == nil {
+				_, err = f.Pipeline()
+				f.Close()
+			}
+			if !errors.Is(err, quant.ErrFormat) || !strings.Contains(err.Error(), name) {
+				t.Fatalf("%s, cut after %d bytes: error %v", name, n, err)
+			}
+		}
+	}
+}
+
 // FuzzOpen opens whatever files say, within the time and memory that they are worth.
 func FuzzOpen(f *testing.F) {
 	weights := model(f, "bert")["model.safetensors"]

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/examples/internal/cli"
+	"github.com/bitmod-go/bitmod/internal/llm/encoder"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// mostCompared is the number of sentences that -compare takes.
+const mostCompared = 10000
+
+// A contender is one way to keep the weights of a model.
+type contender struct {
+	name    string
+	weights weights
+	e       *encoder.Embedder
+	vectors [][]float32
+	speed   []float64 // sentences a second, by round
+}
+
+// compare makes vectors of the sentences with weights of several types, and compares them
+// with those of the weights as they are stored. All types take turns, so that a machine
+// that slows down does so for all of them.
+func compare(ctx context.Context, o *options, f *encoder.File, from *source, stdout, stderr io.Writer) error {
+	sentences, err := from.all(mostCompared)
+	if err != nil {
+		return err
+	}
+	list, err := contenders(o, f)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		c := &list[i]
+		if c.e, err = o.embedder(f, c.weights); err != nil {
+			return err
+		}
+		defer c.e.Runner.Close()
+	}
+	status := cli.NewStatus(stderr)
+	tokens := 0
+	for round := range o.rounds {
+		for i := range list {
+			c := &list[i]
+			status.Show("round %d of %d: %s", round+1, o.rounds, c.name)
+			s := session{e: c.e, status: status}
+			if c.vectors, err = s.embed(ctx, sentences); err != nil {
+				return err
+			}
+			c.speed = append(c.speed, s.perSecond(s.sentences))
+			tokens = s.tokens
+		}
+	}
+	status.Clear()
+	fmt.Fprintf(stdout, "%d sentences, %.1f tokens each; %d goroutines, medians of %d turns\n\n", len(sentences), float64(tokens)/float64(len(sentences)), o.threads, o.rounds)
+	fmt.Fprintf(stdout, "%-22s%6s%10s%9s%9s%9s%13s\n", "weights", "bits", "memory", "cosine", "least", "nearest", "sentences/s")
+	for i := range list {
+		c := &list[i]
+		m := c.e.Model()
+		mean, least := similar(list[0].vectors, c.vectors)
+		_, err := fmt.Fprintf(stdout, "%-22s%6.2f%10s%9.5f%9.5f%8.1f%%%13.0f\n", c.name, m.BitsPerWeight(), cli.Size(m.Bytes()),
+			mean, least, 100*sameNearest(list[0].vectors, c.vectors), cli.Median(c.speed))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// contenders are the weights as stored, and what can be made of them.
+func contenders(o *options, f *encoder.File) ([]contender, error) {
+	w, err := o.choose(f)
+	if err != nil {
+		return nil, err
+	}
+	list := []contender{{name: w.name, weights: w}}
+	if len(f.Packed()) > 0 {
+		return list, nil
+	}
+	for _, c := range []quant.Config{
+		{Type: datatype.Int8},
+		{Type: datatype.BitMoD4, GroupSize: 32},
+		{Type: datatype.BitMoD4, GroupSize: 128},
+		{Type: datatype.BitMoD3, GroupSize: 32},
+		{Type: datatype.BitMoD3, GroupSize: 128},
+	} {
+		name := c.Type.String()
+		if c.GroupSize > 0 {
+			name = fmt.Sprintf("%s, groups of %d", name, c.GroupSize)
+		}
+		list = append(list, contender{name: name, weights: weights{options: encoder.Options{Quantize: &c, Int8: !o.exact}}})
+	}
+	return list, nil
+}
+
+// similar returns the mean and the least of the cosines of vectors to those that they
+// should be.
+func similar(want, got [][]float32) (mean, least float64) {
+	least = 1
+	for i := range want {
+		c := encoder.Cosine(want[i], got[i])
+		mean += c / float64(len(want))
+		least = min(least, c)
+	}
+	return mean, least
+}
+
+// sameNearest returns the part of the vectors whose nearest other vector is the same.
+func sameNearest(want, got [][]float32) float64 {
+	same := 0
+	for i := range want {
+		if nearest(want, i) == nearest(got, i) {
+			same++
+		}
+	}
+	return float64(same) / float64(len(want))
+}
+
+// nearest returns which of the other vectors is the nearest to the i-th.
+func nearest(all [][]float32, i int) int {
+	best, at := -2.0, -1
+	for j := range all {
+		if j == i {
+			continue
+		}
+		if c := encoder.Cosine(all[i], all[j]); c > best {
+			best, at = c, j
+		}
+	}
+	return at
+}
