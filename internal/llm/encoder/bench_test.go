@@ -1,0 +1,47 @@
+package encoder
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// BenchmarkForward is a batch of texts of 30 tokens through MiniLM, if it is there:
+// BITMOD_MODELS names the folder.
+func BenchmarkForward(b *testing.B) {
+	dir := os.Getenv("BITMOD_MODELS")
+	if dir == "" {
+		b.Skip("BITMOD_MODELS does not say where published models are")
+	}
+	for _, c := range []struct {
+		name string
+		o    Options
+	}{
+		{"float32", Options{}},
+		{"int8", Options{Quantize: &quant.Config{Type: datatype.Int8}, Int8: true}},
+		{"bitmod4", Options{Quantize: &quant.Config{Type: datatype.BitMoD4}, Int8: true}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			_, m := load(b, filepath.Join(dir, "minilm"), c.o)
+			var texts [][]int
+			for i := range batchTokens / 30 {
+				text := make([]int, 30)
+				for j := range text {
+					text[j] = (i*31 + j*7) % m.Config.Vocab
+				}
+				texts = append(texts, text)
+			}
+			r := NewRunner(m, 1)
+			defer r.Close()
+			for b.Loop() {
+				if err := r.Forward(texts...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N*len(texts))/b.Elapsed().Seconds(), "sentences/s")
+		})
+	}
+}
