@@ -41,9 +41,10 @@
 // of rows that the others leave. These are made for less, and faster:
 //
 //	loop.go                the table that says which of the following a matrix takes
-//	fours_amd64.go         with AVX-512, codes of 3 and 4 bits and scales for 128
-//	                       columns times a power of two, or for a row, of any width:
-//	                       four rows and four blocks at a time, from internal/loops
+//	fours_amd64.go         with AVX-512, codes of 3 and 4 bits: four rows and four blocks
+//	                       at a time, from internal/loops. Scales for 128 columns times
+//	                       a power of two, or for a row, of any width; and for 16, 32
+//	                       or 64, for 4 bits in multiples of 16 columns, for 3 of 512
 //	*_steps_*              without, scales for 128 columns or a multiple, codes of up
 //	                       to 4 bits: four blocks at a time
 //	*_groups_*, *_mx_*     groups of 16, 32 or 64 columns, and MX and NV types

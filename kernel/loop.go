@@ -35,16 +35,17 @@ const (
 	codes2 trait = 1 << iota // codes of 2 bits
 	codes4                   // of 4
 	codes3or4
-	inFours // as four rows at a time want them: see plan.inFours
-	direct  // scales and selectors as the functions of steps want them: see plan.direct
-	coarse  // scales that are integers, for 128 columns or a multiple
-	fine    // scales for 16, 32 or 64 columns: see plan.fine
-	whole   // a multiple of 512 columns
-	long    // more than 512
-	longer  // more than 1024
-	longest // more than 2048
-	blocks  // a multiple of 128
-	units   // values that are multiples of a unit
+	inFours     // as four rows at a time want them: see plan.inFours
+	inFineFours // likewise, with several groups to a block
+	direct      // scales and selectors as the functions of steps want them: see plan.direct
+	coarse      // scales that are integers, for 128 columns or a multiple
+	fine        // scales for 16, 32 or 64 columns: see plan.fine
+	whole       // a multiple of 512 columns
+	long        // more than 512
+	longer      // more than 1024
+	longest     // more than 2048
+	blocks      // a multiple of 128
+	units       // values that are multiples of a unit
 )
 
 // A route is a loop, and for which matrices and how many activations it is faster than
@@ -60,7 +61,9 @@ type route struct {
 // weights in the cache, for amd64 on a Sapphire Rapids; for arm64, they are from what
 // models of processors say.
 var routes = [...]route{
+	{inFours | codes4, byFours, most{avx512: 4}},
 	{inFours, byFours, most{avx512: 5}},
+	{inFineFours, byFours, most{avx512: 2}},
 
 	{direct | whole, bySteps, most{avx2: 8, avxVNNI: 5, neon: 6, neonDot: 3, neonMatrix: 3}},
 	{direct | codes4, bySteps, most{avx2: 8, avxVNNI: 5}},
@@ -139,6 +142,7 @@ func (p *plan) traits() trait {
 		{codes4, p.bits == 4},
 		{codes3or4, p.bits == 3 || p.bits == 4},
 		{inFours, p.inFours()},
+		{inFineFours, p.inFineFours()},
 		{direct, p.direct()},
 		{coarse, p.scale == datatype.RowStep && p.groupSize%block == 0},
 		{fine, p.fine()},
@@ -162,6 +166,13 @@ func (p *plan) inFours() bool {
 	blocks := p.groupSize / block
 	return p.scale == datatype.RowStep && p.ints != nil && (p.bits == 3 || p.bits == 4) && p.selectorBits <= 4 &&
 		(p.groups == 1 || p.groupSize%block == 0 && blocks&(blocks-1) == 0)
+}
+
+// inFineFours reports whether loops.RowArgs hold the type as fine groups: codes of 4
+// bits, or if there is no tail, 3, with integer scales for 16, 32 or 64 columns.
+func (p *plan) inFineFours() bool {
+	return p.scale == datatype.RowStep && p.fine() && p.groups > 1 &&
+		(p.bits == 4 && p.cols%granule == 0 || p.bits == 3 && p.cols%step == 0)
 }
 
 // direct reports whether the scales and selectors of a row are as the functions of

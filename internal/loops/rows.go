@@ -15,7 +15,9 @@ package loops
 //	Dst[r] = ((lane[0] + lane[2]) + (lane[1] + lane[3])) · (RowScales[r]·Unit)
 //
 // Steps are 512 columns, which are 64 columns a strip (see package pack); what is
-// behind the last of them is the tail. Its last block may have fewer columns: the
+// behind the last of them is the tail. Functions for fine groups, of 16, 32 or 64 columns,
+// do the same with I the sum over the groups of a block, Table the 64 values by selector
+// and code, repeated, and no tail for codes of 3 bits. The tail's last block may have fewer columns: the
 // activations at TailQ are then in the order of the bytes of its codes, strip by strip,
 // where each strip has 64 of them for 4-bit codes and 16 for those of 3 bits, and
 // 0 where there is no code.
@@ -60,4 +62,15 @@ type RowArgs struct {
 	NarrowHeight [2]int
 	NarrowMask   [2]int
 	NarrowQ      [2]*int8
+
+	// Functions for fine groups: several to a block.
+	Corr4, TailCorr4             *int32  // minus the correction of every 4 columns
+	Spread, TailSpread           *Spread // of a step; of the last block of the tail, in its place
+	StepSelectors, TailSelectors int     // ones for their bytes
 }
+
+// A Spread says, for halves of the blocks of a step, in the order of the bytes of their
+// codes, how many bits later than the code, below which it is to be, each selector of
+// the step begins, modulo 64; and in the lowest byte of every 4 columns, which scale of
+// the step is theirs, with 63 in the others, where there is a zero.
+type Spread struct{ Selectors, Scales [8][64]byte }

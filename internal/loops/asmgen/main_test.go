@@ -63,6 +63,12 @@ func TestRowArgs(t *testing.T) {
 		{"NarrowHeight", rowNarrowHeight, unsafe.Offsetof(a.NarrowHeight)},
 		{"NarrowMask", rowNarrowMask, unsafe.Offsetof(a.NarrowMask)},
 		{"NarrowQ", rowNarrowQ, unsafe.Offsetof(a.NarrowQ)},
+		{"Corr4", rowCorr4, unsafe.Offsetof(a.Corr4)},
+		{"TailCorr4", rowTailCorr4, unsafe.Offsetof(a.TailCorr4)},
+		{"Spread", rowSpread, unsafe.Offsetof(a.Spread)},
+		{"TailSpread", rowTailSpread, unsafe.Offsetof(a.TailSpread)},
+		{"StepSelectors", rowStepSelectors, unsafe.Offsetof(a.StepSelectors)},
+		{"TailSelectors", rowTailSelectors, unsafe.Offsetof(a.TailSelectors)},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s is at %d, the generator has %d", c.name, c.want, c.got)

@@ -39,6 +39,12 @@ const (
 	_
 	rowNarrowQ
 	_
+	rowCorr4
+	rowTailCorr4
+	rowSpread
+	rowTailSpread
+	rowStepSelectors
+	rowTailSelectors
 )
 
 func rowsAVX512() *file {
@@ -60,6 +66,8 @@ func rowsAVX512() *file {
 		for _, group := range []int{128, 256, 512} {
 			rows{file: f, bits: bits, group: group}.emit()
 		}
+		rows{file: f, bits: bits, group: 64, fixed: true}.emit()
+		rows{file: f, bits: bits, group: 64}.emit()
 	}
 	return f
 }
@@ -73,17 +81,32 @@ func rowsAVX512() *file {
 //	Z16…Z19 sums of the rows       Z29 bytes 7   Z30 how scales are spread
 //	K2…K4 the quarters of rows 1 to 3
 //	K5, K6 scales of the tail and of a step      K1, K7 bytes of codes in the tail
+//
+// and if groups are fine
+//
+//	R11 corr4     AX spread      Z12 selectors of a row
+//	Z13 the values of all codebooks, by selector and code        Z30 the mask of a code
+//	K2, K3 bytes of selectors of a step and of the tail
 type rows struct {
 	*file
-	bits, group int
+	bits, group int  // 64: any size below 128
 	sel         int  // bits of a selector
 	fixed       bool // sel is known, and 4·sel bits are whole bytes or none
 }
+
+// fine reports whether there are several groups to a block.
+func (f rows) fine() bool { return f.group < 128 }
 
 func (f rows) emit() {
 	name := fmt.Sprintf("rows%dgroup%dAVX512", f.bits, f.group)
 	if f.fixed {
 		name = fmt.Sprintf("rows%dx%dAVX512", f.bits, f.sel)
+	}
+	if f.fine() {
+		name = fmt.Sprintf("rows%dfineAVX512", f.bits)
+		if f.fixed {
+			name = fmt.Sprintf("rows%dfine0AVX512", f.bits)
+		}
 	}
 	fmt.Fprintf(f, "\n// func %s(a *RowArgs)\nTEXT ·%s(SB), NOSPLIT, $80-8\n", name, name)
 	f.op("MOVQ a+0(FP), DX")
@@ -99,28 +122,36 @@ func (f rows) emit() {
 	f.op("VPBROADCASTD AX, Z15")
 	f.op("MOVL $0x07070707, AX")
 	f.op("VPBROADCASTD AX, Z29")
-	f.op("VMOVDQU64 scales%d<>(SB), Z30", f.group)
 	f.op("VMOVDQU64 firsts<>(SB), Z31")
-	for r := 1; r < 4; r++ {
-		f.op("MOVL $%#x, AX", 0xf<<(4*r))
-		f.op("KMOVD AX, K%d", 1+r)
-	}
 	k := func(k, arg int) {
 		f.op("MOVQ %d(DX), AX", arg)
 		f.op("KMOVQ AX, K%d", k)
 	}
 	k(5, rowTailScales)
 	k(6, rowStepScales)
-	if f.bits == 3 {
+	if f.bits == 3 && !f.fine() {
 		k(1, rowNarrowMask)
 		k(7, rowNarrowMask+8)
-	} else {
+	} else if f.bits == 4 {
 		k(1, rowTailMask)
 		f.op("MOVL $0x1111, AX")
 		f.op("KMOVD AX, K7")
 	}
-	if f.fixed && f.sel == 0 {
-		f.op("VBROADCASTI32X4 (R8), Z13")
+	if f.fine() {
+		k(2, rowStepSelectors)
+		k(3, rowTailSelectors)
+		f.op("MOVL $%#x, AX", 0x01010101*(1<<f.bits-1))
+		f.op("VPBROADCASTD AX, Z30")
+		f.op("VMOVDQU64 (R8), Z13")
+	} else {
+		for r := 1; r < 4; r++ {
+			f.op("MOVL $%#x, AX", 0xf<<(4*r))
+			f.op("KMOVD AX, K%d", 1+r)
+		}
+		f.op("VMOVDQU64 scales%d<>(SB), Z30", f.group)
+		if f.fixed && f.sel == 0 {
+			f.op("VBROADCASTI32X4 (R8), Z13")
+		}
 	}
 
 	f.label("four")
@@ -128,10 +159,15 @@ func (f rows) emit() {
 	f.op("MOVQ %s, R9", local(1))
 	f.op("MOVQ %s, SI", local(2))
 	f.op("MOVQ %d(DX), R10", rowQ)
-	f.op("MOVQ %d(DX), R11", rowCorr)
+	if f.fine() {
+		f.op("MOVQ %d(DX), R11", rowCorr4)
+		f.op("MOVQ %d(DX), AX", rowSpread)
+	} else {
+		f.op("MOVQ %d(DX), R11", rowCorr)
+	}
 	f.op("MOVQ %d(DX), R12", rowD)
 	f.op("VPXORD Z0, Z0, Z0")
-	if !f.fixed {
+	if !f.fixed && !f.fine() {
 		f.op("MOVQ $0, at-8(SP)")
 	}
 	f.op("MOVQ %d(DX), CX", rowSteps)
@@ -143,19 +179,26 @@ func (f rows) emit() {
 	f.step()
 	f.scale()
 	f.op("ADDQ $512, R10")
-	f.op("ADDQ $16, R11")
+	if f.fine() {
+		f.op("ADDQ $512, R11")
+	} else {
+		f.op("ADDQ $16, R11")
+	}
 	f.op("ADDQ $16, R12")
 	f.op("DECQ CX")
 	f.op("JNZ step")
 
 	f.label("tail")
-	if f.bits == 3 {
-		f.tail3()
-	} else {
+	switch {
+	case f.bits == 4:
 		f.tail4()
+	case !f.fine():
+		f.tail3()
 	}
-	f.label("scale")
-	f.scale()
+	if f.bits == 4 || !f.fine() {
+		f.label("scale")
+		f.scale()
+	}
 
 	f.label("finish")
 	f.op("VPERMILPS $0x4e, Z0, Z1")
@@ -191,7 +234,7 @@ func local(i int) string {
 
 // groups finds the first group of a step, and where its selector is.
 func (f rows) groups() {
-	if f.fixed {
+	if f.fixed || f.fine() {
 		return
 	}
 	f.op("MOVQ at-8(SP), AX")
@@ -217,6 +260,7 @@ func (f rows) groups() {
 // selectors loads those of a row into AX: with so many blocks to follow.
 func (f rows) selectors(blocks int) {
 	switch {
+	case f.fine():
 	case !f.fixed:
 		f.op("MOVQ selector-32(SP), BX")
 		f.op("MOVBLZX (SI)(BX*1), AX")
@@ -285,11 +329,51 @@ func (f rows) dot(lo, hi string, q int, sum string) {
 
 // block multiplies block b of a step.
 func (f rows) block(b int, load string, in string, sum string) {
-	f.table(b)
+	if !f.fine() {
+		f.table(b)
+	}
 	f.op("PREFETCHT1 %d(DI)(R13*1)", 64*b)
 	f.op(load, 64*b, in)
 	f.op("VPSRLW $%d, %s, Z4", f.bits, in)
-	f.dot(in, "Z4", 128*b, sum)
+	f.dotBlock(b, in, "Z4", sum)
+}
+
+// dotBlock multiplies block b, whose codes are in lo and hi.
+func (f rows) dotBlock(b int, lo, hi, sum string) {
+	if !f.fine() {
+		f.dot(lo, hi, 128*b, sum)
+		return
+	}
+	f.half(2*b, lo, "VPMADDWD", sum)
+	f.half(2*b+1, hi, "VPDPWSSD", sum)
+}
+
+// half multiplies 64 columns of fine groups, and adds them times their scales. A shift
+// puts the selector of each code above it, with other bits further up that the values
+// are repeated for.
+func (f rows) half(h int, in, add, sum string) {
+	if f.fixed {
+		f.op("VPERMB Z13, %s, Z5", in)
+	} else {
+		f.op("VMOVDQU64 %d(AX), Z5", 64*h)
+		f.op("VPMULTISHIFTQB Z12, Z5, Z5")
+		f.op("VPTERNLOGD $0xd8, Z30, %s, Z5", in)
+		f.op("VPERMB Z13, Z5, Z5")
+	}
+	f.op("VMOVDQU64 %d(R11), Z6", 64*h)
+	f.op("VPDPBUSD %d(R10), Z5, Z6", 64*h)
+	f.op("VMOVDQU64 %d(AX), Z7", 512+64*h)
+	f.op("VPERMB Z14, Z7, Z7")
+	f.op("%s Z7, Z6, %s", add, sum)
+}
+
+// meta loads the scales and selectors of a row whose groups are fine.
+func (f rows) meta(scales, selectors string) {
+	f.op("VMOVDQU8.Z (R9), %s, Y14", scales)
+	if !f.fixed {
+		f.op("VMOVDQU8.Z (SI), %s, X12", selectors)
+		f.op("VPBROADCASTQ X12, Z12")
+	}
 }
 
 // next moves the pointers to the next row, or from the last one on.
@@ -319,6 +403,9 @@ func quarter(r int) string {
 
 // loadScales loads the four scales of row r, or those of K, into its quarter of Z14.
 func (f rows) loadScales(r int, k string) {
+	if f.fine() {
+		return
+	}
 	if k == "" && f.fixed {
 		f.op("VPBROADCASTD (R9), %sZ14", quarter(r))
 		return
@@ -336,6 +423,9 @@ func (f rows) step() {
 	f.groups()
 	for r := range 4 {
 		f.comment("row %d", r)
+		if f.fine() {
+			f.meta("K6", "K2")
+		}
 		f.selectors(4)
 		f.block(0, "VMOVDQU64 %d(DI), %s", "Z1", "Z8")
 		f.block(1, "VMOVDQU64 %d(DI), %s", "Z2", "Z9")
@@ -343,9 +433,11 @@ func (f rows) step() {
 		if f.bits == 4 {
 			f.block(3, "VMOVDQU64 %d(DI), %s", "Z1", "Z11")
 		} else {
-			f.table(3)
+			if !f.fine() {
+				f.table(3)
+			}
 			f.last3()
-			f.dot("Z1", "Z2", 384, "Z11")
+			f.dotBlock(3, "Z1", "Z2", "Z11")
 		}
 		k := ""
 		if !f.fixed {
@@ -363,11 +455,11 @@ func (f rows) step() {
 // bits 6 and 7 of the third the high ones.
 func (f rows) last3() {
 	f.op("VPSRLW $6, Z1, Z1")
-	f.op("VPSRLW $4, Z3, Z12")
-	f.op("VPTERNLOGD $0xe4, Z15, Z12, Z1")
+	f.op("VPSRLW $4, Z3, Z7")
+	f.op("VPTERNLOGD $0xe4, Z15, Z7, Z1")
 	f.op("VPSRLW $6, Z2, Z2")
-	f.op("VPSRLW $5, Z3, Z12")
-	f.op("VPTERNLOGD $0xe4, Z15, Z12, Z2")
+	f.op("VPSRLW $5, Z3, Z7")
+	f.op("VPTERNLOGD $0xe4, Z15, Z7, Z2")
 }
 
 // pairs adds neighbouring words of a and b up: of each quarter, a, b, a and b.
@@ -408,6 +500,13 @@ func (f rows) quarters() {
 
 // scale ends four blocks: (Z16 − correction) · scale, times d, added.
 func (f rows) scale() {
+	if f.fine() {
+		f.op("VBROADCASTF32X4 (R12), Z5")
+		f.op("VCVTDQ2PS Z16, Z16")
+		f.op("VMULPS Z5, Z16, Z16")
+		f.op("VADDPS Z16, Z0, Z0")
+		return
+	}
 	f.op("VPSHUFB Z30, Z14, Z14")
 	f.op("VBROADCASTI32X4 (R11), Z5")
 	f.op("VPSUBD Z5, Z16, Z16")
@@ -425,6 +524,9 @@ func (f rows) tail4() {
 	f.op("TESTQ CX, CX")
 	f.op("JZ finish")
 	f.op("MOVQ %d(DX), R10", rowTailQ)
+	if f.fine() {
+		f.op("MOVQ %d(DX), R11", rowTailCorr4)
+	}
 	f.groups()
 	for n := 1; n < 4; n++ {
 		f.op("CMPQ CX, $%d", n)
@@ -436,6 +538,12 @@ func (f rows) tail4() {
 		}
 		for r := range 4 {
 			f.comment("row %d", r)
+			if f.fine() {
+				f.meta("K5", "K3")
+				if n > 1 {
+					f.op("MOVQ %d(DX), AX", rowSpread)
+				}
+			}
 			f.selectors(n)
 			sum := []string{"Z8", "Z9", "Z10", "Z11"}
 			if n == 1 {
@@ -445,6 +553,9 @@ func (f rows) tail4() {
 				load := "VMOVDQU64 %d(DI), %s"
 				if b == n-1 {
 					load = "VMOVDQU8.Z %d(DI), K1, %s"
+					if f.fine() {
+						f.op("MOVQ %d(DX), AX", rowTailSpread)
+					}
 				}
 				f.block(b, load, "Z1", sum[b])
 			}
