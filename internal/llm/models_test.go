@@ -19,7 +19,7 @@ func models(t testing.TB, name string) string {
 }
 
 // A published model, from its GGUF file and as a Hugging Face directory.
-func TestSmolLM2(t *testing.T) {
+func TestModelsSmolLM2(t *testing.T) {
 	var want []float32
 	for _, name := range []string{"smollm2.gguf", "smollm2"} {
 		m, tok, err := Open(models(t, name), "", Options{})

@@ -129,7 +129,7 @@ func tokenLines(tok *Tokenizer, text string) ([]int, string) {
 func numbers(ids []int) string { return strings.Trim(fmt.Sprint(ids), "[]") }
 
 // The tokenizers of published models. In SmolLM2's 21 bytes have no token.
-func TestTokensPublished(t *testing.T) {
+func TestTokensModels(t *testing.T) {
 	f := tokenTexts(t)
 	for name, sums := range map[string]string{"smollm2": f.SmolLM2, "minilm": f.MiniLM} {
 		tok := published(t, name)

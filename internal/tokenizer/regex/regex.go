@@ -5,6 +5,10 @@
 // repetitions, classes within classes and Unicode's meaning of \s, \w and \d. They
 // are here, with Ruby's syntax and its order of choices. What can't be bounded is an
 // error: back references, atomic groups, looking back for what has no fixed length.
+//
+// Two things are not as in Oniguruma: classes of characters are of the version of
+// Unicode that Go has, and (?i) knows no letters whose other case is several, so that
+// ß is not SS.
 package regex
 
 import (
