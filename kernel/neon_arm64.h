@@ -9,7 +9,6 @@
 #define SMLAL(m, n, d) WORD $(0x0e208000 | (m)<<16 | (n)<<5 | (d)) // smlal vd.8h, vn.8b, vm.8b
 #define SMLAL2(m, n, d) WORD $(0x4e208000 | (m)<<16 | (n)<<5 | (d)) // smlal2 vd.8h, vn.16b, vm.16b
 #define SADDLP(n, d) WORD $(0x4e602800 | (n)<<5 | (d)) // saddlp vd.4s, vn.8h
-#define SADALP(n, d) WORD $(0x4e606800 | (n)<<5 | (d)) // sadalp vd.4s, vn.8h
 #define SADDLV(n, d) WORD $(0x4e303800 | (n)<<5 | (d)) // saddlv hd, vn.16b
 
 // Products of int16 in int32.
