@@ -9,8 +9,6 @@ type family struct {
 	constants               map[string]any // members that config.json always has
 	fields                  []field        // members that keys become
 	known                   []string       // more keys, which say nothing that is not known
-	// The names in config.json of what all have, where they are others.
-	rename map[string]string
 
 	layers  string // the names of tensors of layers start with it and a number
 	tensors []tensor
@@ -118,11 +116,4 @@ func having(p parts, table []tensor, rows ...string) []tensor {
 		out[i] = t
 	}
 	return out
-}
-
-func (f *family) member(name string) string {
-	if to, ok := f.rename[name]; ok {
-		return to
-	}
-	return name
 }
