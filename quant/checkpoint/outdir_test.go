@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
@@ -22,11 +23,11 @@ import (
 var errCrash = errors.New("crash")
 
 // A crashingDisk takes a number of operations that change what is on it, and no
-// more after.
-type crashingDisk struct{ left int }
+// more after. A run commits a file on a goroutine while it makes the next.
+type crashingDisk struct{ left atomic.Int64 }
 
 func (d *crashingDisk) op() error {
-	if d.left--; d.left < 0 {
+	if d.left.Add(-1) < 0 {
 		return errCrash
 	}
 	return nil
@@ -133,7 +134,8 @@ func TestReplaceEveryCrash(t *testing.T) {
 				if diff := cmp.Diff(results[from], tree(t, dir)); diff != "" {
 					t.Fatalf("%s over %s, refused, but it has changed (-want +got)\n%s", to, from, diff)
 				}
-				d := &crashingDisk{left: k}
+				d := new(crashingDisk)
+				d.left.Store(int64(k))
 				_, err := q.Run(context.Background(), dir, RunOptions{Overwrite: true, create: d.create, remove: d.remove})
 				if err != nil && !errors.Is(err, errCrash) {
 					t.Fatalf("%s over %s, crash %d: %v", to, from, k, err)
