@@ -3,7 +3,6 @@ package llm
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -32,7 +31,7 @@ func openCheckpoint(path string) (*File, error) {
 // in errors. Closing it closes the checkpoint.
 func newFile(name string, c *checkpoint.Checkpoint) (*File, error) {
 	f := &File{name: name, companions: c.Companions(), close: c.Close}
-	data, err := ReadCompanion(f.companions, "config.json", maxConfig)
+	data, err := badfile.ReadFile(f.companions, "config.json", maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("there is no config.json that says what model these weights are of: %w", fs.ErrNotExist)
 	}
@@ -52,31 +51,6 @@ func newFile(name string, c *checkpoint.Checkpoint) (*File, error) {
 	}
 	f.Config, f.source = config, s
 	return f, nil
-}
-
-// ReadCompanion reads a regular file of a model, of at most limit bytes.
-func ReadCompanion(fsys fs.FS, name string, limit int64) ([]byte, error) {
-	// Opening something else than a file, such as a named pipe, might take for ever.
-	st, err := fs.Stat(fsys, name)
-	if err != nil {
-		return nil, err
-	}
-	if !st.Mode().IsRegular() {
-		return nil, formatErrorf("%s is not a regular file", name)
-	}
-	f, err := fsys.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if int64(len(data)) > limit {
-		return nil, formatErrorf("%s has more than %d bytes", name, limit)
-	}
-	return data, nil
 }
 
 // A checkpointSource is a checkpoint of a model of a known family.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/bitmod-go/bitmod/internal/badfile"
 	"github.com/bitmod-go/bitmod/internal/tokenizer"
 )
 
@@ -40,7 +41,7 @@ func (f *File) Tokenizer(file string) (Tokenizer, error) {
 	}
 	data, err := []byte(nil), fs.ErrNotExist
 	if fsys != nil {
-		data, err = ReadCompanion(fsys, name, maxTokenizer)
+		data, err = badfile.ReadFile(fsys, name, maxTokenizer)
 	}
 	if errors.Is(err, fs.ErrNotExist) && file == "" {
 		if f.Config.Vocab == 256 {
@@ -54,7 +55,7 @@ func (f *File) Tokenizer(file string) (Tokenizer, error) {
 	var t Tokenizer
 	if strings.HasSuffix(name, ".json") {
 		var config []byte
-		if config, err = ReadCompanion(fsys, "tokenizer_config.json", maxConfig); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if config, err = badfile.ReadFile(fsys, "tokenizer_config.json", maxConfig); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s%w", label, err)
 		}
 		t, err = tokenizer.Parse(data, config)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/bitmod-go/bitmod/internal/badfile"
+	"github.com/bitmod-go/bitmod/internal/jsonedit"
 )
 
 // A quantization is what the files beside the weights say about their form. The
@@ -70,14 +71,15 @@ func readQuantization(fsys fs.FS) quantization {
 	return quantization{}
 }
 
-// readJSON returns the object in a file, nil if there is none.
+// readJSON returns the object in a file, which Python may have written, nil if there
+// is none.
 func readJSON(fsys fs.FS, name string) map[string]any {
 	b, err := badfile.ReadFile(fsys, name, maxConfig)
 	if err != nil {
 		return nil
 	}
 	var m map[string]any
-	if json.Unmarshal(b, &m) != nil {
+	if json.Unmarshal(jsonedit.Strict(b), &m) != nil {
 		return nil
 	}
 	return m

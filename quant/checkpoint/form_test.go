@@ -112,6 +112,7 @@ func TestRefusedConfigurations(t *testing.T) {
 	plain := blank("l.weight", "F32", 64, 64)
 	for _, x := range []struct{ config, form string }{
 		{`{"quantization_config": {"quant_method": "gptq", "bits": 4}}`, "GPTQ"},
+		{`{"beta": [NaN, -Infinity], "quantization_config": {"quant_method": "gptq", "bits": 4}}`, "GPTQ"}, // as Python writes it
 		{`{"quantization_config": {"quant_method": "awq", "bits": 4}}`, "AWQ"},
 		{`{"text_config": {"quantization_config": {"quant_method": "aqlm"}}}`, "AQLM"},
 		{`{"quantization_config": {"load_in_4bit": true}}`, "bitsandbytes"},

@@ -8,7 +8,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/bitmod-go/bitmod/internal/llm"
+	"github.com/bitmod-go/bitmod/internal/badfile"
 	"github.com/bitmod-go/bitmod/internal/tokenizer"
 )
 
@@ -26,11 +26,11 @@ func (f *File) Tokenizer() (*tokenizer.Tokenizer, error) {
 
 func (f *File) tokenizer() (*tokenizer.Tokenizer, error) {
 	files := f.c.Companions()
-	data, err := llm.ReadCompanion(files, "tokenizer.json", maxTokenizer)
+	data, err := badfile.ReadFile(files, "tokenizer.json", maxTokenizer)
 	if err != nil {
 		return nil, err
 	}
-	config, err := llm.ReadCompanion(files, "tokenizer_config.json", maxConfig)
+	config, err := badfile.ReadFile(files, "tokenizer_config.json", maxConfig)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

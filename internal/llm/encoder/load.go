@@ -56,7 +56,7 @@ func OpenFS(fsys fs.FS, name string) (*File, error) {
 
 func newFile(name string, c *checkpoint.Checkpoint) (*File, error) {
 	f := &File{name: name, c: c}
-	data, err := llm.ReadCompanion(c.Companions(), "config.json", maxConfig)
+	data, err := badfile.ReadFile(c.Companions(), "config.json", maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("there is no config.json that says what model these weights are of: %w", fs.ErrNotExist)
 	}

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/bitmod-go/bitmod/internal/badfile"
-	"github.com/bitmod-go/bitmod/internal/llm"
 )
 
 // A Pooling makes one vector of those of all tokens.
@@ -228,7 +227,7 @@ func (f *File) ggufPooling(p *Pipeline) error {
 
 // readJSON reads a companion of the model, and reports whether there is one.
 func readJSON(files fs.FS, name string, v any) (bool, error) {
-	data, err := llm.ReadCompanion(files, name, maxConfig)
+	data, err := badfile.ReadFile(files, name, maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
