@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"testing"
 
@@ -249,7 +250,7 @@ func TestAllocations(t *testing.T) {
 		"LoadFloat16": func() { check(exact.LoadFloat16(h)) },
 		"LoadBatch":   func() { check(LoadBatch(as, long)) },
 	} {
-		if n := testing.AllocsPerRun(10, f); n != 0 {
+		if n := allocsPerRun(10, f); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
@@ -267,9 +268,9 @@ func TestAllocations(t *testing.T) {
 				"Pool.GEMM":  func() { check(pl.GEMM(dst, m, as)) },
 				"portable":   func() { p.multiply(dst[:rows], &a, 0, rows, portable) },
 			} {
-				n := testing.AllocsPerRun(1, f)
+				n := allocsPerRun(1, f)
 				if n != 0 { // or the runtime did, which it does not do every time
-					n = testing.AllocsPerRun(5, f)
+					n = allocsPerRun(5, f)
 				}
 				if n != 0 && !poolsForget {
 					t.Errorf("%s, %v: %v allocations", name, m, n)
@@ -277,4 +278,16 @@ func TestAllocations(t *testing.T) {
 			}
 		}
 	}
+}
+
+// allocsPerRun is testing.AllocsPerRun without a collection of garbage, which empties the
+// pool of memory that products take. Each goroutine that multiplies for the first time
+// adds to that pool, so that the least of some tries counts.
+func allocsPerRun(runs int, f func()) float64 {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	n := testing.AllocsPerRun(runs, f)
+	for try := 0; try < 4 && n > 0; try++ {
+		n = min(n, testing.AllocsPerRun(runs, f))
+	}
+	return n
 }

@@ -122,7 +122,7 @@ func slow(p *plan, mode string, impl implementation) bool {
 	case mode == "int8" && p.ints != nil:
 		return odd
 	case impl == neon || impl == neonDot || impl == neonMatrix:
-		return odd || p.bits > 4
+		return p.groupSize%16 != 0 || p.bits > 4 // also where a row is one such group
 	}
 	return p.groupSize%4 != 0 && p.groupSize < p.cols
 }

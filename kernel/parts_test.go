@@ -162,7 +162,7 @@ func TestMixedExported(t *testing.T) {
 	if !slices.Equal(got[:300], want[:300]) {
 		t.Error("GEMVRows differs from GEMM")
 	}
-	if n := testing.AllocsPerRun(10, func() {
+	if n := allocsPerRun(10, func() {
 		if GEMV(got[:300], m, &as[0]) != nil || GEMM(got, m, as) != nil {
 			t.Fatal("error")
 		}
@@ -234,7 +234,7 @@ func TestMixedPool(t *testing.T) {
 			if !slices.EqualFunc(want, got, sameBits) {
 				t.Fatalf("%v, GEMV with %d workers: %v, want %v", m, n, got, want)
 			}
-			if n := testing.AllocsPerRun(3, func() {
+			if n := allocsPerRun(3, func() {
 				if pl.GEMV(got[:s.rows], m, &as[0]) != nil || pl.GEMM(got, m, as) != nil {
 					t.Fatal("error")
 				}
