@@ -51,22 +51,6 @@ func chars(is func(rune) bool) finder {
 	}
 }
 
-// runs finds characters as long as they follow each other.
-func runs(is func(rune) bool) finder {
-	return func(text string, yield func(part string, match bool)) {
-		from, match := 0, false
-		for i, r := range text {
-			if m := is(r); m != match {
-				if from < i {
-					yield(text[from:i], match)
-				}
-				from, match = i, m
-			}
-		}
-		yield(text[from:], match)
-	}
-}
-
 func runeLen(text string) int {
 	_, n := utf8.DecodeRuneInString(text)
 	return n

@@ -6,7 +6,7 @@ import (
 	"github.com/bitmod-go/bitmod/internal/pack"
 )
 
-const stepsTable = 72 // coding.StepsArgs.thresholds
+const stepsTable = 72 // the last field of coding.StepsArgs
 
 func codingAVX2() *file {
 	f := newFile("amd64 && !purego")

@@ -72,7 +72,7 @@ type StepsArgs struct {
 	Errors *float32 // those of each group beside each other
 	Stride int      // bytes from one group's to the next one's
 
-	thresholds [Cells]float32 // T
+	_ [Cells]float32 // T, which the functions set
 }
 
 // LookupArgs are bytes below 64: Dst[i] = Table[Src[i]].
