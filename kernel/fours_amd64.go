@@ -239,7 +239,7 @@ func (f *fours) run(p *plan, row, n int) {
 	a.Fours = n
 	a.Codes = &p.s.Codes[row*p.rowBytes]
 	a.Scales = &p.s.Scales[row*p.groups]
-	a.Selectors = a.Codes // of which nothing counts
+	a.Selectors = a.Codes // the loops ignore what they load
 	if p.selectorBits > 0 {
 		a.Selectors = &p.s.Selectors[row*p.selectorBytes]
 	}

@@ -131,11 +131,11 @@ func (p *plan) groupArgs(a *Activation, table *[64]byte) groupStepArgs {
 	return args
 }
 
-// row sets what is of a row.
+// row points args at the codes, scales and selectors of one row.
 func (args *groupStepArgs) row(p *plan, row int) {
 	args.codes = &p.s.Codes[row*p.rowBytes]
 	args.scales = &p.s.Scales[row*p.groups]
-	args.selectors = args.codes // of which nothing is read
+	args.selectors = args.codes // the loops read no selectors
 	if p.selectorBits > 0 {
 		args.selectors = &p.s.Selectors[row*p.selectorBytes]
 	}
