@@ -35,7 +35,7 @@
 // # Definition and fast form
 //
 // [Reference] is the definition of selection in its plainest form. A [Selector]
-// gives the same bits many times as fast (the README has figures): one division and
+// gives the same bits many times as fast (docs/speed.md has figures): one division and
 // one table look-up find the interval between decision thresholds that w/Δ lies in,
 // for all candidates of the same Δ at once. [Selector.SelectFloat32] does so for the
 // groups of a row of float32 with vector instructions, where thresholds become float32

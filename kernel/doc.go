@@ -129,8 +129,8 @@
 // vector is longer than any that it had before; nothing else allocates, apart from
 // [NewPool].
 //
-// GEMV reads the weights once, and is at its best limited by that. The README has
-// tables of all implementations, types and groups ("Speed"). In short, for one thread
+// GEMV reads the weights once, and is at its best limited by that. docs/speed.md has
+// tables of all implementations, types and groups. In short, for one thread
 // and weights from the cache, from fast to slow:
 //
 //	3 and 4 bits, groups of 128·n columns

@@ -1,10 +1,10 @@
-// Bench prints all tables of speed in the README, as Markdown, with the machine,
+// Bench prints all tables of docs/speed.md, as Markdown, with the machine,
 // the version of Go and the commit that they belong to:
 //
 //	go run ./examples/bench                        # some minutes, and 10 GB of memory
 //	go run ./examples/bench -only gemv,quantize
 //	go run ./examples/bench -quick                 # seconds; shows that everything runs
-//	go run ./examples/bench -update README.md      # and puts them in their places
+//	go run ./examples/bench -update docs/speed.md   # and puts them in their places
 //
 // It runs the programs and benchmarks that measure, one after another, and prints
 // with each table the commands that it comes from; only the layout is made here.
@@ -30,10 +30,10 @@ func main() { cli.Main("bench", run) }
 
 const usage = `usage: go run ./examples/bench [flags]
 
-Prints all tables of speed in the README.
+Prints all tables of docs/speed.md.
 `
 
-// A section is one table of the README, or a few that belong together.
+// A section is one table of docs/speed.md, or a few that belong together.
 type section struct {
 	name    string
 	measure func(*runner) (string, error)

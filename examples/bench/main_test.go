@@ -75,9 +75,9 @@ func TestUpdateFile(t *testing.T) {
 	}
 }
 
-// The README has a place for every table.
+// docs/speed.md has a place for every table.
 func TestMarks(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../docs/speed.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestFlags(t *testing.T) { program.Flags(t) }
 func TestErrors(t *testing.T) {
 	program.Errors(t, []clitest.Case{
 		{"-only gemv,nothing", 2, `no table "nothing"`},
-		{"-quick -update README.md", 2, "-quick"},
+		{"-quick -update speed.md", 2, "-quick"},
 		{"", 1, "root folder"}, // which a test isn't in
 	})
 }
