@@ -175,6 +175,15 @@ func randomMatrix(mem *guards, r *rand.Rand, typ datatype.Type, groupSize, rows,
 		Codes:     mem.bytes(rows * rowBytes),
 	}
 	cbs := typ.Codebooks()
+	largest := make([]uint8, len(cbs)) // the code of the largest magnitude
+	for i, cb := range cbs {
+		most := cb.MaxAbs()
+		for c := range cb.Len() {
+			if v := cb.Value(uint8(c)); max(v, -v) == most {
+				largest[i] = uint8(c)
+			}
+		}
+	}
 	codes := make([]uint8, cols)
 	for row := range rows {
 		least := r.IntN(4) == 0 // so that nothing larger hides them
@@ -200,17 +209,11 @@ func randomMatrix(mem *guards, r *rand.Rand, typ datatype.Type, groupSize, rows,
 			if sb > 0 {
 				s.Selectors[row*selBytes+g*sb/8] |= uint8(sel << (g * sb % 8))
 			}
-			largest := uint8(0)
-			for c := range cbs[sel].Len() {
-				if math.Abs(float64(cbs[sel].Value(uint8(c)))) == float64(cbs[sel].MaxAbs()) {
-					largest = uint8(c)
-				}
-			}
 			same := r.IntN(3) == 0
 			for c := g * groupSize; c < min(cols, (g+1)*groupSize); c++ {
 				codes[c] = uint8(r.IntN(cbs[sel].Len()))
 				if same {
-					codes[c] = largest
+					codes[c] = largest[sel]
 				}
 			}
 		}

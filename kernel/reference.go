@@ -70,15 +70,17 @@ func (p *plan) referenceInteger(codes []uint8, a *Activation, row int) float32 {
 func (p *plan) referenceFloat(codes []uint8, a *Activation, row int) float32 {
 	var acc [floatLanes]float32
 	for b := 0; b*block < p.cols; b++ {
-		for g := range p.groups {
-			for l := range acc {
+		for l := range acc {
+			end := min(b*block+4*l+4, p.cols)
+			for lo := b*block + 4*l; lo < end; {
+				g := lo / p.groupSize
+				hi := min(end, (g+1)*p.groupSize)
 				var sum float32
-				for c := b*block + 4*l; c < min(b*block+4*l+4, p.cols); c++ {
-					if c/p.groupSize == g {
-						sum = fma(p.floats[p.selector(row, g)][codes[c]], a.x[laneOrder(c)], sum)
-					}
+				for c := lo; c < hi; c++ {
+					sum = fma(p.floats[p.selector(row, g)][codes[c]], a.x[laneOrder(c)], sum)
 				}
 				acc[l] = fma(sum, p.scaleValue(p.scaleByte(row, g)), acc[l])
+				lo = hi
 			}
 		}
 	}
