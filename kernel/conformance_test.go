@@ -1,14 +1,12 @@
 package kernel
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
@@ -23,6 +21,11 @@ func forImplementations(t *testing.T, f func(t *testing.T, impl implementation))
 	}
 }
 
+// everyShape makes TestConformance and TestBatch take every shape with every group size,
+// in every mode, instead of a part of them in which each two of type, group size, shape
+// and mode meet. .ci/run sets it.
+var everyShape = os.Getenv("KERNEL_SHAPES") == "all"
+
 // groupSizes are those of which every multiple and remainder has its own path.
 var groupSizes = []int{8, 16, 24, 32, 48, 64, 100, 128, 256, 384, 1 << 20}
 
@@ -33,9 +36,8 @@ func TestConformance(t *testing.T) {
 		{3, 256}, {2, 384}, {2, 500}, {5, 512}, {2, 513}, {1, 640}, {2, 896}, {2, 1000}, {17, 1024}, {1, 1100},
 		{2, 700}, {1, 1536 + 384}, {2, 2048 + 256}, {2, 2560 + 300}, {1, 4096 + 100}, {1, 17408 + 128},
 	}
-	// Every implementation gets the same matrices.
-	var references sync.Map
-	forImplementations(t, func(t *testing.T, impl implementation) {
+	taken := newLoopsTaken(1)
+	t.Run("types", func(t *testing.T) {
 		for _, typ := range datatype.Types() {
 			t.Run(typ.String(), func(t *testing.T) {
 				t.Parallel()
@@ -51,25 +53,22 @@ func TestConformance(t *testing.T) {
 							continue // one shape for each type and group size, and one more
 						}
 						m := randomMatrix(&mem, r, typ, groupSize, s.rows, s.cols)
-						for _, extreme := range []bool{false, true} {
-							key := fmt.Sprint(m, extreme)
-							compare(t, m, activations(r, s.cols, extreme), impl, func(mode string, a *Activation) []float32 {
-								if want, ok := references.Load(key + mode); ok {
-									return want.([]float32)
-								}
-								want := make([]float32, m.Rows())
-								if err := Reference(want, m, a); err != nil {
-									t.Fatal(err)
-								}
-								references.Store(key+mode, want)
-								return want
-							})
+						for k, extreme := range []bool{false, true} {
+							if everyShape || usual || (int(typ)+i+j)%2 == k {
+								compare(t, m, activations(r, s.cols, extreme), taken)
+							}
 						}
 						mem.free()
 					}
 				}
 			})
 		}
+	})
+	r := rand.New(rand.NewPCG(1, 99))
+	taken.rest(t, func(typ datatype.Type, groupSize, cols, _ int, _ bool) {
+		var mem guards
+		defer mem.free()
+		compare(t, randomMatrix(&mem, r, typ, groupSize, 5, cols), activations(r, cols, false), taken)
 	})
 }
 
@@ -78,81 +77,94 @@ func TestConformanceMixed(t *testing.T) {
 	shapes := []struct{ rows, cols int }{
 		{2, 1}, {7, 100}, {40, 128}, {300, 512}, {90, 700}, {20, 1024}, {33, 4096 + 100}, {700, 16}, {1100, 384},
 	}
-	forImplementations(t, func(t *testing.T, impl implementation) {
-		r := rand.New(rand.NewPCG(1, 77)) // the same for all
-		for i, s := range shapes {
-			for _, groupSize := range []int{16, 48, 64, 128, 256} {
-				if testing.Short() && s.rows*s.cols > 1e5 && groupSize != 128 {
-					continue
-				}
-				var mem guards
-				m := randomMixed(t, &mem, r, groupSize, s.rows, s.cols)
-				compare(t, m, activations(r, s.cols, i%2 == 0), impl, func(mode string, a *Activation) []float32 {
-					want := make([]float32, m.Rows())
-					if err := Reference(want, m, a); err != nil {
-						t.Fatal(err)
-					}
-					return want
-				})
-				mem.free()
+	r := rand.New(rand.NewPCG(1, 77))
+	for i, s := range shapes {
+		for _, groupSize := range []int{16, 48, 64, 128, 256} {
+			if testing.Short() && s.rows*s.cols > 1e5 && groupSize != 128 {
+				continue
 			}
+			var mem guards
+			m := randomMixed(t, &mem, r, groupSize, s.rows, s.cols)
+			compare(t, m, activations(r, s.cols, i%2 == 0), newLoopsTaken(1))
+			mem.free()
 		}
-	})
+	}
 }
 
-// compare multiplies m by x in both modes, with canaries around dst and dst and
-// x at odd addresses, and fails the test unless the result is that of reference.
-func compare(t *testing.T, m *quant.Matrix, x []float32, impl implementation, reference func(mode string, a *Activation) []float32) {
+// rubbish is what Activations have been loaded with before they are used.
+var rubbish = func() []float32 {
+	x := make([]float32, 20000)
+	for i := range x {
+		x[i] = float32(math.Sin(float64(i))) * 1e20
+	}
+	return x
+}()
+
+// compare multiplies m by x in both modes with all implementations, with canaries around
+// dst and dst and x at odd addresses, and fails the test unless the results are those of
+// Reference.
+func compare(t *testing.T, m *quant.Matrix, x []float32, taken *loopsTaken) {
 	t.Helper()
 	shifted := append(make([]float32, 1, len(x)+1), x...)[1:]
-	for _, mode := range []string{"integer", "float"} {
-		var a Activation
-		// A longer vector first leaves rubbish in the memory that is reused.
-		old := make([]float32, len(x)+700)
-		for i := range old {
-			old[i] = float32(math.Sin(float64(i))) * 1e20
-		}
-		load := func(x []float32) error { return a.load(x, impl) }
-		if mode == "float" {
-			load = func(x []float32) error { return a.loadFloat(x, impl) }
-		}
-		if err := a.load(old, impl); err != nil {
-			t.Fatal(err)
-		}
-		if err := load(shifted); err != nil {
-			t.Fatal(err)
-		}
-		want := reference(mode, &a)
-		const canary = 123.5
-		const margin = 17
-		buf := slices.Repeat([]float32{canary}, m.Rows()+2*margin)
-		dst := buf[margin : margin+m.Rows()]
-		multiply(dst, m, &a, 0, m.Rows(), impl)
-		for i, v := range buf {
-			if inside := i >= margin && i < margin+m.Rows(); !inside && v != canary {
-				t.Fatalf("%v, %s mode: element %d of dst was written to", m, mode, i-margin)
+	for _, float := range []bool{false, true} {
+		var want []float32 // the same for all
+		for _, impl := range implementations() {
+			// A longer vector first leaves rubbish in the memory that is reused.
+			var a Activation
+			if err := a.load(rubbish[:len(x)+700], impl); err != nil {
+				t.Fatal(err)
 			}
-		}
-		for i := range want {
-			if !sameBits(dst[i], want[i]) {
-				t.Fatalf("%v, %s mode, row %d: %v (%#08x), want %v (%#08x)", m, mode, i,
-					dst[i], math.Float32bits(dst[i]), want[i], math.Float32bits(want[i]))
+			load := a.load
+			if float {
+				load = a.loadFloat
 			}
-		}
-		// Any division into ranges of rows.
-		got := slices.Repeat([]float32{canary}, m.Rows())
-		for lo := 0; lo < m.Rows(); {
-			hi := min(m.Rows(), lo+1+lo%3)
-			multiply(got, m, &a, lo, hi, impl)
-			if hi < m.Rows() && got[hi] != canary {
-				t.Fatalf("%v, %s mode: rows %d to %d wrote to the next", m, mode, lo, hi-1)
+			if err := load(shifted, impl); err != nil {
+				t.Fatal(err)
 			}
-			lo = hi
-		}
-		for i := range want {
-			if !sameBits(got[i], want[i]) {
-				t.Fatalf("%v, %s mode, row %d in ranges: %v, want %v", m, mode, i, got[i], want[i])
+			if want == nil {
+				want = make([]float32, m.Rows())
+				if err := Reference(want, m, &a); err != nil {
+					t.Fatal(err)
+				}
 			}
+			taken.add(m, 1, float, impl)
+			compareProduct(t, m, &a, impl, want)
+		}
+	}
+}
+
+// compareProduct multiplies m by a, whole and in ranges of rows.
+func compareProduct(t *testing.T, m *quant.Matrix, a *Activation, impl implementation, want []float32) {
+	t.Helper()
+	const canary = 123.5
+	const margin = 17
+	buf := slices.Repeat([]float32{canary}, m.Rows()+2*margin)
+	dst := buf[margin : margin+m.Rows()]
+	multiply(dst, m, a, 0, m.Rows(), impl)
+	for i, v := range buf {
+		if inside := i >= margin && i < margin+m.Rows(); !inside && v != canary {
+			t.Fatalf("%v, %v, float mode %v: element %d of dst was written to", m, impl, a.exact, i-margin)
+		}
+	}
+	for i := range want {
+		if !sameBits(dst[i], want[i]) {
+			t.Fatalf("%v, %v, float mode %v, row %d: %v (%#08x), want %v (%#08x)", m, impl, a.exact, i,
+				dst[i], math.Float32bits(dst[i]), want[i], math.Float32bits(want[i]))
+		}
+	}
+	// Any division into ranges of rows.
+	got := slices.Repeat([]float32{canary}, m.Rows())
+	for lo := 0; lo < m.Rows(); {
+		hi := min(m.Rows(), lo+1+lo%3)
+		multiply(got, m, a, lo, hi, impl)
+		if hi < m.Rows() && got[hi] != canary {
+			t.Fatalf("%v, %v, float mode %v: rows %d to %d wrote to the next", m, impl, a.exact, lo, hi-1)
+		}
+		lo = hi
+	}
+	for i := range want {
+		if !sameBits(got[i], want[i]) {
+			t.Fatalf("%v, %v, float mode %v, row %d in ranges: %v, want %v", m, impl, a.exact, i, got[i], want[i])
 		}
 	}
 }

@@ -15,7 +15,9 @@ func TestBatch(t *testing.T) {
 	shapes := []struct{ rows, cols, batch int }{
 		{1, 40, 2}, {3, 128, 3}, {5, 300, 1}, {2, 512, 5}, {7, 896, 4}, {33, 640, 17}, {4, 1152, 9}, {9, 2100, 40},
 	}
-	forImplementations(t, func(t *testing.T, impl implementation) {
+	modes := []string{"integer", "float", "mixed"}
+	taken := newLoopsTaken(2)
+	t.Run("types", func(t *testing.T) {
 		// The last has rows of several.
 		types := datatype.Types()
 		for typ := range datatype.Type(len(types) + 1) {
@@ -35,38 +37,9 @@ func TestBatch(t *testing.T) {
 						} else {
 							m = randomMatrix(&mem, r, typ, groupSize, s.rows, s.cols)
 						}
-						for _, mode := range []string{"integer", "float", "mixed"} {
-							as := make([]Activation, s.batch)
-							for i := range as {
-								x := activations(r, s.cols, i%3 == 1)
-								load := func(x []float32) error { return as[i].load(x, impl) }
-								if mode == "float" || mode == "mixed" && i == 1 {
-									load = func(x []float32) error { return as[i].loadFloat(x, impl) }
-								}
-								if err := load(x); err != nil {
-									t.Fatal(err)
-								}
-							}
-							const canary = 123.5
-							buf := make([]float32, s.rows*s.batch+2)
-							buf[0], buf[len(buf)-1] = canary, canary
-							dst := buf[1 : len(buf)-1]
-							multiplyBatch(dst, m, as, 0, s.rows, impl)
-							if buf[0] != canary || buf[len(buf)-1] != canary {
-								t.Fatalf("%v, batch of %d: wrote beyond dst", m, s.batch)
-							}
-							want := make([]float32, s.rows)
-							for i := range as {
-								if i > 1 && i < s.batch-1 {
-									multiply(want, m, &as[i], 0, s.rows, impl) // checked by TestConformance
-								} else if err := Reference(want, m, &as[i]); err != nil {
-									t.Fatal(err)
-								}
-								for row := range want {
-									if got := dst[i*s.rows+row]; !sameBits(got, want[row]) {
-										t.Fatalf("%v, %s, activation %d of %d, row %d: %v, want %v", m, mode, i, s.batch, row, got, want[row])
-									}
-								}
+						for k, mode := range modes {
+							if everyShape || (int(typ)+i+j)%len(modes) == k {
+								compareBatch(t, m, randomBatch(t, r, s.cols, s.batch, mode), taken)
 							}
 						}
 						mem.free()
@@ -75,6 +48,73 @@ func TestBatch(t *testing.T) {
 			})
 		}
 	})
+	r := rand.New(rand.NewPCG(2, 99))
+	taken.rest(t, func(typ datatype.Type, groupSize, cols, n int, float bool) {
+		mode := "integer"
+		if float {
+			mode = "float"
+		}
+		var mem guards
+		defer mem.free()
+		compareBatch(t, randomMatrix(&mem, r, typ, groupSize, 5, cols), randomBatch(t, r, cols, n, mode), taken)
+	})
+}
+
+// randomBatch returns activations in integer mode, in float mode or, if it is mixed, one
+// of several in float mode.
+func randomBatch(t *testing.T, r *rand.Rand, cols, batch int, mode string) []Activation {
+	t.Helper()
+	as := make([]Activation, batch)
+	for i := range as {
+		load := as[i].Load
+		if mode == "float" || mode == "mixed" && i == 1 {
+			load = as[i].LoadFloat
+		}
+		if err := load(activations(r, cols, i%3 == 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return as
+}
+
+// compareBatch multiplies m by as with all implementations. Reference judges the first
+// two products and the last, and GEMV, which TestConformance compares with it, the others.
+func compareBatch(t *testing.T, m *quant.Matrix, as []Activation, taken *loopsTaken) {
+	t.Helper()
+	rows := m.Rows()
+	want := make([]float32, rows*len(as))
+	floats := 0
+	for i := range as {
+		y := want[i*rows : (i+1)*rows]
+		product := Reference
+		if i > 1 && i < len(as)-1 {
+			product = GEMV
+		}
+		if err := product(y, m, &as[i]); err != nil {
+			t.Fatal(err)
+		}
+		if as[i].exact {
+			floats++
+		}
+	}
+	for _, impl := range implementations() {
+		taken.add(m, len(as)-floats, false, impl)
+		taken.add(m, floats, true, impl)
+		const canary = 123.5
+		buf := make([]float32, len(want)+2)
+		buf[0], buf[len(buf)-1] = canary, canary
+		dst := buf[1 : len(buf)-1]
+		multiplyBatch(dst, m, as, 0, rows, impl)
+		if buf[0] != canary || buf[len(buf)-1] != canary {
+			t.Fatalf("%v, %v, batch of %d: wrote beyond dst", m, impl, len(as))
+		}
+		for i := range want {
+			if !sameBits(dst[i], want[i]) {
+				t.Fatalf("%v, %v, activation %d of %d, %d in float mode, row %d: %v, want %v",
+					m, impl, i/rows, len(as), floats, i%rows, dst[i], want[i])
+			}
+		}
+	}
 }
 
 // TestBatchRows divides the rows of a batch among several calls.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
@@ -37,22 +38,103 @@ func emptyPlan(t *testing.T, typ datatype.Type, groupSize, cols int) plan {
 	return newPlan(m)
 }
 
-// TestLoops compares the loops that matrices of all types take, in both modes, with
-// testdata/loops.txt, and checks that none takes one weight at a time unnoticed.
-func TestLoops(t *testing.T) {
+// The matrices and activations for which there are loops to choose.
+var loopBatches = []int{1, 2, 3, 4, 5, 6, 8, 16}
+
+func loopWidths() []int {
 	var widths []int
 	for w := 32; w <= 1024; w += 32 {
 		widths = append(widths, w)
 	}
-	widths = append(widths, 1152, 2880, 4096, 4864, 33, 100, 500, 1000, 1100)
-	batches := []int{1, 2, 3, 4, 5, 6, 8, 16}
+	return append(widths, 1152, 2880, 4096, 4864, 33, 100, 500, 1000, 1100)
+}
+
+func loopGroupSizes(typ datatype.Type) []int {
+	sizes := []int{16, 32, 64, 100, 128, 256, typ.GroupSize()}
+	slices.Sort(sizes)
+	return slices.Compact(sizes)
+}
+
+// loopsTaken notes which loops a test had run, for each type, mode and implementation.
+type loopsTaken struct {
+	least int // activations
+	mu    sync.Mutex
+	have  map[loopTaken]bool
+}
+
+type loopTaken struct {
+	typ   datatype.Type
+	float bool
+	impl  implementation
+	loop  loop
+}
+
+// newLoopsTaken is for one activation, or from so many on.
+func newLoopsTaken(least int) *loopsTaken {
+	return &loopsTaken{least: least, have: map[loopTaken]bool{}}
+}
+
+// add notes the loops of a product of m and n activations.
+func (lt *loopsTaken) add(m *quant.Matrix, n int, float bool, impl implementation) {
+	if n < lt.least {
+		return
+	}
+	for i := range m.Parts() {
+		p := newPlan(m.Part(i))
+		lt.mu.Lock()
+		lt.have[lt.of(&p, m.Part(i).Type(), n, float, impl)] = true
+		lt.mu.Unlock()
+	}
+}
+
+func (lt *loopsTaken) of(p *plan, typ datatype.Type, n int, float bool, impl implementation) loopTaken {
+	if float || p.ints == nil {
+		return loopTaken{typ, true, impl, p.floatLoop(n, impl)}
+	}
+	return loopTaken{typ, false, impl, p.loop(n, impl)}
+}
+
+// rest calls f for a matrix of each loop that those of TestLoops take on this machine
+// but none has taken yet; f has to take it. A short test does without.
+func (lt *loopsTaken) rest(t *testing.T, f func(typ datatype.Type, groupSize, cols, n int, float bool)) {
+	if testing.Short() {
+		return
+	}
+	for _, typ := range datatype.Types() {
+		for _, groupSize := range loopGroupSizes(typ) {
+			for _, cols := range loopWidths() {
+				p := emptyPlan(t, typ, groupSize, cols)
+				for _, n := range loopBatches {
+					if n < lt.least || lt.least == 1 && n > 1 {
+						continue
+					}
+					for _, impl := range implementations() {
+						for _, float := range []bool{false, true} {
+							l := lt.of(&p, typ, n, float, impl)
+							if lt.have[l] {
+								continue
+							}
+							if f(typ, groupSize, cols, n, float); !lt.have[l] {
+								t.Errorf("%v, %v, float mode %v: no matrix went by %v, as group %d, %d columns, %d activations do",
+									typ, impl, float, l.loop, groupSize, cols, n)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestLoops compares the loops that matrices of all types take, in both modes, with
+// testdata/loops.txt, and checks that none takes one weight at a time unnoticed.
+func TestLoops(t *testing.T) {
+	widths, batches := loopWidths(), loopBatches
 	here := implementations()
 	types := map[string][]string{} // by what they take
 	for _, typ := range datatype.Types() {
 		var of strings.Builder
-		groupSizes := []int{16, 32, 64, 100, 128, 256, typ.GroupSize()}
-		slices.Sort(groupSizes)
-		for _, groupSize := range slices.Compact(groupSizes) {
+		for _, groupSize := range loopGroupSizes(typ) {
 			plans := make([]plan, len(widths))
 			for i, cols := range widths {
 				plans[i] = emptyPlan(t, typ, groupSize, cols)

@@ -2,7 +2,7 @@
 # Runs the tests of package kernel on an emulated CPU with AVX-512, for machines
 # that have none, and neither has qemu:
 #
-#	internal/emulate/avx512.sh -test.short '-test.run=TestConformance/avx512/^(bitmod3|bitmod4)$'
+#	internal/emulate/avx512.sh -test.short '-test.run=TestConformance/types/^(bitmod3|bitmod4)$'
 #
 # Bochs emulates an Ice Lake that boots Debian's kernel from a CD and runs the
 # test binary as all there is. This takes a minute, then everything is about 100
