@@ -1,9 +1,10 @@
 // Llama shows a language model running on quantized weights: it continues a
-// prompt, and says how fast and how large the weights are.
+// prompt or talks, and says how fast and how large the weights are.
 //
 //	go run ./examples/llama -prompt "Once upon a time"
 //	go run ./examples/llama -type bitmod3 -group 64 -temperature 0.8 -prompt "The king"
-//	go run ./examples/llama -model DIR -kv bitmod4 -prompt "Once upon a time"
+//	go run ./examples/llama -model DIR -chat
+//	go run ./examples/llama -model DIR -kv bitmod4 -prompt-file story.txt
 //	go run ./examples/llama -model RESULT -prompt "Once upon a time"
 //	go run ./examples/llama -speed
 //	go run ./examples/llama -speed -synthetic
@@ -20,7 +21,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
+	"strings"
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/examples/internal/cli"
@@ -31,20 +34,33 @@ func main() { cli.Main("llama", run) }
 
 const usage = `usage: go run ./examples/llama [flags]
 
-Continues a text with a language model on quantized weights.
+Continues a text with a language model on quantized weights, or with -chat talks: each
+line of standard input is a message, up to the end of the input or an interrupt.
+
+Models to try first, as a Hugging Face directory or a GGUF file: SmolLM2-135M-Instruct,
+which internal/models/get brings, then SmolLM3-3B, Qwen3-0.6B to 8B, Llama-3.2-1B-Instruct,
+gemma-3-1b-it, Phi-4-mini-instruct, OLMo-2-0425-1B-Instruct and gpt-oss-20b.
+
+How to sample follows from the generation_config.json of a model, where there is one, and
+from -temperature, -topp and -topk.
 `
 
 // options are the command line.
 type options struct {
-	model, tokenizer, prompt string
-	weights, cache           string
-	group, cacheGroup        int
-	all, exact               bool
-	temperature, topP        float64
-	seed                     uint64
-	n, threads               int
-	speed, synthetic, json   bool
-	rounds, speedPrompt      int
+	model, tokenizer       string
+	prompt, promptFile     string
+	chat                   bool
+	system                 string
+	weights, cache         string
+	group, cacheGroup      int
+	all, exact             bool
+	temperature, topP      float64
+	topK                   int
+	given                  map[string]bool // flags of the command line
+	seed                   uint64
+	n, threads             int
+	speed, synthetic, json bool
+	rounds, speedPrompt    int
 }
 
 func parse(args []string, stderr io.Writer) (*options, error) {
@@ -53,6 +69,9 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&o.model, "model", "", "Hugging Face directory, GGUF `FILE`, result of examples/quantize, or llama2.c file; if empty, the model of this module")
 	flags.StringVar(&o.tokenizer, "tokenizer", "", "`FILE` of llama2.c or tokenizer.json; if empty, the model's own")
 	flags.StringVar(&o.prompt, "prompt", "", "`TEXT` to continue")
+	flags.StringVar(&o.promptFile, "prompt-file", "", "`FILE` with the text to continue; - is standard input")
+	flags.BoolVar(&o.chat, "chat", false, "talk, as the chat template that comes with the model says; -prompt is the first message")
+	flags.StringVar(&o.system, "system", "", "with -chat: `TEXT` of the system's message; if empty, as the template has it")
 	flags.StringVar(&o.weights, "type", "", "data `TYPE` of the weights, or float32; if empty, what they are packed in, and bitmod4 if they are not")
 	flags.IntVar(&o.group, "group", 0, "weights that share a scale; 0 is the type's own, or what they are packed in")
 	flags.BoolVar(&o.all, "all", false, "quantize embedding and classifier, too")
@@ -61,8 +80,9 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.IntVar(&o.cacheGroup, "kvgroup", 0, "keys and values that share a scale; 0 is a head's")
 	flags.Float64Var(&o.temperature, "temperature", 0.8, "0 takes the likeliest token, 1 samples as the model says")
 	flags.Float64Var(&o.topP, "topp", 0.95, "sample among the likeliest tokens that together have this probability")
+	flags.IntVar(&o.topK, "topk", 0, "sample among so many likeliest tokens; 0 is all")
 	flags.Uint64Var(&o.seed, "seed", 1, "of the sampling: the same seed gives the same text")
-	flags.IntVar(&o.n, "n", 256, "number of tokens to generate at most")
+	flags.IntVar(&o.n, "n", 256, "number of tokens to generate at most, for each message of a chat")
 	flags.IntVar(&o.threads, "threads", runtime.GOMAXPROCS(0), "goroutines to compute with")
 	flags.BoolVar(&o.speed, "speed", false, "measure tokens/s with float32, 4-bit and 3-bit weights")
 	flags.BoolVar(&o.synthetic, "synthetic", false, "with -speed: random weights in the shapes of Llama-3.2-1B (7 GB of memory)")
@@ -72,11 +92,21 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	if _, err := cli.Parse(flags, usage, args, stderr); err != nil {
 		return nil, err
 	}
+	o.given = map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { o.given[f.Name] = true })
 	switch {
 	case !(o.temperature >= 0):
 		return nil, cli.Usagef("-temperature is %v, want 0 or more", o.temperature)
 	case !(o.topP > 0 && o.topP <= 1):
 		return nil, cli.Usagef("-topp is %v, want above 0, up to 1", o.topP)
+	case o.topK < 0:
+		return nil, cli.Usagef("-topk is %d, want 0 or more", o.topK)
+	case o.given["prompt"] && o.given["prompt-file"]:
+		return nil, cli.Usagef("-prompt and -prompt-file are one or the other")
+	case o.chat && o.promptFile == "-":
+		return nil, cli.Usagef("-prompt-file - is standard input, which -chat reads messages from")
+	case o.system != "" && !o.chat:
+		return nil, cli.Usagef("-system goes with -chat")
 	case o.n < 1:
 		return nil, cli.Usagef("-n is %d, want 1 or more", o.n)
 	case o.threads < 1:
@@ -121,34 +151,77 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	m, err := f.Load(w.options)
-	if err != nil {
-		return err
+	var template *llm.Chat
+	if o.chat {
+		if template, err = f.Chat(); err != nil {
+			return err
+		}
 	}
-	prompt, err := llm.Prompt(&m.Config, tok, o.prompt)
+	if o.promptFile != "" {
+		if o.prompt, err = readPrompt(o.promptFile); err != nil {
+			return err
+		}
+	}
+	m, err := f.Load(w.options)
 	if err != nil {
 		return err
 	}
 	r := llm.NewRunner(m, o.threads)
 	defer r.Close()
-	g := llm.Generator{Runner: r, Sampler: llm.NewSampler(o.temperature, o.topP, o.seed), KV: kv}
-	if _, err := io.WriteString(stdout, o.prompt); err != nil {
-		return err
+	s := session{
+		options: o, tokenizer: tok, out: newTextWriter(stdout), stderr: stderr,
+		generator: llm.Generator{Runner: r, Sampler: o.sampler(f.Sampling, stderr), KV: kv, Reuse: o.chat},
 	}
-	prev := prompt[len(prompt)-1]
-	st, err := g.Run(ctx, prompt, o.n, func(token int) error {
-		_, err := stdout.Write(printable(tok.Decode(prev, token)))
-		prev = token
-		return err
-	})
-	fmt.Fprintln(stdout)
+	if o.chat {
+		err = s.chat(ctx, template)
+	} else {
+		err = s.complete(ctx, m)
+	}
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(stderr, "\n%s: %s of weights, %.2f bits each in the layers\n", w.name, cli.Size(m.Bytes()), m.BitsPerWeight())
-	fmt.Fprintf(stderr, "%d tokens of prompt in %.0f ms; %d generated, %.1f tokens/s; key-value cache %s\n",
-		st.Prompt, 1e3*st.PromptTime.Seconds(), st.Tokens, st.Speed(), cli.Size(st.CacheBytes))
+	s.report()
 	return context.Cause(ctx)
+}
+
+// maxPrompt is far above what any model reads, in bytes.
+const maxPrompt = 1 << 26
+
+// readPrompt reads the text of a file, or of standard input.
+func readPrompt(name string) (string, error) {
+	file := os.Stdin
+	if name != "-" {
+		var err error
+		if file, err = os.Open(name); err != nil {
+			return "", err
+		}
+		defer file.Close()
+	}
+	data, err := io.ReadAll(io.LimitReader(file, maxPrompt+1))
+	if err == nil && len(data) > maxPrompt {
+		err = fmt.Errorf("%s: more than %s", name, cli.Size(maxPrompt))
+	}
+	return string(data), err
+}
+
+// sampler is what the command line asks for, and else the files that come with the model.
+func (o *options) sampler(s llm.Sampling, stderr io.Writer) *llm.Sampler {
+	if s.Temperature != nil && !o.given["temperature"] {
+		o.temperature = *s.Temperature
+	}
+	if s.TopP != nil && !o.given["topp"] {
+		o.topP = *s.TopP
+	}
+	if s.TopK != nil && !o.given["topk"] {
+		o.topK = *s.TopK
+	}
+	if len(s.Unused) > 0 {
+		fmt.Fprintf(stderr, "not used: %s of generation_config.json\n", strings.Join(s.Unused, ", "))
+	}
+	sampler := llm.NewSampler(o.temperature, o.topP, o.seed)
+	sampler.TopK = o.topK
+	return sampler
 }
 
 func (o *options) kv() (llm.KV, error) {
@@ -160,16 +233,4 @@ func (o *options) kv() (llm.KV, error) {
 		return llm.KV{}, cli.Usagef("-kv: %w", err)
 	}
 	return llm.KV{Quantize: true, Type: t, GroupSize: o.cacheGroup}, nil
-}
-
-// printable removes what would make a terminal do other things than print. A part
-// of a character stays: the rest comes with the next token.
-func printable(b []byte) []byte {
-	var out []byte
-	for _, c := range b {
-		if c >= ' ' && c != 0x7f || c == '\n' || c == '\t' {
-			out = append(out, c)
-		}
-	}
-	return out
 }

@@ -13,11 +13,18 @@ type Generator struct {
 	Sampler *Sampler
 	KV      KV
 	Endless bool // goes on after a token that ends the text
+	// Reuse keeps what was read for the next prompt: where it begins with the same tokens,
+	// the key-value cache has them already.
+	Reuse bool
+
+	kept *Sequence
+	read []int // the tokens of kept
 }
 
 // Stats tell how long a generation took.
 type Stats struct {
 	Prompt     int           // tokens
+	Reused     int           // of those, the ones that were read before
 	PromptTime time.Duration // until the first token
 	Tokens     int           // generated
 	Time       time.Duration // for all but the first
@@ -67,15 +74,24 @@ func (g *Generator) Run(ctx context.Context, prompt []int, n int, emit func(toke
 	if len(prompt) > c.Context {
 		return st, fmt.Errorf("llm: the prompt has %d tokens, and the model's context is %d", len(prompt), c.Context)
 	}
-	kv := g.KV
-	kv.Length = min(len(prompt)+max(n, 0), c.Context)
-	s, err := r.model.NewSequence(kv)
+	s, err := g.begin(prompt, n)
 	if err != nil {
 		return st, err
 	}
+	st.Reused = s.Len()
+	// forward reads tokens. One that does not end leaves nothing to go on from.
+	forward := func(tokens ...int) error {
+		kept := g.kept
+		g.kept = nil
+		if err := r.Forward(Chunk{s, tokens}); err != nil {
+			return err
+		}
+		g.kept, g.read = kept, append(g.read, tokens...)
+		return nil
+	}
 	start := time.Now()
-	for part := range slices.Chunk(prompt, prefill) {
-		if err := r.Forward(Chunk{s, part}); ctx.Err() != nil {
+	for part := range slices.Chunk(prompt[s.Len():], prefill) {
+		if err := forward(part...); ctx.Err() != nil {
 			return st, nil
 		} else if err != nil {
 			return st, err
@@ -103,10 +119,36 @@ func (g *Generator) Run(ctx context.Context, prompt []int, n int, emit func(toke
 		if st.Tokens == n || s.Len() == c.Context {
 			return st, nil
 		}
-		if err := r.Forward(Chunk{s, []int{next}}); ctx.Err() != nil {
+		if err := forward(next); ctx.Err() != nil {
 			return st, nil
 		} else if err != nil {
 			return st, err
 		}
 	}
+}
+
+// begin returns the sequence to read a prompt into. It may have the first tokens of it,
+// but not the last: what comes behind it is to be computed.
+func (g *Generator) begin(prompt []int, n int) (*Sequence, error) {
+	m := g.Runner.model
+	if g.kept != nil {
+		same := 0
+		for same < min(len(g.read), len(prompt)-1) && g.read[same] == prompt[same] {
+			same++
+		}
+		g.read = g.read[:same]
+		g.kept.truncate(same)
+		return g.kept, nil
+	}
+	kv := g.KV
+	kv.Length = min(len(prompt)+max(n, 0), m.Config.Context)
+	s, err := m.NewSequence(kv)
+	if err != nil {
+		return nil, err
+	}
+	g.read = g.read[:0]
+	if g.Reuse && s.limit == 0 { // rotations that depend on the length change with it
+		g.kept = s
+	}
+	return s, nil
 }

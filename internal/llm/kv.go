@@ -28,6 +28,8 @@ type cache interface {
 	// floats returns the vectors of all tokens side by side, either its own memory
 	// or scratch, which may be replaced by a longer one.
 	floats(scratch *[]float32) ([]float32, error)
+	// truncate leaves the first n tokens of width elements each.
+	truncate(n, width int)
 	bytes() int
 }
 
@@ -104,6 +106,14 @@ func (k *keyCache) blocks(scratch *[]float32) ([]float32, error) {
 	return k.columns, nil
 }
 
+func (k *keyCache) truncate(n int) {
+	if k.rows != nil {
+		k.rows.truncate(n, k.width)
+		return
+	}
+	k.n = n
+}
+
 func (k *keyCache) bytes() int {
 	if k.rows == nil {
 		return 4 * k.n * k.width
@@ -119,7 +129,9 @@ func (c *floatCache) append(x []float32, n int) error {
 }
 
 func (c *floatCache) floats(*[]float32) ([]float32, error) { return c.x, nil }
-func (c *floatCache) bytes() int                           { return 4 * len(c.x) }
+func (c *floatCache) truncate(n, width int)                { c.x = c.x[:n*width] }
+
+func (c *floatCache) bytes() int { return 4 * len(c.x) }
 
 // A quantCache grows a quant.Matrix, one row a token: nothing in its storage is
 // shared by rows.
@@ -151,6 +163,19 @@ func (c *quantCache) floats(scratch *[]float32) ([]float32, error) {
 	}
 	x := grow(scratch, c.rows*c.width)
 	return x, m.Dequantize(x)
+}
+
+// truncate takes what the last rows have: each row has as much of all.
+func (c *quantCache) truncate(n, _ int) {
+	if c.rows == 0 {
+		return
+	}
+	s := &c.s
+	s.RowScales = s.RowScales[:len(s.RowScales)/c.rows*n]
+	s.Scales = s.Scales[:len(s.Scales)/c.rows*n]
+	s.Selectors = s.Selectors[:len(s.Selectors)/c.rows*n]
+	s.Codes = s.Codes[:len(s.Codes)/c.rows*n]
+	c.rows = n
 }
 
 func (c *quantCache) bytes() int {
@@ -209,6 +234,15 @@ func (m *Model) rotations(length int) *Sequence {
 		s.turns[i] = turn{r.frequencies(c.HeadDim, length), r.magnitude()}
 	}
 	return s
+}
+
+// truncate forgets all but the first n tokens, of which there must be so many.
+func (s *Sequence) truncate(n int) {
+	for i := range s.keys {
+		s.keys[i].truncate(n)
+		s.values[i].truncate(n, s.keys[i].width)
+	}
+	s.length = n
 }
 
 // Len returns the number of tokens read.

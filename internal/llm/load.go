@@ -21,7 +21,8 @@ type Options struct {
 
 // A File is a model that is open, of which no weights are read yet.
 type File struct {
-	Config Config
+	Config   Config
+	Sampling Sampling // as the files say that come with the model
 
 	name       string // the path, or what the model is called in errors
 	source     source

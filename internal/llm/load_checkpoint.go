@@ -50,7 +50,7 @@ func newFile(name string, c *checkpoint.Checkpoint) (*File, error) {
 		return nil, f.at(err)
 	}
 	f.Config, f.source = config, s
-	return f, nil
+	return f, f.at(f.readGeneration())
 }
 
 // A checkpointSource is a checkpoint of a model of a known family.

@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -10,6 +11,7 @@ import (
 // A Sampler chooses tokens.
 type Sampler struct {
 	Temperature float64 // 0 takes the likeliest token
+	TopK        int     // the likeliest tokens, so many; 0 is all
 	TopP        float64 // the likeliest tokens that together have this probability; 0 or 1 is all
 	rand        *rand.Rand
 
@@ -30,6 +32,9 @@ func (s *Sampler) Sample(logits []float32) int {
 	p := grow(&s.probs, len(logits))
 	for i, l := range logits {
 		p[i] = float32(float64(l) / s.Temperature)
+	}
+	if s.TopK > 0 && s.TopK < len(p) {
+		s.order = keepLargest(p, s.TopK, s.order)
 	}
 	floats.Softmax(p)
 	coin := s.rand.Float64()
@@ -68,6 +73,52 @@ func (s *Sampler) Sample(logits []float32) int {
 		n++
 	}
 	return order[draw(n, coin*sum, func(i int) float32 { return p[order[i]] })]
+}
+
+// keepLargest makes all but the k largest of x −∞; of equal ones the first are the largest.
+// It takes n·log k steps. order is scratch, which it returns.
+func keepLargest(x []float32, k int, order []int) []int {
+	// The k largest so far are a heap, whose root is the least of them.
+	heap := order[:0]
+	less := func(a, b int) bool { return x[a] < x[b] || x[a] == x[b] && a > b }
+	down := func(i int) {
+		for {
+			least := i
+			for c := 2*i + 1; c <= 2*i+2 && c < len(heap); c++ {
+				if less(heap[c], heap[least]) {
+					least = c
+				}
+			}
+			if least == i {
+				return
+			}
+			heap[i], heap[least] = heap[least], heap[i]
+			i = least
+		}
+	}
+	for i := range x {
+		switch {
+		case len(heap) < k:
+			if heap = append(heap, i); len(heap) == k {
+				for j := k/2 - 1; j >= 0; j-- {
+					down(j)
+				}
+			}
+		case less(heap[0], i):
+			heap[0] = i
+			down(0)
+		}
+	}
+	slices.Sort(heap)
+	next := 0
+	for i := range x {
+		if next < len(heap) && heap[next] == i {
+			next++
+			continue
+		}
+		x[i] = float32(math.Inf(-1))
+	}
+	return heap
 }
 
 // draw returns the i in 0…n−1 at which the sum of p(0)…p(i) passes coin.
