@@ -23,8 +23,7 @@ type Activation struct {
 	d      []float32 // by block: the scale
 	corr   []int32   // by block: offset · Σ q
 	corr16 []int16   // by 16 columns: offset · Σ q
-	corr4  []int32   // by 4 columns: −offset · Σ q, if hasCorr4
-	prefix []int32   // −offset · Σ q of all columns before 16·i, if hasCorr4
+	prefix []int32   // −offset · Σ q of all columns before 16·i, if hasPrefix
 	x      []float32 // what was loaded, in laneOrder
 }
 
@@ -76,21 +75,15 @@ func (a *Activation) load(x []float32, impl implementation) error {
 		}
 	}
 	a.pad(len(x))
-	if hasCorr4 {
-		a.sums4(done, len(x))
+	if hasPrefix {
+		a.setPrefix()
 	}
 	a.n, a.exact = len(x), false
 	return nil
 }
 
-// sums4 sets corr4 from column done on, of which there are n, and prefix.
-func (a *Activation) sums4(done, n int) {
-	end := (n + 3) / 4
-	for i := done / 4; i < end; i++ {
-		q := a.q[4*i : 4*i+4]
-		a.corr4[i] = -offset * (int32(q[0]) + int32(q[1]) + int32(q[2]) + int32(q[3]))
-	}
-	clear(a.corr4[max(end, done/4):])
+// setPrefix sets prefix.
+func (a *Activation) setPrefix() {
 	var sum int32
 	for i, c := range a.corr16 {
 		a.prefix[i] = sum
@@ -218,8 +211,7 @@ func (a *Activation) growIntegers(n int) {
 	a.d = resize(a.d, padded/block)
 	a.corr = resize(a.corr, padded/block)
 	a.corr16 = resize(a.corr16, padded/16)
-	if hasCorr4 {
-		a.corr4 = resize(a.corr4, padded/4)
+	if hasPrefix {
 		a.prefix = resize(a.prefix, padded/16+1)
 	}
 }

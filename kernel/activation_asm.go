@@ -12,8 +12,7 @@ type loadArgs struct {
 	d      *float32
 	corr   *int32
 	corr16 *int16
-	corr4  *int32 // if hasCorr4
-	blocks int    // at least 1
+	blocks int // at least 1
 }
 
 // loadBlocksVector loads blocks, and returns how many before the first with a NaN
@@ -37,9 +36,6 @@ func loadBlocks(a *Activation, x []float32, b int, impl implementation) int {
 	args := loadArgs{
 		x: &x[0], q: &a.q[b*block], d: &a.d[b],
 		corr: &a.corr[b], corr16: &a.corr16[b*8], blocks: len(x) / block,
-	}
-	if hasCorr4 {
-		args.corr4 = &a.corr4[b*block/4]
 	}
 	return block * loadBlocksVector(&args)
 }

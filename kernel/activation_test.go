@@ -44,6 +44,7 @@ func checkLoaded(t *testing.T, a *Activation, x []float32) {
 	if a.Len() != len(x) || a.exact || len(a.x)%step != 0 || len(a.x) < len(x) || len(a.q) != len(a.x) {
 		t.Fatalf("%d columns: Len() = %d, exact %v, padded to %d and %d", len(x), a.Len(), a.exact, len(a.x), len(a.q))
 	}
+	before := 0 // block and run
 	for b := range a.d {
 		var amax float64
 		for _, v := range x[min(b*block, len(x)):min((b+1)*block, len(x))] {
@@ -73,15 +74,10 @@ func checkLoaded(t *testing.T, a *Activation, x []float32) {
 			if got := int(a.corr16[b*8+run]); got != offset*sum16 {
 				t.Fatalf("%d columns, block %d, run %d: correction is %d, want %d", len(x), b, run, got, offset*sum16)
 			}
-			for i := (b*block + run*16) / 4; hasCorr4 && i < (b*block+run*16)/4+4; i++ {
-				sum4 := 0
-				for _, q := range a.q[4*i : 4*i+4] {
-					sum4 += int(q)
-				}
-				if got := int(a.corr4[i]); got != -offset*sum4 {
-					t.Fatalf("%d columns, word %d: correction is %d, want %d", len(x), i, got, -offset*sum4)
-				}
+			if hasPrefix && int(a.prefix[b*8+run]) != -offset*before {
+				t.Fatalf("%d columns, block %d, run %d: the sum before is %d, want %d", len(x), b, run, a.prefix[b*8+run], -offset*before)
 			}
+			before += sum16
 			sum += sum16
 		}
 		if got := int(a.corr[b]); got != offset*sum {

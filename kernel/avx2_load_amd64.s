@@ -21,8 +21,8 @@ GLOBL limit<>(SB), RODATA|NOPTR, $4
 	VPMAXUD Y7, Y3, Y3
 
 // ROUND turns 32 floats at X into bytes at Q, and adds them up four by four, times
-// −offset, to SUM and at C.
-#define ROUND(X, Q, C, SUM) \
+// offset, to SUM.
+#define ROUND(X, Q, SUM) \
 	VMULPS     X+0(SI), Y2, Y4  \
 	VMULPS     X+32(SI), Y2, Y5 \
 	VMULPS     X+64(SI), Y2, Y6 \
@@ -37,15 +37,13 @@ GLOBL limit<>(SB), RODATA|NOPTR, $4
 	VPERMD     Y4, Y13, Y4      \
 	VMOVDQU    Y4, Q(DI)        \
 	VPMADDUBSW Y4, Y12, Y4      \
-	VPMADDWD   Y14, Y4, SUM     \
-	VMOVDQU    SUM, C(DX)
+	VPMADDWD   Y14, Y4, SUM
 
 // func loadBlocksVector(a *loadArgs) int
 TEXT ·loadBlocksVector(SB), NOSPLIT, $0-16
 	MOVQ a+0(FP), R13
 	MOVQ loadArgs_x(R13), SI
 	MOVQ loadArgs_q(R13), DI
-	MOVQ loadArgs_corr4(R13), DX
 	MOVQ loadArgs_d(R13), R8
 	MOVQ loadArgs_corr(R13), R9
 	MOVQ loadArgs_corr16(R13), R10
@@ -55,8 +53,6 @@ TEXT ·loadBlocksVector(SB), NOSPLIT, $0-16
 	ONES
 	VPACKUSWB    Y14, Y14, Y12
 	VPSLLW       $4, Y14, Y14
-	VPXOR        Y0, Y0, Y0
-	VPSUBW       Y14, Y0, Y14    // −offset
 
 block:
 	VPXOR Y0, Y0, Y0
@@ -91,16 +87,14 @@ scaled:
 	VMOVSS       X1, (R8)
 	VBROADCASTSS X1, Y1
 	VBROADCASTSS X2, Y2
-	ROUND(0, 0, 0, Y10)
-	ROUND(128, 32, 32, Y11)
+	ROUND(0, 0, Y10)
+	ROUND(128, 32, Y11)
 	VPHADDD      Y11, Y10, Y10
-	ROUND(256, 64, 64, Y0)
-	ROUND(384, 96, 96, Y3)
+	ROUND(256, 64, Y0)
+	ROUND(384, 96, Y3)
 	VPHADDD      Y3, Y0, Y0
 	VPHADDD      Y0, Y10, Y10
 	VPERMD       Y10, Y13, Y10   // the sums of 8 runs
-	VPXOR        Y0, Y0, Y0
-	VPSUBD       Y10, Y0, Y10    // of offset
 	VEXTRACTI128 $1, Y10, X11
 	VPACKSSDW    X11, X10, X9
 	VMOVDQU      X9, (R10)
@@ -110,7 +104,6 @@ scaled:
 	VMOVD        X10, (R9)
 	ADDQ         $512, SI
 	ADDQ         $128, DI
-	ADDQ         $128, DX
 	ADDQ         $4, R8
 	ADDQ         $4, R9
 	ADDQ         $16, R10

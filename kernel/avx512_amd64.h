@@ -50,19 +50,3 @@
 	VPSRLW     $6, B, HI           \
 	VPSRLW     $5, C, Z14          \
 	VPTERNLOGD $0xe4, Z15, Z14, HI
-
-// ADD4 adds the 16 lanes of Z8, …, Z11 up to four each, and leaves one of each
-// in every quarter of OUT.
-#define ADD4(OUT) ADD4OF(Z8, Z9, Z10, Z11, OUT)
-
-// ADD4OF does so for A, …, D.
-#define ADD4OF(A, B, C, D, OUT) \
-	VPUNPCKLDQ  B, A, Z4     \
-	VPUNPCKHDQ  B, A, Z5     \
-	VPUNPCKLDQ  D, C, Z6     \
-	VPUNPCKHDQ  D, C, Z7     \
-	VPADDD      Z5, Z4, Z4   \
-	VPADDD      Z7, Z6, Z6   \
-	VPUNPCKLQDQ Z6, Z4, Z5   \
-	VPUNPCKHQDQ Z6, Z4, Z7   \
-	VPADDD      Z7, Z5, OUT

@@ -40,62 +40,6 @@
 	ADDQ         groupStepArgs_selectorBytes(R13), SI \
 	ADDQ         groupStepArgs_scaleBytes(R13), R9
 
-// SUM multiplies half H by its activations, in words of four columns, and those
-// by their scales.
-#define SUM(H, IN) \
-	VALUES(IN, Z20)            \
-	VMOVDQU64 64*H(R11), Z21      \
-	VPDPBUSD  64*H(R10), Z20, Z21 \
-	SCALES(Z22)
-
-#define LOWER(H, IN, OUT) \
-	SUM(H, IN)            \
-	VPMADDWD Z22, Z21, OUT
-
-#define UPPER(H, IN, OUT) \
-	SUM(H, IN)            \
-	VPDPWSSD Z22, Z21, OUT
-
-#define BLOCK(C, SHIFT, H0, H1, IN, OUT) \
-	PREFETCHT1 C+AHEAD(DI)   \
-	VMOVDQU64  C(DI), IN     \
-	LOWER(H0, IN, OUT)       \
-	VPSRLW     SHIFT, IN, Z5 \
-	UPPER(H1, Z5, OUT)
-
-#define END \
-	ADD4(Z8)                     \
-	VEXTRACTI64X4 $1, Z8, Y9     \
-	VPADDD        Y9, Y8, Y8     \
-	VEXTRACTI128  $1, Y8, X9     \
-	VPADDD        X9, X8, X8     \
-	VCVTDQ2PS     X8, X8         \
-	VMULPS        (R12), X8, X8  \
-	VADDPS        X8, X0, X0     \
-	ADDQ          $512, R10      \
-	ADDQ          $512, R11      \
-	ADDQ          $16, R12
-
-#define STEP4 \
-	META                        \
-	BLOCK(0, $4, 0, 1, Z1, Z8)   \
-	BLOCK(64, $4, 2, 3, Z1, Z9)  \
-	BLOCK(128, $4, 4, 5, Z1, Z10) \
-	BLOCK(192, $4, 6, 7, Z1, Z11) \
-	END                         \
-	ADDQ $256, DI
-
-#define STEP3 \
-	META                          \
-	BLOCK(0, $3, 0, 1, Z1, Z8)    \
-	BLOCK(64, $3, 2, 3, Z2, Z9)   \
-	BLOCK(128, $3, 4, 5, Z3, Z10) \
-	LAST3(Z1, Z2, Z3, Z1, Z2)     \
-	LOWER(6, Z1, Z11)             \
-	UPPER(7, Z2, Z11)             \
-	END                           \
-	ADDQ $192, DI
-
 // Scales as MX and NV types have them are the powers of two and the small floats of
 // datatype.E8M0 and datatype.E4M3. Groups are those of the types, 32 and 16.
 //
@@ -152,136 +96,6 @@
 	MOVQ groupStepArgs_selectors(R13), SI \
 	MOVQ groupStepArgs_steps(R13), CX
 
-// ROW is a function for codes of a MASK. SET sets what else STEP wants.
-#define ROW(MASK, SET, STEP) \
-	START(MASK)                      \
-	SET                              \
-	MOVQ groupStepArgs_q(R13), R10   \
-	MOVQ groupStepArgs_corr4(R13), R11 \
-	MOVQ groupStepArgs_d(R13), R12   \
-	VMOVUPS (DX), X0                 \
-	PCALIGN $64 \
-step:                                \
-	STEP                             \
-	DECQ CX                          \
-	JNZ  step                        \
-	VMOVUPS X0, (DX)                 \
-	VZEROUPPER                       \
-	RET
-
-// func groupSteps4AVX512(acc *[4]float32, a *groupStepArgs)
-TEXT ·groupSteps4AVX512(SB), NOSPLIT, $0-16
-	ROW(0x0f0f0f0f, STARTINTEGER, STEP4)
-
-// func groupSteps3AVX512(acc *[4]float32, a *groupStepArgs)
-TEXT ·groupSteps3AVX512(SB), NOSPLIT, $0-16
-	ROW(0x07070707, STARTINTEGER, STEP3)
-
-// Integer mode of MX and NV types. SUMS multiplies half H by its activations, in
-// words of four columns.
-#define SUMS(H, IN, OUT) \
-	VALUES(IN, Z20)           \
-	VMOVDQU64 64*H(R11), OUT  \
-	VPDPBUSD  64*H(R10), Z20, OUT
-
-#define SUMSBLOCK(C, H0, H1, LO, HI) \
-	PREFETCHT1 C+AHEAD(DI) \
-	VMOVDQU64  C(DI), Z1   \
-	SUMS(H0, Z1, LO)       \
-	VPSRLW     $4, Z1, Z1  \
-	SUMS(H1, Z1, HI)
-
-// SUMSSTEP leaves, of the lower halves of blocks in Z8 and of the upper ones in Z9,
-// a sum of each block in every quarter, and the scales in the same order in Y28.
-#define SUMSSTEP \
-	META                            \
-	SUMSBLOCK(0, 0, 1, Z8, Z12)     \
-	SUMSBLOCK(64, 2, 3, Z9, Z13)    \
-	SUMSBLOCK(128, 4, 5, Z10, Z18)  \
-	SUMSBLOCK(192, 6, 7, Z11, Z23)  \
-	ADD4(Z8)                        \
-	ADD4OF(Z12, Z13, Z18, Z23, Z9)  \
-	VPERMB Y28, Y17, Y28
-
-// QUARTER adds quarter Q of IN to the sums of blocks in X10.
-#define QUARTER(Q, IN) \
-	VEXTRACTF32X4 Q, IN, X11 \
-	VADDPS        X11, X10, X10
-
-#define SUMSEND \
-	VMULPS (R12), X10, X10 \
-	VADDPS X10, X0, X0     \
-	ADDQ   $512, R10       \
-	ADDQ   $512, R11       \
-	ADDQ   $16, R12        \
-	ADDQ   $256, DI
-
-// Groups of 32 are two quarters of a half.
-#define STEPE8M0 \
-	SUMSSTEP                       \
-	VSHUFI64X2 $0x88, Z9, Z8, Z10  \
-	VSHUFI64X2 $0xdd, Z9, Z8, Z11  \
-	VPADDD     Z11, Z10, Z8        \
-	VCVTDQ2PS  Z8, Z8              \
-	VPMOVZXBD  X28, Z28            \
-	E8M0(Z28)                      \
-	VMULPS     Z28, Z8, Z8         \
-	VMOVAPS    X8, X10             \
-	QUARTER($1, Z8)                \
-	QUARTER($2, Z8)                \
-	QUARTER($3, Z8)                \
-	SUMSEND
-
-// Groups of 16 are the quarters.
-#define STEPE4M3 \
-	SUMSSTEP                      \
-	VCVTDQ2PS     Z8, Z8          \
-	VCVTDQ2PS     Z9, Z9          \
-	VEXTRACTI32X4 $1, Y28, X11    \
-	VPMOVZXBD     X28, Z28        \
-	VPMOVZXBD     X11, Z11        \
-	E4M3(Z28)                     \
-	E4M3(Z11)                     \
-	VMULPS        Z28, Z8, Z8     \
-	VMULPS        Z11, Z9, Z9     \
-	VMOVAPS      X8, X10          \
-	QUARTER($1, Z8)               \
-	QUARTER($2, Z8)               \
-	QUARTER($3, Z8)               \
-	VADDPS       X9, X10, X10     \
-	QUARTER($1, Z9)               \
-	QUARTER($2, Z9)               \
-	QUARTER($3, Z9)               \
-	SUMSEND
-
-// Byte 16i + 4j + k is, of block k, group 4i + j: of 4 groups a block in byGroups4,
-// and of 8 in byGroups8.
-DATA byGroups4<>+0(SB)/8, $0x0d0905010c080400
-DATA byGroups4<>+8(SB)/8, $0x0f0b07030e0a0602
-DATA byGroups4<>+16(SB)/8, $0
-DATA byGroups4<>+24(SB)/8, $0
-GLOBL byGroups4<>(SB), RODATA|NOPTR, $32
-DATA byGroups8<>+0(SB)/8, $0x1911090118100800
-DATA byGroups8<>+8(SB)/8, $0x1b130b031a120a02
-DATA byGroups8<>+16(SB)/8, $0x1d150d051c140c04
-DATA byGroups8<>+24(SB)/8, $0x1f170f071e160e06
-GLOBL byGroups8<>(SB), RODATA|NOPTR, $32
-
-#define STARTBLOCKS4 \
-	STARTE8M0        \
-	VMOVDQU64 byGroups4<>(SB), Y17
-#define STARTBLOCKS8 \
-	STARTE4M3        \
-	VMOVDQU64 byGroups8<>(SB), Y17
-
-// func groupStepsE8M0AVX512(acc *[4]float32, a *groupStepArgs)
-TEXT ·groupStepsE8M0AVX512(SB), NOSPLIT, $0-16
-	ROW(0x0f0f0f0f, STARTBLOCKS4, STEPE8M0)
-
-// func groupStepsE4M3AVX512(acc *[4]float32, a *groupStepArgs)
-TEXT ·groupStepsE4M3AVX512(SB), NOSPLIT, $0-16
-	ROW(0x0f0f0f0f, STARTBLOCKS8, STEPE4M3)
-
 // Float mode. Z0 has lanes 0–15 of the row, Z1 lanes 16–31.
 
 #define FLOAT(LEFT, V) \
@@ -289,7 +103,7 @@ TEXT ·groupStepsE4M3AVX512(SB), NOSPLIT, $0-16
 	VPSRAD    $24, Z21, Z21  \
 	VCVTDQ2PS Z21, Z21
 
-// FLOATS adds half H to the lanes in ACC, which SUM has for the half.
+// FLOATS adds half H to the lanes in ACC, through SUM.
 #define FLOATS(H, IN, V, SUM, ACC, K) \
 	VALUES(IN, V)                     \
 	FLOAT($24, V)                        \

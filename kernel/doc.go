@@ -41,10 +41,11 @@
 // of rows that the others leave. These are made for less, and faster:
 //
 //	loop.go                the table that says which of the following a matrix takes
-//	fours_amd64.go         with AVX-512, codes of 3 and 4 bits: four rows and four blocks
-//	                       at a time, from internal/loops. Scales for 128 columns times
-//	                       a power of two, or for a row, of any width; and for 16, 32
-//	                       or 64, for 4 bits in multiples of 16 columns, for 3 of 512
+//	fours_amd64.go         with AVX-512: four rows and four blocks at a time, of any
+//	                       width, from internal/loops. Scales for 16, 32, 64 or 128
+//	                       columns, the latter times a power of two, or for a row, and
+//	                       those of MX and NV types
+//	tails_amd64.go         what is behind the last 512 columns of their rows
 //	*_steps_*              without, scales for 128 columns or a multiple, codes of up
 //	                       to 4 bits: four blocks at a time
 //	*_groups_*, *_mx_*     groups of 16, 32 or 64 columns, and MX and NV types
@@ -125,7 +126,7 @@
 //
 // Load takes some 0.15 µs per thousand columns with AVX2, LoadFloat 0.05 µs, and
 // [LoadBatch] and [LoadFloatBatch] as much for each vector. An
-// Activation takes 6.5 bytes a column on amd64, 5.2 elsewhere. It allocates only when a
+// Activation takes 5.5 bytes a column on amd64, 5.2 elsewhere. It allocates only when a
 // vector is longer than any that it had before; nothing else allocates, apart from
 // [NewPool].
 //

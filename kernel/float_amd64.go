@@ -22,7 +22,7 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 	var table [64]byte
 	var groups groupStepArgs
 	if small {
-		p.groupTable(&table, p.signed)
+		p.groupTable(&table)
 		groups = p.groupArgs(a, &table)
 	}
 	// Blocks behind the whole steps.

@@ -5,14 +5,14 @@ package kernel
 import "github.com/bitmod-go/bitmod/internal/pack"
 
 // integerRows computes rows lo to hi−1 by a loop.
-func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, l loop, impl implementation) {
+func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, l loop, _ implementation) {
 	switch l {
 	case byFours:
 		fourRows(dst, p, a, lo, hi)
 	case bySteps:
 		stepRows(dst, p, a, lo, hi)
 	default:
-		groupRows(dst, p, a, lo, hi, impl)
+		groupRows(dst, p, a, lo, hi)
 	}
 }
 

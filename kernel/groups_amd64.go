@@ -5,7 +5,7 @@ package kernel
 import "github.com/bitmod-go/bitmod/datatype"
 
 // groupStepArgs are a row whose groups have 16, 32 or 64 columns, as the functions
-// groupSteps want it: its first steps·512 columns.
+// floatGroupSteps want it: its first steps·512 columns.
 type groupStepArgs struct {
 	codes     *byte
 	scales    *byte // scaleBytes for a step
@@ -13,29 +13,14 @@ type groupStepArgs struct {
 
 	scaleBytes, selectorBytes int
 
-	table  *[64]byte // of tables.bytes, or tables.signed in float mode: see groupTable
+	table  *[64]byte // of tables.signed: see groupTable
 	spread *spread
-	q      *int8
-	corr4  *int32
-	d      *float32
-	x      *float32 // of float mode, which has no q, corr4 and d
-	steps  int      // at least 1
+	x      *float32
+	steps  int // at least 1
 }
 
-// groupSteps4AVX512 adds the steps of a row of 4-bit codes to its lanes.
+// floatGroupSteps4AVX512 adds the steps of a row of 4-bit codes to its lanes.
 //
-//go:noescape
-func groupSteps4AVX512(acc *[lanes]float32, a *groupStepArgs)
-
-//go:noescape
-func groupSteps3AVX512(acc *[lanes]float32, a *groupStepArgs)
-
-//go:noescape
-func groupStepsE8M0AVX512(acc *[lanes]float32, a *groupStepArgs)
-
-//go:noescape
-func groupStepsE4M3AVX512(acc *[lanes]float32, a *groupStepArgs)
-
 //go:noescape
 func floatGroupSteps4AVX512(acc *[floatLanes]float32, a *groupStepArgs)
 
@@ -48,21 +33,7 @@ func floatGroupStepsE8M0AVX512(acc *[floatLanes]float32, a *groupStepArgs)
 //go:noescape
 func floatGroupStepsE4M3AVX512(acc *[floatLanes]float32, a *groupStepArgs)
 
-// groupSteps adds the steps of a row to its lanes.
-func (p *plan) groupSteps(acc *[lanes]float32, args *groupStepArgs) {
-	switch {
-	case p.scale == datatype.E8M0:
-		groupStepsE8M0AVX512(acc, args)
-	case p.scale == datatype.E4M3:
-		groupStepsE4M3AVX512(acc, args)
-	case p.bits == 4:
-		groupSteps4AVX512(acc, args)
-	default:
-		groupSteps3AVX512(acc, args)
-	}
-}
-
-// floatGroupSteps is groupSteps for float mode.
+// floatGroupSteps adds the steps of a row to its lanes.
 func (p *plan) floatGroupSteps(acc *[floatLanes]float32, args *groupStepArgs) {
 	switch {
 	case p.scale == datatype.E8M0:
@@ -105,19 +76,19 @@ var spreadsByShape = func() (s [3][3][2]spread) {
 	return s
 }()
 
-// groupTable sets t to the values of v, 16 bytes for each selector, as they are
-// looked up: by code and the selector above it, and repeated.
-func (p *plan) groupTable(t *[64]byte, v []byte) {
+// groupTable sets t to the values as they are looked up: by code and the selector above
+// it, and repeated.
+func (p *plan) groupTable(t *[64]byte) {
 	mask := 1<<p.selectorBits - 1
 	for i := range t {
-		t[i] = v[i>>p.bits&mask*16+i&(1<<p.bits-1)]
+		t[i] = p.signed[i>>p.bits&mask*16+i&(1<<p.bits-1)]
 	}
 }
 
 // groupArgs sets what is the same for all rows, of which there is table.
 func (p *plan) groupArgs(a *Activation, table *[64]byte) groupStepArgs {
 	i := p.groupSize / 32 // 16, 32, 64: 0, 1, 2
-	args := groupStepArgs{
+	return groupStepArgs{
 		scaleBytes:    step / p.groupSize,
 		selectorBytes: step / p.groupSize * p.selectorBits / 8,
 		table:         table,
@@ -125,10 +96,6 @@ func (p *plan) groupArgs(a *Activation, table *[64]byte) groupStepArgs {
 		x:             &a.x[0],
 		steps:         p.cols / step,
 	}
-	if !a.exact {
-		args.q, args.corr4, args.d = &a.q[0], &a.corr4[0], &a.d[0]
-	}
-	return args
 }
 
 // row points args at the codes, scales and selectors of one row.

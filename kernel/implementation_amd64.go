@@ -11,8 +11,8 @@ import (
 // assembly says whether there is any in this build.
 const assembly = true
 
-// hasCorr4 says whether an Activation has corr4.
-const hasCorr4 = true
+// hasPrefix says whether an Activation has prefix.
+const hasPrefix = true
 
 // implementations returns those of this machine, the fastest last.
 func implementations() []implementation {

@@ -11,8 +11,8 @@ import (
 // assembly says whether there is any in this build.
 const assembly = true
 
-// hasCorr4 says whether an Activation has corr4.
-const hasCorr4 = false
+// hasPrefix says whether an Activation has prefix.
+const hasPrefix = false
 
 // implementations returns those of this machine, the fastest last. All arm64
 // processors that Go runs on have NEON; whether they have the dot product, and that

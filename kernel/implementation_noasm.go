@@ -7,8 +7,8 @@ import "github.com/bitmod-go/bitmod/internal/loops"
 // assembly says whether there is any in this build.
 const assembly = false
 
-// hasCorr4 says whether an Activation has corr4.
-const hasCorr4 = false
+// hasPrefix says whether an Activation has prefix.
+const hasPrefix = false
 
 // implementations returns those of this machine, the fastest last.
 func implementations() []implementation { return []implementation{portable} }

@@ -35,17 +35,16 @@ const (
 	codes2 trait = 1 << iota // codes of 2 bits
 	codes4                   // of 4
 	codes3or4
-	inFours     // as four rows at a time want them: see plan.inFours
-	inFineFours // likewise, with several groups to a block
-	direct      // scales and selectors as the functions of steps want them: see plan.direct
-	coarse      // scales that are integers, for 128 columns or a multiple
-	fine        // scales for 16, 32 or 64 columns: see plan.fine
-	whole       // a multiple of 512 columns
-	long        // more than 512
-	longer      // more than 1024
-	longest     // more than 2048
-	blocks      // a multiple of 128
-	units       // values that are multiples of a unit
+	inFours // as four rows at a time want them: see plan.rowKind
+	direct  // scales and selectors as the functions of steps want them: see plan.direct
+	coarse  // scales that are integers, for 128 columns or a multiple
+	fine    // scales for 16, 32 or 64 columns: see plan.fine
+	whole   // a multiple of 512 columns
+	long    // more than 512
+	longer  // more than 1024
+	longest // more than 2048
+	blocks  // a multiple of 128
+	units   // values that are multiples of a unit
 )
 
 // A route is a loop, and for which matrices and how many activations it is faster than
@@ -61,9 +60,9 @@ type route struct {
 // weights in the cache, for amd64 on a Sapphire Rapids; for arm64, they are from what
 // models of processors say.
 var routes = [...]route{
-	{inFours | codes4, byFours, most{avx512: 4}},
-	{inFours, byFours, most{avx512: 5}},
-	{inFineFours, byFours, most{avx512: 2}},
+	{inFours | coarse | codes4, byFours, most{avx512: 4}},
+	{inFours | coarse | codes3or4, byFours, most{avx512: 5}},
+	{inFours, byFours, most{avx512: 2}},
 
 	{direct | whole, bySteps, most{avx2: 8, avxVNNI: 5, neon: 6, neonDot: 3, neonMatrix: 3}},
 	{direct | codes4, bySteps, most{avx2: 8, avxVNNI: 5}},
@@ -73,8 +72,7 @@ var routes = [...]route{
 	{coarse | codes3or4 | long, stepsAndPanels, most{avx2: 1, avxVNNI: 1, neon: 1, neonDot: 1, neonMatrix: 1}},
 	{coarse | codes2 | whole, bySteps, most{avx2: 1, avxVNNI: 1}},
 
-	{fine | codes3or4 | whole, byGroups, most{avx2: 2, avxVNNI: 1, avx512: 2}},
-	{fine | codes3or4 | long, groupsAndPanels, most{avx512: 1}},
+	{fine | codes3or4 | whole, byGroups, most{avx2: 2, avxVNNI: 1}},
 	{fine | codes3or4 | longer, groupsAndPanels, most{avx2: 1, avxVNNI: 1}},
 	{fine | codes2 | whole, byGroups, most{avx2: 1, avxVNNI: 1}},
 }
@@ -134,6 +132,7 @@ func (p *plan) floatLoop(activations int, impl implementation) loop {
 // traits returns all that the matrix has.
 func (p *plan) traits() trait {
 	var has trait
+	_, fours := p.rowKind()
 	for _, t := range [...]struct {
 		trait trait
 		has   bool
@@ -141,8 +140,7 @@ func (p *plan) traits() trait {
 		{codes2, p.bits == 2},
 		{codes4, p.bits == 4},
 		{codes3or4, p.bits == 3 || p.bits == 4},
-		{inFours, p.inFours()},
-		{inFineFours, p.inFineFours()},
+		{inFours, fours},
 		{direct, p.direct()},
 		{coarse, p.scale == datatype.RowStep && p.groupSize%block == 0},
 		{fine, p.fine()},
@@ -160,19 +158,24 @@ func (p *plan) traits() trait {
 	return has
 }
 
-// inFours reports whether loops.RowArgs hold the type: codes of 3 or 4 bits with
-// integer scales for 128 columns times a power of two, or for a whole row.
-func (p *plan) inFours() bool {
-	blocks := p.groupSize / block
-	return p.scale == datatype.RowStep && p.ints != nil && (p.bits == 3 || p.bits == 4) && p.selectorBits <= 4 &&
-		(p.groups == 1 || p.groupSize%block == 0 && blocks&(blocks-1) == 0)
-}
-
-// inFineFours reports whether loops.RowArgs hold the type as fine groups: codes of 4
-// bits, or if there is no tail, 3, with integer scales for 16, 32 or 64 columns.
-func (p *plan) inFineFours() bool {
-	return p.scale == datatype.RowStep && p.fine() && p.groups > 1 &&
-		(p.bits == 4 && p.cols%granule == 0 || p.bits == 3 && p.cols%step == 0)
+// rowKind returns how loops.RowsAVX512 sees the scales of a matrix, and whether it
+// can multiply it.
+func (p *plan) rowKind() (kind int, ok bool) {
+	kind = loops.RowsFine
+	switch blocks := p.groupSize / block; {
+	case p.ints == nil || p.least < -128 || p.most > 127:
+		return 0, false
+	case p.scale == datatype.E8M0:
+		kind, ok = loops.RowsE8M0, p.groupSize == 32
+	case p.scale == datatype.E4M3:
+		kind, ok = loops.RowsE4M3, p.groupSize == 16
+	case p.groups == 1 || p.groupSize%block == 0 && blocks&(blocks-1) == 0:
+		kind, ok = loops.RowsCoarse, p.selectorBits <= 4
+	default:
+		ok = p.groupSize == 16 || p.groupSize == 32 || p.groupSize == 64
+	}
+	byTable := p.bits+p.selectorBits <= 6 || kind == loops.RowsCoarse && p.bits <= 4
+	return kind, ok && (byTable || p.linear) && loops.HasRows(p.bits, kind, p.selectorBits > 0) && (kind == loops.RowsCoarse || p.selectorBits <= 2)
 }
 
 // direct reports whether the scales and selectors of a row are as the functions of

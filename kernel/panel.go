@@ -470,7 +470,7 @@ func (w *panelWork) multiply(pt *part, as []Activation, n int) {
 			for i := range vectors {
 				a := &as[t+i]
 				args.Q[i], args.D[i] = &a.q[pt.lo], &a.d[pt.lo/block]
-				if hasCorr4 {
+				if hasPrefix {
 					args.Prefix[i] = &a.prefix[pt.lo/granule]
 				}
 			}

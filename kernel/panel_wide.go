@@ -176,7 +176,7 @@ func (w *wideWork) multiply(pt *part, blocks []wideBlock, as []Activation, n int
 				for i := range vectors {
 					a := &as[t+i]
 					args.Q[i], args.D[i] = &a.q[b.lo], &a.d[pt.lo/block]
-					if hasCorr4 {
+					if hasPrefix {
 						args.Prefix[i] = &a.prefix[pt.lo/granule]
 					}
 				}

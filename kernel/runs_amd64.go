@@ -5,12 +5,11 @@ package kernel
 import "github.com/bitmod-go/bitmod/datatype"
 
 // groupRows computes whole steps of rows with scales for every 16, 32 or 64 columns.
-func groupRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implementation) {
-	var h heads
-	h.start(p, a, impl)
+func groupRows(dst []float32, p *plan, a *Activation, lo, hi int) {
+	var meta runMeta
 	for r := lo; r < hi; r++ {
 		var acc [lanes]float32
-		h.groupRow(&acc, p, r)
+		meta.addGroups(&acc, p, a, r)
 		dst[r] = p.finish(&acc, r)
 	}
 }

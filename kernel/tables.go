@@ -24,6 +24,11 @@ type tables struct {
 	bytes  []byte
 	signed []byte
 	wide   []float32
+	// For code that takes four rows at a time: lookup has ints + shift, by code and the
+	// selector above it, repeated, if they are that few; shift is what is added to codes
+	// of 7 and 8 bits, to bytes, and to lookup.
+	lookup [64]byte
+	shift  int
 	// linear is true if a value is a multiple of unit that differs from the code
 	// by a constant, and by the selector where there are some: the integer types.
 	linear bool
@@ -83,6 +88,7 @@ func newTables(t datatype.Type) *tables {
 		tb.least, tb.most = min(tb.least, int(v)), max(tb.most, int(v))
 	}
 	tb.pairs = newPairBook(tb.ints, t.Bits())
+	tb.setLookup(t.Bits(), t.SelectorBits())
 	if t.Bits() > 4 {
 		return tb
 	}
@@ -103,6 +109,27 @@ func newTables(t datatype.Type) *tables {
 		}
 	}
 	return tb
+}
+
+// setLookup sets lookup and shift.
+func (tb *tables) setLookup(bits, selectorBits int) {
+	switch {
+	case tb.ints == nil:
+		return
+	case bits <= 4:
+		tb.shift = offset
+	case bits <= 6:
+		tb.shift = 128
+	default:
+		tb.shift = -int(tb.ints[0][0])
+	}
+	if bits+selectorBits > 6 {
+		return
+	}
+	for i := range tb.lookup {
+		v := tb.ints[min(i>>bits&(1<<selectorBits-1), len(tb.ints)-1)]
+		tb.lookup[i] = byte(int(v[i&(1<<bits-1)]) + tb.shift)
+	}
 }
 
 func isLinear(ints [][]int16, cbs []datatype.Codebook) bool {

@@ -1,76 +1,106 @@
 package loops
 
-// RowArgs are packed codes of rows with one scale for every 128 columns, or for some
-// multiple, and a vector to multiply them by. The functions take four rows at a
-// time: a block of 128 columns is four vectors of sums, one of each row, that are
-// added up together. For
+// RowArgs are packed codes of rows (see package pack) and a vector to multiply them by.
+// The functions take four rows at a time, of each four blocks of 128 columns: a step. What
+// is behind the last whole step of a row is its tail. For a row and the columns of a
+// block they compute
 //
-//	block b of row r is of group g = b / blocks in a group
-//	table = Table[16·selector g of the row:]
-//	I     = scale g · (Σ table[code]·q − Corr[b]) over the columns of the block
+//	S = Σ (value − Offset)·q    over the columns of a group
+//	I = Σ scale·S               over the groups of the block
+//	lane[b%4] += float32(I)·D   for each block b, in order
+//	Dst = ((lane[0] + lane[2]) + (lane[1] + lane[3])) · (RowScales·Unit)
 //
-// they compute, rounding every operation,
+// where every operation on floats is rounded. Scales that are no integers are multiplied
+// by float32(S), and these products are added up one after the other. A value is a byte
+// of Table, or of 7 and 8 bits the code itself. Where groups have 128 columns or more,
+// Table has 16 bytes for each selector, and otherwise 64 by the code and the selector
+// above it, repeated.
 //
-//	lane[b%4] += float32(I)·D[b]    for each block, in order
-//	Dst[r] = ((lane[0] + lane[2]) + (lane[1] + lane[3])) · (RowScales[r]·Unit)
-//
-// Steps are 512 columns, which are 64 columns a strip (see package pack); what is
-// behind the last of them is the tail. Functions for fine groups, of 16, 32 or 64 columns,
-// do the same with I the sum over the groups of a block, Table the 64 values by selector
-// and code, repeated, and no tail for codes of 3 bits. The tail's last block may have fewer columns: the
-// activations at TailQ are then in the order of the bytes of its codes, strip by strip,
-// where each strip has 64 of them for 4-bit codes and 16 for those of 3 bits, and
-// 0 where there is no code.
+// Rows are computed in an order of their own, but each has the same result in any order.
 type RowArgs struct {
 	Dst       *float32 // 4·Fours
 	Codes     *byte
 	Scales    *byte
-	Selectors *byte // of Bits bits each; if there are none, Codes
+	Selectors *byte // anything, if there are none
 	RowScales *float32
 	Fours     int // four rows at a time, at least 1
 
-	// From row to row.
-	CodeStride, ScaleStride, SelectorStride int
-	// From the fourth row of a step to the first of the next: the bytes of a step less
-	// three strides. Only with one group to a block scales and selectors move on.
+	// From row to row; RowScaleStride is in bytes and from four rows to the next.
+	CodeStride, ScaleStride, SelectorStride, RowScaleStride int
+	// From behind the fourth row of a step to the first of the next: the bytes of a step
+	// less four strides. With groups of 128 columns or more scales don't move, and
+	// selectors do so in functions for 2 bits a block alone.
 	CodeBack, ScaleBack, SelectorBack int
 
-	Table *byte
-	Unit  float32
-	_     float32
+	Table  *byte
+	Unit   float32
+	Offset int32
 
 	Q     *int8
-	Corr  *int32
-	D     *float32 // a multiple of 4; behind the last block 0
-	Steps int      // may be 0
+	Sums  *byte    // 16·Σ q: int16 for every 16 columns, or int32 for every block if groups are that large
+	D     *float32 // by block; all three as long as whole steps, with zeros behind the last column
+	Steps int      // whole ones, may be 0
 	Ahead int      // how far ahead of the loads codes are prefetched to the second-level cache
 
+	// Groups of 128 columns or more.
+	BlockShift   int // binary logarithm of the blocks in a group; large for a whole row
 	SelectorBits int
-	SelectorMask int // of a selector, times 16
-	StepShift    int // functions for groups of 512: binary logarithm of steps in a group
-	StepScales   int // ones for the scales of a step
+	SelectorMask int    // of a selector, times 16
+	SelectorAt   [4]int // where that of a block is among those of a step
 
-	// The tail.
-	TailQ      *int8 // 4 bits: all of the tail, in steps of 128 a block
-	TailScales int   // ones for its scales
-	TailBlocks int   // 4 bits: 0 to 4
-	TailMask   int   // 4 bits: ones for the bytes of its last block
-	// 3 bits: whether there is a chunk of 256 columns, and how many after it with up to
-	// 128, with the height and a mask of so many ones, and activations, 16 a strip.
-	TailWide     int
-	TailNarrow   int // 0 to 2
-	NarrowHeight [2]int
-	NarrowMask   [2]int
-	NarrowQ      [2]*int8
+	Spread *RowSpread
+	// Ones for the bytes of scales and selectors of a step, and of the tail.
+	StepScales, TailScales       int
+	StepSelectors, TailSelectors int
 
-	// Functions for fine groups: several to a block.
-	Corr4, TailCorr4             *int32  // minus the correction of every 4 columns
-	Spread, TailSpread           *Spread // of a step; of the last block of the tail, in its place
-	StepSelectors, TailSelectors int     // ones for their bytes
+	// The tail: first with 3 bits, TailWide times 256 columns in a chunk 32 high; then
+	// TailWhole chunks, of 3 bits 16 high, of 4 and 6 bits 64 high, and of others none; and
+	// what is behind them by parts, for every 64 columns as many as a code has fields.
+	TailHalves int // 64 columns each, of all of the tail
+	TailWide   int
+	TailWhole  int
+	TailParts  *RowPart
 }
 
-// A Spread says, for halves of the blocks of a step, in the order of the bytes of their
-// codes, how many bits later than the code, below which it is to be, each selector of
-// the step begins, modulo 64; and in the lowest byte of every 4 columns, which scale of
-// the step is theirs, with 63 in the others, where there is a zero.
-type Spread struct{ Selectors, Scales [8][64]byte }
+// A RowSpread says where the columns of a step find their selectors and scales.
+type RowSpread struct {
+	// For 64 columns in a row how many bits later than the code, below which it is to be,
+	// the selector begins, modulo 64.
+	Selectors [8][64]byte
+	// In the lowest byte of each word, by quarters of halves of blocks, and in these by
+	// block, which scale is theirs, with 63 in the others: halves one after the other or,
+	// of groups of 32 columns with powers of two, groups instead of quarters in the first.
+	// If groups are larger, what VPSHUFB takes, in each quarter by block.
+	Scales [2][64]byte
+}
+
+// A RowPart says how one field of the codes of 64 columns is found among 64 bytes of a
+// row: which byte it is in, how many bits later than the beginning of the 8 bytes around
+// its place it begins, and which bits it has.
+type RowPart struct {
+	Mask               uint64 // ones for the bytes that are there
+	Offset             int    // of the first, from the tail on
+	Index, Shift, Keep [64]byte
+}
+
+// How the scales of rows are written, and for how many columns: those of RowsCoarse are
+// integers for 128 columns or more, of RowsFine for 16, 32 or 64, of RowsE8M0 powers of
+// two for 32, and of RowsE4M3 small floats for 16.
+const (
+	RowsCoarse = iota
+	RowsFine
+	RowsE8M0
+	RowsE4M3
+)
+
+// HasRows reports whether there is a function for codes of so many bits, with selectors
+// or without.
+func HasRows(bits, scale int, selectors bool) bool {
+	switch {
+	case scale >= RowsE8M0:
+		return bits == 4
+	case selectors:
+		return bits == 3 || bits == 4
+	}
+	return bits >= 3 && bits <= 8
+}

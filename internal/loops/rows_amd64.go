@@ -2,91 +2,131 @@
 
 package loops
 
-// RowsAVX512 runs the function for codes of 3 or 4 bits, groups of so many columns
-// and a.SelectorBits. Groups of 512 columns are those of any power of two from there on,
-// of which StepShift says which, and of whole rows; those of 64 columns and fewer are
-// fine.
-func RowsAVX512(a *RowArgs, bits, group int) {
-	switch {
-	case bits == 3 && group < 128 && a.SelectorBits == 0:
-		rows3fine0AVX512(a)
-	case bits == 3 && group < 128:
-		rows3fineAVX512(a)
-	case group < 128 && a.SelectorBits == 0:
-		rows4fine0AVX512(a)
-	case group < 128:
-		rows4fineAVX512(a)
-	case bits == 3 && group >= 512:
-		rows3group512AVX512(a)
-	case bits == 3 && group == 256:
-		rows3group256AVX512(a)
-	case bits == 3 && a.SelectorBits == 0:
-		rows3x0AVX512(a)
-	case bits == 3 && a.SelectorBits == 2:
-		rows3x2AVX512(a)
-	case bits == 3 && a.SelectorBits == 4:
-		rows3x4AVX512(a)
-	case bits == 3:
-		rows3group128AVX512(a)
-	case group >= 512:
-		rows4group512AVX512(a)
-	case group == 256:
-		rows4group256AVX512(a)
-	case a.SelectorBits == 0:
-		rows4x0AVX512(a)
-	case a.SelectorBits == 2:
-		rows4x2AVX512(a)
-	case a.SelectorBits == 4:
-		rows4x4AVX512(a)
+// RowsAVX512 runs the function for codes of so many bits and a.SelectorBits. HasRows must
+// be true.
+func RowsAVX512(a *RowArgs, bits, scale int) {
+	any := a.SelectorBits > 0
+	two := a.SelectorBits == 2 && a.BlockShift == 0
+	switch scale {
+	case RowsE8M0:
+		if any {
+			rows4E8M0AnyAVX512(a)
+		} else {
+			rows4E8M0AVX512(a)
+		}
+	case RowsE4M3:
+		if any {
+			rows4E4M3AnyAVX512(a)
+		} else {
+			rows4E4M3AVX512(a)
+		}
+	case RowsFine:
+		switch {
+		case bits == 3 && any:
+			rows3FineAnyAVX512(a)
+		case bits == 3:
+			rows3FineAVX512(a)
+		case bits == 4 && any:
+			rows4FineAnyAVX512(a)
+		case bits == 4:
+			rows4FineAVX512(a)
+		case bits == 5:
+			rows5FineAVX512(a)
+		case bits == 6:
+			rows6FineAVX512(a)
+		case bits == 7:
+			rows7FineAVX512(a)
+		default:
+			rows8FineAVX512(a)
+		}
 	default:
-		rows4group128AVX512(a)
+		switch {
+		case bits == 3 && two:
+			rows3TwoAVX512(a)
+		case bits == 3 && any:
+			rows3AnyAVX512(a)
+		case bits == 3:
+			rows3AVX512(a)
+		case bits == 4 && two:
+			rows4TwoAVX512(a)
+		case bits == 4 && any:
+			rows4AnyAVX512(a)
+		case bits == 4:
+			rows4AVX512(a)
+		case bits == 5:
+			rows5AVX512(a)
+		case bits == 6:
+			rows6AVX512(a)
+		case bits == 7:
+			rows7AVX512(a)
+		default:
+			rows8AVX512(a)
+		}
 	}
 }
 
 //go:noescape
-func rows3x0AVX512(a *RowArgs)
+func rows3AVX512(a *RowArgs)
 
 //go:noescape
-func rows3x2AVX512(a *RowArgs)
+func rows3TwoAVX512(a *RowArgs)
 
 //go:noescape
-func rows3x4AVX512(a *RowArgs)
+func rows3AnyAVX512(a *RowArgs)
 
 //go:noescape
-func rows3group128AVX512(a *RowArgs)
+func rows4AVX512(a *RowArgs)
 
 //go:noescape
-func rows3group256AVX512(a *RowArgs)
+func rows4TwoAVX512(a *RowArgs)
 
 //go:noescape
-func rows3group512AVX512(a *RowArgs)
+func rows4AnyAVX512(a *RowArgs)
 
 //go:noescape
-func rows4x0AVX512(a *RowArgs)
+func rows5AVX512(a *RowArgs)
 
 //go:noescape
-func rows4x2AVX512(a *RowArgs)
+func rows6AVX512(a *RowArgs)
 
 //go:noescape
-func rows4x4AVX512(a *RowArgs)
+func rows7AVX512(a *RowArgs)
 
 //go:noescape
-func rows4group128AVX512(a *RowArgs)
+func rows8AVX512(a *RowArgs)
 
 //go:noescape
-func rows4group256AVX512(a *RowArgs)
+func rows3FineAVX512(a *RowArgs)
 
 //go:noescape
-func rows4group512AVX512(a *RowArgs)
+func rows3FineAnyAVX512(a *RowArgs)
 
 //go:noescape
-func rows3fine0AVX512(a *RowArgs)
+func rows4FineAVX512(a *RowArgs)
 
 //go:noescape
-func rows3fineAVX512(a *RowArgs)
+func rows4FineAnyAVX512(a *RowArgs)
 
 //go:noescape
-func rows4fine0AVX512(a *RowArgs)
+func rows5FineAVX512(a *RowArgs)
 
 //go:noescape
-func rows4fineAVX512(a *RowArgs)
+func rows6FineAVX512(a *RowArgs)
+
+//go:noescape
+func rows7FineAVX512(a *RowArgs)
+
+//go:noescape
+func rows8FineAVX512(a *RowArgs)
+
+//go:noescape
+func rows4E8M0AVX512(a *RowArgs)
+
+//go:noescape
+func rows4E8M0AnyAVX512(a *RowArgs)
+
+//go:noescape
+func rows4E4M3AVX512(a *RowArgs)
+
+//go:noescape
+func rows4E4M3AnyAVX512(a *RowArgs)

@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/bitmod-go/bitmod/internal/pack"
+)
 
 // Offsets of RowArgs.
 const (
@@ -13,101 +17,180 @@ const (
 	rowCodeStride
 	rowScaleStride
 	rowSelectorStride
+	rowRowScaleStride
 	rowCodeBack
 	rowScaleBack
 	rowSelectorBack
 	rowTable
-	rowUnit
+	rowUnit // and rowOffset in the upper half
 	rowQ
-	rowCorr
+	rowSums
 	rowD
 	rowSteps
 	rowAhead
+	rowBlockShift
 	rowSelectorBits
 	rowSelectorMask
-	rowStepShift
-	rowStepScales
-	rowTailQ
-	rowTailScales
-	rowTailBlocks
-	rowTailMask
-	rowTailWide
-	rowTailNarrow
-	rowNarrowHeight
+	rowSelectorAt
 	_
-	rowNarrowMask
 	_
-	rowNarrowQ
 	_
-	rowCorr4
-	rowTailCorr4
 	rowSpread
-	rowTailSpread
+	rowStepScales
+	rowTailScales
 	rowStepSelectors
 	rowTailSelectors
+	rowTailHalves
+	rowTailWide
+	rowTailWhole
+	rowTailParts
+
+	rowOffset = rowUnit + 4
 )
+
+// Offsets of RowSpread and RowPart.
+const (
+	spreadScales = 512
+
+	partMask   = 0
+	partOffset = 8
+	partIndex  = 16
+	partShift  = 80
+	partKeep   = 144
+	partSize   = 208
+)
+
+// A rowScale is how the scales of rows are written, and how many columns they are for.
+type rowScale int
+
+const (
+	coarse rowScale = iota // integers for 128 columns or more
+	fine                   // integers for 16, 32 or 64 columns
+	e8m0                   // powers of two for 32 columns
+	e4m3                   // small floats for 16
+)
+
+// rowLoops are the functions that there are, as Rows in package loops finds them.
+var rowLoops = []rows{
+	{bits: 3, scale: coarse}, {bits: 3, scale: coarse, sel: selTwo}, {bits: 3, scale: coarse, sel: selAny},
+	{bits: 4, scale: coarse}, {bits: 4, scale: coarse, sel: selTwo}, {bits: 4, scale: coarse, sel: selAny},
+	{bits: 5, scale: coarse}, {bits: 6, scale: coarse}, {bits: 7, scale: coarse}, {bits: 8, scale: coarse},
+	{bits: 3, scale: fine}, {bits: 3, scale: fine, sel: selAny},
+	{bits: 4, scale: fine}, {bits: 4, scale: fine, sel: selAny},
+	{bits: 5, scale: fine}, {bits: 6, scale: fine}, {bits: 7, scale: fine}, {bits: 8, scale: fine},
+	{bits: 4, scale: e8m0}, {bits: 4, scale: e8m0, sel: selAny},
+	{bits: 4, scale: e4m3}, {bits: 4, scale: e4m3, sel: selAny},
+}
 
 func rowsAVX512() *file {
 	f := newFile("amd64 && !purego")
-	var spread [3][16]uint32
-	for i := range 16 {
-		spread[0][i] = 0x80808000 | uint32(i%4)
-		spread[1][i] = 0x80808000 | uint32(i%4/2)
-		spread[2][i] = 0x80808000
+	quarters := func(name string, size int, q ...uint32) {
+		var words [16]uint32
+		for i := range words {
+			words[i] = q[i/4]
+			if size == 2 {
+				words[i] |= q[i/4] << 16
+			}
+		}
+		f.data(name, words[:]...)
 	}
-	for i, s := range spread {
-		f.data(fmt.Sprintf("scales%d", 128<<i), s[:]...)
-	}
+	f.comment("how far the codes of 3 bits in each quarter of a vector are to be shifted")
+	quarters("shift32", 2, 0, 0, 3, 3)
+	quarters("high32", 2, 4, 4, 5, 5)
+	quarters("shift16", 2, 0, 3, 0, 3)
+	quarters("last16", 2, 0, 3, 6, 6)
+	quarters("high16", 2, 0, 0, 4, 5)
+	quarters("keep16", 4, 0xffffffff, 0xffffffff, 0x03030303, 0x03030303)
 	f.data("firsts", 0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-	for _, bits := range []int{3, 4} {
-		for _, sel := range []int{0, 2, 4} {
-			rows{file: f, bits: bits, group: 128, sel: sel, fixed: true}.emit()
-		}
-		for _, group := range []int{128, 256, 512} {
-			rows{file: f, bits: bits, group: group}.emit()
-		}
-		rows{file: f, bits: bits, group: 64, fixed: true}.emit()
-		rows{file: f, bits: bits, group: 64}.emit()
+	var words [16]uint32
+	for i := range 32 {
+		h, j, b := i/16, i/4%4, i%4
+		words[i/2] |= uint32(8*b+4*h+j) << (i % 2 * 16)
+	}
+	f.comment("sums of 16 columns, from the order of columns to halves and quarters of blocks")
+	f.data("byQuarter", words[:]...)
+	for _, r := range rowLoops {
+		r.file = f
+		r.emit()
 	}
 	return f
 }
 
+// How selectors are found.
+const (
+	selNone = iota
+	selTwo  // 2 bits for every 128 columns
+	selAny
+)
+
 // rows emits the loops of RowArgs. In them
 //
-//	DX args       DI codes       R9 scales       SI selectors    R8 table
-//	R10 q         R11 corr       R12 d           CX steps left   R13 ahead
-//	R14, R15 strides of codes and scales         AX, BX anything
-//	Z0 lanes, quarter r of row r   Z13 table     Z14 scales      Z15 bytes 3
-//	Z16…Z19 sums of the rows       Z29 bytes 7   Z30 how scales are spread
-//	K2…K4 the quarters of rows 1 to 3
-//	K5, K6 scales of the tail and of a step      K1, K7 bytes of codes in the tail
+//	DX args       DI codes       R9 scales      SI selectors     R8 table
+//	R10 q         R11 sums of q  R12 d          CX rows left     BX anything
+//	R13 ahead, or the next RowPart              R14, R15 strides of codes and scales
+//	AX selectors, or the RowSpread
+//	Z0 lanes, quarter r of row r                Z1… planes       Z8…Z11 sums of blocks
+//	Z12 selectors Z13 table      Z14 scales     Z16…Z19 sums of the rows
+//	Z20…Z23 sums of second halves               Z28…Z31 anything
+//	K1 a RowPart  K2, K6 selectors and scales that are there     K3 48 bytes
+//	K4, K5, K7 the quarters of rows 1 to 3
 //
-// and if groups are fine
-//
-//	R11 corr4     AX spread      Z12 selectors of a row
-//	Z13 the values of all codebooks, by selector and code        Z30 the mask of a code
-//	K2, K3 bytes of selectors of a step and of the tail
+// and what reg finds room for.
 type rows struct {
 	*file
-	bits, group int  // 64: any size below 128
-	sel         int  // bits of a selector
-	fixed       bool // sel is known, and 4·sel bits are whole bytes or none
+	bits  int
+	scale rowScale
+	sel   int
+	regs  map[string]string
 }
 
-// fine reports whether there are several groups to a block.
-func (f rows) fine() bool { return f.group < 128 }
+func (f rows) name() string {
+	return fmt.Sprintf("rows%d%s%sAVX512", f.bits, [...]string{"", "Fine", "E8M0", "E4M3"}[f.scale], [...]string{"", "Two", "Any"}[f.sel])
+}
+
+// byColumn reports whether selectors are found for columns, rather than for blocks.
+func (f rows) byColumn() bool { return f.scale != coarse && f.sel != selNone }
+
+// looksUp reports whether codes become values through a table.
+func (f rows) looksUp() bool { return f.bits <= 6 }
+
+// reg returns the register of a constant, or a new one.
+func (f rows) reg(name string) string {
+	if r, ok := f.regs[name]; ok {
+		return r
+	}
+	free := []int{15}
+	for r := 1 + pack.StripBytes(f.bits); r < 8; r++ {
+		free = append(free, r)
+	}
+	if f.scale != e4m3 {
+		free = append(free, 24, 25, 26, 27)
+	}
+	if !f.looksUp() {
+		free = append(free, 13)
+	}
+	if !f.byColumn() {
+		free = append(free, 12)
+	}
+	if f.scale == coarse {
+		free = append(free, 20, 21, 22, 23)
+	}
+	f.regs[name] = z(free[len(f.regs)])
+	return f.regs[name]
+}
+
+// constant sets a register to a byte in all places.
+func (f rows) constant(name string, b int) {
+	f.op("MOVL $%#x, AX", 0x01010101*b)
+	f.op("VPBROADCASTD AX, %s", f.reg(name))
+}
+
+// low names the register that keeps the lowest bits of bytes.
+func low(bits int) string { return fmt.Sprintf("low%d", bits) }
 
 func (f rows) emit() {
-	name := fmt.Sprintf("rows%dgroup%dAVX512", f.bits, f.group)
-	if f.fixed {
-		name = fmt.Sprintf("rows%dx%dAVX512", f.bits, f.sel)
-	}
-	if f.fine() {
-		name = fmt.Sprintf("rows%dfineAVX512", f.bits)
-		if f.fixed {
-			name = fmt.Sprintf("rows%dfine0AVX512", f.bits)
-		}
-	}
+	f.regs = map[string]string{}
+	name := f.name()
 	fmt.Fprintf(f, "\n// func %s(a *RowArgs)\nTEXT ·%s(SB), NOSPLIT, $80-8\n", name, name)
 	f.op("MOVQ a+0(FP), DX")
 	for i, at := range []int{rowCodes, rowScales, rowSelectors, rowDst, rowRowScales, rowFours} {
@@ -117,41 +200,46 @@ func (f rows) emit() {
 	f.op("MOVQ %d(DX), R8", rowTable)
 	f.op("MOVQ %d(DX), R14", rowCodeStride)
 	f.op("MOVQ %d(DX), R15", rowScaleStride)
-	f.op("MOVQ %d(DX), R13", rowAhead)
-	f.op("MOVL $0x03030303, AX")
-	f.op("VPBROADCASTD AX, Z15")
-	f.op("MOVL $0x07070707, AX")
-	f.op("VPBROADCASTD AX, Z29")
-	f.op("VMOVDQU64 firsts<>(SB), Z31")
-	k := func(k, arg int) {
-		f.op("MOVQ %d(DX), AX", arg)
-		f.op("KMOVQ AX, K%d", k)
+	for _, fields := range pack.Layout(f.bits) {
+		for _, d := range fields[1:] {
+			if f.regs[low(int(d.To))] == "" {
+				f.constant(low(int(d.To)), 1<<d.To-1)
+			}
+		}
 	}
-	k(5, rowTailScales)
-	k(6, rowStepScales)
-	if f.bits == 3 && !f.fine() {
-		k(1, rowNarrowMask)
-		k(7, rowNarrowMask+8)
-	} else if f.bits == 4 {
-		k(1, rowTailMask)
-		f.op("MOVL $0x1111, AX")
-		f.op("KMOVD AX, K7")
+	if f.bits == 7 {
+		f.constant(low(7), 1<<7-1)
 	}
-	if f.fine() {
-		k(2, rowStepSelectors)
-		k(3, rowTailSelectors)
-		f.op("MOVL $%#x, AX", 0x01010101*(1<<f.bits-1))
-		f.op("VPBROADCASTD AX, Z30")
+	if f.byColumn() {
+		f.constant("code", 1<<f.bits-1)
+	}
+	if f.bits == 3 {
+		f.op("MOVQ $0xffffffffffff, AX")
+		f.op("KMOVQ AX, K3")
+	}
+	f.op("MOVQ %d(DX), AX", rowSpread)
+	if f.looksUp() && (f.scale != coarse || f.bits > 4) {
 		f.op("VMOVDQU64 (R8), Z13")
-	} else {
-		for r := 1; r < 4; r++ {
-			f.op("MOVL $%#x, AX", 0xf<<(4*r))
-			f.op("KMOVD AX, K%d", 1+r)
+	} else if f.looksUp() && f.sel == selNone {
+		f.op("VBROADCASTI32X4 (R8), Z13")
+	}
+	f.op("VMOVDQU64 %d(AX), %s", spreadScales, f.reg("scales0"))
+	switch f.scale {
+	case fine, e4m3:
+		f.op("VMOVDQU64 %d(AX), %s", spreadScales+64, f.reg("scales1"))
+	case coarse:
+		for r, k := range []int{4, 5, 7} {
+			f.op("MOVL $%#x, BX", 0xf<<(4+4*r))
+			f.op("KMOVD BX, K%d", k)
 		}
-		f.op("VMOVDQU64 scales%d<>(SB), Z30", f.group)
-		if f.fixed && f.sel == 0 {
-			f.op("VBROADCASTI32X4 (R8), Z13")
-		}
+	}
+	switch f.scale {
+	case e8m0:
+		f.op("MOVL $0x00400000, BX")
+		f.op("VPBROADCASTD BX, %s", f.reg("least"))
+	case e4m3:
+		f.op("MOVL $0x7b800000, BX")
+		f.op("VPBROADCASTD BX, %s", f.reg("bias"))
 	}
 
 	f.label("four")
@@ -159,60 +247,66 @@ func (f rows) emit() {
 	f.op("MOVQ %s, R9", local(1))
 	f.op("MOVQ %s, SI", local(2))
 	f.op("MOVQ %d(DX), R10", rowQ)
-	if f.fine() {
-		f.op("MOVQ %d(DX), R11", rowCorr4)
-		f.op("MOVQ %d(DX), AX", rowSpread)
-	} else {
-		f.op("MOVQ %d(DX), R11", rowCorr)
-	}
+	f.op("MOVQ %d(DX), R11", rowSums)
 	f.op("MOVQ %d(DX), R12", rowD)
+	f.op("MOVQ %d(DX), R13", rowAhead)
 	f.op("VPXORD Z0, Z0, Z0")
-	if !f.fixed && !f.fine() {
-		f.op("MOVQ $0, at-8(SP)")
+	if f.byColumn() {
+		f.op("MOVQ %d(DX), AX", rowSpread)
 	}
-	f.op("MOVQ %d(DX), CX", rowSteps)
-	f.op("TESTQ CX, CX")
+	f.op("MOVQ $0, at-8(SP)")
+	f.masks(rowStepScales, rowStepSelectors)
+	f.op("MOVQ %d(DX), BX", rowSteps)
+	f.op("MOVQ BX, steps-16(SP)")
+	f.op("TESTQ BX, BX")
 	f.op("JZ tail")
 
 	f.op("PCALIGN $64")
 	f.label("step")
-	f.step()
-	f.scale()
-	f.op("ADDQ $512, R10")
-	if f.fine() {
-		f.op("ADDQ $512, R11")
-	} else {
-		f.op("ADDQ $16, R11")
+	f.startStep()
+	f.op("MOVQ $4, CX")
+	f.label("row")
+	f.startRow()
+	f.op("CMPQ steps-16(SP), $0")
+	f.op("JEQ tailRow")
+	for c := range 512 / f.chunkColumns() {
+		f.chunk(c, 0, true)
 	}
-	f.op("ADDQ $16, R12")
+	f.label("sums")
+	f.endRow()
 	f.op("DECQ CX")
+	f.op("JNZ row")
+	f.endStep()
+	f.op("ADDQ $512, R10")
+	f.op("ADDQ $%d, R11", map[bool]int{true: 16, false: 64}[f.scale == coarse])
+	f.op("ADDQ $16, R12")
+	f.op("CMPQ steps-16(SP), $0")
+	f.op("JEQ finish")
+	f.op("DECQ steps-16(SP)")
 	f.op("JNZ step")
-
+	f.op("CMPQ %d(DX), $0", rowTailHalves)
+	f.op("JEQ finish")
 	f.label("tail")
-	switch {
-	case f.bits == 4:
-		f.tail4()
-	case !f.fine():
-		f.tail3()
-	}
-	if f.bits == 4 || !f.fine() {
-		f.label("scale")
-		f.scale()
-	}
+	f.masks(rowTailScales, rowTailSelectors)
+	f.op("JMP step")
+
+	f.tail()
 
 	f.label("finish")
 	f.op("VPERMILPS $0x4e, Z0, Z1")
 	f.op("VADDPS Z1, Z0, Z0")
 	f.op("VPERMILPS $0xb1, Z0, Z1")
 	f.op("VADDPS Z1, Z0, Z0")
-	f.op("VPERMPS Z0, Z31, Z0")
+	f.op("VMOVDQU64 firsts<>(SB), Z28")
+	f.op("VPERMPS Z0, Z28, Z0")
 	f.op("MOVQ %s, AX", local(4))
 	f.op("MOVQ %s, BX", local(3))
 	f.op("VBROADCASTSS %d(DX), X1", rowUnit)
 	f.op("VMULPS (AX), X1, X1")
 	f.op("VMULPS X1, X0, X0")
 	f.op("VMOVUPS X0, (BX)")
-	f.op("ADDQ $16, %s", local(4))
+	f.op("ADDQ %d(DX), AX", rowRowScaleStride)
+	f.op("MOVQ AX, %s", local(4))
 	f.op("ADDQ $16, %s", local(3))
 	for i, stride := range []int{rowCodeStride, rowScaleStride, rowSelectorStride} {
 		f.op("MOVQ %d(DX), AX", stride)
@@ -232,263 +326,279 @@ func local(i int) string {
 	return fmt.Sprintf("%s-%d(SP)", name, 40+8*i)
 }
 
-// groups finds the first group of a step, and where its selector is.
-func (f rows) groups() {
-	if f.fixed || f.fine() {
-		return
+// masks sets which scales and selectors of a step are there.
+func (f rows) masks(scales, selectors int) {
+	f.op("MOVQ %d(DX), BX", scales)
+	f.op("KMOVQ BX, K6")
+	if f.sel == selAny {
+		f.op("MOVQ %d(DX), BX", selectors)
+		f.op("KMOVQ BX, K2")
 	}
-	f.op("MOVQ at-8(SP), AX")
-	f.op("INCQ at-8(SP)")
-	switch f.group {
-	case 128:
-		f.op("SHLQ $2, AX")
-	case 256:
-		f.op("SHLQ $1, AX")
-	default:
-		f.op("MOVQ %d(DX), BX", rowStepShift)
-		f.op("SHRXQ BX, AX, AX")
-	}
-	f.op("MOVQ AX, scale-16(SP)")
-	f.op("IMULQ %d(DX), AX", rowSelectorBits)
-	f.op("MOVQ AX, BX")
-	f.op("ANDQ $7, BX")
-	f.op("MOVQ BX, shift-24(SP)")
-	f.op("SHRQ $3, AX")
-	f.op("MOVQ AX, selector-32(SP)")
 }
 
-// selectors loads those of a row into AX: with so many blocks to follow.
-func (f rows) selectors(blocks int) {
+// startStep finds the scales and selectors of a step, and what is subtracted from sums.
+func (f rows) startStep() {
+	if f.scale != coarse {
+		f.op("VMOVDQU64 byQuarter<>(SB), Z28")
+		f.op("VPERMW (R11), Z28, Z28")
+		f.op("VEXTRACTI64X4 $1, Z28, Y29")
+		for i := range 2 {
+			c := f.reg([]string{"correct0", "correct1"}[i])
+			f.op("VPMOVSXWD Y%d, %s", 28+i, c)
+			f.op("VPSRAD $4, %s, %s", c, c)
+			f.op("VPMULLD.BCST %d(DX), %s, %s", rowOffset, c, c)
+		}
+		return
+	}
+	f.op("MOVQ at-8(SP), BX")
+	f.op("ADDQ $4, at-8(SP)")
+	f.op("MOVQ %d(DX), AX", rowBlockShift)
+	f.op("SHRXQ AX, BX, BX")
+	f.op("MOVQ BX, scale-24(SP)")
+	if f.sel == selAny {
+		f.op("IMULQ %d(DX), BX", rowSelectorBits)
+		f.op("MOVQ BX, shift-32(SP)")
+	}
+}
+
+// startRow loads the selectors of a row, and if groups are fine, its scales.
+func (f rows) startRow() {
 	switch {
-	case f.fine():
-	case !f.fixed:
-		f.op("MOVQ selector-32(SP), BX")
-		f.op("MOVBLZX (SI)(BX*1), AX")
-		f.op("MOVQ shift-24(SP), BX")
+	case f.scale != coarse:
+		f.op("VMOVDQU8.Z (R9), K6, Y14")
+		if f.sel != selNone {
+			f.op("VMOVDQU8.Z (SI), K2, X12")
+			f.op("VPBROADCASTQ X12, Z12")
+		}
+	case f.sel == selTwo:
+		f.op("MOVBLZX (SI), AX")
+	case f.sel == selAny:
+		f.op("MOVQ shift-32(SP), BX")
+		f.op("MOVQ BX, AX")
+		f.op("SHRQ $3, AX")
+		f.op("VMOVDQU8.Z (SI)(AX*1), K2, X28")
+		f.op("VMOVQ X28, AX")
+		f.op("ANDQ $7, BX")
 		f.op("SHRXQ BX, AX, AX")
 		f.op("SHLQ $4, AX")
-	case f.sel == 2, f.sel == 4 && blocks <= 2:
-		f.op("MOVBLZX (SI), AX")
-	case f.sel == 4:
-		f.op("MOVWLZX (SI), AX")
 	}
-}
-
-// selector sets BX to 16 times that of block b, if it is not there since the block
-// before.
-func (f rows) selector(b int, first bool) {
-	if f.fixed {
-		if f.sel == 0 {
-			return
-		}
-		mask := 16<<f.sel - 16
-		switch left := 4 - b*f.sel; {
-		case left == 0:
-			f.op("MOVL AX, BX")
-		default:
-			f.op("RORXL $%d, AX, BX", (32-left)%32)
-		}
-		f.op("ANDL $%#x, BX", mask)
-		return
-	}
-	g := b * 128 / f.group
-	switch {
-	case !first && g == (b-1)*128/f.group:
-		return
-	case g == 0:
-		f.op("MOVQ AX, BX")
-	default:
-		f.op("MOVQ %d(DX), BX", rowSelectorBits)
-		if g > 1 {
-			f.op("IMUL3Q $%d, BX, BX", g)
-		}
-		f.op("SHRXQ BX, AX, BX")
-	}
-	f.op("ANDQ %d(DX), BX", rowSelectorMask)
 }
 
 // table loads that of block b into Z13.
 func (f rows) table(b int) {
-	if f.fixed && f.sel == 0 {
+	if f.scale != coarse || f.sel == selNone {
 		return
 	}
-	f.selector(b, b == 0)
-	if f.fixed || b == 0 || b*128%f.group == 0 {
-		f.op("VBROADCASTI32X4 (R8)(BX*1), Z13")
-	}
-}
-
-// dot multiplies the codes of a block, columns 0–63 in lo and 64–127 in hi.
-func (f rows) dot(lo, hi string, q int, sum string) {
-	f.op("VPERMB Z13, %s, Z5", lo)
-	f.op("VPERMB Z13, %s, Z6", hi)
-	f.op("VPXORD %s, %s, %s", sum, sum, sum)
-	f.op("VPDPBUSD %d(R10), Z5, %s", q, sum)
-	f.op("VPDPBUSD %d(R10), Z6, %s", q+64, sum)
-}
-
-// block multiplies block b of a step.
-func (f rows) block(b int, load string, in string, sum string) {
-	if !f.fine() {
-		f.table(b)
-	}
-	f.op("PREFETCHT1 %d(DI)(R13*1)", 64*b)
-	f.op(load, 64*b, in)
-	f.op("VPSRLW $%d, %s, Z4", f.bits, in)
-	f.dotBlock(b, in, "Z4", sum)
-}
-
-// dotBlock multiplies block b, whose codes are in lo and hi.
-func (f rows) dotBlock(b int, lo, hi, sum string) {
-	if !f.fine() {
-		f.dot(lo, hi, 128*b, sum)
-		return
-	}
-	f.half(2*b, lo, "VPMADDWD", sum)
-	f.half(2*b+1, hi, "VPDPWSSD", sum)
-}
-
-// half multiplies 64 columns of fine groups, and adds them times their scales. A shift
-// puts the selector of each code above it, with other bits further up that the values
-// are repeated for.
-func (f rows) half(h int, in, add, sum string) {
-	if f.fixed {
-		f.op("VPERMB Z13, %s, Z5", in)
-	} else {
-		f.op("VMOVDQU64 %d(AX), Z5", 64*h)
-		f.op("VPMULTISHIFTQB Z12, Z5, Z5")
-		f.op("VPTERNLOGD $0xd8, Z30, %s, Z5", in)
-		f.op("VPERMB Z13, Z5, Z5")
-	}
-	f.op("VMOVDQU64 %d(R11), Z6", 64*h)
-	f.op("VPDPBUSD %d(R10), Z5, Z6", 64*h)
-	f.op("VMOVDQU64 %d(AX), Z7", 512+64*h)
-	f.op("VPERMB Z14, Z7, Z7")
-	f.op("%s Z7, Z6, %s", add, sum)
-}
-
-// meta loads the scales and selectors of a row whose groups are fine.
-func (f rows) meta(scales, selectors string) {
-	f.op("VMOVDQU8.Z (R9), %s, Y14", scales)
-	if !f.fixed {
-		f.op("VMOVDQU8.Z (SI), %s, X12", selectors)
-		f.op("VPBROADCASTQ X12, Z12")
-	}
-}
-
-// next moves the pointers to the next row, or from the last one on.
-func (f rows) next(r int) {
-	if r < 3 {
-		f.op("ADDQ R14, DI")
-		f.op("ADDQ R15, R9")
-		if !f.fixed || f.sel > 0 {
-			f.op("ADDQ %d(DX), SI", rowSelectorStride)
-		}
-		return
-	}
-	f.op("ADDQ %d(DX), DI", rowCodeBack)
-	f.op("ADDQ %d(DX), R9", rowScaleBack)
-	if !f.fixed || f.sel > 0 {
-		f.op("ADDQ %d(DX), SI", rowSelectorBack)
-	}
-}
-
-// quarter returns the mask of row r for an instruction.
-func quarter(r int) string {
-	if r == 0 {
-		return ""
-	}
-	return fmt.Sprintf("K%d, ", 1+r)
-}
-
-// loadScales loads the four scales of row r, or those of K, into its quarter of Z14.
-func (f rows) loadScales(r int, k string) {
-	if f.fine() {
-		return
-	}
-	if k == "" && f.fixed {
-		f.op("VPBROADCASTD (R9), %sZ14", quarter(r))
-		return
-	}
-	at := "(R9)"
-	if !f.fixed {
-		f.op("MOVQ scale-16(SP), BX")
-		at = "(R9)(BX*1)"
-	}
-	f.op("VMOVDQU8.Z %s, %s, X5", at, k)
-	f.op("VPBROADCASTD X5, %sZ14", quarter(r))
-}
-
-func (f rows) step() {
-	f.groups()
-	for r := range 4 {
-		f.comment("row %d", r)
-		if f.fine() {
-			f.meta("K6", "K2")
-		}
-		f.selectors(4)
-		f.block(0, "VMOVDQU64 %d(DI), %s", "Z1", "Z8")
-		f.block(1, "VMOVDQU64 %d(DI), %s", "Z2", "Z9")
-		f.block(2, "VMOVDQU64 %d(DI), %s", "Z3", "Z10")
-		if f.bits == 4 {
-			f.block(3, "VMOVDQU64 %d(DI), %s", "Z1", "Z11")
+	if f.sel == selTwo {
+		if b == 2 {
+			f.op("MOVL AX, BX")
 		} else {
-			if !f.fine() {
-				f.table(3)
-			}
-			f.last3()
-			f.dotBlock(3, "Z1", "Z2", "Z11")
+			f.op("RORXL $%d, AX, BX", (28+2*b)%32)
 		}
-		k := ""
-		if !f.fixed {
-			k = "K6"
-		}
-		f.loadScales(r, k)
-		f.add4("Z8", "Z9", "Z10", "Z11", z(16+r))
-		f.next(r)
+		f.op("ANDL $0x30, BX")
+	} else {
+		f.op("MOVQ %d(DX), BX", rowSelectorAt+8*b)
+		f.op("SHRXQ BX, AX, BX")
+		f.op("ANDQ %d(DX), BX", rowSelectorMask)
 	}
-	f.quarters()
+	f.op("VBROADCASTI32X4 (R8)(BX*1), Z13")
 }
 
-// last3 makes the last two of eight strips of 3 bits of what the others leave of their
-// bytes in Z1, Z2 and Z3: bits 6–7 of the first two are the low bits of one strip each,
-// bits 6 and 7 of the third the high ones.
-func (f rows) last3() {
-	f.op("VPSRLW $6, Z1, Z1")
-	f.op("VPSRLW $4, Z3, Z7")
-	f.op("VPTERNLOGD $0xe4, Z15, Z7, Z1")
-	f.op("VPSRLW $6, Z2, Z2")
-	f.op("VPSRLW $5, Z3, Z7")
-	f.op("VPTERNLOGD $0xe4, Z15, Z7, Z2")
+// half multiplies half h of the blocks of a step, whose codes are in the lowest bits of
+// bytes.
+func (f rows) half(h int, codes string) {
+	if h%2 == 0 {
+		f.table(h / 2)
+	}
+	values := "Z29"
+	switch {
+	case !f.looksUp():
+		values = codes
+	case f.byColumn():
+		f.op("VMOVDQU64 %d(AX), Z29", 64*h)
+		f.op("VPMULTISHIFTQB Z12, Z29, Z29")
+		f.op("VPTERNLOGD $0xd8, %s, %s, Z29", f.reg("code"), codes)
+		f.op("VPERMB Z13, Z29, Z29")
+	default:
+		f.op("VPERMB Z13, %s, Z29", codes)
+	}
+	sum := f.sum(h)
+	if h%2 == 0 || f.scale != coarse {
+		f.op("VPXORD %s, %s, %s", sum, sum, sum)
+	}
+	f.op("VPDPBUSD %d(R10), %s, %s", 64*h, values, sum)
 }
 
-// pairs adds neighbouring words of a and b up: of each quarter, a, b, a and b.
-func (f rows) pairs(a, b, out string) {
-	f.op("VPUNPCKLDQ %s, %s, Z4", b, a)
-	f.op("VPUNPCKHDQ %s, %s, Z5", b, a)
-	f.op("VPADDD Z5, Z4, %s", out)
+// sum returns the register of the sums of half h: with coarse scales that of its block.
+func (f rows) sum(h int) string {
+	if f.scale != coarse && h%2 == 1 {
+		return z(20 + h/2)
+	}
+	return z(8 + h/2)
 }
 
-// fours adds words 2 and 3 of each quarter of a and b to words 0 and 1: those of a,
-// then of b.
-func (f rows) fours(a, b, out string) {
-	f.op("VPUNPCKLQDQ %s, %s, Z4", b, a)
-	f.op("VPUNPCKHQDQ %s, %s, Z5", b, a)
-	f.op("VPADDD Z5, Z4, %s", out)
+// chunkColumns returns the number of columns of a chunk of the full height.
+func (f rows) chunkColumns() int { return 64 * len(pack.Layout(f.bits)) }
+
+// chunk multiplies chunk c from byte at on, of the full height.
+func (f rows) chunk(c, at int, ahead bool) {
+	layout := pack.Layout(f.bits)
+	planes := pack.StripBytes(f.bits)
+	for p := range planes {
+		at := at + 64*(c*planes+p)
+		if ahead {
+			f.op("PREFETCHT1 %d(DI)(R13*1)", at)
+		}
+		f.op("VMOVDQU64 %d(DI), %s", at, z(1+p))
+	}
+	for s, fields := range layout {
+		codes := f.shifted(fields[0], "Z28")
+		for _, d := range fields[1:] {
+			if codes != "Z28" {
+				f.op("VMOVDQA64 %s, Z28", codes)
+			}
+			codes = "Z28"
+			more := f.shifted(d, "Z30")
+			f.op("VPTERNLOGD $0xe4, %s, %s, Z28", f.reg(low(int(d.To))), more)
+		}
+		if f.bits == 7 {
+			f.op("VPANDD %s, Z28, Z28", f.reg(low(7)))
+		}
+		f.half(c*len(layout)+s, codes)
+	}
 }
 
-// halves adds quarters 1 and 3 of a and b to quarters 0 and 2: those of a, then of b.
-func (f rows) halves(a, b, out string) {
-	f.op("VSHUFI64X2 $0x88, %s, %s, Z4", b, a)
-	f.op("VSHUFI64X2 $0xdd, %s, %s, Z5", b, a)
-	f.op("VPADDD Z5, Z4, %s", out)
+// shifted returns where a field is in its place: in a plane, or in a register.
+func (f rows) shifted(d pack.Field, to string) string {
+	plane := z(1 + d.Index)
+	switch {
+	case d.From > d.To:
+		f.op("VPSRLW $%d, %s, %s", d.From-d.To, plane, to)
+	case d.From < d.To:
+		f.op("VPSLLW $%d, %s, %s", d.To-d.From, plane, to)
+	default:
+		return plane
+	}
+	return to
 }
 
 // add4 adds each of four vectors up to four numbers: one in every quarter.
 func (f rows) add4(a, b, c, d, out string) {
-	f.pairs(a, b, "Z6")
-	f.pairs(c, d, "Z7")
-	f.fours("Z6", "Z7", out)
+	f.pairs(a, b, "Z30")
+	f.pairs(c, d, "Z31")
+	f.op("VPUNPCKLQDQ Z31, Z30, Z28")
+	f.op("VPUNPCKHQDQ Z31, Z30, Z29")
+	f.op("VPADDD Z29, Z28, %s", out)
+}
+
+// pairs adds neighbouring words of a and b up: of each quarter, a, b, a and b.
+func (f rows) pairs(a, b, out string) {
+	f.op("VPUNPCKLDQ %s, %s, Z28", b, a)
+	f.op("VPUNPCKHDQ %s, %s, Z29", b, a)
+	f.op("VPADDD Z29, Z28, %s", out)
+}
+
+// halves adds quarters 1 and 3 of a and b to quarters 0 and 2: those of a, then of b.
+func (f rows) halves(a, b, out string) {
+	f.op("VSHUFI64X2 $0x88, %s, %s, Z28", b, a)
+	f.op("VSHUFI64X2 $0xdd, %s, %s, Z29", b, a)
+	f.op("VPADDD Z29, Z28, %s", out)
+}
+
+// push makes room in the last of four registers from r on.
+func (f rows) push(r int) {
+	for i := range 3 {
+		f.op("VMOVDQA64 %s, %s", z(r+i+1), z(r+i))
+	}
+}
+
+// endRow adds the sums of a row up, to Z19, and to Z27 with eight groups to a block.
+func (f rows) endRow() {
+	f.push(16)
+	if f.scale == coarse {
+		f.add4("Z8", "Z9", "Z10", "Z11", "Z19")
+	} else {
+		f.add4("Z8", "Z9", "Z10", "Z11", "Z8")
+		f.add4("Z20", "Z21", "Z22", "Z23", "Z9")
+		f.op("VPSUBD %s, Z8, Z8", f.reg("correct0"))
+		f.op("VPSUBD %s, Z9, Z9", f.reg("correct1"))
+	}
+	switch f.scale {
+	case fine:
+		f.op("VPERMB Z14, %s, Z28", f.reg("scales0"))
+		f.op("VPERMB Z14, %s, Z29", f.reg("scales1"))
+		f.op("VPMULLD Z28, Z8, Z8")
+		f.op("VPMULLD Z29, Z9, Z9")
+		f.op("VPADDD Z9, Z8, Z19")
+	case e8m0:
+		f.op("VPERMB Z14, %s, Z30", f.reg("scales0"))
+		f.op("VPSLLD $23, Z30, Z30")
+		f.op("VPMAXSD %s, Z30, Z30", f.reg("least"))
+		f.halves("Z8", "Z9", "Z8")
+		f.op("VCVTDQ2PS Z8, Z8")
+		f.op("VMULPS Z30, Z8, Z19")
+	case e4m3:
+		f.push(24)
+		for i, out := range []string{"Z19", "Z27"} {
+			f.op("VPERMB Z14, %s, Z30", f.reg([]string{"scales0", "scales1"}[i]))
+			f.op("VPSLLD $20, Z30, Z30")
+			f.op("VMULPS %s, Z30, Z30", f.reg("bias"))
+			f.op("VCVTDQ2PS %s, %s", z(8+i), z(8+i))
+			f.op("VMULPS Z30, %s, %s", z(8+i), out)
+		}
+	}
+	f.op("ADDQ R14, DI")
+	if f.scale != coarse {
+		f.op("ADDQ R15, R9")
+	}
+	if f.sel != selNone {
+		f.op("ADDQ %d(DX), SI", rowSelectorStride)
+	}
+}
+
+// endStep adds the sums of four rows to their lanes, and moves on.
+func (f rows) endStep() {
+	f.op("ADDQ %d(DX), DI", rowCodeBack)
+	if f.scale != coarse {
+		f.op("ADDQ %d(DX), R9", rowScaleBack)
+	}
+	if f.sel != selNone {
+		f.op("ADDQ %d(DX), SI", rowSelectorBack)
+	}
+	sum := "Z16"
+	switch f.scale {
+	case coarse:
+		f.op("MOVQ scale-24(SP), BX")
+		f.op("ADDQ R9, BX")
+		for r := range 4 {
+			f.op("VMOVDQU8.Z (BX), K6, X28")
+			f.op("VPBROADCASTD X28, %sZ14", []string{"", "K4, ", "K5, ", "K7, "}[r])
+			if r < 3 {
+				f.op("ADDQ R15, BX")
+			}
+		}
+		f.quarters()
+		f.op("VPSHUFB %s, Z14, Z14", f.reg("scales0"))
+		f.op("VBROADCASTI32X4 (R11), Z28")
+		f.op("VPSRAD $4, Z28, Z28")
+		f.op("VPMULLD.BCST %d(DX), Z28, Z28", rowOffset)
+		f.op("VPSUBD Z28, Z16, Z16")
+		f.op("VPMULLD Z14, Z16, Z16")
+		f.op("VCVTDQ2PS Z16, Z16")
+	case fine:
+		f.quarters()
+		f.op("VCVTDQ2PS Z16, Z16")
+	case e8m0:
+		f.addQuarters(16, true)
+		sum = "Z28"
+	case e4m3:
+		f.addQuarters(16, true)
+		f.addQuarters(24, false)
+		sum = "Z28"
+	}
+	f.op("VBROADCASTF32X4 (R12), Z29")
+	f.op("VMULPS Z29, %s, %s", sum, sum)
+	f.op("VADDPS %s, Z0, Z0", sum)
 }
 
 // quarters adds the quarters of Z16 … Z19 up: to quarter r of Z16 for row r.
@@ -498,263 +608,162 @@ func (f rows) quarters() {
 	f.halves("Z16", "Z18", "Z16")
 }
 
-// scale ends four blocks: (Z16 − correction) · scale, times d, added.
-func (f rows) scale() {
-	if f.fine() {
-		f.op("VBROADCASTF32X4 (R12), Z5")
-		f.op("VCVTDQ2PS Z16, Z16")
-		f.op("VMULPS Z5, Z16, Z16")
-		f.op("VADDPS Z16, Z0, Z0")
-		return
+// addQuarters adds the quarters of four registers from r on to Z28, one after the
+// other: to quarter i those of the i-th.
+func (f rows) addQuarters(r int, first bool) {
+	for i, imm := range []string{"$0x44", "$0xee"} {
+		f.op("VSHUFF32X4 %s, %s, %s, %s", imm, z(r+1), z(r), z(8+2*i))
+		f.op("VSHUFF32X4 %s, %s, %s, %s", imm, z(r+3), z(r+2), z(9+2*i))
 	}
-	f.op("VPSHUFB Z30, Z14, Z14")
-	f.op("VBROADCASTI32X4 (R11), Z5")
-	f.op("VPSUBD Z5, Z16, Z16")
-	f.op("VPMULLD Z14, Z16, Z16")
-	f.op("VBROADCASTF32X4 (R12), Z5")
-	f.op("VCVTDQ2PS Z16, Z16")
-	f.op("VMULPS Z5, Z16, Z16")
-	f.op("VADDPS Z16, Z0, Z0")
-}
-
-// tail4 sets Z16 for one to four blocks. What is in lanes of blocks that are not
-// there does not matter: their scales are 0.
-func (f rows) tail4() {
-	f.op("MOVQ %d(DX), CX", rowTailBlocks)
-	f.op("TESTQ CX, CX")
-	f.op("JZ finish")
-	f.op("MOVQ %d(DX), R10", rowTailQ)
-	if f.fine() {
-		f.op("MOVQ %d(DX), R11", rowTailCorr4)
-	}
-	f.groups()
-	for n := 1; n < 4; n++ {
-		f.op("CMPQ CX, $%d", n)
-		f.op("JEQ tail%d", n)
-	}
-	for n := 4; n > 0; n-- {
-		if n < 4 {
-			f.label(fmt.Sprintf("tail%d", n))
-		}
-		for r := range 4 {
-			f.comment("row %d", r)
-			if f.fine() {
-				f.meta("K5", "K3")
-				if n > 1 {
-					f.op("MOVQ %d(DX), AX", rowSpread)
-				}
-			}
-			f.selectors(n)
-			sum := []string{"Z8", "Z9", "Z10", "Z11"}
-			if n == 1 {
-				sum = sum[r:]
-			}
-			for b := range n {
-				load := "VMOVDQU64 %d(DI), %s"
-				if b == n-1 {
-					load = "VMOVDQU8.Z %d(DI), K1, %s"
-					if f.fine() {
-						f.op("MOVQ %d(DX), AX", rowTailSpread)
-					}
-				}
-				f.block(b, load, "Z1", sum[b])
-			}
-			f.loadScales(r, "K5")
-			switch n {
-			case 2:
-				f.pairs("Z8", "Z9", "Z6")
-				f.op("VPSHUFD $0x4e, Z6, Z7")
-				f.op("VPADDD Z7, Z6, %s", z(16+r))
-			case 3:
-				f.add4("Z8", "Z9", "Z10", "Z10", z(16+r))
-			case 4:
-				f.add4("Z8", "Z9", "Z10", "Z11", z(16+r))
-			}
-			if r < 3 {
-				f.next(r)
-			}
-		}
-		if n > 1 {
-			f.quarters()
-			f.op("JMP scale")
+	for i := range 4 {
+		a, b := z(8+i/2*2), z(9+i/2*2)
+		imm := []string{"$0x88", "$0xdd"}[i%2]
+		if first && i == 0 {
+			f.op("VSHUFF32X4 %s, %s, %s, Z28", imm, b, a)
 			continue
 		}
-		f.add4("Z8", "Z9", "Z10", "Z11", "Z16")
-		f.op("VEXTRACTI64X4 $1, Z16, Y17")
-		f.op("VPADDD Y17, Y16, Y16")
-		f.op("VEXTRACTI32X4 $1, Y16, X17")
-		f.op("VPADDD X17, X16, X16")
-		f.op("VPEXPANDD.Z Z16, K7, Z16")
+		f.op("VSHUFF32X4 %s, %s, %s, Z29", imm, b, a)
+		f.op("VADDPS Z29, Z28, Z28")
 	}
 }
 
-// tail3 is tail4 for codes of 3 bits, whose chunks are less high than 64: rows are side
-// by side, two of them if a chunk is two blocks, four if it is one.
-func (f rows) tail3() {
-	f.op("MOVQ %d(DX), BX", rowTailWide)
-	f.op("ADDQ %d(DX), BX", rowTailNarrow)
-	f.op("JZ finish")
-	f.groups()
-	for r := range 4 {
-		f.loadScales(r, "K5")
-		if r < 3 {
-			f.op("ADDQ R15, R9")
+// tail sets the sums of a row for what is behind its last whole step, and goes on with
+// sums: first chunks that are as high as in steps, or with 3 bits 32 or 16 high, and
+// then parts. Blocks that are not there have sums of 0.
+func (f rows) tail() {
+	f.label("tailRow")
+	f.op("MOVQ %d(DX), BX", rowAhead)
+	f.op("PREFETCHT1 (DI)(BX*1)")
+	f.op("PREFETCHT1 64(DI)(BX*1)")
+	f.op("MOVQ %d(DX), R13", rowTailParts)
+	blocks := f.chunkColumns() / 128
+	switch {
+	case f.bits == 3:
+		f.op("CMPQ %d(DX), $0", rowTailWide)
+		f.op("JEQ narrow0")
+		f.chunk32()
+		f.narrow(2, 96)
+		f.narrow(0, 0)
+	case blocks == 0 || blocks > 2:
+		f.parts(0, 4)
+		f.op("JMP sums")
+	default:
+		for b := 0; b < 4-blocks; b += blocks {
+			f.op("CMPQ %d(DX), $%d", rowTailWhole, b/blocks+1)
+			f.op("JLT parts%d", b)
+			f.chunk(b/blocks, 0, false)
+		}
+		f.op("JMP parts%d", 4-blocks)
+		for b := 0; b < 4; b += blocks {
+			f.parts(b, b+blocks)
+			f.op("JMP zero%d", b+blocks)
 		}
 	}
-	f.op("CMPQ %d(DX), $0", rowTailWide)
-	f.op("JZ narrow")
-	f.wide()
-	f.op("MOVQ %d(DX), CX", rowTailNarrow)
-	f.op("VMOVDQA64 Z24, Z23")
-	f.op("TESTQ CX, CX")
-	f.op("JZ wide")
-	f.narrow(2, 0)
-	f.op("VMOVDQA64 Z20, Z21")
-	f.op("CMPQ %d(DX), $2", rowTailNarrow)
-	f.op("JNE wide3")
-	f.narrow(3, 1)
-	f.label("wide3")
-	f.pairs("Z20", "Z21", "Z23")
-	f.label("wide")
-	f.fours("Z24", "Z23", "Z16")
-	f.op("JMP scale")
-
-	f.label("narrow")
-	f.narrow(0, 0)
-	f.op("VMOVDQA64 Z20, Z21")
-	f.op("CMPQ %d(DX), $2", rowTailNarrow)
-	f.op("JNE narrow1")
-	f.narrow(1, 1)
-	f.label("narrow1")
-	f.pairs("Z20", "Z21", "Z23")
-	f.fours("Z23", "Z23", "Z16")
+	for b := 1; b < 4; b++ {
+		f.label(fmt.Sprintf("zero%d", b))
+		f.zero(2 * b)
+		if f.scale != coarse {
+			f.zero(2*b + 1)
+		}
+	}
+	f.label("zero4")
+	f.op("JMP sums")
 }
 
-// strips looks the codes of eight strips in Z1, Z2 and Z3 up, and multiplies them: the
-// table is in tables[strip/4·(blocks-1)], and so is the sum.
-func (f rows) strips(tables, sums []string, height int) {
-	for s := range 8 {
-		at := s * len(tables) / 8
-		if s*len(tables)%8 == 0 {
-			f.op("VPXORD %s, %s, %s", sums[at], sums[at], sums[at])
+func (f rows) zero(h int) { f.op("VPXORD %s, %s, %s", f.sum(h), f.sum(h), f.sum(h)) }
+
+// narrow multiplies a chunk of 128 columns, if there is one, from byte at on, and what
+// is behind it, from block b on.
+func (f rows) narrow(b, at int) {
+	if at == 0 {
+		f.label("narrow0")
+	}
+	f.op("CMPQ %d(DX), $0", rowTailWhole)
+	f.op("JEQ parts%d", b)
+	f.chunk16(b, at)
+	f.parts(b+1, b+2)
+	f.op("JMP zero%d", b+2)
+	f.parts(b, b+1)
+	f.op("JMP zero%d", b+1)
+}
+
+// chunk32 multiplies a chunk of 256 columns of 3-bit codes, of which every vector of
+// columns is two strips.
+func (f rows) chunk32() {
+	f.op("VMOVDQU64 (DI), Z1")
+	f.op("VBROADCASTI64X4 64(DI), Z2")
+	for h, imm := range []string{"$0x44", "$0xee"} {
+		f.op("VSHUFI64X2 %s, Z1, Z1, Z28", imm)
+		f.op("VPSRLVW shift32<>(SB), Z28, Z28")
+		f.half(h, "Z28")
+	}
+	f.op("VPSRLVW shift32<>(SB), Z2, Z28")
+	f.half(2, "Z28")
+	f.op("VPSRLW $6, Z1, Z28")
+	f.op("VPSRLVW high32<>(SB), Z2, Z30")
+	f.op("VPTERNLOGD $0xe4, %s, Z30, Z28", f.reg(low(2)))
+	f.half(3, "Z28")
+}
+
+// chunk16 multiplies a chunk of 128 columns of 3-bit codes, block b from byte at on, of
+// which every vector of columns is four strips.
+func (f rows) chunk16(b, at int) {
+	f.op("VMOVDQU8.Z %d(DI), K3, Z1", at)
+	f.op("VSHUFI32X4 $0x50, Z1, Z1, Z28")
+	f.op("VPSRLVW shift16<>(SB), Z28, Z28")
+	f.half(2*b, "Z28")
+	f.op("VSHUFI32X4 $0x4a, Z1, Z1, Z28")
+	f.op("VPSRLVW last16<>(SB), Z28, Z28")
+	f.op("VSHUFI32X4 $0xa0, Z1, Z1, Z30")
+	f.op("VPSRLVW high16<>(SB), Z30, Z30")
+	f.op("VPTERNLOGD $0xe4, keep16<>(SB), Z30, Z28")
+	f.half(2*b+1, "Z28")
+}
+
+// parts multiplies as many halves of blocks from to to−1 as there are, each by so many
+// RowParts as a code has fields.
+func (f rows) parts(from, to int) {
+	f.label(fmt.Sprintf("parts%d", from))
+	fields := 0
+	for _, d := range pack.Layout(f.bits) {
+		fields = max(fields, len(d))
+	}
+	for h := 2 * from; h < 2*to; h++ {
+		if h > 0 {
+			f.op("CMPQ %d(DX), $%d", rowTailHalves, h)
 		}
-		in := z(1 + s/2)
 		switch {
-		case s < 6 && s%2 == 0:
-			f.op("VPANDD Z29, %s, Z4", in)
-		case s < 6:
-			f.op("VPSRLW $3, %s, Z4", in)
-			f.op("VPANDD Z29, Z4, Z4")
-		default:
-			if s == 6 {
-				f.last3()
-			}
-			f.op("VPANDD Z29, %s, Z4", z(1+s%6))
+		case h%2 == 1:
+			f.op("JLE odd%d_%d", from, h)
+		case h > 0:
+			f.op("JLE zero%d", h/2)
 		}
-		f.op("VPSHUFB Z4, %s, Z5", tables[at])
-		q := "Z6"
-		if height == 32 {
-			f.op("VBROADCASTI64X4 %d(R10), Z6", 32*s)
-		} else {
-			f.op("VBROADCASTI32X4 %d(R10), Z6", 16*s)
-		}
-		f.op("VPDPBUSD %s, Z5, %s", q, sums[at])
-	}
-}
-
-// wide multiplies a chunk of 256 columns. Z24 gets the sums of blocks 0 and 1 in
-// the words of each row's quarter, which are to be added by fours.
-func (f rows) wide() {
-	for p := range 2 {
-		f.comment("rows %d and %d", 2*p, 2*p+1)
-		for r := range 2 {
-			f.op("PREFETCHT1 (DI)(R13*1)")
-			f.op("PREFETCHT1 64(DI)(R13*1)")
-			for i := range 3 {
-				if r == 0 {
-					f.op("VMOVDQU (DI), %s", fmt.Sprintf("Y%d", 1+i))
-				} else {
-					f.op("VINSERTI64X4 $1, (DI), %s, %s", z(1+i), z(1+i))
-				}
-				if i < 2 {
-					f.op("ADDQ $32, DI")
-				}
+		for i := range fields {
+			to := []string{"Z28", "Z30"}[min(i, 1)]
+			f.op("KMOVQ %d(R13), K1", partMask)
+			f.op("MOVQ %d(R13), BX", partOffset)
+			f.op("VMOVDQU8.Z (DI)(BX*1), K1, %s", to)
+			if f.bits < 8 {
+				f.op("VMOVDQU64 %d(R13), Z29", partIndex)
+				f.op("VPERMB %s, Z29, %s", to, to)
+				f.op("VMOVDQU64 %d(R13), Z29", partShift)
+				f.op("VPMULTISHIFTQB %s, Z29, %s", to, to)
+				f.op("VPANDD %d(R13), %s, %s", partKeep, to, to)
 			}
-			f.op("ADDQ R14, DI")
-			f.op("SUBQ $64, DI")
-			f.selectors(2)
-			for b := range 2 {
-				f.selectorOf(b)
-				if r == 0 {
-					f.op("VBROADCASTI32X4 %s, %s", f.at(), z(25+b))
-				} else {
-					f.op("VBROADCASTI32X4 %s, Y7", f.at())
-					f.op("VINSERTI64X4 $1, Y7, %s, %s", z(25+b), z(25+b))
-				}
-			}
-			f.nextSelector(2*p + r)
-		}
-		f.strips([]string{"Z25", "Z26"}, []string{"Z8", "Z9"}, 32)
-		f.pairs("Z8", "Z9", z(20+p))
-	}
-	f.halves("Z20", "Z21", "Z24")
-	f.comment("back to the first row, behind the chunk")
-	f.op("LEAQ (R14*4), AX")
-	f.op("SUBQ AX, DI")
-	f.op("ADDQ $96, DI")
-	f.op("ADDQ $256, R10")
-}
-
-// at returns the table whose selector is in BX.
-func (f rows) at() string {
-	if f.fixed && f.sel == 0 {
-		return "(R8)"
-	}
-	return "(R8)(BX*1)"
-}
-
-// selectorOf sets BX for block b, whatever it had.
-func (f rows) selectorOf(b int) { f.selector(b, true) }
-
-// nextSelector moves the selectors on from row r, in the end back to the first.
-func (f rows) nextSelector(r int) {
-	if f.fixed && f.sel == 0 {
-		return
-	}
-	f.op("ADDQ %d(DX), SI", rowSelectorStride)
-	if r == 3 {
-		f.op("MOVQ %d(DX), AX", rowSelectorStride)
-		f.op("SHLQ $2, AX")
-		f.op("SUBQ AX, SI")
-	}
-}
-
-// narrow multiplies chunk i of at most 128 columns, which is block b: the sums are four
-// words in each row's quarter of Z(20 + i).
-func (f rows) narrow(b, i int) {
-	mask := []string{"K1", "K7"}[i]
-	f.op("MOVQ %d(DX), R10", rowNarrowQ+8*i)
-	f.op("MOVQ %d(DX), CX", rowNarrowHeight+8*i)
-	for r := range 4 {
-		f.comment("row %d", r)
-		f.op("PREFETCHT1 (DI)(R13*1)")
-		for i, at := range []string{"(DI)", "(DI)(CX*1)", "(DI)(CX*2)"} {
-			if r == 0 {
-				f.op("VMOVDQU8.Z %s, %s, %s", at, mask, x(1+i))
-			} else {
-				f.op("VMOVDQU8.Z %s, %s, X4", at, mask)
-				f.op("VINSERTI32X4 $%d, X4, %s, %s", r, z(1+i), z(1+i))
+			f.op("ADDQ $%d, R13", partSize)
+			if i > 0 {
+				f.op("VPORD Z30, Z28, Z28")
 			}
 		}
-		f.op("ADDQ R14, DI")
-		f.selectors(b + 1)
-		f.selectorOf(b)
-		f.op("VBROADCASTI32X4 %s, %sZ25", f.at(), quarter(r))
-		f.nextSelector(r)
+		f.half(h, "Z28")
+		if h%2 == 1 {
+			f.op("JMP even%d_%d", from, h)
+			f.label(fmt.Sprintf("odd%d_%d", from, h))
+			if f.scale != coarse {
+				f.zero(h)
+			}
+			f.op("JMP zero%d", h/2+1)
+			f.label(fmt.Sprintf("even%d_%d", from, h))
+		}
 	}
-	f.strips([]string{"Z25"}, []string{z(20 + i)}, 16)
-	f.op("LEAQ (R14*4), AX")
-	f.op("SUBQ AX, DI")
-	f.op("LEAQ (CX)(CX*2), AX")
-	f.op("ADDQ AX, DI")
 }
