@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/quant"
 )
 
@@ -37,8 +38,10 @@ func TestAccuracy(t *testing.T) {
 			return r.NormFloat64()
 		}},
 	} {
-		for _, groupSize := range []int{16, 32, 64, 128, 256} {
-			m, err := quant.Group(w, cols, quant.Config{GroupSize: groupSize})
+		for _, of := range []quant.Config{
+			{GroupSize: 16}, {GroupSize: 32}, {GroupSize: 64}, {GroupSize: 128}, {GroupSize: 256}, {Type: datatype.NF4, GroupSize: 128},
+		} {
+			m, err := quant.Group(w, cols, of)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,9 +65,9 @@ func TestAccuracy(t *testing.T) {
 				}
 			}
 			e := math.Sqrt(sum / norm)
-			t.Logf("%-36s group %3d: %.4f", c.name, groupSize, e)
+			t.Logf("%-36s %v, group %3d: %.4f", c.name, m.Type(), m.GroupSize(), e)
 			if e > c.max {
-				t.Errorf("%s, group %d: relative error %.4f, want at most %v", c.name, groupSize, e, c.max)
+				t.Errorf("%s, %v, group %d: relative error %.4f, want at most %v", c.name, m.Type(), m.GroupSize(), e, c.max)
 			}
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // shares memory with the original.
 type Activation struct {
 	n     int  // columns; 0 until something is loaded
-	exact bool // LoadFloat: x is what was loaded, and nothing else is set
+	exact bool // LoadFloat: x is what was loaded, and only it is set; otherwise all else is
 
 	// All are padded with zeros to a multiple of step columns.
 	q      []int8    // the integers
@@ -60,7 +60,6 @@ func (a *Activation) load(x []float32, impl implementation) error {
 		return err
 	}
 	a.growIntegers(len(x))
-	a.setFloats(x, impl)
 	whole := len(x) / block * block
 	done := loadBlocks(a, x[:whole], 0, impl)
 	if done == whole && done < len(x) && impl != portable {
@@ -205,8 +204,7 @@ func (a *Activation) start(n int) error {
 }
 
 func (a *Activation) growIntegers(n int) {
-	a.x = grow(a.x, n)
-	padded := len(a.x)
+	padded := (n + step - 1) / step * step
 	a.q = resize(a.q, padded)
 	a.d = resize(a.d, padded/block)
 	a.corr = resize(a.corr, padded/block)

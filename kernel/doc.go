@@ -82,7 +82,8 @@
 //
 // and d = q = 0 if amax is below 2^−120. A code of the matrix stands for an
 // integer n, too, the multiple of [datatype.Type.Unit] that its value is, and so
-// does the scale k of its group, 0…255. The sum of a block
+// does the scale k of its group, 0…255. The values of nf3, nf4, sf3 and sf4 have no
+// unit: for them it is float32(1/127), and n is rounded half to even. The sum of a block
 //
 //	I = Σ k · Σ n·q    over the groups that have columns in the block
 //	                   the inner sum over these columns
@@ -113,8 +114,7 @@
 // and the 32 are added in a tree: acc[l] + acc[l+16] for l below 16, then l+8, l+4,
 // l+2 and l+1. dst is the sum times float32(s · unit), rounded.
 //
-// nf3, nf4, sf3 and sf4 have no unit. For them n is the value itself and the unit
-// 1, and they take float mode also after Load, which keeps x for them.
+// For nf3, nf4, sf3 and sf4, n is the value itself and the unit 1.
 //
 // In integer mode no product is fused with a sum. A NaN, which only sums beyond the
 // range of float32 give, may be any NaN.
@@ -126,7 +126,7 @@
 //
 // Load takes some 0.15 µs per thousand columns with AVX2, LoadFloat 0.05 µs, and
 // [LoadBatch] and [LoadFloatBatch] as much for each vector. An
-// Activation takes 5.5 bytes a column on amd64, 5.2 elsewhere. It allocates only when a
+// Activation takes 1.5 bytes a column after Load, and 4 after LoadFloat. It allocates only when a
 // vector is longer than any that it had before; nothing else allocates, apart from
 // [NewPool].
 //
@@ -136,7 +136,7 @@
 //
 //	3 and 4 bits, groups of 128·n columns
 //	groups of 16, 32 and 64 columns; MX and NV types; 2 bits;
-//	nf4 and sf4 with AVX-512                                     half as fast
+//	5 to 8 bits with AVX-512                                     half as fast
 //	other types after Load, and other groups of 16·n columns;
 //	on amd64, other types after LoadFloat, and other groups of
 //	4·n columns                                                  a quarter
@@ -179,4 +179,6 @@
 //
 // The group size hardly matters, as blocks of activations do not depend on it. An
 // outlier costs the precision of its block alone.
+//
+// With nf4, whose values are rounded to 127ths, 0.006 becomes 0.008.
 package kernel

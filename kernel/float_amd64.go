@@ -11,14 +11,14 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 	}
 	var meta runMeta
 	whole := p.cols / step
-	vector := impl == avx512 || p.ints != nil
+	vector := impl == avx512 || p.exact
 	direct := whole > 0 && p.direct() && vector
 	args := floatArgs{rowArgs: p.directRows(p.signed), wide: &p.wide[0]}
 	// Steps whose activations stay in the first-level cache for all rows of a tile.
 	const most = 16
 	parts := (whole + most - 1) / most
 	part := (whole + parts - 1) / max(1, parts)
-	small := whole > 0 && impl == avx512 && p.fine() && p.bits >= 3
+	small := whole > 0 && impl == avx512 && p.exact && p.fine() && p.bits >= 3
 	var table [64]byte
 	var groups groupStepArgs
 	if small {
@@ -103,11 +103,11 @@ func (p *plan) scaleRows(dst []float32, lo, hi int) {
 	if p.scale == datatype.RowStep {
 		scales := p.s.RowScales[lo:hi]
 		for i := range dst {
-			dst[i] = float32(dst[i] * float32(scales[i]*p.unit))
+			dst[i] = float32(dst[i] * float32(scales[i]*p.floatUnit))
 		}
 		return
 	}
-	outer := p.outer(lo)
+	outer := p.outer(lo, p.floatUnit)
 	for i := range dst {
 		dst[i] = float32(dst[i] * outer)
 	}

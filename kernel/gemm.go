@@ -34,7 +34,7 @@ func GEMMRows(dst []float32, m *quant.Matrix, as []Activation, lo, hi int) error
 // faster for so many, or else by one activation after the other, so many rows at a time
 // that they stay in the cache for all.
 func (p *plan) multiplyBatch(dst []float32, as []Activation, lo, hi int, impl implementation) {
-	switch n := p.integers(as); {
+	switch n := integers(as); {
 	case len(as) < 2:
 	case n == len(as) && p.loop(n, impl) == byPanels:
 		panelRows(dst, p, as, lo, hi, false, impl)
@@ -54,10 +54,10 @@ func (p *plan) multiplyBatch(dst []float32, as []Activation, lo, hi int, impl im
 	}
 }
 
-// integers returns how many activations multiply this matrix in integer mode.
-func (p *plan) integers(as []Activation) (n int) {
+// integers returns how many activations are in integer mode.
+func integers(as []Activation) (n int) {
 	for i := range as {
-		if p.integer(&as[i]) {
+		if !as[i].exact {
 			n++
 		}
 	}

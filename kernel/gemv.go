@@ -35,7 +35,7 @@ func GEMVRows(dst []float32, m *quant.Matrix, a *Activation, lo, hi int) error {
 
 // multiply computes rows lo to hi−1 into dst[lo:hi].
 func (p *plan) multiply(dst []float32, a *Activation, lo, hi int, impl implementation) {
-	if p.integer(a) {
+	if !a.exact {
 		p.multiplyIntegers(dst, a, lo, hi, impl)
 		return
 	}

@@ -10,7 +10,7 @@ import (
 
 // finish adds the lanes of a row in integer mode, and scales the sum.
 func (p *plan) finish(acc *[lanes]float32, row int) float32 {
-	return float32(float32(float32(acc[0]+acc[2])+float32(acc[1]+acc[3])) * p.outer(row))
+	return float32(float32(float32(acc[0]+acc[2])+float32(acc[1]+acc[3])) * p.outer(row, p.unit))
 }
 
 // finishFloat is the same for float mode.
@@ -20,7 +20,7 @@ func (p *plan) finishFloat(acc *[floatLanes]float32, row int) float32 {
 			acc[l] = float32(acc[l] + acc[l+n])
 		}
 	}
-	return float32(acc[0] * p.outer(row))
+	return float32(acc[0] * p.outer(row, p.floatUnit))
 }
 
 // A reader goes through the codes of a row from left to right.

@@ -45,6 +45,7 @@ const (
 	longest // more than 2048
 	blocks  // a multiple of 128
 	units   // values that are multiples of a unit
+	small   // values from −16 to 16 of it
 )
 
 // A route is a loop, and for which matrices and how many activations it is faster than
@@ -64,17 +65,17 @@ var routes = [...]route{
 	{inFours | coarse | codes3or4, byFours, most{avx512: 5}},
 	{inFours, byFours, most{avx512: 2}},
 
-	{direct | whole, bySteps, most{avx2: 8, avxVNNI: 5, neon: 6, neonDot: 3, neonMatrix: 3}},
-	{direct | codes4, bySteps, most{avx2: 8, avxVNNI: 5}},
-	{direct | long, stepsAndPanels, most{avx2: 2, avxVNNI: 2, neon: 2, neonDot: 2, neonMatrix: 2}},
+	{small | direct | whole, bySteps, most{avx2: 8, avxVNNI: 5, neon: 6, neonDot: 3, neonMatrix: 3}},
+	{small | direct | codes4, bySteps, most{avx2: 8, avxVNNI: 5}},
+	{small | direct | long, stepsAndPanels, most{avx2: 2, avxVNNI: 2, neon: 2, neonDot: 2, neonMatrix: 2}},
 	// Scales or selectors that are spread out first.
-	{coarse | codes3or4 | whole, bySteps, most{avx2: 1, avxVNNI: 1, neon: 1, neonDot: 1, neonMatrix: 1}},
-	{coarse | codes3or4 | long, stepsAndPanels, most{avx2: 1, avxVNNI: 1, neon: 1, neonDot: 1, neonMatrix: 1}},
-	{coarse | codes2 | whole, bySteps, most{avx2: 1, avxVNNI: 1}},
+	{small | coarse | codes3or4 | whole, bySteps, most{avx2: 1, avxVNNI: 1, neon: 1, neonDot: 1, neonMatrix: 1}},
+	{small | coarse | codes3or4 | long, stepsAndPanels, most{avx2: 1, avxVNNI: 1, neon: 1, neonDot: 1, neonMatrix: 1}},
+	{small | coarse | codes2 | whole, bySteps, most{avx2: 1, avxVNNI: 1}},
 
-	{fine | codes3or4 | whole, byGroups, most{avx2: 2, avxVNNI: 1}},
-	{fine | codes3or4 | longer, groupsAndPanels, most{avx2: 1, avxVNNI: 1}},
-	{fine | codes2 | whole, byGroups, most{avx2: 1, avxVNNI: 1}},
+	{small | fine | codes3or4 | whole, byGroups, most{avx2: 2, avxVNNI: 1}},
+	{small | fine | codes3or4 | longer, groupsAndPanels, most{avx2: 1, avxVNNI: 1}},
+	{small | fine | codes2 | whole, byGroups, most{avx2: 1, avxVNNI: 1}},
 }
 
 // floatRoutes is routes for float mode.
@@ -84,8 +85,8 @@ var floatRoutes = [...]route{
 	{direct | blocks, bySteps, most{avx512: 1}},
 	{direct | units | longer, bySteps, most{avx2: 2, avxVNNI: 2}},
 	{direct | units | blocks, bySteps, most{avx2: 1, avxVNNI: 1}},
-	{fine | codes3or4 | whole, bySteps, most{avx512: 1}},
-	{fine | codes3or4 | longest, bySteps, most{avx512: 1}},
+	{fine | codes3or4 | units | whole, bySteps, most{avx512: 1}},
+	{fine | codes3or4 | units | longest, bySteps, most{avx512: 1}},
 }
 
 type most = [implementationCount]uint8
@@ -149,7 +150,8 @@ func (p *plan) traits() trait {
 		{longer, p.cols > 2*step},
 		{longest, p.cols > 4*step},
 		{blocks, p.cols%block == 0},
-		{units, p.ints != nil},
+		{units, p.exact},
+		{small, p.exact && p.bits <= 4},
 	} {
 		if t.has {
 			has |= t.trait
@@ -163,7 +165,7 @@ func (p *plan) traits() trait {
 func (p *plan) rowKind() (kind int, ok bool) {
 	kind = loops.RowsFine
 	switch blocks := p.groupSize / block; {
-	case p.ints == nil || p.least < -128 || p.most > 127:
+	case p.least < -128 || p.most > 127:
 		return 0, false
 	case p.scale == datatype.E8M0:
 		kind, ok = loops.RowsE8M0, p.groupSize == 32
@@ -189,7 +191,7 @@ func (p *plan) direct() bool {
 // standard says where they are no integers.
 func (p *plan) fine() bool {
 	switch {
-	case p.ints == nil || p.selectorBits > 2:
+	case p.selectorBits > 2:
 		return false
 	case p.scale == datatype.E8M0:
 		return p.groupSize == 32
@@ -212,7 +214,7 @@ type panelForm struct {
 
 // byPanels returns how panels hold the type.
 func (p *plan) byPanels() panelForm {
-	if p.ints == nil || p.groupSize%granule != 0 && p.groupSize < p.cols {
+	if p.groupSize%granule != 0 && p.groupSize < p.cols {
 		return panelForm{}
 	}
 	span, ok := loops.RangeOf(p.least, p.most)
@@ -231,7 +233,7 @@ func (p *plan) floatForm() (form panelForm, mode int) {
 	if p.groupSize%4 != 0 && p.groupSize < p.cols {
 		return panelForm{}, 0
 	}
-	if p.ints != nil {
+	if p.exact {
 		span, ok := loops.RangeOf(p.least, p.most)
 		if ok && (p.linear || p.bits+p.selectorBits <= 6) {
 			return panelForm{ok: true, table: !p.linear, span: span, biased: true}, loops.FloatsSub

@@ -201,7 +201,7 @@ func TestLoops(t *testing.T) {
 func slow(p *plan, mode string, impl implementation) bool {
 	odd := p.groupSize%16 != 0 && p.groupSize < p.cols
 	switch {
-	case mode == "int8" && p.ints != nil:
+	case mode == "int8":
 		return odd
 	case impl == neon || impl == neonDot || impl == neonMatrix:
 		return p.groupSize%16 != 0 || p.bits > 4 // also where a row is one such group
@@ -222,7 +222,7 @@ func loopsOf(p *plan, n int, mode string) string {
 	var all strings.Builder
 	for impl := range implementationCount {
 		l := p.floatLoop(n, impl)
-		if mode == "int8" && p.ints != nil {
+		if mode == "int8" {
 			l = p.loop(n, impl)
 		}
 		all.WriteByte(loopLetters[l])

@@ -181,7 +181,7 @@ func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, 
 // setOuter sets the outer factors of n rows from row on.
 func (w *panelWork) setOuter(p *plan, row, n int) {
 	for i := range w.outer {
-		w.outer[i] = p.outer(row + min(i, n-1))
+		w.outer[i] = p.outer(row+min(i, n-1), p.unit)
 	}
 }
 

@@ -178,7 +178,7 @@ func (w *floatWork) loadX(p *plan, as []Activation) {
 // rows computes n rows from row on: row r of vector t goes to dst[t·p.rows+r−row].
 func (w *floatWork) rows(dst []float32, p *plan, row, n, vectors int) {
 	for i := range w.outer {
-		w.outer[i] = p.outer(row + min(i, n-1))
+		w.outer[i] = p.outer(row+min(i, n-1), p.floatUnit)
 	}
 	narrow := len(w.parts) == 1
 	if !narrow {

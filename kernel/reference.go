@@ -25,7 +25,7 @@ func Reference(dst []float32, m *quant.Matrix, a *Activation) error {
 			return err
 		}
 		part, at := m.RowPart(row)
-		if p := &plans[part]; p.integer(a) {
+		if p := &plans[part]; !a.exact {
 			dst[row] = p.referenceInteger(codes, a, at)
 		} else {
 			dst[row] = p.referenceFloat(codes, a, at)
@@ -64,7 +64,7 @@ func (p *plan) referenceInteger(codes []uint8, a *Activation, row int) float32 {
 		}
 		acc[b%lanes] += float32(fsum * a.d[b])
 	}
-	return float32(float32(float32(acc[0]+acc[2])+float32(acc[1]+acc[3])) * p.outer(row))
+	return float32(float32(float32(acc[0]+acc[2])+float32(acc[1]+acc[3])) * p.outer(row, p.unit))
 }
 
 func (p *plan) referenceFloat(codes []uint8, a *Activation, row int) float32 {
@@ -89,7 +89,7 @@ func (p *plan) referenceFloat(codes []uint8, a *Activation, row int) float32 {
 			acc[l] = float32(acc[l] + acc[l+n])
 		}
 	}
-	return float32(acc[0] * p.outer(row))
+	return float32(acc[0] * p.outer(row, p.floatUnit))
 }
 
 // A term is (−1)^sign · 2^exp · 2^bsig, what a bit-serial processing element

@@ -52,7 +52,7 @@ func (r *runMeta) addFloats(acc *[floatLanes]float32, p *plan, a *Activation, ro
 		blocks := p.blocks(s, n)
 		r.fillRunK(p, s, blocks)
 		r.decode(r.values[:], p, p.signed, row, s, n)
-		if p.ints != nil {
+		if p.exact {
 			floatBlocks(acc, &r.values[0], &a.x[s*step], &r.runK[0], blocks, impl)
 		} else {
 			floatTable(acc, &r.values[0], &a.x[s*step], &r.runK[0], blocks, &p.wide[0], impl)

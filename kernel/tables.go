@@ -10,17 +10,19 @@ import (
 
 // tables are the codebooks of a type as the kernels look values up.
 type tables struct {
-	// ints has, by selector and code, the value as a multiple of unit. It is
-	// nil for types that have no unit, which multiply floats only.
+	// ints has, by selector and code, the value as a multiple of unit: rounded, if the
+	// type has no unit.
 	ints [][]int16
-	// floats is the same in float32, and the values themselves, with unit 1,
-	// where there is no unit.
-	floats [][]float32
-	unit   float32
+	unit float32
+	// floats is what float mode takes instead, as multiples of floatUnit: the same, or
+	// where there is no unit the values themselves.
+	floats    [][]float32
+	floatUnit float32
+	exact     bool // whether the type has a unit
 	// For vector code to look codes of at most 4 bits up in: bytes has ints +
 	// offset, 16 bytes a selector, those of 3-bit types twice over and of 2-bit
 	// types four times; signed is ints and wide floats, laid out likewise. Where
-	// there is no unit, bytes is empty and signed has the codes themselves.
+	// there is no unit, bytes has ints + 128 and signed the codes themselves.
 	bytes  []byte
 	signed []byte
 	wide   []float32
@@ -52,10 +54,9 @@ var tablesByType = func() []func() *tables {
 func newTables(t datatype.Type) *tables {
 	cbs := t.Codebooks()
 	size := 1 << t.Bits()
-	tb := &tables{unit: t.Unit()}
-	hasUnit := tb.unit != 0
-	if !hasUnit {
-		tb.unit = 1
+	tb := &tables{unit: t.Unit(), floatUnit: t.Unit(), exact: t.Unit() != 0}
+	if !tb.exact {
+		tb.unit, tb.floatUnit = 1./127, 1
 	}
 	// The codebooks of an asymmetric type are windows of one ramp of values, of
 	// which the tables are windows too.
@@ -71,23 +72,19 @@ func newTables(t datatype.Type) *tables {
 		}
 		for c := range size {
 			v := cb.Value(uint8(c))
-			if hasUnit {
-				n := math.RoundToEven(float64(v) / float64(tb.unit))
-				ints[at+c] = int16(n)
-				v = float32(n)
-			}
-			floats[at+c] = v
+			ints[at+c] = int16(math.RoundToEven(float64(v) / float64(tb.unit)))
+			floats[at+c] = v / tb.floatUnit
 		}
 		tb.floats = append(tb.floats, floats[at:at+size:at+size])
-		if hasUnit {
-			tb.ints = append(tb.ints, ints[at:at+size:at+size])
-		}
+		tb.ints = append(tb.ints, ints[at:at+size:at+size])
 	}
-	tb.linear = hasUnit && isLinear(tb.ints, cbs)
+	tb.linear = tb.exact && isLinear(tb.ints, cbs)
 	for _, v := range ints {
 		tb.least, tb.most = min(tb.least, int(v)), max(tb.most, int(v))
 	}
-	tb.pairs = newPairBook(tb.ints, t.Bits())
+	if tb.exact {
+		tb.pairs = newPairBook(tb.ints, t.Bits())
+	}
 	tb.setLookup(t.Bits(), t.SelectorBits())
 	if t.Bits() > 4 {
 		return tb
@@ -99,13 +96,12 @@ func newTables(t datatype.Type) *tables {
 	}
 	for _, v := range tb.ints {
 		for c := range 16 {
-			tb.bytes = append(tb.bytes, byte(v[c%size]+offset))
-			tb.signed = append(tb.signed, byte(v[c%size]))
-		}
-	}
-	if !hasUnit {
-		for c := range 16 {
-			tb.signed = append(tb.signed, byte(c))
+			tb.bytes = append(tb.bytes, byte(int(v[c%size])+tb.shift))
+			if tb.exact {
+				tb.signed = append(tb.signed, byte(v[c%size]))
+			} else {
+				tb.signed = append(tb.signed, byte(c))
+			}
 		}
 	}
 	return tb
@@ -114,9 +110,7 @@ func newTables(t datatype.Type) *tables {
 // setLookup sets lookup and shift.
 func (tb *tables) setLookup(bits, selectorBits int) {
 	switch {
-	case tb.ints == nil:
-		return
-	case bits <= 4:
+	case bits <= 4 && tb.exact:
 		tb.shift = offset
 	case bits <= 6:
 		tb.shift = 128
@@ -178,9 +172,6 @@ func newPlan(m *quant.Matrix) plan {
 	return p
 }
 
-// integer reports whether a multiplies this matrix in integer mode.
-func (p *plan) integer(a *Activation) bool { return !a.exact && p.ints != nil }
-
 // selector returns the index of the codebook of a group.
 func (p *plan) selector(row, group int) int {
 	if p.selectorBits == 0 {
@@ -193,15 +184,16 @@ func (p *plan) selector(row, group int) int {
 // scaleByte returns the 8-bit scale of a group.
 func (p *plan) scaleByte(row, group int) uint8 { return p.s.Scales[row*p.groups+group] }
 
-// outer returns the factor that all sums of a row are multiplied by.
-func (p *plan) outer(row int) float32 {
+// outer returns the factor that all sums of a row are multiplied by, for values that
+// are multiples of unit.
+func (p *plan) outer(row int, unit float32) float32 {
 	switch p.scale {
 	case datatype.E8M0:
-		return p.unit
+		return unit
 	case datatype.E4M3:
 		row = 0
 	}
-	return float32(p.s.RowScales[row] * p.unit)
+	return float32(p.s.RowScales[row] * unit)
 }
 
 // scaleValue returns the number that a scale byte stands for.

@@ -26,7 +26,10 @@ func TestFiles(t *testing.T) {
 
 // TestRowArgs fails if arguments of the functions for rows are not where these look.
 func TestRowArgs(t *testing.T) {
-	var a loops.RowArgs
+	var (
+		a loops.RowArgs
+		p loops.RowPart
+	)
 	for _, c := range []struct {
 		name      string
 		got, want uintptr
@@ -40,35 +43,38 @@ func TestRowArgs(t *testing.T) {
 		{"CodeStride", rowCodeStride, unsafe.Offsetof(a.CodeStride)},
 		{"ScaleStride", rowScaleStride, unsafe.Offsetof(a.ScaleStride)},
 		{"SelectorStride", rowSelectorStride, unsafe.Offsetof(a.SelectorStride)},
+		{"RowScaleStride", rowRowScaleStride, unsafe.Offsetof(a.RowScaleStride)},
 		{"CodeBack", rowCodeBack, unsafe.Offsetof(a.CodeBack)},
 		{"ScaleBack", rowScaleBack, unsafe.Offsetof(a.ScaleBack)},
 		{"SelectorBack", rowSelectorBack, unsafe.Offsetof(a.SelectorBack)},
 		{"Table", rowTable, unsafe.Offsetof(a.Table)},
 		{"Unit", rowUnit, unsafe.Offsetof(a.Unit)},
+		{"Offset", rowOffset, unsafe.Offsetof(a.Offset)},
 		{"Q", rowQ, unsafe.Offsetof(a.Q)},
-		{"Corr", rowCorr, unsafe.Offsetof(a.Corr)},
+		{"Sums", rowSums, unsafe.Offsetof(a.Sums)},
 		{"D", rowD, unsafe.Offsetof(a.D)},
 		{"Steps", rowSteps, unsafe.Offsetof(a.Steps)},
 		{"Ahead", rowAhead, unsafe.Offsetof(a.Ahead)},
+		{"BlockShift", rowBlockShift, unsafe.Offsetof(a.BlockShift)},
 		{"SelectorBits", rowSelectorBits, unsafe.Offsetof(a.SelectorBits)},
 		{"SelectorMask", rowSelectorMask, unsafe.Offsetof(a.SelectorMask)},
-		{"StepShift", rowStepShift, unsafe.Offsetof(a.StepShift)},
-		{"StepScales", rowStepScales, unsafe.Offsetof(a.StepScales)},
-		{"TailQ", rowTailQ, unsafe.Offsetof(a.TailQ)},
-		{"TailScales", rowTailScales, unsafe.Offsetof(a.TailScales)},
-		{"TailBlocks", rowTailBlocks, unsafe.Offsetof(a.TailBlocks)},
-		{"TailMask", rowTailMask, unsafe.Offsetof(a.TailMask)},
-		{"TailWide", rowTailWide, unsafe.Offsetof(a.TailWide)},
-		{"TailNarrow", rowTailNarrow, unsafe.Offsetof(a.TailNarrow)},
-		{"NarrowHeight", rowNarrowHeight, unsafe.Offsetof(a.NarrowHeight)},
-		{"NarrowMask", rowNarrowMask, unsafe.Offsetof(a.NarrowMask)},
-		{"NarrowQ", rowNarrowQ, unsafe.Offsetof(a.NarrowQ)},
-		{"Corr4", rowCorr4, unsafe.Offsetof(a.Corr4)},
-		{"TailCorr4", rowTailCorr4, unsafe.Offsetof(a.TailCorr4)},
+		{"SelectorAt", rowSelectorAt, unsafe.Offsetof(a.SelectorAt)},
 		{"Spread", rowSpread, unsafe.Offsetof(a.Spread)},
-		{"TailSpread", rowTailSpread, unsafe.Offsetof(a.TailSpread)},
+		{"StepScales", rowStepScales, unsafe.Offsetof(a.StepScales)},
+		{"TailScales", rowTailScales, unsafe.Offsetof(a.TailScales)},
 		{"StepSelectors", rowStepSelectors, unsafe.Offsetof(a.StepSelectors)},
 		{"TailSelectors", rowTailSelectors, unsafe.Offsetof(a.TailSelectors)},
+		{"TailHalves", rowTailHalves, unsafe.Offsetof(a.TailHalves)},
+		{"TailWide", rowTailWide, unsafe.Offsetof(a.TailWide)},
+		{"TailWhole", rowTailWhole, unsafe.Offsetof(a.TailWhole)},
+		{"TailParts", rowTailParts, unsafe.Offsetof(a.TailParts)},
+		{"Scales", spreadScales, unsafe.Offsetof(a.Spread.Scales)},
+		{"Mask", partMask, unsafe.Offsetof(p.Mask)},
+		{"Offset", partOffset, unsafe.Offsetof(p.Offset)},
+		{"Index", partIndex, unsafe.Offsetof(p.Index)},
+		{"Shift", partShift, unsafe.Offsetof(p.Shift)},
+		{"Keep", partKeep, unsafe.Offsetof(p.Keep)},
+		{"RowPart", partSize, unsafe.Sizeof(p)},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s is at %d, the generator has %d", c.name, c.want, c.got)
