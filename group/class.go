@@ -162,8 +162,11 @@ func (k *class) errors(zones []uint8, w, importance []float64) {
 	delta := k.scale.Delta
 	ms := k.members
 	if importance != nil {
-		for i := range ms {
-			weightedErrors(&ms[i], zones, w, importance, delta)
+		for ; len(ms) >= 2; ms = ms[2:] {
+			weightedErrors(&ms[0], &ms[1], zones, w, importance, delta)
+		}
+		if len(ms) == 1 {
+			weightedErrors(&ms[0], &ms[0], zones, w, importance, delta)
 		}
 		return
 	}
@@ -219,13 +222,16 @@ func squaredErrors(a, b *member, zones []uint8, w []float64, delta float64) {
 	a.err, b.err = sa, sb
 }
 
-// weightedErrors is squaredErrors for one member, with a factor for each weight.
-func weightedErrors(m *member, zones []uint8, w, importance []float64, delta float64) {
+// weightedErrors is squaredErrors with a factor for each weight.
+func weightedErrors(a, b *member, zones []uint8, w, importance []float64, delta float64) {
 	zones, importance = zones[:len(w)], importance[:len(w)]
-	var sum float64
+	var sa, sb float64
 	for i, x := range w {
-		e := x - float64(delta*m.values[zones[i]])
-		sum += float64(float64(importance[i]*e) * e)
+		z := zones[i]
+		ea := x - float64(delta*a.values[z])
+		eb := x - float64(delta*b.values[z])
+		sa += float64(float64(importance[i]*ea) * ea)
+		sb += float64(float64(importance[i]*eb) * eb)
 	}
-	m.err = sum
+	a.err, b.err = sa, sb
 }

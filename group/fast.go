@@ -406,8 +406,68 @@ func (f *fast) integers(s *Selector, choices []Choice, codes []uint8, groups cod
 			choices[g] = Choice{Delta: f.deltas[g]}
 		}
 	}
+	f.round(s, codes, groups)
+}
+
+// round sets the codes of integers for f.deltas and f.zeros.
+func (f *fast) round(s *Selector, codes []uint8, groups coding.Groups) {
 	grow(&f.codes, len(codes)+coding.Slack)
 	f.roundArgs = coding.RoundArgs{Groups: groups, Codes: &f.codes[0], Deltas: &f.deltas[0], Zeros: &f.zeros[0], Top: s.top}
 	f.set.Round(&f.roundArgs)
 	copy(codes, f.codes)
+}
+
+// encode sets codes as Encode does for the groups of a row, with the choices given. It
+// sets f.left for those that it leaves to Encode, and returns whether there are any.
+func (f *fast) encode(s *Selector, codes []uint8, w []float32, groupSize int, choices []Choice) bool {
+	n := len(choices)
+	groupSize = min(groupSize, len(w))
+	groups := coding.Groups{W: &w[0], Size: groupSize, Last: len(w) - (n-1)*groupSize, Groups: n}
+	grow(&f.max, n)
+	grow(&f.left, n)
+	grow(&f.deltas, n)
+	f.maxArgs = coding.MaxArgs{Groups: groups, Dst: &f.max[0]}
+	f.set.Max(&f.maxArgs)
+	rest := false
+	for g, c := range choices {
+		// Far from where a product of thresholds or ratios is not a normal number.
+		f.left[g] = f.max[g] > math.Float32bits(fastMax) || !(c.Delta >= fastMin && c.Delta <= fastMax) || groupSize > fastMaxSize ||
+			float64(math.Float32frombits(f.max[g])) > 0x1p30*c.Delta
+		rest = rest || f.left[g]
+	}
+	if s.top > 0 {
+		grow(&f.zeros, n)
+		for g, c := range choices {
+			f.deltas[g], f.zeros[g] = c.Delta, int32(s.zero(c.Codebook))
+			if f.left[g] {
+				f.deltas[g] = fastMax
+			}
+		}
+		f.round(s, codes, groups)
+		return rest
+	}
+	for i := range f.classes {
+		c := &f.classes[i]
+		here := false
+		for g, choice := range choices {
+			f.deltas[g] = fastMax // any
+			if !f.left[g] && s.trials[choice.Codebook].class == i {
+				f.deltas[g], here = choice.Delta, true
+			}
+		}
+		if !here {
+			continue
+		}
+		grow(&c.steps, len(w)+coding.Slack)
+		f.stepsArgs = coding.StepsArgs{Groups: groups, Steps: &c.steps[0], Class: &c.Class, Deltas: &f.deltas[0]}
+		f.set.Clamped(&f.stepsArgs)
+		for g, choice := range choices {
+			if t := s.trials[choice.Codebook]; !f.left[g] && t.class == i {
+				lo := g * groupSize
+				hi := min(lo+groupSize, len(w))
+				f.lookup(codes[lo:hi], c.steps[lo:], &c.codes[t.member])
+			}
+		}
+	}
+	return rest
 }

@@ -102,3 +102,43 @@ func FuzzSelectFloat32(f *testing.F) {
 		compareRow(t, all[typ], w, 1+int(groupSize), importance, tensorScale)
 	})
 }
+
+// FuzzEncodeFloat32 compares rows with Encode: weights and scales of raw bits, and
+// weights of few.
+func FuzzEncodeFloat32(f *testing.F) {
+	var all [][]*Selector
+	for _, typ := range datatype.Types() {
+		all = append(all, selectors(typ))
+		f.Add(uint8(typ), false, uint8(16), uint8(0), float32(.25), []byte("0123456789abcdef0123456789abcdef"))
+		f.Add(uint8(typ), true, uint8(9), uint8(1), float32(.3), []byte{1, 2, 3, 250, 128, 127, 0, 64, 96, 32, 48})
+	}
+	f.Fuzz(func(t *testing.T, typ uint8, few bool, groupSize, codebook uint8, delta float32, data []byte) {
+		if !datatype.Type(typ).Valid() || !(delta >= 0) || math.IsInf(float64(delta), 0) || len(data) > 1024 {
+			t.Skip()
+		}
+		var w []float32
+		if few {
+			for _, b := range data {
+				w = append(w, float32(int8(b))/16)
+			}
+		} else {
+			for ; len(data) >= 4; data = data[4:] {
+				w = append(w, math.Float32frombits(binary.LittleEndian.Uint32(data)))
+			}
+		}
+		if len(w) == 0 {
+			t.Skip()
+		}
+		for i, x := range w {
+			if !(math.Abs(float64(x)) <= math.MaxFloat32) {
+				w[i] = 0
+			}
+		}
+		size := 1 + int(groupSize)
+		choices := make([]Choice, (len(w)-1)/size+1)
+		for g := range choices {
+			choices[g] = Choice{Codebook: (int(codebook) + g) % datatype.Type(typ).NumCodebooks(), Delta: float64(delta) * float64(1+g)}
+		}
+		compareEncode(t, all[typ], w, size, choices)
+	})
+}

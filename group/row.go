@@ -57,6 +57,45 @@ func (s *Selector) SelectFloat32(choices []Choice, codes []uint8, w []float32, g
 	return nil
 }
 
+// EncodeFloat32 is [Selector.Encode] for the groups of a row, each of groupSize weights but
+// the last, with a choice for each. The error matches [ErrShape] also if groupSize is below
+// 1 or choices are too few.
+func (s *Selector) EncodeFloat32(codes []uint8, w []float32, groupSize int, choices []Choice) error {
+	if groupSize < 1 {
+		return fmt.Errorf("group: %w: groupSize is %d, want at least 1", ErrShape, groupSize)
+	}
+	if len(w) == 0 {
+		return nil
+	}
+	groups := (len(w)-1)/groupSize + 1
+	if len(choices) < groups {
+		return fmt.Errorf("group: %w: len(choices) is %d, want at least %d (groups)", ErrShape, len(choices), groups)
+	}
+	if len(codes) < len(w) {
+		return fmt.Errorf("group: %w: len(codes) is %d, want at least %d (weights)", ErrShape, len(codes), len(w))
+	}
+	choices = choices[:groups]
+	for _, c := range choices {
+		if uint(c.Codebook) >= uint(s.typ.NumCodebooks()) {
+			return fmt.Errorf("group: %w: codebook %d of %d", ErrShape, c.Codebook, s.typ.NumCodebooks())
+		}
+	}
+	if s.fast != nil && !s.fast.encode(s, codes[:len(w)], w, groupSize, choices) {
+		return nil
+	}
+	for g, c := range choices {
+		if s.fast != nil && !s.fast.left[g] {
+			continue
+		}
+		lo := g * groupSize
+		hi := min(lo+groupSize, len(w))
+		if err := s.Encode(codes[lo:hi], s.widen(w[lo:hi]), c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // widen returns w as float64, in memory that the next call uses again.
 func (s *Selector) widen(w []float32) []float64 {
 	if len(s.wide) < len(w) {

@@ -217,3 +217,60 @@ func BenchmarkSelectRow(b *testing.B) {
 		}
 	}
 }
+
+// compareEncode compares EncodeFloat32 with Encode.
+func compareEncode(t *testing.T, selectors []*Selector, w []float32, groupSize int, choices []Choice) {
+	t.Helper()
+	typ := selectors[0].typ
+	want := make([]uint8, len(w))
+	for g, c := range choices {
+		lo := g * groupSize
+		hi := min(lo+groupSize, len(w))
+		if err := selectors[0].Encode(want[lo:hi], selectors[0].widen(w[lo:hi]), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for impl, s := range selectors {
+		codes := make([]uint8, len(w))
+		if err := s.EncodeFloat32(codes, w, groupSize, choices); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(codes, want) {
+			t.Fatalf("%v, implementation %d, of %v with %+v\ngot  %v\nwant %v", typ, impl, w, choices, codes, want)
+		}
+	}
+}
+
+func TestEncodeFloat32EqualsEncode(t *testing.T) {
+	for _, typ := range datatype.Types() {
+		all := selectors(typ)
+		for _, src := range grouptest.Sources {
+			r := rand.New(rand.NewPCG(2, uint64(typ)))
+			for range 10 {
+				wide := grouptest.Weights(r, src.Next)
+				w := make([]float32, len(wide))
+				var amax float64
+				for i, x := range wide {
+					w[i] = float32(x)
+					amax = max(amax, math.Abs(float64(w[i])))
+				}
+				size := 8 + r.IntN(140)
+				choices := make([]Choice, (len(w)-1)/size+1)
+				for g := range choices {
+					c := r.IntN(typ.NumCodebooks())
+					m := float64(typ.Codebooks()[c].MaxAbs())
+					choices[g] = Choice{Codebook: c, Delta: amax / m * math.Exp(3*r.NormFloat64())}
+					switch r.IntN(8) {
+					case 0:
+						choices[g].Delta = 0
+					case 1:
+						choices[g].Delta = math.Ldexp(1, r.IntN(300)-150)
+					case 2, 3:
+						choices[g].Delta = math.Ldexp(float64(1+r.IntN(8)), r.IntN(5)-4)
+					}
+				}
+				compareEncode(t, all, w, size, choices)
+			}
+		}
+	}
+}

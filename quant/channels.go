@@ -1,10 +1,12 @@
 package quant
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 )
 
 // Channels are scales by column, as [ChannelScales] finds them.
@@ -38,13 +40,15 @@ const channelSteps = 16
 //
 //	Σ over rows of (w − ŵ/s)·H·(w − ŵ/s)
 //
-// 0 among them, so that Error is never above Unscaled. ties is nil or has a number for
+// 0 among them, so that Error is never above Unscaled. With many rows it tries them all
+// on a sample of the rows, a sixteenth but at least 32, and then 0 and the two that are
+// best there on all. ties is nil or has a number for
 // each column, in 0…cols−1: columns of the same number share a scale, made of the
 // mean of their inputs' squares. c.Importance is by column of w; c.Feedback is left
 // out of the search.
 //
-// It quantizes 17 times and takes about 9·cols² multiplications a row besides, on
-// c.Workers goroutines; the result is the same for any number. Errors are as of
+// It quantizes three times and the sample 17 times, and takes cols²/2 multiplications a
+// row each time, on c.Workers goroutines; the result is the same for any number. Errors are as of
 // [Group]; a Hessian with another number of columns, or without vectors, matches
 // ErrShape.
 func ChannelScales[T Weight](w []T, cols int, c Config, h *Hessian, ties []int) (*Channels, error) {
@@ -56,55 +60,128 @@ func ChannelScales[T Weight](w []T, cols int, c Config, h *Hessian, ties []int) 
 		return nil, err
 	}
 	c.Feedback = nil
-	importance := c.Importance
 	if err := c.checkColumns(cols); err != nil {
 		return nil, err
 	}
 	if c.Workers == 0 {
 		c.Workers = runtime.GOMAXPROCS(0)
 	}
-	wide := make([]float64, len(w))
-	widen(wide, any(w), 0)
-	scaled := make([]float32, len(w))
+	t := &channelTrial{cols: cols, config: c, hessian: h, amplitudes: amplitudes}
+	t.weights = make([]float64, len(w))
+	widen(t.weights, any(w), 0)
+	t.scaled = make([]float32, len(w))
 	best := &Channels{}
-	for step := range channelSteps + 1 {
-		alpha := float64(step) / channelSteps
-		s := channelPowers(amplitudes, step)
-		if s == nil {
-			continue // beyond what float32 has
-		}
-		for i, x := range wide {
-			scaled[i] = float32(x * float64(s[i%cols]))
-		}
-		if importance != nil {
-			c.Importance = make([]float64, cols)
-			for i, a := range importance {
-				c.Importance[i] = a / float64(float64(s[i])*float64(s[i]))
-			}
-		}
-		m, err := Group(scaled, cols, c)
-		if err != nil {
-			if step > 0 {
-				continue // an outlier that scales take beyond float32
-			}
-			return nil, err
-		}
-		rows, err := outputErrors(wide, m, h, s, c.Workers)
+	if best.Scales, best.Unscaled, err = t.try(0, 1); err != nil {
+		return nil, err
+	}
+	best.Error = best.Unscaled
+	steps, err := t.promising(len(w) / cols)
+	if err != nil {
+		return nil, err
+	}
+	for _, step := range steps {
+		s, sum, err := t.try(step, 1)
 		if err != nil {
 			return nil, err
 		}
-		sum := 0.0
-		for _, e := range rows {
-			sum += e
-		}
-		if step == 0 {
-			best.Unscaled = sum
-		}
-		if step == 0 || sum < best.Error {
-			best.Scales, best.Alpha, best.Error = s, alpha, sum
+		if sum < best.Error {
+			best.Scales, best.Alpha, best.Error = s, float64(step)/channelSteps, sum
 		}
 	}
 	return best, nil
+}
+
+const (
+	// sampledRows rows at least are a sample, and one of sampledEvery.
+	sampledRows  = 32
+	sampledEvery = 16
+)
+
+// A channelTrial tries scales.
+type channelTrial struct {
+	cols       int
+	config     Config
+	hessian    *Hessian
+	amplitudes []float64
+	weights    []float64
+	scaled     []float32
+}
+
+// promising returns the exponents other than 0 that are worth a trial on all of the
+// rows, in ascending order: all of them if there are few rows.
+func (t *channelTrial) promising(rows int) ([]int, error) {
+	every := max(min(sampledEvery, rows/sampledRows), 1)
+	type trial struct {
+		step int
+		sum  float64
+	}
+	var trials []trial
+	for step := 1; step <= channelSteps; step++ {
+		sum := 0.0
+		if every > 1 {
+			var err error
+			if _, sum, err = t.try(step, every); err != nil {
+				return nil, err
+			}
+		}
+		trials = append(trials, trial{step, sum})
+	}
+	slices.SortStableFunc(trials, func(a, b trial) int { return cmp.Compare(a.sum, b.sum) })
+	if every > 1 {
+		trials = trials[:2]
+	}
+	var steps []int
+	for _, t := range trials {
+		steps = append(steps, t.step)
+	}
+	slices.Sort(steps)
+	return steps, nil
+}
+
+// try returns the scales for an exponent and the error with them, of one row of every
+// so many, which is infinite if they are beyond what float32 has.
+func (t *channelTrial) try(step, every int) ([]float32, float64, error) {
+	s := channelPowers(t.amplitudes, step)
+	if s == nil {
+		return nil, math.Inf(1), nil
+	}
+	c := t.config
+	rows := (len(t.weights)/t.cols-1)/every + 1
+	scaled, weights := t.scaled[:rows*t.cols], t.weights
+	if every > 1 {
+		weights = make([]float64, len(scaled))
+	}
+	for row := range rows {
+		w := t.weights[row*every*t.cols:][:t.cols]
+		for i, x := range w {
+			scaled[row*t.cols+i] = float32(x * float64(s[i]))
+		}
+		if every > 1 {
+			copy(weights[row*t.cols:], w)
+		}
+	}
+	if importance := c.Importance; importance != nil {
+		c.Importance = make([]float64, t.cols)
+		for i, a := range importance {
+			c.Importance[i] = a / float64(float64(s[i])*float64(s[i]))
+		}
+	}
+	m, err := Group(scaled, t.cols, c)
+	if err != nil {
+		if step > 0 {
+			return nil, math.Inf(1), nil // an outlier that scales take beyond float32
+		}
+		return nil, 0, err
+	}
+	errs, err := outputErrors(weights, m, t.hessian, s, c.Workers)
+	if err != nil {
+		return nil, 0, err
+	}
+	sum := 0.0
+	for _, e := range errs {
+		sum += e
+	}
+	return s, sum, nil
 }
 
 func checkOutput(n, cols int, h *Hessian) error {
@@ -220,21 +297,20 @@ func outputErrors(w []float64, m *Matrix, h *Hessian, s []float32, workers int) 
 	errs := make([]float64, m.rows)
 	err := forBlocks(context.Background(), m.rows, quadraticRows, workers, func() (func(lo, hi int) (int, error), error) {
 		got := make([]float32, m.cols)
-		e := make([][quadraticRows]float64, m.cols)
+		e, y := make([]float64, quadraticRows*m.cols), make([]float64, quadraticRows*m.cols)
 		return func(lo, hi int) (int, error) {
-			clear(e)
 			for row := lo; row < hi; row++ {
 				m.dequantizeRow(got, row)
+				e := e[(row-lo)*m.cols:]
 				for i, x := range w[row*m.cols : (row+1)*m.cols] {
 					y := float64(got[i])
 					if s != nil {
 						y /= float64(s[i])
 					}
-					e[i][row-lo] = x - y
+					e[i] = x - y
 				}
 			}
-			q := h.quadratic(e)
-			copy(errs[lo:hi], q[:])
+			h.quadratic(errs[lo:hi], e, y)
 			return 0, nil
 		}, nil
 	})
@@ -242,33 +318,46 @@ func outputErrors(w []float64, m *Matrix, h *Hessian, s []float32, workers int) 
 }
 
 // quadraticRows is the number of vectors that one pass over a Hessian serves.
-const quadraticRows = 4
+const quadraticRows = 16
 
-// quadratic returns e·H·e divided by the number of vectors, for four e side by side.
-func (h *Hessian) quadratic(e [][quadraticRows]float64) (q [quadraticRows]float64) {
-	at := 0
-	for i := range e {
-		row := h.sums[at : at+h.cols-i]
-		at += len(row)
-		var s0, s1, s2, s3 float64
-		rest := e[i:][:len(row)]
-		for j, x := range row {
-			v := &rest[j]
-			s0 += float64(x * v[0])
-			s1 += float64(x * v[1])
-			s2 += float64(x * v[2])
-			s3 += float64(x * v[3])
+// quadratic sets q to e·H·e divided by the number of vectors, for as many vectors e one
+// behind the other. y is memory of the same size.
+func (h *Hessian) quadratic(q, e, y []float64) {
+	// y becomes −e·U, where U is what H has above its diagonal.
+	n := h.cols
+	clear(y)
+	const block = 32
+	var (
+		near [block * block]float64 // of U, the part within a block
+		c, r [quadraticRows][]float64
+	)
+	for lo := 0; lo < n; lo += block {
+		hi := min(lo+block, n)
+		for i := lo; i < hi; i++ {
+			copy(near[(i-lo)*block+i-lo+1:], h.row(i)[1:hi-i])
 		}
-		// The diagonal counts once, everything else twice.
-		for r, s := range [quadraticRows]float64{s0, s1, s2, s3} {
-			x := e[i][r]
-			q[r] += float64(x * (2*s - float64(row[0]*x)))
+		for row := range q {
+			c[row], r[row] = y[row*n+lo:row*n+hi], e[row*n+lo:]
 		}
+		reduce(c[:len(q)], r[:len(q)], 1, near[:], block, 0, hi-lo)
+		if hi == n {
+			break
+		}
+		for row := range q {
+			c[row] = y[row*n+hi : (row+1)*n]
+		}
+		reduce(c[:len(q)], r[:len(q)], 1, h.sums[rowOffset(n, lo)+hi-lo:], n-lo-1, 1, hi-lo)
 	}
-	for r := range q {
-		q[r] = max(q[r]/float64(h.n), 0) // rounding may take it below
+	// The diagonal counts once, everything else twice.
+	for row := range q {
+		sum := 0.0
+		at := 0
+		for i, x := range e[row*n : (row+1)*n] {
+			sum += float64(x * (float64(h.sums[at]*x) - 2*y[row*n+i]))
+			at += n - i
+		}
+		q[row] = max(sum/float64(h.n), 0) // rounding may take it below
 	}
-	return q
 }
 
 // Divide returns the Hessian of the same vectors with column i divided by s[i], which

@@ -31,17 +31,9 @@ func newChooser(t datatype.Type, c Config, tensorScale float32) (*chooser, error
 	return ch, err
 }
 
-// importanceOf returns the importances of n columns from lo on.
-func (c *chooser) importanceOf(lo, n int) []float64 {
-	if c.importance == nil {
-		return nil
-	}
-	return c.importance[lo : lo+n]
-}
-
 // find searches for the scales of the group w, whose first column is lo.
 func (c *chooser) find(found *search.Candidates, lo int, w []float64) error {
-	return c.searcher.Find(found, w, c.importanceOf(lo, len(w)))
+	return c.searcher.Find(found, w, columns(c.importance, lo, lo+len(w)))
 }
 
 // free chooses for the group w, whose first column is lo, without regard to the
@@ -54,7 +46,7 @@ func (c *chooser) free(lo int, w []float64) (group.Choice, error) {
 	if len(c.codes) < len(w) {
 		c.codes = make([]uint8, len(w))
 	}
-	return c.selector.Select(c.codes, w, c.importanceOf(lo, len(w)), c.tensorScale)
+	return c.selector.Select(c.codes, w, columns(c.importance, lo, lo+len(w)), c.tensorScale)
 }
 
 // stored chooses for the group w with a scale that is stored, Scale and Delta, in a
@@ -78,7 +70,7 @@ func (c *chooser) stored(lo int, w []float64, s float32) (group.Choice, error) {
 		if err := c.selector.Encode(c.codes, w, choice); err != nil {
 			return choice, err
 		}
-		choice.Scale = group.ZeroScale(c.typ.Codebooks()[choice.Codebook], c.codes[:len(w)], w, c.importanceOf(lo, len(w)), s)
+		choice.Scale = group.ZeroScale(c.typ.Codebooks()[choice.Codebook], c.codes[:len(w)], w, columns(c.importance, lo, lo+len(w)), s)
 	}
 	choice.Delta = float64(choice.Scale) * float64(s)
 	return choice, nil

@@ -38,6 +38,9 @@ func (f *factor) row(i int) []float64 {
 	return f.m[at : at+f.n-i]
 }
 
+// from returns V's rows from element j of row i on.
+func (f *factor) from(i, j int) []float64 { return f.m[rowOffset(f.n, i)+j-i:] }
+
 func (f *factor) column(visit int) int {
 	if f.order == nil {
 		return visit
@@ -143,13 +146,16 @@ func (f *factor) fill(h *Hessian, lambda float64) {
 
 // factorBlock columns are eliminated at a time, so that the triangle passes
 // through the processor n/factorBlock times. The bits don't depend on it.
-const factorBlock = 32
+const factorBlock = 64
+
+// factorPart columns of a block are eliminated in the rest of it at a time.
+const factorPart = 16
 
 // decompose factors in place, from the last column to the first:
 //
 //	D_k  = A_kk
 //	M_ik = A_ik/D_k            i < k
-//	A_ij = A_ij − A_ik·M_jk    i ≤ j < k
+//	A_ij = A_ij − A_ik·M_jk    i ≤ j < k, rounded once
 //
 // It is false if a pivot is lost in rounding.
 func (f *factor) decompose(ctx context.Context, workers int) (ok bool, err error) {
@@ -158,21 +164,21 @@ func (f *factor) decompose(ctx context.Context, workers int) (ok bool, err error
 	for i := range least {
 		least[i] = f.row(i)[0] * float64(n) * 0x1p-52
 	}
-	// Of the block's columns, by column: A_ik, and M_ik.
-	a, m := make([][]float64, factorBlock), make([][]float64, factorBlock)
-	for b := range a {
-		a[b], m[b] = make([]float64, n), make([]float64, n)
-	}
+	// The block's columns from the last to the first, A_ik and M_ik: column hi−1−b is
+	// row b. An odd number of cache lines apart, they are spread over all of the cache.
+	stride := (n+7)/8*8 | 8
+	a, m := make([]float64, factorBlock*stride), make([]float64, factorBlock*stride)
+	var c, r [factorBlock][]float64
 	for hi := n; hi > 0; hi -= factorBlock {
 		lo := max(hi-factorBlock, 0)
 		for i := range hi {
 			row := f.row(i)
 			for k := max(lo, i); k < hi; k++ {
-				a[k-lo][i] = row[k-i]
+				a[(hi-1-k)*stride+i] = row[k-i]
 			}
 		}
 		for k := hi - 1; k >= lo; k-- {
-			ak, mk := a[k-lo], m[k-lo]
+			ak, mk := a[(hi-1-k)*stride:], m[(hi-1-k)*stride:]
 			d := ak[k]
 			if !(d > least[k]) || math.IsInf(d, 0) {
 				return false, nil
@@ -180,25 +186,37 @@ func (f *factor) decompose(ctx context.Context, workers int) (ok bool, err error
 			for i, x := range ak[:k] {
 				mk[i] = x / d
 			}
-			for j := lo; j < k; j++ {
-				takeOne(a[j-lo][:j+1], ak, mk[j])
+			part := max((k-lo)/factorPart*factorPart+lo, lo)
+			for j := part; j < k; j++ {
+				takeOne(a[(hi-1-j)*stride:][:j+1], ak, mk[j])
+			}
+			if k == part && k > lo {
+				// The columns of a part are done, and those below it are next.
+				done := min(factorPart, hi-k)
+				for j := lo; j < k; j++ {
+					c[j-lo] = a[(hi-1-j)*stride:][:k]
+					r[j-lo] = m[(hi-k-done)*stride+j:]
+				}
+				reduce(c[:k-lo], r[:k-lo], stride, a[(hi-k-done)*stride:], stride, 0, done)
 			}
 		}
 		for i := range hi {
 			row := f.row(i)
 			for k := max(lo, i+1); k < hi; k++ {
-				row[k-i] = m[k-lo][i]
+				row[k-i] = m[(hi-1-k)*stride+i]
 			}
 			if i >= lo {
-				row[0] = a[i-lo][i]
+				row[0] = a[(hi-1-i)*stride+i]
 			}
 		}
 		if lo == 0 {
 			break
 		}
-		err := forRows(ctx, lo, factorBlock*(lo/2+1), workers, func() (func(i int) error, error) {
+		const block = eliminatedRows
+		cost := block * factorBlock * (lo/2 + 1)
+		err := forRows(ctx, (lo-1)/block+1, cost, workers, func() (func(i int) error, error) {
 			return func(i int) error {
-				eliminate(f.row(i)[:lo-i], a[:hi-lo], m[:hi-lo], i)
+				f.eliminate(i*block, min((i+1)*block, lo), lo, a, m, stride, hi-lo)
 				return nil
 			}, nil
 		})
@@ -209,28 +227,44 @@ func (f *factor) decompose(ctx context.Context, workers int) (ok bool, err error
 	return true, nil
 }
 
-// eliminate subtracts a[b][i]·m[b][i+j] from row[j] for every column b of a block,
-// from the last to the first.
-func eliminate(row []float64, a, m [][]float64, i int) {
-	b := len(a) - 1
-	for ; b >= 3; b -= 4 {
-		takeAll(row, [4][]float64{m[b][i:], m[b-1][i:], m[b-2][i:], m[b-3][i:]}, [4]float64{a[b][i], a[b-1][i], a[b-2][i], a[b-3][i]})
+// eliminatedRows rows take the products of a block together.
+const eliminatedRows = 32
+
+// eliminate takes A_ik·M_jk from A_ij for rows i from first to last−1, columns j below
+// lo, and the columns k of a block, of which there are n in a and m.
+func (f *factor) eliminate(first, last, lo int, a, m []float64, stride, n int) {
+	var c, r [eliminatedRows][]float64
+	rows := func(first, last, from, to int) {
+		for i := first; i < last; i++ {
+			c[i-first] = f.row(i)[from-i : to-i]
+			r[i-first] = a[i:]
+		}
+		reduce(c[:last-first], r[:last-first], stride, m[from:], stride, 0, n)
 	}
-	for ; b >= 0; b-- {
-		takeOne(row, m[b][i:], a[b][i])
+	// Near the diagonal some rows at a time, and further on all together.
+	for i := first; i < last; i += algebra.TileRows {
+		end := min(i+algebra.TileRows, last)
+		for j := i; j < end-1; j++ {
+			rows(j, j+1, j, end-1)
+		}
+		rows(i, end, end-1, last-1)
 	}
+	rows(first, last, last-1, lo)
 }
+
+// invertedRows rows of V are found together, which read M once.
+const invertedRows = 16
 
 // invert replaces M by V = M⁻¹. Row i of V begins as that of M's unit matrix, and
 // each of its elements k ≥ i, once it is reached, takes itself times M_kj from
 // every later j. That needs no rows of M before i, so that V can take their place.
 func (f *factor) invert(ctx context.Context, workers int) error {
 	n := f.n
-	batch := min(feedbackRows*workers, n)
+	batch := min(invertedRows*workers, n)
 	v := make([]float64, batch*n)
 	for first := 0; first < n; first += batch {
 		rows := min(batch, n-first)
-		err := forBlocks(ctx, rows, feedbackRows, workers, func() (func(lo, hi int) (int, error), error) {
+		err := forBlocks(ctx, rows, invertedRows, workers, func() (func(lo, hi int) (int, error), error) {
 			return func(lo, hi int) (int, error) {
 				f.invertRows(v[lo*n:hi*n], first+lo)
 				return 0, nil
@@ -253,65 +287,79 @@ func (f *factor) invertRows(v []float64, first int) {
 	for i := range len(v) / n {
 		v[i*n+first+i] = 1
 	}
-	// Four columns at a time, the triangle between them first.
-	for k := first; k < n; k += 4 {
-		end := min(k+4, n)
-		for i := range len(v) / n {
+	// Some columns at a time, and of them some, and the triangle between these first.
+	const block, part = 64, 8
+	rows, from := make([][]float64, len(v)/n), make([][]float64, len(v)/n)
+	take := func(k, lo, hi int) { // columns k to lo−1 from those from lo to hi−1
+		if hi == lo {
+			return
+		}
+		for i := range rows {
 			row := v[i*n : (i+1)*n]
-			for a := k; a < end; a++ {
-				m := f.row(a)
-				for b := a + 1; b < end; b++ {
-					row[b] -= float64(row[a] * m[b-a])
+			rows[i], from[i] = row[lo:hi], row[k:]
+		}
+		reduce(rows, from, 1, f.from(k, lo), n-k-1, 1, lo-k)
+	}
+	for k := first; k < n; k += block {
+		end := min(k+block, n)
+		for lo := k; lo < end; lo += part {
+			hi := min(lo+part, end)
+			for i := range rows {
+				row := v[i*n : (i+1)*n]
+				for a := lo; a < hi; a++ {
+					takeOne(row[a+1:hi], f.row(a)[1:], row[a])
 				}
 			}
-			takeFour(f, row, row, k, end, end)
+			take(lo, hi, end)
+		}
+		take(k, end, n)
+	}
+}
+
+// reduce takes r[i][k·rStep]·M_kj from each c[i][j] for k from 0 to n−1, rounding once
+// for each. Row k+1 of M is mStep − k·mLess numbers behind row k in m. All c are of the
+// same length.
+func reduce(c, r [][]float64, rStep int, m []float64, mStep, mLess, n int) {
+	if len(c) == 0 || len(c[0]) == 0 {
+		return
+	}
+	if last := n - 1; len(m) < last*mStep-last*(last-1)/2*mLess+len(c[0]) {
+		panic("quant: a matrix has too few rows")
+	}
+	if !algebra.Have() {
+		for i, t := range c {
+			at := 0
+			for k := range n {
+				takeOne(t, m[at:], r[i][k*rStep])
+				at += mStep - k*mLess
+			}
+		}
+		return
+	}
+	var none [algebra.TileCols]float64
+	a := algebra.ReduceArgs{RStep: rStep, MStep: mStep, MLess: mLess, N: n}
+	for col := 0; col < len(c[0]); col += algebra.TileCols {
+		a.M, a.Cols = &m[col], min(algebra.TileCols, len(c[0])-col)
+		for i := 0; i < len(c); i += algebra.TileRows {
+			for row := range algebra.TileRows {
+				a.C[row], a.R[row] = &none[0], &r[i][0]
+				if i+row < len(c) {
+					a.C[row], a.R[row] = &c[i+row][col], &r[i+row][0]
+				}
+			}
+			algebra.Reduce(&a)
 		}
 	}
 }
 
-// takeFour takes r[i]·V_ij (or M_ij) from each target[j], j ≥ from, for the up to
-// four rows i = lo … hi−1, in this order.
-func takeFour(f *factor, target, r []float64, lo, hi, from int) {
-	t := target[from:f.n]
-	if hi-lo < 4 {
-		for i := lo; i < hi; i++ {
-			takeOne(t, f.row(i)[from-i:], r[i])
-		}
-		return
-	}
-	takeAll(t, [4][]float64{f.row(lo)[from-lo:], f.row(lo + 1)[from-lo-1:], f.row(lo + 2)[from-lo-2:], f.row(lo + 3)[from-lo-3:]}, [4]float64(r[lo:hi]))
-}
-
-// takeAll takes r[k]·m[k][j] from each t[j], for k from 0 to 3.
-func takeAll(t []float64, m [4][]float64, r [4]float64) {
-	m0, m1, m2, m3 := m[0][:len(t)], m[1][:len(t)], m[2][:len(t)], m[3][:len(t)]
-	if len(t) == 0 {
-		return
-	}
-	if algebra.Have() {
-		algebra.Take4(&algebra.TakeArgs{T: &t[0], N: len(t), M: [4]*float64{&m0[0], &m1[0], &m2[0], &m3[0]}, R: r})
-		return
-	}
-	for j, x := range t {
-		x -= float64(r[0] * m0[j])
-		x -= float64(r[1] * m1[j])
-		x -= float64(r[2] * m2[j])
-		x -= float64(r[3] * m3[j])
-		t[j] = x
-	}
-}
-
-// takeOne takes r·m[j] from each t[j].
+// takeOne takes r·m[j] from each t[j], rounding once.
 func takeOne(t, m []float64, r float64) {
-	if len(t) == 0 {
-		return
-	}
 	m = m[:len(t)]
-	if algebra.Have() {
-		algebra.Take1(&algebra.TakeArgs{T: &t[0], N: len(t), M: [4]*float64{&m[0]}, R: [4]float64{r}})
+	if len(t) >= 12 && algebra.Have() { // below, a call takes longer
+		algebra.Take(&algebra.TakeArgs{T: &t[0], N: len(t), M: &m[0], R: r})
 		return
 	}
 	for j, v := range m {
-		t[j] -= float64(r * v)
+		t[j] = math.FMA(-r, v, t[j])
 	}
 }

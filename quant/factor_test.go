@@ -145,7 +145,7 @@ func TestFactorEqualsPlain(t *testing.T) {
 			}
 			for i := range k {
 				for j := i; j < k; j++ {
-					a.row(i)[j-i] -= float64(a.row(i)[k-i] * m[j])
+					a.row(i)[j-i] = math.FMA(-a.row(i)[k-i], m[j], a.row(i)[j-i])
 				}
 				a.row(i)[k-i] = m[i]
 			}
@@ -155,7 +155,7 @@ func TestFactorEqualsPlain(t *testing.T) {
 			v[i] = 1
 			for k := i; k < n; k++ {
 				for j := k + 1; j < n; j++ {
-					v[j] -= float64(v[k] * a.row(k)[j-k])
+					v[j] = math.FMA(-v[k], a.row(k)[j-k], v[j])
 				}
 			}
 			copy(a.row(i)[1:], v[i+1:])
@@ -310,7 +310,7 @@ func plainFeedback(w []float64, m *Matrix, row int, f *factor, c *chooser) (code
 		}
 		e := target[visit] - float64(float32(cb.Value(codes[col])*k)*s)
 		for i := visit + 1; i < m.cols; i++ {
-			target[i] -= float64(e * f.row(visit)[i-visit])
+			target[i] = math.FMA(-e, f.row(visit)[i-visit], target[i])
 		}
 	}
 	return codes, choices

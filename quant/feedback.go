@@ -6,7 +6,6 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/group"
-	"github.com/bitmod-go/bitmod/internal/pack"
 )
 
 // Feedback says how errors are fed back: GPTQ (arXiv 2210.17323). Columns are
@@ -15,8 +14,8 @@ import (
 // and zero-point are chosen when its first column comes, from the weights as
 // feedback has left them.
 //
-// Besides the matrix, it takes 4·cols² bytes for the factored Hessian, 512 bytes per
-// column while that is made, and some 300 bytes per column for each worker, more for
+// Besides the matrix, it takes 4·cols² bytes for the factored Hessian, 1,024 bytes per
+// column while that is made, and some 450 bytes per column for each worker, more for
 // groups of less than 64 and codes of more than 4 bits; time is cols³/3
 // multiplications for the factor and cols²/2 for each row. Codes are the same for any
 // number of workers and on every architecture.
@@ -38,10 +37,13 @@ type Feedback struct {
 
 const (
 	// feedbackRows rows at most are quantized together, which read the factor once.
-	feedbackRows = 8
+	feedbackRows = 16
 	// feedbackColumns columns at most are rounded before their errors go to the
 	// columns beyond them. The bits depend on neither.
 	feedbackColumns = 128
+	// feedbackPart columns at most are rounded before their errors go to the rest of
+	// those.
+	feedbackPart = 8
 	// headroom is what the row's largest scale may grow by as feedback changes the
 	// weights it is chosen from.
 	headroom = 9. / 8
@@ -62,12 +64,8 @@ type feedbackRow struct {
 	target  []float64 // by visit: weights with the feedback so far
 	errors  []float64 // by visit: targets minus what they became
 	codes   []uint8   // by column
-	groups  []feedbackGroup
-}
-
-type feedbackGroup struct {
-	choice group.Choice
-	values []float64 // dequantized, by code
+	choices []group.Choice
+	values  []float64 // by group and code, dequantized
 }
 
 func newFeedbackQuantizer(w any, m *Matrix, f *factor, c *chooser) *feedbackQuantizer {
@@ -76,12 +74,8 @@ func newFeedbackQuantizer(w any, m *Matrix, f *factor, c *chooser) *feedbackQuan
 		r := &q.rows[i]
 		r.weights, r.target, r.errors = make([]float64, m.cols), make([]float64, m.cols), make([]float64, m.cols)
 		r.codes = make([]uint8, m.cols)
-		r.groups = make([]feedbackGroup, m.groups)
-		codes := 1 << m.typ.Bits()
-		values := make([]float64, codes*m.groups)
-		for g := range r.groups {
-			r.groups[g].values = values[g*codes : (g+1)*codes]
-		}
+		r.choices = make([]group.Choice, m.groups)
+		r.values = make([]float64, m.groups<<m.typ.Bits())
 	}
 	return q
 }
@@ -110,11 +104,7 @@ func (q *feedbackQuantizer) quantize(lo, hi int) (int, error) {
 	q.run(q.rows[:hi-lo], lo)
 	for row := lo; row < hi; row++ {
 		r := &q.rows[row-lo]
-		for g := range r.groups {
-			m.setGroup(row, g, r.groups[g].choice)
-		}
-		pack.Row(m.codeRow(row), r.codes, m.typ.Bits())
-		if err := m.checkRange(row, r.codes, q.w); err != nil {
+		if err := m.storeRow(row, m.RowScale(row), r.choices, r.codes, q.w); err != nil {
 			return row, err
 		}
 	}
@@ -161,10 +151,15 @@ func (q *feedbackQuantizer) choose(r *feedbackRow, row, g int, w []float64) erro
 	if err != nil {
 		return err
 	}
-	fg := &r.groups[g]
-	fg.choice = c
-	m.values(fg.values, c, s)
+	r.choices[g] = c
+	m.values(r.valuesOf(m, g), c, s)
 	return nil
+}
+
+// valuesOf returns the values of a group's codes.
+func (r *feedbackRow) valuesOf(m *Matrix, g int) []float64 {
+	bits := m.typ.Bits()
+	return r.values[g<<bits : (g+1)<<bits]
 }
 
 // run rounds the columns of some rows, the first of which is number first.
@@ -172,6 +167,7 @@ func (q *feedbackQuantizer) run(rows []feedbackRow, first int) {
 	m, f := q.m, q.factor
 	for lo := 0; lo < m.cols; {
 		hi := q.blockEnd(lo)
+		part, near := lo, q.partEnd(lo, hi)
 		for visit := lo; visit < hi; visit++ {
 			col := f.column(visit)
 			g := col / m.groupSize
@@ -187,19 +183,22 @@ func (q *feedbackQuantizer) run(rows []feedbackRow, first int) {
 					}
 				}
 			}
-			next := f.row(visit)[1 : hi-visit]
+			next := f.row(visit)[1 : near-visit]
 			for i := range rows {
 				r := &rows[i]
-				fg := &r.groups[g]
 				x := clamp(r.target[visit], r.weights[col])
-				code := q.chooser.selector.EncodeValue(x, fg.choice)
+				code := q.chooser.selector.EncodeValue(x, r.choices[g])
 				r.codes[col] = code
-				e := x - fg.values[code]
+				e := x - r.valuesOf(m, g)[code]
 				r.errors[visit] = e
-				takeOne(r.target[visit+1:hi], next, e)
+				takeOne(r.target[visit+1:near], next, e)
+			}
+			if visit+1 == near {
+				q.spread(rows, part, near, hi)
+				part, near = near, q.partEnd(near, hi)
 			}
 		}
-		q.spread(rows, lo, hi)
+		q.spread(rows, lo, hi, m.cols)
 		lo = hi
 	}
 }
@@ -218,14 +217,27 @@ func (q *feedbackQuantizer) blockEnd(lo int) int {
 	return min(lo+feedbackColumns, (lo/size+1)*size, q.m.cols)
 }
 
-// spread takes the errors of visits lo to hi−1 to the targets from hi on, in the
-// order of visits.
-func (q *feedbackQuantizer) spread(rows []feedbackRow, lo, hi int) {
-	for visit := lo; visit < hi; visit += 4 {
-		for i := range rows {
-			takeFour(q.factor, rows[i].target, rows[i].errors, visit, min(visit+4, hi), hi)
-		}
+// partEnd returns where a part of a block that begins at lo ends: where a group begins,
+// if one does before.
+func (q *feedbackQuantizer) partEnd(lo, hi int) int {
+	end := min(lo+feedbackPart, hi)
+	if q.factor.order == nil {
+		end = min(end, (lo/q.m.groupSize+1)*q.m.groupSize)
 	}
+	return end
+}
+
+// spread takes the errors of visits lo to hi−1 to the targets from hi to end−1, in the
+// order of visits.
+func (q *feedbackQuantizer) spread(rows []feedbackRow, lo, hi, end int) {
+	if hi == end {
+		return
+	}
+	var c, r [feedbackRows][]float64
+	for i := range rows {
+		c[i], r[i] = rows[i].target[hi:end], rows[i].errors[lo:]
+	}
+	reduce(c[:len(rows)], r[:len(rows)], 1, q.factor.from(lo, hi), q.m.cols-lo-1, 1, hi-lo)
 }
 
 // clamp returns x, within the range of float32, or w if x is not a number: with

@@ -7,7 +7,6 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/group"
-	"github.com/bitmod-go/bitmod/internal/pack"
 	"github.com/x448/float16"
 )
 
@@ -84,125 +83,6 @@ func GroupContext[T Weight](ctx context.Context, w []T, cols int, c Config) (*Ma
 	return m, nil
 }
 
-// A rowQuantizer has the memory to quantize one row at a time as the paper does.
-type rowQuantizer struct {
-	w       any // []T, the whole tensor
-	m       *Matrix
-	chooser *chooser
-	row     []float32 // the row's weights, if w has others
-	wide    []float64 // a group's
-	codes   []uint8   // the row's
-	choices []group.Choice
-	deltas  []float64 // by group
-}
-
-func newRowQuantizer(w any, m *Matrix, c *chooser) *rowQuantizer {
-	return &rowQuantizer{
-		w: w, m: m, chooser: c,
-		codes:   make([]uint8, m.cols),
-		choices: make([]group.Choice, m.groups),
-		deltas:  make([]float64, m.groups),
-	}
-}
-
-func (q *rowQuantizer) quantize(row int) error {
-	m := q.m
-	if err := q.choose(row); err != nil {
-		return err
-	}
-	scales := m.storage.Scales[row*m.groups : (row+1)*m.groups]
-	var top float64
-	for g, c := range q.choices {
-		scales[g], q.deltas[g] = c.Scale, c.Delta
-		top = max(top, c.Delta)
-	}
-	if m.selectorBytes > 0 {
-		for g, c := range q.choices {
-			m.setSelector(row, g, c.Codebook)
-		}
-	}
-	if m.typ.Scale() == datatype.RowStep {
-		step := group.RowScales(scales, q.deltas)
-		m.storage.RowScales[row] = step
-		for g, k := range scales {
-			if k == 0 && q.deltas[g] > 0 && step > 0 {
-				lo, hi := m.groupColumns(g)
-				wide := q.group(row, g)
-				scales[g] = group.ZeroScale(m.codebooks[q.choices[g].Codebook], q.codes[lo:hi], wide, q.chooser.importanceOf(lo, hi-lo), step)
-			}
-		}
-	}
-	pack.Row(m.codeRow(row), q.codes, m.typ.Bits())
-	if top < 0x1p100 { // far from where rounding could lead beyond float32
-		return nil
-	}
-	return m.checkRange(row, q.codes, q.w)
-}
-
-// choose sets choices and codes.
-func (q *rowQuantizer) choose(row int) error {
-	m, c := q.m, q.chooser
-	if w, ok := q.narrow(row); ok {
-		err := c.selector.SelectFloat32(q.choices, q.codes, w, m.groupSize, c.importance, c.tensorScale)
-		return weightError(err, row, 0)
-	}
-	for g := range m.groups {
-		lo, hi := m.groupColumns(g)
-		var err error
-		q.choices[g], err = c.selector.Select(q.codes[lo:hi], q.group(row, g), c.importanceOf(lo, hi-lo), c.tensorScale)
-		if err != nil {
-			return weightError(err, row, lo)
-		}
-	}
-	return nil
-}
-
-// group returns the weights of a group, in memory that the next call uses again.
-func (q *rowQuantizer) group(row, g int) []float64 {
-	if q.wide == nil {
-		q.wide = make([]float64, min(q.m.groupSize, q.m.cols))
-	}
-	lo, hi := q.m.groupColumns(g)
-	wide := q.wide[:hi-lo]
-	widen(wide, q.w, row*q.m.cols+lo)
-	return wide
-}
-
-// narrow returns the weights of a row as float32, if all of them are.
-func (q *rowQuantizer) narrow(row int) ([]float32, bool) {
-	lo := row * q.m.cols
-	hi := lo + q.m.cols
-	if w, ok := q.w.([]float32); ok {
-		return w[lo:hi], true
-	}
-	if q.row == nil {
-		q.row = make([]float32, q.m.cols)
-	}
-	switch w := q.w.(type) {
-	case []float16.Float16:
-		float16s(q.row, w[lo:hi])
-	case []BFloat16:
-		bfloat16s(q.row, w[lo:hi])
-	case []float64:
-		return q.row, float64s(q.row, w[lo:hi])
-	}
-	return q.row, true
-}
-
-// setGroup stores the scale and the codebook of a group whose selector is still 0.
-func (m *Matrix) setGroup(row, g int, c group.Choice) {
-	m.storage.Scales[row*m.groups+g] = c.Scale
-	if m.selectorBytes > 0 {
-		m.setSelector(row, g, c.Codebook)
-	}
-}
-
-// setSelector stores the codebook of a group whose selector is still 0.
-func (m *Matrix) setSelector(row, g, codebook int) {
-	at := g * m.selectorBits
-	m.storage.Selectors[row*m.selectorBytes+at/8] |= uint8(codebook << (at % 8))
-}
-
 // checkRange looks for dequantized weights that overflow, which rounding can
 // cause within the last percent below the largest float32. codes are the row's, and
 // w is the whole tensor.
@@ -228,7 +108,7 @@ func (m *Matrix) checkRange(row int, codes []uint8, w any) error {
 func maxAbs(ctx context.Context, w any, l layout, workers int) (float64, error) {
 	byRow := make([]float64, l.rows)
 	err := forRows(ctx, l.rows, l.cols, workers, func() (func(row int) error, error) {
-		q := &rowQuantizer{w: w, m: &Matrix{layout: l}}
+		q := &rowSelector{w: w, m: &Matrix{layout: l}}
 		wide := make([]float64, min(l.cols, 1024))
 		return func(row int) error {
 			if w, ok := q.narrow(row); ok {

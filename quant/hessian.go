@@ -153,6 +153,12 @@ func (h *Hessian) addTile(wide []float64, stride, vectors, row, col int) {
 	each(func(tile, sum *float64) { *sum = *tile })
 }
 
+// row returns row i of the triangle, from the diagonal on.
+func (h *Hessian) row(i int) []float64 {
+	at := rowOffset(h.cols, i)
+	return h.sums[at : at+h.cols-i]
+}
+
 // Cols returns the number of columns.
 func (h *Hessian) Cols() int { return h.cols }
 

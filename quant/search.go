@@ -7,7 +7,6 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/group"
-	"github.com/bitmod-go/bitmod/internal/pack"
 	"github.com/bitmod-go/bitmod/internal/search"
 )
 
@@ -15,14 +14,13 @@ import (
 // the paper's and that by importance, or what search finds. All are compared as they
 // will be dequantized, to the last bit, so that no search makes a row worse.
 type rowSearcher struct {
-	w          any
-	m          *Matrix
-	chooser    *chooser
-	weights    []float64
+	rowSelector
+	weights    []float64           // the row's
+	float32s   []float32           // the same, nil if some are not float32
+	importance []float64           // of each weight, or nil
 	candidates []search.Candidates // by group
-	deltas     []float64
-	scales     []uint8
 	best, next rowChoice
+	values     [256]float64 // by code
 }
 
 // A rowChoice is all that is stored for a row.
@@ -36,11 +34,9 @@ type rowChoice struct {
 
 func newRowSearcher(w any, m *Matrix, c *chooser) *rowSearcher {
 	s := &rowSearcher{
-		w: w, m: m, chooser: c,
-		weights:    make([]float64, m.cols),
-		candidates: make([]search.Candidates, m.groups),
-		deltas:     make([]float64, m.groups),
-		scales:     make([]uint8, m.groups),
+		rowSelector: newRowSelector(w, m, c),
+		weights:     make([]float64, m.cols),
+		candidates:  make([]search.Candidates, m.groups),
 	}
 	for _, r := range []*rowChoice{&s.best, &s.next} {
 		r.groups, r.codes, r.noises = make([]group.Choice, m.groups), make([]uint8, m.cols), make([]float64, m.groups)
@@ -49,45 +45,40 @@ func newRowSearcher(w any, m *Matrix, c *chooser) *rowSearcher {
 }
 
 func (s *rowSearcher) quantize(row int) error {
-	m := s.m
-	widen(s.weights, s.w, row*m.cols)
-	if at, err := s.search(); err != nil {
-		return weightError(err, row, at)
+	widen(s.weights, s.w, row*s.m.cols)
+	s.importance = s.chooser.importance
+	s.float32s = nil
+	if w, ok := s.narrow(row); ok {
+		s.float32s = w
 	}
-	r := &s.best
-	for g, c := range r.groups {
-		m.setGroup(row, g, c)
+	if err := s.search(row); err != nil {
+		return err
 	}
-	if m.typ.Scale() == datatype.RowStep {
-		m.storage.RowScales[row] = r.step
-	}
-	pack.Row(m.codeRow(row), r.codes, m.typ.Bits())
-	return m.checkRange(row, r.codes, s.w)
+	return s.m.storeRow(row, s.best.step, s.best.groups, s.best.codes, s.w)
 }
 
-// search sets s.best for s.weights. With an error of package group comes the first
-// column of the group that it is about.
-func (s *rowSearcher) search() (at int, err error) {
-	if at, err = s.selection(nil); err != nil {
-		return at, err
+// search sets s.best for a row.
+func (s *rowSearcher) search(row int) error {
+	if err := s.selection(row, nil); err != nil {
+		return err
 	}
 	s.best, s.next = s.next, s.best
-	if s.chooser.importance != nil {
-		if at, err = s.selection(s.chooser.importance); err != nil {
-			return at, err
+	if s.importance != nil {
+		if err := s.selection(row, s.importance); err != nil {
+			return err
 		}
 		s.keep()
 	}
 	var top float64
 	for g := range s.candidates {
 		lo, hi := s.m.groupColumns(g)
-		if err := s.chooser.find(&s.candidates[g], lo, s.weights[lo:hi]); err != nil {
-			return lo, err
+		if err := s.chooser.searcher.Find(&s.candidates[g], s.weights[lo:hi], columns(s.importance, lo, hi)); err != nil {
+			return weightError(err, row, lo)
 		}
 		top = max(top, s.candidates[g].Free().Delta)
 	}
 	if s.m.typ.Scale() != datatype.RowStep {
-		return 0, s.store(s.chooser.tensorScale)
+		return s.store(s.chooser.tensorScale)
 	}
 	// Codes and scales for a step, and then the step that fits them best: once or
 	// twice is all that it takes.
@@ -96,7 +87,7 @@ func (s *rowSearcher) search() (at int, err error) {
 	for range steps {
 		before := s.best.noise
 		if err := s.store(step); err != nil {
-			return 0, err
+			return err
 		}
 		next, ok := s.fitStep()
 		if !(s.best.noise < before) || !ok || next == step {
@@ -104,41 +95,17 @@ func (s *rowSearcher) search() (at int, err error) {
 		}
 		step = next
 	}
-	return 0, nil
+	return nil
 }
 
 // selection sets s.next to what is stored without search.
-func (s *rowSearcher) selection(importance []float64) (at int, err error) {
-	m, r := s.m, &s.next
-	for g := range r.groups {
-		lo, hi := m.groupColumns(g)
-		var a []float64
-		if importance != nil {
-			a = importance[lo:hi]
-		}
-		c, err := s.chooser.selector.Select(r.codes[lo:hi], s.weights[lo:hi], a, s.chooser.tensorScale)
-		if err != nil {
-			return lo, err
-		}
-		r.groups[g], s.deltas[g] = c, c.Delta
-	}
-	r.step = s.chooser.tensorScale
-	if m.typ.Scale() == datatype.RowStep {
-		r.step = group.RowScales(s.scales, s.deltas)
-		for g, k := range s.scales {
-			if k == 0 && s.deltas[g] > 0 && r.step > 0 {
-				lo, hi := m.groupColumns(g)
-				var a []float64
-				if importance != nil {
-					a = importance[lo:hi]
-				}
-				k = group.ZeroScale(m.codebooks[r.groups[g].Codebook], r.codes[lo:hi], s.weights[lo:hi], a, r.step)
-			}
-			r.groups[g].Scale = k
-		}
+func (s *rowSearcher) selection(row int, importance []float64) (err error) {
+	r := &s.next
+	if r.step, err = s.choose(r.groups, r.codes, row, importance); err != nil {
+		return err
 	}
 	s.measure(r)
-	return 0, nil
+	return nil
 }
 
 // store sets s.next to the best for a step among what was found, and keeps it if it
@@ -147,11 +114,10 @@ func (s *rowSearcher) store(step float32) error {
 	m, r := s.m, &s.next
 	r.step = step
 	for g := range r.groups {
-		lo, hi := m.groupColumns(g)
 		r.groups[g] = s.candidates[g].Stored(step)
-		if err := s.chooser.selector.Encode(r.codes[lo:hi], s.weights[lo:hi], r.groups[g]); err != nil {
-			return err
-		}
+	}
+	if err := s.encode(r); err != nil {
+		return err
 	}
 	s.measure(r)
 	if step == s.best.step {
@@ -169,6 +135,20 @@ func (s *rowSearcher) store(step float32) error {
 	return nil
 }
 
+// encode sets the codes of r.
+func (s *rowSearcher) encode(r *rowChoice) error {
+	if s.float32s != nil {
+		return s.chooser.selector.EncodeFloat32(r.codes, s.float32s, s.m.groupSize, r.groups)
+	}
+	for g, c := range r.groups {
+		lo, hi := s.m.groupColumns(g)
+		if err := s.chooser.selector.Encode(r.codes[lo:hi], s.weights[lo:hi], c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // keep makes s.next the best if it is better.
 func (s *rowSearcher) keep() {
 	if s.next.noise < s.best.noise {
@@ -178,23 +158,29 @@ func (s *rowSearcher) keep() {
 
 // measure sets the errors of r. The row's is added up as [Measure] does.
 func (s *rowSearcher) measure(r *rowChoice) {
-	m := s.m
 	r.noise = 0
 	for g, c := range r.groups {
-		lo, hi := m.groupColumns(g)
-		var values [256]float64
-		m.values(values[:], c, r.step)
+		lo, hi := s.m.groupColumns(g)
+		s.m.values(s.values[:], c, r.step)
+		weights, codes := s.weights[lo:hi], r.codes[lo:hi]
+		codes = codes[:len(weights)]
 		var noise float64
-		for col := lo; col < hi; col++ {
-			v := values[r.codes[col]]
-			e := s.weights[col] - v
-			a := 1.
-			if s.chooser.importance != nil {
-				a = s.chooser.importance[col]
+		if s.importance == nil {
+			for i, x := range weights {
+				e := x - s.values[codes[i]]
+				n := float64(e * e)
+				noise += n
+				r.noise += n
 			}
-			n := float64(float64(a*e) * e)
-			if math.IsInf(v, 0) {
-				n = math.Inf(1) // whatever its importance
+			r.noises[g] = noise
+			continue
+		}
+		importance := s.importance[lo:hi][:len(weights)]
+		for i, x := range weights {
+			e := x - s.values[codes[i]]
+			n := float64(float64(importance[i]*e) * e)
+			if n != n { // no importance, but infinite
+				n = math.Inf(1)
 			}
 			noise += n
 			r.noise += n
@@ -210,16 +196,24 @@ func (s *rowSearcher) fitStep() (float32, bool) {
 	for g, c := range s.best.groups {
 		lo, hi := s.m.groupColumns(g)
 		cb := s.m.codebooks[c.Codebook]
-		for col := lo; col < hi; col++ {
-			v := float64(cb.Value(s.best.codes[col])) * float64(c.Scale)
-			if s.chooser.importance != nil {
-				a := s.chooser.importance[col]
-				above += float64(float64(a*s.weights[col]) * v)
-				below += float64(float64(a*v) * v)
-				continue
+		for code := range cb.Len() {
+			s.values[code] = float64(cb.Value(uint8(code))) * float64(c.Scale)
+		}
+		weights, codes := s.weights[lo:hi], s.best.codes[lo:hi]
+		codes = codes[:len(weights)]
+		if s.importance == nil {
+			for i, x := range weights {
+				v := s.values[codes[i]]
+				above += float64(x * v)
+				below += float64(v * v)
 			}
-			above += float64(s.weights[col] * v)
-			below += float64(v * v)
+			continue
+		}
+		importance := s.importance[lo:hi][:len(weights)]
+		for i, x := range weights {
+			v := s.values[codes[i]]
+			above += float64(float64(importance[i]*x) * v)
+			below += float64(float64(importance[i]*v) * v)
 		}
 	}
 	step := float32(above / below)

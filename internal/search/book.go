@@ -1,58 +1,145 @@
 package search
 
 import (
+	"math"
 	"slices"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
 
 // A book is a codebook for search.
 type book struct {
-	low, high   float64 // the least and the greatest value
-	highSquared float64
-	steps       []step // ascending
+	low, high float64 // the least and the greatest value
+	rounds    bool    // whether ratios are rounded, not looked up
+	coding.Book
 }
 
-// A step is from a value to the next one above it.
-type step struct {
-	threshold float64 // midway
-	up        float64 // the difference of the values
-	upSquared float64 // and of their squares
-}
-
+// newBook returns the book of a codebook. Those that rounding to some bits makes, as
+// integers and minifloats, need no table.
 func newBook(values []float32) book {
 	vs := slices.Clone(values)
 	slices.Sort(vs)
 	vs = slices.Compact(vs)
 	b := book{low: float64(vs[0]), high: float64(vs[len(vs)-1])}
-	b.highSquared = b.high * b.high
-	for i := range vs[1:] {
-		x, y := float64(vs[i]), float64(vs[i+1])
-		b.steps = append(b.steps, step{(x + y) / 2, y - x, float64(y*y) - float64(x*x)})
+	b.Low, b.High = vs[0], vs[len(vs)-1]
+	if b.rounds = b.round(vs); !b.rounds && !b.cells(vs) {
+		panic("search: no cells for the values of a type") // tests try all
 	}
 	return b
 }
 
-// newBooks returns the candidates of t. Those of asymmetric integers are windows of
-// one table.
+// round reports whether vs is what rounding makes of −∞ … ∞, and sets how.
+func (b *book) round(vs []float32) bool {
+	for _, floor := range [...]float32{1 << 10, 8, 4, 2, 1, .5, .25} {
+		for bits := range 11 {
+			// Numbers from the floor to twice the floor become multiples of
+			// floor/2^bits.
+			b.Floor, b.Unit = floor, float32(math.Ldexp(1.5, 23-bits))
+			if slices.Equal(b.rounded(vs), vs) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// rounded returns the values that there are within the range of vs, or nil if vs are
+// not all among them.
+func (b *book) rounded(vs []float32) []float32 {
+	all := slices.Clone(vs)
+	for i, v := range vs {
+		if b.nearest(v) != v {
+			return nil
+		}
+		if i > 0 {
+			all = append(all, b.nearest((vs[i-1]+v)/2))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// nearest returns what a ratio is rounded to.
+func (b *book) nearest(r float32) float32 {
+	r = max(b.Low, min(b.High, r))
+	magnitude := max(math.Float32frombits(math.Float32bits(r)&^(1<<31)), b.Floor)
+	unit := float32(math.Float32frombits(math.Float32bits(magnitude)&0x7f800000) * b.Unit)
+	return float32(r+unit) - unit
+}
+
+// cells chooses cells for the thresholds between vs, in which no two fall and none comes
+// near an edge, and sets the tables. It is false if there are none.
+func (b *book) cells(vs []float32) bool {
+	const margin = 1. / 64 // of a cell
+	thresholds := make([]float64, len(vs)-1)
+	for i := range thresholds {
+		thresholds[i] = (float64(vs[i]) + float64(vs[i+1])) / 2
+	}
+	lo, hi := thresholds[0], thresholds[len(thresholds)-1]
+	for cells := coding.Cells - 1.5; cells >= float64(len(thresholds)); cells -= .25 {
+		for off := margin; off < 1.5; off += 1. / 16 {
+			b.Inv = float32((cells - 1) / (hi - lo))
+			b.Off = float32(off - lo*float64(b.Inv))
+			last := -1.
+			fits := true
+			for _, t := range thresholds {
+				n, frac := math.Modf(t*float64(b.Inv) + float64(b.Off))
+				fits = fits && n > last && n < coding.Cells-1 && frac > margin && frac < 1-margin
+				last = n
+			}
+			if fits {
+				b.fill(vs, thresholds)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// fill sets the tables.
+func (b *book) fill(vs []float32, thresholds []float64) {
+	zone := 0
+	for i := range coding.Cells {
+		b.Values[i] = vs[zone]
+		b.Thresholds[i] = float32(math.Inf(1))
+		if zone < len(thresholds) && int(thresholds[zone]*float64(b.Inv)+float64(b.Off)) == i {
+			b.Thresholds[i] = float32(thresholds[zone])
+			zone++
+		}
+	}
+}
+
+// find returns the value for a ratio, by cells.
+func (b *book) find(r float32) float32 {
+	c := int32(max(0, min(coding.Cells-1, float32(r*b.Inv)+b.Off)))
+	if r > b.Thresholds[c] {
+		c++
+	}
+	return b.Values[c]
+}
+
+// value returns what a ratio becomes.
+func (b *book) value(r float32) float32 {
+	if b.rounds {
+		return b.nearest(r)
+	}
+	return b.find(r)
+}
+
+// newBooks returns the candidates of t.
 func newBooks(t datatype.Type) []book {
 	cbs := t.Codebooks()
 	books := make([]book, len(cbs))
-	if !t.Asymmetric() {
-		for i, cb := range cbs {
-			books[i] = newBook(cb.Values())
+	for i, cb := range cbs {
+		if t.Asymmetric() && i > 0 { // the first one's integers, moved
+			books[i] = books[0]
+			b := &books[i]
+			b.low, b.high = -float64(i), float64(len(cbs)-1-i)
+			b.Low, b.High = float32(b.low), float32(b.high)
+			continue
 		}
-		return books
-	}
-	top := len(cbs) - 1
-	all := make([]float32, 0, 2*top+1)
-	for v := -top; v <= top; v++ {
-		all = append(all, float32(v))
-	}
-	steps := newBook(all).steps
-	for z := range books {
-		high := float64(top - z)
-		books[z] = book{low: float64(-z), high: high, highSquared: high * high, steps: steps[top-z : 2*top-z]}
+		books[i] = newBook(cb.Values())
 	}
 	return books
 }

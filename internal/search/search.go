@@ -3,9 +3,9 @@
 // It gives scales as they are stored, against which codes are then rounded. It is not
 // part of the paper.
 //
-//	profile.go  a group, sorted, with sums over any interval of weights
-//	book.go     a codebook as thresholds and steps
-//	search.go   the scales that are tried, and what is kept of them
+//	sample.go  a group, and the sums of its errors at some scales
+//	book.go    a codebook as a table or as a way of rounding
+//	search.go  the scales that are tried, and what is kept of them
 package search
 
 import (
@@ -15,52 +15,62 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/group"
+	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
 
 // A Searcher searches groups of one type. It is immutable and safe for concurrent use.
 //
 // The technique is that of ggml's k-quants (ggml-quants.c, make_qx_quants): for each
-// candidate codebook, weights are rounded at a number of scales, and for the codes
-// that they get there, the best scale is Σa·w·q / Σa·q², which leaves an error of
-// Σa·w² − (Σa·w·q)²/Σa·q². The scale with the least error is refined by rounding and
-// fitting again. A group is sorted once; its sums for a codebook and a scale then
-// take one look-up for each pair of neighbouring values, not for each weight.
+// candidate codebook, weights are rounded at a number of scales Δ, and with the codes
+// q that they get there and what is left of them, d = w/Δ − q, the best scale is
+// Δ·(1 + Σa·q·d / Σa·q²), which leaves an error of Δ²·(Σa·d² − (Σa·q·d)²/Σa·q²). The
+// scale with the least error is refined by rounding and fitting again. Sums are of
+// float32, in an order that vector instructions can keep to: what is found is the same
+// on every processor.
 type Searcher struct {
-	typ   datatype.Type
-	books []book
+	typ     datatype.Type
+	books   []book
+	factors []float64
+	set     *coding.Set
 }
 
-// New returns a Searcher for t. The error wraps [datatype.ErrUnknown] and is
-// for a t that is not valid.
-func New(t datatype.Type) (*Searcher, error) {
+// New returns a Searcher for t. factors are the scales that are tried first, relative to
+// that at which no weight is beyond the codebook: at most 32, of which none stands for
+// 1.12, 1.08 … 0.40. What lies between them is for refinement to find. The error wraps
+// [datatype.ErrUnknown] and is for a t that is not valid.
+func New(t datatype.Type, factors ...float64) (*Searcher, error) {
 	if !t.Valid() {
 		return nil, fmt.Errorf("search: %w: %v", datatype.ErrUnknown, t)
 	}
-	return &Searcher{typ: t, books: newBooks(t)}, nil
+	if len(factors) == 0 {
+		factors = usual
+	}
+	return &Searcher{typ: t, books: newBooks(t), factors: factors[:min(len(factors), maxScales)], set: coding.Best()}, nil
 }
 
 // Candidates is what the candidate codebooks of a type can do for one group. Its
-// memory, some 60 bytes a weight, is used again by the next [Searcher.Find]. It is for one
+// memory, some 8 bytes a weight, is used again by the next [Searcher.Find]. It is for one
 // goroutine.
 type Candidates struct {
 	searcher *Searcher
-	profile  profile
+	sample   sample
 	found    []found // by codebook
 	best     int     // codebook
+	deltas   [maxScales]float64
 }
 
+// A found is in units of the sample.
 type found struct {
 	delta float64 // the scale that was found, 0 if the codebook wasn't tried
-	gain  float64 // by how much the error is below Σ a·w²
+	err   float64 // Σ a·(w − Δ·q)²
 }
 
-// ratios are the scales that are tried first, relative to that at which no weight is
-// beyond the codebook. What lies between is for refinement to find.
-var ratios = func() (r [19]float64) {
-	for i := range r {
-		r[i] = 1.12 - float64(i)*.04
+var usual = func() []float64 {
+	factors := make([]float64, 19)
+	for i := range factors {
+		factors[i] = 1.12 - float64(i)*.04
 	}
-	return r
+	return factors
 }()
 
 const refinements = 3
@@ -87,53 +97,89 @@ func (s *Searcher) Find(c *Candidates, w, importance []float64) error {
 		c.found = make([]found, len(s.books))
 	}
 	c.searcher = s
-	c.profile.load(w, importance)
-	c.find()
-	if c.found[c.best].gain == 0 && importance != nil {
+	c.sample.set = s.set
+	c.sample.load(w, importance)
+	if c.sample.total == 0 && importance != nil {
 		// Only zeros matter. Whatever the rest becomes, let it be near.
-		c.profile.load(w, nil)
-		c.find()
+		c.sample.load(w, nil)
 	}
+	c.find()
 	return nil
 }
 
 func (c *Candidates) find() {
 	s := c.searcher
-	clear(c.found)
+	for i := range c.found {
+		c.found[i] = found{err: c.sample.total}
+	}
 	if s.typ.Asymmetric() {
 		c.findZero()
 	} else {
 		for i := range s.books {
-			full := c.profile.full(&s.books[i])
-			for _, r := range ratios {
-				c.try(i, float64(full*r))
-			}
+			full := c.sample.full(&s.books[i])
+			c.scan(i, full)
 			c.settle(i, full)
 		}
 	}
 	c.best = 0
 	for i, f := range c.found {
-		if f.gain > c.found[c.best].gain {
+		if f.err < c.found[c.best].err {
 			c.best = i
 		}
 	}
 }
 
-// try fits codebook i to the codes of one scale.
-func (c *Candidates) try(i int, delta float64) (better bool) {
-	if !(delta > 0) {
-		return false
+// scan tries codebook i at scales relative to full: every third factor, and then those
+// between the best of them and its neighbours.
+func (c *Candidates) scan(i int, full float64) {
+	const stride = 3
+	factors := c.searcher.factors
+	deltas := c.deltas[:0]
+	for j := stride / 2; j < len(factors); j += stride {
+		deltas = append(deltas, full*factors[j])
 	}
-	f := c.profile.fit(&c.searcher.books[i], delta)
-	if !(f.awq > 0 && f.aqq > 0) {
-		return false
+	best := c.try(i, deltas)
+	if best < 0 {
+		return
 	}
-	scale := f.awq / f.aqq
-	if gain := f.awq * scale; gain > c.found[i].gain && scale <= math.MaxFloat32 {
-		c.found[i] = found{scale, gain}
-		return true
+	best = stride/2 + stride*best
+	deltas = c.deltas[:0]
+	for j := max(best-stride+1, 0); j < min(best+stride, len(factors)); j++ {
+		if j != best {
+			deltas = append(deltas, full*factors[j])
+		}
 	}
-	return false
+	c.try(i, deltas)
+}
+
+// tiny is below every scale that is tried, relative to the largest weight: far below what
+// any codebook needs, and far above where squares overflow.
+const tiny = 0x1p-40
+
+// try fits codebook i to the codes of some scales. It returns the index of the last one
+// that was better than all before, those of earlier calls among them, or −1.
+func (c *Candidates) try(i int, deltas []float64) (best int) {
+	best = -1
+	for _, d := range deltas {
+		if !(d > tiny) {
+			return best
+		}
+	}
+	f := &c.found[i]
+	for j, s := range c.sample.fit(&c.searcher.books[i], deltas) {
+		dd, dq, qq := float64(s.DD), float64(s.DQ), float64(s.QQ)
+		if !(qq > 0 && dq > -qq) {
+			continue
+		}
+		delta, move := deltas[j], dq/qq
+		scale := delta * (1 + move)
+		err := float64(delta*delta) * max(0, dd-float64(dq*move))
+		if err < f.err && scale*c.sample.unit <= math.MaxFloat32 {
+			*f = found{scale, err}
+			best = j
+		}
+	}
+	return best
 }
 
 // settle refines the scale of codebook i, which is full if there was nothing to fit.
@@ -142,7 +188,8 @@ func (c *Candidates) settle(i int, full float64) {
 		c.found[i].delta = full
 	}
 	for range refinements {
-		if !c.try(i, c.found[i].delta) {
+		c.deltas[0] = c.found[i].delta
+		if c.try(i, c.deltas[:1]) < 0 {
 			break
 		}
 	}
@@ -152,33 +199,27 @@ func (c *Candidates) settle(i int, full float64) {
 // zero-points that let the group's lower or upper end, or its middle, fall on the
 // integers' own.
 func (c *Candidates) findZero() {
-	p := &c.profile
-	if len(p.w) == 0 {
-		return
-	}
 	top := float64(len(c.searcher.books) - 1)
-	lo, hi := min(p.w[0], 0), max(p.w[len(p.w)-1], 0)
+	lo, hi := min(c.sample.lo, 0), max(c.sample.hi, 0)
 	full := (hi - lo) / top
-	if !(full > 0) {
+	if !(full > tiny) {
 		return
 	}
-	least, most := int(top), 0
-	for _, r := range ratios {
-		delta := full * r
-		if delta == 0 {
-			continue
-		}
-		last := -1
+	first, last := int(top), 0
+	for _, r := range c.searcher.factors {
+		c.deltas[0] = full * r
+		delta := c.deltas[0]
+		before := -1
 		for _, z := range [...]float64{-lo / delta, (top - (hi+lo)/delta) / 2, top - hi/delta} {
 			z := int(max(0, min(top, math.RoundToEven(z))))
-			if z != last {
-				c.try(z, delta)
+			if z != before {
+				c.try(z, c.deltas[:1])
 			}
-			least, most, last = min(least, z), max(most, z), z
+			first, last, before = min(first, z), max(last, z), z
 		}
 	}
-	for z := least; z <= most; z++ {
-		if c.found[z].gain > 0 {
+	for z := first; z <= last; z++ {
+		if c.found[z].delta > 0 {
 			c.settle(z, full)
 		}
 	}
@@ -193,7 +234,7 @@ func (c *Candidates) Free() group.Choice {
 	if len(c.found) == 0 {
 		return group.Choice{}
 	}
-	return group.Choice{Codebook: c.best, Delta: c.found[c.best].delta}
+	return group.Choice{Codebook: c.best, Delta: c.found[c.best].delta * c.sample.unit}
 }
 
 // Stored returns the best codebook with a scale that can be stored, Scale, and
@@ -203,7 +244,7 @@ func (c *Candidates) Free() group.Choice {
 // those at a distance of two for E8M0 and E4M3; for asymmetric integers for the
 // zero-points next to the best.
 func (c *Candidates) Stored(outer float32) group.Choice {
-	if len(c.found) == 0 || c.profile.full(&c.searcher.books[0]) == 0 && !c.searcher.typ.Asymmetric() {
+	if len(c.found) == 0 || c.sample.full(&c.searcher.books[0]) == 0 && !c.searcher.typ.Asymmetric() {
 		return group.Choice{}
 	}
 	lo, hi := 0, len(c.found)
@@ -217,7 +258,7 @@ func (c *Candidates) Stored(outer float32) group.Choice {
 	}
 	// With a scale of 0 the error is Σ a·w².
 	best := group.Choice{Codebook: c.best}
-	least := c.profile.total
+	least := c.sample.total
 	if f == datatype.E8M0 {
 		least = math.Inf(1) // there is no 0
 	}
@@ -225,7 +266,7 @@ func (c *Candidates) Stored(outer float32) group.Choice {
 		return best
 	}
 	for i := lo; i < hi; i++ {
-		d := c.found[i].delta
+		d := c.found[i].delta * c.sample.unit
 		if d == 0 {
 			continue
 		}
@@ -234,24 +275,23 @@ func (c *Candidates) Stored(outer float32) group.Choice {
 		if f != datatype.RowStep {
 			first, last = max(first-1, 0), last+1
 		}
+		deltas := c.deltas[:0]
 		for b := first; b <= last && b < 256 && f.Valid(uint8(b)); b++ {
-			delta := float64(f.Value(uint8(b))) * step
-			if delta == 0 {
+			// A scale of 0 has no ratios; what it leaves is known.
+			delta := float64(f.Value(uint8(b))) * step / c.sample.unit
+			if !(delta > tiny) {
+				first = b + 1
 				continue
 			}
-			e := c.profile.fit(&c.searcher.books[i], delta).error(c.profile.total, delta)
+			deltas = append(deltas, delta)
+		}
+		for j, s := range c.sample.fit(&c.searcher.books[i], deltas) {
+			e := float64(deltas[j]*deltas[j]) * float64(s.DD)
 			if e < least {
-				best, least = group.Choice{Codebook: i, Delta: delta, Scale: uint8(b)}, e
+				b := uint8(first + j)
+				best, least = group.Choice{Codebook: i, Delta: float64(f.Value(b)) * step, Scale: b}, e
 			}
 		}
 	}
 	return best
-}
-
-// A fit is what a codebook makes of a group at one scale: with q the value nearest
-// to each weight, the squared error at scale Δ is total − 2Δ·awq + Δ²·aqq.
-type fit struct{ awq, aqq float64 } // Σ a·w·q, Σ a·q²
-
-func (f fit) error(total, delta float64) float64 {
-	return total - float64(float64(2*delta)*f.awq) + float64(float64(delta*delta)*f.aqq)
 }

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -11,112 +12,74 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/group"
 	"github.com/bitmod-go/bitmod/internal/grouptest"
+	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
 
-// A plain is a profile without cells: sorted by the library, and with every weight
-// looked at for each look-up.
-type plain struct{ profile }
-
-func newPlain(w, importance []float64) *plain {
-	p := &plain{}
-	type weight struct{ w, a float64 }
-	ws := make([]weight, len(w))
-	for i, x := range w {
-		ws[i] = weight{x, 1}
-		if importance != nil {
-			ws[i].a = importance[i]
-		}
-	}
-	slices.SortStableFunc(ws, func(a, b weight) int {
-		switch {
-		case a.w < b.w:
-			return -1
-		case a.w > b.w:
-			return 1
-		}
-		return 0
-	})
-	var s sum
-	p.sums = append(p.sums, s)
-	for _, x := range ws {
-		s.a += x.a
-		s.aw += float64(x.a * x.w)
-		p.total += float64(float64(x.a*x.w) * x.w)
-		p.w = append(p.w, x.w)
-		p.sums = append(p.sums, s)
-	}
-	return p
-}
-
-func (p *plain) below(x float64) int {
-	n := 0
-	for _, w := range p.w {
-		if w <= x {
-			n++
-		}
-	}
-	return n
-}
-
-func (p *plain) fit(values []float32, delta float64) fit {
-	vs := slices.Clone(values)
-	slices.Sort(vs)
-	vs = slices.Compact(vs)
-	top := float64(vs[len(vs)-1])
-	all := p.sums[len(p.w)]
-	f := fit{float64(top * all.aw), float64(float64(top*top) * all.a)}
-	for i := range vs[1:] {
-		x, y := float64(vs[i]), float64(vs[i+1])
-		s := p.sums[p.below((x+y)/2*delta)]
-		f.awq -= float64((y - x) * s.aw)
-		f.aqq -= float64((float64(y*y) - float64(x*x)) * s.a)
-	}
-	return f
-}
-
-func compareProfile(t *testing.T, r *rand.Rand, typ datatype.Type, w, a []float64) {
+// compareFit compares the sums of every kind of loop that the processor has with those
+// of portable code.
+func compareFit(t *testing.T, typ datatype.Type, w, a, deltas []float64) {
 	t.Helper()
-	var p profile
-	for range 2 { // the second time in memory that was used
-		p.load(w, a)
-	}
-	q := newPlain(w, a)
-	if !slices.Equal(p.w, q.w) || !slices.Equal(p.sums, q.sums) || p.total != q.total {
-		t.Fatalf("%v: sorted %v, want %v", w, p.w, q.w)
-	}
-	for _, x := range append(slices.Clone(w), 0, 1, -1, math.MaxFloat32, -math.MaxFloat32) {
-		for _, x := range []float64{x, math.Nextafter(x, math.Inf(1)), math.Nextafter(x, math.Inf(-1)), x * r.Float64()} {
-			if got, want := p.below(x), q.below(x); got != want {
-				t.Fatalf("%v: %d are at most %v, want %d", w, got, x, want)
-			}
-		}
-	}
-	books := newBooks(typ)
-	for i, cb := range typ.Codebooks() {
+	for i, b := range newBooks(typ) {
 		if i%17 != 0 && typ.Asymmetric() {
 			continue
 		}
-		delta := p.full(&books[i]) * (.3 + r.Float64())
-		if !(delta > 0) {
-			continue
-		}
-		if got, want := p.fit(&books[i], delta), q.fit(cb.Values(), delta); got != want {
-			t.Fatalf("%v at %v of %v: %v, want %v", cb, delta, w, got, want)
+		var p sample
+		p.load(w, a)
+		want := slices.Clone(p.fit(&b, deltas))
+		for _, p.set = range coding.Sets() {
+			for range 2 { // the second time in memory that was used
+				p.load(w, a)
+				if got := p.fit(&b, deltas); !slices.Equal(got, want) {
+					t.Fatalf("%v, codebook %d, of %v (importance %v) at %v: %v, want %v", typ, i, w, a, deltas, got, want)
+				}
+			}
 		}
 	}
 }
 
-func TestProfileEqualsPlain(t *testing.T) {
-	types := datatype.Types()
+func TestFitEqualsPortable(t *testing.T) {
 	for _, src := range grouptest.Sources {
 		t.Run(src.Name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(3, 4))
-			for i := range 60 {
+			for _, typ := range datatype.Types() {
 				w := grouptest.Weights(r, src.Next)
-				compareProfile(t, r, types[i%len(types)], w, grouptest.Importances(r, len(w)))
+				deltas := make([]float64, 1+r.IntN(maxScales))
+				for i := range deltas {
+					deltas[i] = math.Exp(4*r.NormFloat64()) / 6
+				}
+				compareFit(t, typ, w, grouptest.Importances(r, len(w)), deltas)
 			}
 		})
 	}
+}
+
+// FuzzFit is TestFitEqualsPortable on weights of raw bits.
+func FuzzFit(f *testing.F) {
+	for _, typ := range datatype.Types() {
+		f.Add(uint8(typ), float32(.25), []byte("0123456789abcdef0123456789abcdef"), []byte("importance"))
+		f.Add(uint8(typ), float32(1), []byte("\x00\x00\x80\x3f\x00\x00\x00\xc0\x00\x00\xc0\x40"), []byte{})
+	}
+	f.Fuzz(func(t *testing.T, typ uint8, delta float32, data, importance []byte) {
+		if !datatype.Type(typ).Valid() || !(delta > tiny) || math.IsInf(float64(delta), 0) || len(data) > 2048 {
+			t.Skip()
+		}
+		var w, a []float64
+		for ; len(data) >= 4; data = data[4:] {
+			x := float64(math.Float32frombits(binary.LittleEndian.Uint32(data)))
+			if !(math.Abs(x) <= math.MaxFloat32) {
+				x = 1
+			}
+			w = append(w, x)
+		}
+		if len(importance) > 0 {
+			a = make([]float64, len(w))
+			for i := range a {
+				b := importance[i%len(importance)]
+				a[i] = math.Ldexp(float64(b&15), int(b>>4)*8-64)
+			}
+		}
+		compareFit(t, datatype.Type(typ), w, a, []float64{float64(delta), float64(delta) / 8, float64(delta) * 3})
+	})
 }
 
 // TestFit checks sums against codes that are chosen one by one.
@@ -133,20 +96,44 @@ func TestFit(t *testing.T) {
 			for j := range a {
 				a[j] = r.ExpFloat64()
 			}
-			var p profile
+			var p sample
 			p.load(w, a)
 			delta := p.full(&books[i]) * (.3 + r.Float64())
 			if !(delta > 0) {
 				continue
 			}
-			var want, scale float64
-			for j, x := range w {
-				e := x - delta*float64(cb.Value(cb.Encode(x/delta)))
-				want += a[j] * e * e
-				scale += a[j] * x * x
+			var dd, dq, qq float64
+			for j, x := range p.w {
+				ratio := float64(x) / delta
+				q := float64(cb.Value(cb.Encode(ratio)))
+				d := ratio - q
+				dd += float64(p.a[j]) * d * d
+				dq += float64(p.a[j]) * d * q
+				qq += float64(p.a[j]) * q * q
 			}
-			if got := p.fit(&books[i], delta).error(p.total, delta); math.Abs(got-want) > 1e-10*scale {
-				t.Errorf("%v: error %v, want %v", cb, got, want)
+			s := p.fit(&books[i], []float64{delta})[0]
+			if math.Abs(float64(s.DD)-dd) > 1e-4*dd || math.Abs(float64(s.QQ)-qq) > 1e-5*qq || math.Abs(float64(s.DQ)-dq) > 1e-5*math.Sqrt(dd*qq) {
+				t.Errorf("%v: %+v, want %v, %v, %v", cb, s, dd, dq, qq)
+			}
+		}
+	}
+}
+
+// TestBooks checks the value of every ratio near a threshold.
+func TestBooks(t *testing.T) {
+	for _, typ := range datatype.Types() {
+		books := newBooks(typ)
+		for i, cb := range typ.Codebooks() {
+			vs := cb.Values()
+			slices.Sort(vs)
+			for j := range vs[1:] {
+				middle := (float64(vs[j]) + float64(vs[j+1])) / 2
+				for _, ratio := range []float64{middle - 1e-3, middle + 1e-3, float64(vs[j]) - 1e-3, float64(vs[j]) + 1e-3, 2.9 * middle} {
+					got := books[i].value(float32(ratio))
+					if want := cb.Value(cb.Encode(ratio)); got != want {
+						t.Fatalf("%v: %v becomes %v, want %v", cb, ratio, got, want)
+					}
+				}
 			}
 		}
 	}
@@ -163,7 +150,7 @@ func TestFindIsNearBest(t *testing.T) {
 		r := rand.New(rand.NewPCG(7, 8))
 		var found, best float64
 		var c Candidates
-		for range 20 {
+		for range 8 {
 			w := make([]float64, 128)
 			for i := range w {
 				if w[i] = r.NormFloat64(); r.IntN(100) == 0 {
@@ -174,24 +161,26 @@ func TestFindIsNearBest(t *testing.T) {
 				t.Fatal(err)
 			}
 			free := c.Free()
-			e := c.profile.fit(&s.books[free.Codebook], free.Delta).error(c.profile.total, free.Delta)
+			e, _ := errorAt(&s.books[free.Codebook], w, free.Delta)
 			least := math.Inf(1)
-			for i := range s.books {
-				for _, st := range s.books[i].steps {
+			for i, cb := range typ.Codebooks() {
+				vs := cb.Values()
+				slices.Sort(vs)
+				for j := range vs[1:] {
+					threshold := (float64(vs[j]) + float64(vs[j+1])) / 2
 					for _, x := range w {
-						for _, side := range []float64{1 - 1e-12, 1 + 1e-12} {
-							d := x / st.threshold * side
+						for _, side := range []float64{1 - 1e-6, 1 + 1e-6} {
+							d := x / threshold * side
 							if !(d > 0) || math.IsInf(d, 0) {
 								continue
 							}
-							if f := c.profile.fit(&s.books[i], d); f.awq > 0 && f.aqq > 0 {
-								least = min(least, c.profile.total-f.awq*f.awq/f.aqq)
-							}
+							_, fitted := errorAt(&s.books[i], w, d)
+							least = min(least, fitted)
 						}
 					}
 				}
 			}
-			if e < least*(1-1e-9) {
+			if e < least*(1-1e-6) {
 				t.Errorf("%v: error %v, below the least, %v", typ, e, least)
 			}
 			found += e
@@ -235,6 +224,23 @@ func TestStored(t *testing.T) {
 			}
 		}
 	}
+}
+
+// errorAt returns the squared error of the group w at a scale, and at the one that is
+// best for the same codes.
+func errorAt(b *book, w []float64, delta float64) (e, fitted float64) {
+	var total, wq, qq float64
+	for _, x := range w {
+		q := float64(b.value(float32(x / delta)))
+		e += (x - delta*q) * (x - delta*q)
+		total += x * x
+		wq += x * q
+		qq += q * q
+	}
+	if !(wq > 0) {
+		return e, total
+	}
+	return e, total - wq*wq/qq
 }
 
 func TestErrors(t *testing.T) {

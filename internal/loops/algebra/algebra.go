@@ -6,7 +6,7 @@ package algebra
 
 //go:generate go run ../asmgen ..
 
-// The size of a tile of GramArgs.
+// The size of a tile of GramArgs and ReduceArgs.
 const (
 	TileRows = 4
 	TileCols = 24
@@ -26,15 +26,32 @@ type GramArgs struct {
 	Cols    int // 1 to TileCols
 }
 
-// TakeArgs are a vector, from which multiples of others are taken: for each i < N and
-// then k from 0 on,
+// TakeArgs are a vector, from which a multiple of another is taken: for each i < N,
 //
-//	T[i] -= R[k] · M[k][i]
+//	T[i] -= R · M[i]
 //
-// rounding the product and the difference. There are functions for 1 and 4 of them.
+// rounding once.
 type TakeArgs struct {
 	T *float64
 	N int // at least 1
-	M [4]*float64
-	R [4]float64
+	M *float64
+	R float64
+}
+
+// ReduceArgs are a tile, from which multiples of the rows of a matrix are taken: for
+// each r < TileRows, c < Cols and then k from 0 to N−1,
+//
+//	C[r][c] -= R[r][k·RStep] · M[k][c]
+//
+// rounding once for each k. M[k+1] is MStep − k·MLess numbers behind M[k]. Rows of C must
+// not overlap M or R.
+type ReduceArgs struct {
+	C     [TileRows]*float64
+	R     [TileRows]*float64
+	RStep int
+	M     *float64
+	MStep int
+	MLess int
+	N     int // at least 1
+	Cols  int // 1 to TileCols
 }

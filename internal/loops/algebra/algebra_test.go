@@ -53,26 +53,48 @@ func TestTake(t *testing.T) {
 	need(t)
 	r := rand.New(rand.NewPCG(3, 4))
 	for n := 1; n < 100; n++ {
-		for _, k := range []int{1, 4} {
-			x := numbers(r, n+1)
-			want := append([]float64(nil), x...)
-			a := TakeArgs{T: &x[0], N: n}
-			for j := range k {
-				m := numbers(r, n)
-				a.M[j], a.R[j] = &m[0], r.NormFloat64()
-				for i := range n {
-					want[i] -= float64(a.R[j] * m[i])
-				}
+		x, m := numbers(r, n+1), numbers(r, n)
+		want := append([]float64(nil), x...)
+		a := TakeArgs{T: &x[0], N: n, M: &m[0], R: r.NormFloat64()}
+		for i := range n {
+			want[i] = math.FMA(-a.R, m[i], want[i])
+		}
+		Take(&a)
+		for i := range x {
+			if x[i] != want[i] {
+				t.Fatalf("%d: number %d is %v, want %v", n, i, x[i], want[i])
 			}
-			if k == 1 {
-				Take1(&a)
-			} else {
-				Take4(&a)
-			}
-			for i := range x {
-				if x[i] != want[i] {
-					t.Fatalf("%d of %d: number %d is %v, want %v", k, n, i, x[i], want[i])
+		}
+	}
+}
+
+// TestReduce compares every bit, and that nothing beside the tile is written.
+func TestReduce(t *testing.T) {
+	need(t)
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 2000 {
+		n, cols, rStep, less := 1+r.IntN(9), 1+r.IntN(TileCols), 1+r.IntN(3), r.IntN(2)
+		mStep := TileCols + 10 + r.IntN(9)
+		c := numbers(r, TileRows*(TileCols+1))
+		x := numbers(r, TileRows*n*rStep)
+		m := numbers(r, n*mStep)
+		want := append([]float64(nil), c...)
+		a := ReduceArgs{RStep: rStep, M: &m[0], MStep: mStep, MLess: less, N: n, Cols: cols}
+		for row := range TileRows {
+			a.C[row], a.R[row] = &c[row*(TileCols+1)], &x[row*n*rStep]
+			at := 0
+			for k := range n {
+				for col := range cols {
+					w := &want[row*(TileCols+1)+col]
+					*w = math.FMA(-x[(row*n+k)*rStep], m[at+col], *w)
 				}
+				at += mStep - k*less
+			}
+		}
+		Reduce(&a)
+		for i := range c {
+			if c[i] != want[i] {
+				t.Fatalf("%d × %d: number %d is %v, want %v", n, cols, i, c[i], want[i])
 			}
 		}
 	}

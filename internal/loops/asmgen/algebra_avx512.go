@@ -1,8 +1,6 @@
 package main
 
-import "fmt"
-
-// Offsets of algebra.GramArgs and algebra.TakeArgs.
+// Offsets of algebra.GramArgs, algebra.TakeArgs and algebra.ReduceArgs.
 const (
 	gramSums    = 0
 	gramX       = 32
@@ -14,14 +12,23 @@ const (
 	takeT = 0
 	takeN = 8
 	takeM = 16
-	takeR = 48
+	takeR = 24
+
+	reduceC     = 0
+	reduceR     = 32
+	reduceRStep = 64
+	reduceM     = 72
+	reduceMStep = 80
+	reduceMLess = 88
+	reduceN     = 96
+	reduceCols  = 104
 )
 
 func algebraAVX512() *file {
 	f := newFile("amd64 && !purego")
 	gram(f)
-	take(f, 1)
-	take(f, 4)
+	take(f)
+	reduce(f)
 	return f
 }
 
@@ -31,14 +38,7 @@ func gram(f *file) {
 	sum := func(r, p int) string { return z(parts*r + p) }
 	at := []string{"R8", "R9", "R10", "R11"}
 	f.text("gramAVX512", "GramArgs")
-	f.op("MOVQ %d(AX), CX", gramCols)
-	f.op("MOVL $1, R15")
-	f.op("SHLL CX, R15")
-	f.op("DECL R15")
-	for p := range parts {
-		f.op("KMOVW R15, K%d", 1+p)
-		f.op("SHRL $8, R15")
-	}
+	f.tileMasks(gramCols)
 	for r := range rows {
 		f.op("MOVQ %d(AX), %s", gramSums+8*r, at[r])
 		for p := range parts {
@@ -73,28 +73,83 @@ func gram(f *file) {
 	f.op("RET")
 }
 
-// take emits the loop that takes multiples of n vectors from one.
-func take(f *file, n int) {
-	at := []string{"R8", "R9", "R10", "R11"}
-	f.text(fmt.Sprintf("take%dAVX512", n), "TakeArgs")
+// tileMasks emits the setting of K1 … K3 to the columns of a tile, whose number is at an
+// offset in the arguments.
+func (f *file) tileMasks(cols int) {
+	f.op("MOVQ %d(AX), CX", cols)
+	f.op("MOVL $1, R15")
+	f.op("SHLL CX, R15")
+	f.op("DECL R15")
+	for p := range 3 {
+		f.op("KMOVW R15, K%d", 1+p)
+		f.op("SHRL $8, R15")
+	}
+}
+
+// take emits the loop that takes a multiple of a vector from another.
+func take(f *file) {
+	f.text("takeAVX512", "TakeArgs")
 	f.op("MOVQ %d(AX), DI", takeT)
 	f.op("MOVQ %d(AX), CX", takeN)
-	for k := range n {
-		f.op("MOVQ %d(AX), %s", takeM+8*k, at[k])
-		f.op("VBROADCASTSD %d(AX), %s", takeR+8*k, z(8+k))
-	}
+	f.op("MOVQ %d(AX), R8", takeM)
+	f.op("VBROADCASTSD %d(AX), Z8", takeR)
 	f.op("XORQ SI, SI")
 	f.each("numbers", 8, func() {
 		f.op("VMOVUPD.Z (DI)(SI*1), K1, Z0")
-		for k := range n {
-			f.op("VMULPD.Z (%s)(SI*1), %s, K1, %s", at[k], z(8+k), z(1+k))
-		}
-		for k := range n {
-			f.op("VSUBPD %s, Z0, Z0", z(1+k))
-		}
+		f.op("VMOVUPD.Z (R8)(SI*1), K1, Z1")
+		f.op("VFNMADD231PD Z1, Z8, Z0")
 		f.op("VMOVUPD Z0, K1, (DI)(SI*1)")
 		f.op("ADDQ $64, SI")
 	})
+	f.op("VZEROUPPER")
+	f.op("RET")
+}
+
+// reduce emits the loop that takes products from a tile of 4 × 24.
+func reduce(f *file) {
+	const rows, parts = 4, 3
+	sum := func(r, p int) string { return z(parts*r + p) }
+	at := []string{"R8", "R9", "R10", "R11"}
+	f.text("reduceAVX512", "ReduceArgs")
+	f.tileMasks(reduceCols)
+	for r := range rows {
+		f.op("MOVQ %d(AX), DI", reduceC+8*r)
+		for p := range parts {
+			f.op("VMOVUPD.Z %d(DI), K%d, %s", 64*p, 1+p, sum(r, p))
+			f.op("PREFETCHT0 %d(DI)", 64*(parts+p)) // of the next tile
+		}
+		f.op("MOVQ %d(AX), %s", reduceR+8*r, at[r])
+	}
+	f.op("MOVQ %d(AX), DX", reduceRStep)
+	f.op("SHLQ $3, DX")
+	f.op("MOVQ %d(AX), SI", reduceM)
+	f.op("MOVQ %d(AX), BX", reduceMStep)
+	f.op("SHLQ $3, BX")
+	f.op("MOVQ %d(AX), R12", reduceMLess)
+	f.op("SHLQ $3, R12")
+	f.op("MOVQ %d(AX), CX", reduceN)
+	f.label("row")
+	for p := range parts {
+		f.op("VMOVUPD.Z %d(SI), K%d, %s", 64*p, 1+p, z(12+p))
+		f.op("PREFETCHT1 %d(SI)", 64*(parts+p)) // of the next tile
+	}
+	for r := range rows {
+		f.op("VBROADCASTSD (%s), %s", at[r], z(16+r))
+		for p := range parts {
+			f.op("VFNMADD231PD %s, %s, %s", z(12+p), z(16+r), sum(r, p))
+		}
+		f.op("ADDQ DX, %s", at[r])
+	}
+	f.op("ADDQ BX, SI")
+	f.op("SUBQ R12, BX")
+	f.op("DECQ CX")
+	f.op("JNZ row")
+	for r := range rows {
+		f.op("MOVQ %d(AX), DI", reduceC+8*r)
+		for p := range parts {
+			f.op("VMOVUPD %s, K%d, %d(DI)", sum(r, p), 1+p, 64*p)
+		}
+	}
 	f.op("VZEROUPPER")
 	f.op("RET")
 }

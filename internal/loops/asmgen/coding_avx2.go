@@ -12,12 +12,15 @@ func codingAVX2() *file {
 	f := newFile("amd64 && !purego")
 	f.data("firstLanes", 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0, 0, 0, 0, 0, 0, 0, 0)
 	for _, members := range []int{0, 1, 2, 4} {
-		stepsAVX2(f, members)
+		stepsAVX2(f, members, false)
 	}
+	stepsAVX2(f, 0, true)
 	lookupAVX2(f)
 	maxAVX2(f)
 	rangeAVX2(f)
 	roundAVX2(f)
+	fitAVX2(f, true)
+	fitAVX2(f, false)
 	f.text("widenBF16AVX2", "WidenArgs")
 	f.op("MOVQ 0(AX), DI")
 	f.op("MOVQ 8(AX), SI")
@@ -79,6 +82,9 @@ func (f *file) storeBytes(v, a int) {
 	f.op("ADDQ $8, DI")
 }
 
+// at32 returns the i-th 32 bytes of a table at an offset from a register.
+func at32(base string, table, i int) string { return fmt.Sprintf("%d(%s)", table+32*i, base) }
+
 // table32 emits a look-up of 8 indices idx in a table of 32 words at an address. Bits 3
 // and 4 of the indices are the signs of s3 and s4. It takes dst, a and b.
 func (f *file) table32(at func(i int) string, idx, s3, s4, dst, a, b int) {
@@ -96,10 +102,15 @@ func (f *file) end() {
 	f.op("RET")
 }
 
-// stepsAVX2 emits the loop that finds steps, and errors of so many codebooks.
-func stepsAVX2(f *file, members int) {
+// stepsAVX2 emits the loop that finds steps, and errors of so many codebooks. If clamped
+// is set, ratios may be far beyond all cells.
+func stepsAVX2(f *file, members int, clamped bool) {
 	const acc, delta, scale, off = 8, 12, 13, 14
-	f.text(fmt.Sprintf("steps%dAVX2", members), "StepsArgs")
+	name := "steps"
+	if clamped {
+		name = "clamped"
+	}
+	f.text(fmt.Sprintf("%s%dAVX2", name, members), "StepsArgs")
 	f.op("MOVQ %d(AX), DI", stepsSteps)
 	f.op("MOVQ %d(AX), BX", stepsClass)
 	f.op("MOVQ %d(AX), R10", stepsDeltas)
@@ -142,10 +153,18 @@ func stepsAVX2(f *file, members int) {
 			f.op("VMASKMOVPS (SI), Y15, Y0")
 			f.op("VMOVAPS Y0, Y1")
 			f.op("VFMADD213PS %s, %s, Y1", y(off), y(scale))
+			if clamped {
+				f.op("VPXOR Y2, Y2, Y2")
+				f.op("VMAXPS Y2, Y1, Y1")
+				f.op("MOVL $0x41f80000, R15") // 31
+				f.op("VMOVD R15, X2")
+				f.op("VPBROADCASTD X2, Y2")
+				f.op("VMINPS Y2, Y1, Y1")
+			}
 			f.op("VCVTTPS2DQ Y1, Y1")
 			f.op("VPSLLD $28, Y1, Y2")
 			f.op("VPSLLD $27, Y1, Y3")
-			f.table32(func(i int) string { return fmt.Sprintf("%d(AX)", stepsTable+32*i) }, 1, 2, 3, 4, 5, 6)
+			f.table32(func(i int) string { return at32("AX", stepsTable, i) }, 1, 2, 3, 4, 5, 6)
 			f.op("VCMPPS $30, Y4, Y0, Y4")
 			f.op("VPSUBD Y4, Y1, Y1")
 			if members > 0 {
@@ -153,7 +172,7 @@ func stepsAVX2(f *file, members int) {
 				f.op("VPSLLD $27, Y1, Y3")
 			}
 			for m := range members {
-				f.table32(func(i int) string { return fmt.Sprintf("%d(BX)", classValues+128*m+32*i) }, 1, 2, 3, 4, 5, 6)
+				f.table32(func(i int) string { return at32("BX", classValues+128*m, i) }, 1, 2, 3, 4, 5, 6)
 				f.op("VFNMADD213PS Y0, %s, Y4", y(delta))
 				f.op("VANDPS Y15, Y4, Y4")
 				f.op("VFMADD231PS Y4, Y4, %s", y(acc+m))

@@ -35,14 +35,17 @@ const (
 func codingAVX512() *file {
 	f := newFile("amd64 && !purego")
 	for _, members := range []int{0, 1, 2, 4} {
-		steps(f, members, false)
-		steps(f, members, true)
+		steps(f, members, anyDelta)
+		steps(f, members, powers)
 	}
+	steps(f, 0, clamped)
 	lookup(f)
 	anyOf(f)
 	groupMax(f)
 	roundIntegers(f)
 	groupRange(f)
+	fitAVX512(f, true)
+	fitAVX512(f, false)
 	widen16(f, "widenBF16AVX512", func() {
 		f.op("VPMOVZXWD.Z (SI), K1, Z0")
 		f.op("VPSLLD $16, Z0, Z0")
@@ -128,17 +131,21 @@ func (f *file) fold(op string, v, a, b int) {
 	f.op("%s %s, %s, %s", op, x(b), x(a), x(v))
 }
 
-// steps emits the loop that finds steps, and errors of so many codebooks. If powers is
-// set, every Δ is a power of two: weights are divided by it, and thresholds are the same
-// for all groups.
-func steps(f *file, members int, powers bool) {
+// A stepsKind is one of the loops that find steps.
+type stepsKind int
+
+const (
+	anyDelta stepsKind = iota
+	powers             // every Δ is a power of two: weights are divided by it, and thresholds are the same for all groups
+	clamped            // ratios may be far beyond all cells
+)
+
+// steps emits the loop that finds steps, and errors of so many codebooks.
+func steps(f *file, members int, kind stepsKind) {
 	const t, values, acc = 8, 12, 20
-	const delta, scale, off, one, wide = 24, 25, 26, 27, 28
-	name := "steps"
-	if powers {
-		name = "powers"
-	}
-	f.text(fmt.Sprintf("%s%dAVX512", name, members), "StepsArgs")
+	const delta, scale, off, one, wide, lowest, highest = 24, 25, 26, 27, 28, 29, 30
+	name := fmt.Sprintf([]string{"steps%dAVX512", "powers%dAVX512", "clamped%dAVX512"}[kind], members)
+	f.text(name, "StepsArgs")
 	f.op("MOVQ %d(AX), DI", stepsSteps)
 	f.op("MOVQ %d(AX), BX", stepsClass)
 	f.op("MOVQ %d(AX), R10", stepsDeltas)
@@ -148,6 +155,11 @@ func steps(f *file, members int, powers bool) {
 	f.op("MOVL $1, R15")
 	f.op("VPBROADCASTD R15, %s", z(one))
 	f.op("VBROADCASTSS %d(BX), %s", classOff, z(off))
+	if kind == clamped {
+		f.op("VPXORD %s, %s, %s", z(lowest), z(lowest), z(lowest))
+		f.op("MOVL $0x41f80000, R15") // 31
+		f.op("VPBROADCASTD R15, %s", z(highest))
+	}
 	for i := range 2 {
 		for m := range members {
 			f.op("VMOVUPS %d(BX), %s", classValues+128*m+64*i, z(values+2*m+i))
@@ -173,14 +185,14 @@ func steps(f *file, members int, powers bool) {
 			}
 		}
 	}
-	if powers {
+	if kind == powers {
 		f.op("MOVQ $0x3ff0000000000000, R15") // 1
 		f.op("VPBROADCASTQ R15, %s", z(wide))
 		f.op("VBROADCASTSS %d(BX), %s", classInv, z(scale))
 		table()
 	}
 	f.groups(true, func() {
-		if powers {
+		if kind == powers {
 			f.op("VDIVSD (R10), %s, X0", x(wide))
 			f.op("VCVTSD2SS X0, X0, X0")
 			f.op("VBROADCASTSS X0, %s", z(delta))
@@ -199,13 +211,17 @@ func steps(f *file, members int, powers bool) {
 			f.op("VPXORD %s, %s, %s", z(acc+m), z(acc+m), z(acc+m))
 		}
 		f.lanes("weights", func() {
-			if powers {
+			if kind == powers {
 				f.op("VMULPS.Z (SI), %s, K1, Z0", z(delta))
 			} else {
 				f.op("VMOVUPS.Z (SI), K1, Z0")
 			}
 			f.op("VMOVAPS Z0, Z1")
 			f.op("VFMADD213PS %s, %s, Z1", z(off), z(scale))
+			if kind == clamped {
+				f.op("VMAXPS %s, Z1, Z1", z(lowest))
+				f.op("VMINPS %s, Z1, Z1", z(highest))
+			}
 			f.op("VCVTTPS2DQ Z1, Z1")
 			f.op("VMOVDQA64 Z1, Z2")
 			f.op("VPERMI2PS %s, %s, Z2", z(t+1), z(t))
@@ -216,7 +232,7 @@ func steps(f *file, members int, powers bool) {
 				v := z(2 + m%2)
 				f.op("VMOVDQA64 Z1, %s", v)
 				f.op("VPERMI2PS %s, %s, %s", z(values+2*m+1), z(values+2*m), v)
-				if powers {
+				if kind == powers {
 					f.op("VSUBPS.Z %s, Z0, K1, %s", v, v)
 				} else {
 					f.op("VFNMADD213PS.Z Z0, %s, K1, %s", z(delta), v)

@@ -63,7 +63,9 @@ type Groups struct {
 // many codebooks; with none there are no Errors.
 //
 // Those called Powers are for Δ that are powers of two within 2^±100. They do the same
-// with W[i]/Δ for the weights and 1 for Δ, so that errors are in units of Δ.
+// with W[i]/Δ for the weights and 1 for Δ, so that errors are in units of Δ. The one
+// called Clamped is for ratios that may be beyond all cells, of which it takes the nearest;
+// it has no errors.
 type StepsArgs struct {
 	Groups
 	Steps  *uint8

@@ -38,7 +38,10 @@ var avx2 = Set{
 	Any:       anyOf,
 	Max:       maxAVX2,
 	Round:     roundAVX2,
+	Clamped:   clamped0AVX2,
 	Range:     rangeAVX2,
+	FitCells:  fitCellsAVX2,
+	FitRound:  fitRoundAVX2,
 	WidenBF16: widenBF16,
 	Pack:      [9]func(*PackArgs){2: pack2AVX2, 3: pack3AVX2, 4: pack4AVX2, 5: pack5AVX2, 6: pack6AVX2, 7: pack7AVX2, 8: pack8AVX2},
 }
@@ -81,7 +84,10 @@ var avx512 = Set{
 	Any:       anyAVX512,
 	Max:       maxAVX512,
 	Round:     roundAVX512,
+	Clamped:   clamped0AVX512,
 	Range:     rangeAVX512,
+	FitCells:  fitCellsAVX512,
+	FitRound:  fitRoundAVX512,
 	WidenBF16: widenBF16AVX512,
 	WidenF16:  widenF16AVX512,
 	Narrow:    narrowAVX512,
@@ -204,3 +210,21 @@ func powers2AVX512(a *StepsArgs)
 
 //go:noescape
 func powers4AVX512(a *StepsArgs)
+
+//go:noescape
+func fitCellsAVX2(a *FitArgs)
+
+//go:noescape
+func fitRoundAVX2(a *FitArgs)
+
+//go:noescape
+func fitCellsAVX512(a *FitArgs)
+
+//go:noescape
+func fitRoundAVX512(a *FitArgs)
+
+//go:noescape
+func clamped0AVX2(a *StepsArgs)
+
+//go:noescape
+func clamped0AVX512(a *StepsArgs)

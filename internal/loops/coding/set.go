@@ -6,11 +6,14 @@ package coding
 type Set struct {
 	Steps     [Members + 1]func(*StepsArgs) // by the number of codebooks
 	Powers    [Members + 1]func(*StepsArgs)
+	Clamped   func(*StepsArgs)
 	Lookup    func(*LookupArgs)
 	Any       func(*AnyArgs)
 	Max       func(*MaxArgs)
 	Round     func(*RoundArgs)
 	Range     func(*RangeArgs)
+	FitCells  func(*FitArgs)
+	FitRound  func(*FitArgs)
 	WidenBF16 func(*WidenArgs)
 	WidenF16  func(*WidenArgs)
 	Narrow    func(*NarrowArgs)
