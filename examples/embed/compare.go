@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/examples/internal/cli"
@@ -41,6 +44,16 @@ func compare(ctx context.Context, o *options, f *encoder.File, from *source, std
 			return err
 		}
 		defer c.e.Runner.Close()
+	}
+	if o.beside != "" {
+		for path := range strings.SplitSeq(o.beside, ",") {
+			c, err := o.other(path)
+			if err != nil {
+				return fmt.Errorf("-beside: %w", err)
+			}
+			defer c.e.Runner.Close()
+			list = append(list, c)
+		}
 	}
 	status := cli.NewStatus(stderr)
 	tokens := 0
@@ -82,13 +95,11 @@ func contenders(o *options, f *encoder.File) ([]contender, error) {
 	if len(f.Packed()) > 0 {
 		return list, nil
 	}
-	for _, c := range []quant.Config{
-		{Type: datatype.Int8},
-		{Type: datatype.BitMoD4, GroupSize: 32},
-		{Type: datatype.BitMoD4, GroupSize: 128},
-		{Type: datatype.BitMoD3, GroupSize: 32},
-		{Type: datatype.BitMoD3, GroupSize: 128},
-	} {
+	configs, err := parseTypes(o.types)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range configs {
 		name := c.Type.String()
 		if c.GroupSize > 0 {
 			name = fmt.Sprintf("%s, groups of %d", name, c.GroupSize)
@@ -96,6 +107,41 @@ func contenders(o *options, f *encoder.File) ([]contender, error) {
 		list = append(list, contender{name: name, weights: weights{options: encoder.Options{Quantize: &c, Int8: !o.exact}}})
 	}
 	return list, nil
+}
+
+// other reads another file of the same model, whose row has the name of the file.
+func (o *options) other(path string) (contender, error) {
+	f, err := encoder.OpenFile(path)
+	if err != nil {
+		return contender{}, err
+	}
+	defer f.Close()
+	c := contender{name: filepath.Base(path), weights: weights{options: encoder.Options{Int8: !o.exact}}}
+	c.e, err = o.embedder(f, c.weights)
+	return c, err
+}
+
+// defaultTypes are those that are compared if none are named.
+const defaultTypes = "int8,bitmod4/32,bitmod4/128,bitmod3/32,bitmod3/128"
+
+// parseTypes reads a list of types, each alone or with the size of its groups.
+func parseTypes(list string) ([]quant.Config, error) {
+	var configs []quant.Config
+	for name := range strings.SplitSeq(list, ",") {
+		name, group, ok := strings.Cut(name, "/")
+		t, err := datatype.Parse(name)
+		if err != nil {
+			return nil, cli.Usagef("-types: %w", err)
+		}
+		c := quant.Config{Type: t}
+		if ok {
+			if c.GroupSize, err = strconv.Atoi(group); err != nil || c.GroupSize < 1 {
+				return nil, cli.Usagef("-types: groups of %q, want a number", group)
+			}
+		}
+		configs = append(configs, c)
+	}
+	return configs, nil
 }
 
 // similar returns the mean and the least of the cosines of vectors to those that they

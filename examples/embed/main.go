@@ -5,6 +5,7 @@
 //	go run ./examples/embed -model all-MiniLM-L6-v2 -type bitmod4 -in sentences.txt -json > vectors.jsonl
 //	go run ./examples/embed -model RESULT -in - < sentences.txt
 //	go run ./examples/embed -model all-MiniLM-L6-v2 -in sentences.txt -compare
+//	go run ./examples/embed -model all-MiniLM-L6-v2 -in sentences.txt -compare -types bitmod4/64,int4_asym/64
 //
 // Sentences are arguments, or lines of a file or of standard input. What comes out for
 // each is a line: its vector, or with -json an object of it. With -table it is how alike
@@ -52,6 +53,7 @@ type options struct {
 	pooling             string
 	json, table         bool
 	compare             bool
+	types, beside       string
 	rounds, threads     int
 }
 
@@ -68,6 +70,8 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.BoolVar(&o.json, "json", false, "print a JSON object of each sentence")
 	flags.BoolVar(&o.table, "table", false, "print the cosines of all pairs")
 	flags.BoolVar(&o.compare, "compare", false, "compare data types: what they do to vectors and speed")
+	flags.StringVar(&o.types, "types", defaultTypes, "with -compare: `LIST` of types with commas, each alone or with its group size")
+	flags.StringVar(&o.beside, "beside", "", "with -compare: `LIST` of other files of the model, with commas")
 	flags.IntVar(&o.rounds, "rounds", 3, "with -compare: turns that all types take, of which the medians are shown")
 	flags.IntVar(&o.threads, "threads", runtime.GOMAXPROCS(0), "goroutines to compute with")
 	var err error
@@ -85,12 +89,17 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		return nil, cli.Usagef("-threads is %d, want 1 or more", o.threads)
 	case o.rounds < 1:
 		return nil, cli.Usagef("-rounds is %d, want 1 or more", o.rounds)
+	case !o.compare && (o.types != defaultTypes || o.beside != ""):
+		return nil, cli.Usagef("-types and -beside go with -compare")
 	case modes > 1:
 		return nil, cli.Usagef("-json, -table and -compare are one or the other")
 	case o.compare && (o.weights != "" || o.embeddings != "" || o.group != 0):
 		return nil, cli.Usagef("-compare has types of its own: leave out -type, -group and -embeddings")
 	case o.in != "" && len(o.sentences) > 0:
 		return nil, cli.Usagef("sentences are arguments or from -in, not both")
+	}
+	if _, err := parseTypes(o.types); err != nil {
+		return nil, err
 	}
 	for _, f := range []struct{ flag, name string }{{"-type", o.weights}, {"-embeddings", o.embeddings}} {
 		if f.name == "" {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bitmod-go/bitmod/examples/internal/cli/clitest"
 	"github.com/bitmod-go/bitmod/internal/llm/encoder"
+	"github.com/bitmod-go/bitmod/internal/tinyembed"
 	"github.com/bitmod-go/bitmod/quant"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
@@ -151,12 +152,29 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// Types may be named, and other files of the model compared: the same file gives the same.
+func TestCompareOthers(t *testing.T) {
+	other := filepath.Join(t.TempDir(), "other")
+	if err := os.CopyFS(other, tinyembed.FS()); err != nil {
+		t.Fatal(err)
+	}
+	out := program.Must(t, append(sentences, "-compare", "-rounds", "1", "-types", "int4_asym/64,nvfp4", "-beside", other)...)
+	if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) != 7 || !strings.HasPrefix(lines[4], "int4_asym, groups of 64") || !strings.HasPrefix(lines[5], "nvfp4 ") ||
+		!strings.HasPrefix(lines[6], "other ") || !strings.Contains(lines[6], " 1.00000  1.00000") {
+		t.Errorf("output %s", out)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	program.Errors(t, []clitest.Case{
 		{"-threads 0 x", 2, "-threads is 0"},
 		{"-rounds 0 x", 2, "-rounds is 0"},
 		{"-json -table x", 2, "one or the other"},
 		{"-compare -type bitmod4 x", 2, "-compare has types of its own"},
+		{"-types int8 x", 2, "-compare"},
+		{"-compare -types int9 x", 2, "unknown data type"},
+		{"-compare -types int8/x x", 2, `groups of "x"`},
+		{"-compare -beside none x", 1, "-beside: "},
 		{"-in none x", 2, "not both"},
 		{"-in none", 1, "none"},
 		{"-model none x", 1, "none"},

@@ -7,6 +7,8 @@
 //	go run ./examples/perplexity -types all
 //	go run ./examples/perplexity -model DIR -text FILE -tokens 30000 -json
 //	go run ./examples/perplexity -model RESULT -reference DIR -text FILE
+//	go run ./examples/perplexity -model DIR -text FILE -types bitmod4 -beside Q4_0.gguf,Q4_K_M.gguf
+//	go run ./examples/perplexity -model DIR -text FILE -types bitmod3+all -calibrate OTHER
 //
 // Look at how much perplexity bitmod3 adds and how much other types of 3 bits do,
 // beside the standard errors; KL divergence tells types apart on less text.
@@ -48,7 +50,7 @@ key-value cache, "a8:TYPE" quantized weights multiplied by 8-bit activations.
 "mixed3.5" gives rows of all layers 3, 4 or 8 bits (bitmod3, bitmod4, int8), 3.5 on
 average with their scales. Behind a type, or behind mixed3.5, go options, such as
 "bitmod3+search+gptq", which know more than the weights, from text that the float32
-model writes (other than the text to predict):
+model writes (other than the text to predict), or from -calibrate:
 
   +search      looks for scales and special values with the least error
   +importance  weighs errors by the mean squares of a column's activations
@@ -60,7 +62,8 @@ model writes (other than the text to predict):
 
 A -model that is packed already, a result of examples/quantize, is one row: nothing
 else is made of it. It is compared with the -reference, or else with itself, so that
-only ppl tells something.
+only ppl tells something. -beside names other files of the same model, such as GGUF files
+in llama.cpp's types, each of which is a row with the bits that it takes.
 `
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -74,7 +77,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		window    = flags.Int("window", defaultWindow, "number `N` of tokens, at most, that are predicted from their own beginning")
 		types     = flags.String("types", "", "`LIST` of types with commas, or all: those of 3 and 4 bits and many options; if empty, "+shortTable+", in groups of 128")
 		group     = flags.Int("group", 0, "group size `N`; 0 is 32, 64 and 128. MX and NV types have their own")
-		known     = flags.Int("calibration", 8192, "number `N` of tokens that the float32 model writes for types with options")
+		beside    = flags.String("beside", "", "`LIST` of other models, with commas, to compare with the reference, too")
+		known     = flags.Int("calibration", 8192, "number `N` of tokens for types with options")
+		calibrate = flags.String("calibrate", "", "`FILE` of text for types with options, other than -text; if empty, the float32 model writes it")
 		asJSON    = flags.Bool("json", false, "write a JSON object per line")
 	)
 	if _, err := cli.Parse(flags, usage, args, stderr); err != nil {
@@ -93,6 +98,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return cli.Usagef("-tokens 0 is all of the -text, and there is none")
 	}
 	variants, err := parseVariants(*types, *group)
+	if err != nil {
+		return err
+	}
+	others, err := findOthers(*beside)
 	if err != nil {
 		return err
 	}
@@ -125,13 +134,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	calibration := llm.NewCalibration(ctx, set.model, nil)
 	if slices.ContainsFunc(variants, func(v variant) bool { return v.calibrated() }) {
-		if calibration, err = calibrate(ctx, set.model, *known); err != nil {
+		if calibration, err = newCalibration(ctx, set, *calibrate, *known); err != nil {
 			return err
 		}
 	}
 	var w rowWriter = &table{w: stdout}
 	if *asJSON {
 		w = &jsonLines{w: stdout}
+	}
+	show := func(r row, err error) error {
+		if err != nil {
+			return fmt.Errorf("%v: %w", r.name, err)
+		}
+		status.Clear()
+		return w.write(r)
 	}
 	c := &set.model.Config
 	for _, v := range distinct(variants, c.KVHeads*c.HeadDim) {
@@ -142,11 +158,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			fmt.Fprintf(stderr, "perplexity: without %s: %v\n", v.name, err)
 			continue
 		}
-		if err != nil {
-			return fmt.Errorf("%v: %w", v.name, err)
+		if err := show(r, err); err != nil {
+			return err
 		}
-		status.Clear()
-		if err := w.write(r); err != nil {
+	}
+	for _, path := range others {
+		m, v, err := loadOther(path)
+		if err != nil {
+			return err
+		}
+		doing = v.name
+		if err := show(v.measure(m, e, calibration)); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/examples/internal/cli/clitest"
+	"github.com/bitmod-go/bitmod/internal/tinylm"
 	"github.com/bitmod-go/bitmod/quant"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
@@ -200,6 +201,44 @@ func TestResult(t *testing.T) {
 	}
 }
 
+// Another file of the same model is a row, with the bits that it takes.
+func TestBeside(t *testing.T) {
+	other := filepath.Join(t.TempDir(), "other")
+	if err := os.CopyFS(other, tinylm.FS()); err != nil {
+		t.Fatal(err)
+	}
+	var rows []jsonRow
+	out := program.Must(t, "-tokens", "100", "-types", "bitmod3", "-group", "64", "-beside", other+","+other, "-json")
+	for line := range strings.Lines(out) {
+		var r jsonRow
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, r)
+	}
+	if len(rows) != 4 || rows[3].Type != "other" || rows[3].Bits != 16 || rows[3].PPL != rows[0].PPL || rows[3].KL != 0 || rows[1].KL == 0 {
+		t.Errorf("rows %+v", rows)
+	}
+}
+
+// A text to calibrate with makes a difference, and all that is asked of it is read.
+func TestCalibrate(t *testing.T) {
+	text := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(text, []byte(strings.Repeat("The king and the queen. ", 60)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var outs []string
+	for _, more := range [][]string{nil, {"-calibrate", text}, {"-calibrate", text, "-calibration", "100"}} {
+		out := program.Must(t, append([]string{"-tokens", "60", "-calibration", "600", "-types", "bitmod3+importance", "-group", "64"}, more...)...)
+		line := strings.Split(strings.TrimSpace(out), "\n")
+		words := strings.Fields(line[len(line)-1])
+		outs = append(outs, strings.Join(words[:len(words)-1], " "))
+	}
+	if outs[0] == outs[1] || outs[1] == outs[2] {
+		t.Errorf("rows %q are the same", outs)
+	}
+}
+
 func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -263,6 +302,8 @@ func TestErrors(t *testing.T) {
 		{"-tokens 0", 2, "there is none"},
 		{"-window 1", 2, "-window is 1"},
 		{"-calibration 0", 2, "-calibration is 0"},
+		{"-beside none", 1, "-beside: "},
+		{"-calibrate none -types bitmod3+gptq -tokens 5", 1, "none"},
 		{"-types int9", 2, "unknown data type"},
 		{"-types kv:int9", 2, "unknown data type"},
 		{"-types bitmod3+", 2, `option ""`},

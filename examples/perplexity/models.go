@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"github.com/bitmod-go/bitmod/internal/llm"
 )
@@ -17,11 +19,12 @@ type models struct {
 // open reads the model, and the reference if it is another.
 func open(model, tokenizer, reference string) (*models, error) {
 	var (
-		s   models
-		row variant
-		err error
+		s      models
+		row    variant
+		stored float64
+		err    error
 	)
-	if s.model, row, s.tokenizer, err = load(model, tokenizer); err != nil {
+	if s.model, row, stored, s.tokenizer, err = load(model, tokenizer); err != nil {
 		return nil, err
 	}
 	s.packed = row.packed
@@ -41,7 +44,7 @@ func open(model, tokenizer, reference string) (*models, error) {
 		return nil, err
 	}
 	if !s.packed {
-		row.name = modelRow
+		row.name, row.stored = modelRow, stored
 	}
 	s.rows = []variant{{name: floatRow, float: true}, row}
 	return &s, nil
@@ -52,18 +55,23 @@ const (
 	modelRow = "the model"
 )
 
-// load reads a model and its tokenizer. The row is for the model as it is.
-func load(path, tokenizer string) (*llm.Model, variant, llm.Tokenizer, error) {
-	row := variant{name: floatRow, float: true}
+// load reads a model and its tokenizer. The row is for the model as it is, of which the
+// file has so many bits a weight.
+func load(path, tokenizer string) (m *llm.Model, row variant, stored float64, t llm.Tokenizer, err error) {
 	f, err := llm.OpenFile(path)
 	if err != nil {
-		return nil, row, nil, err
+		return nil, row, 0, nil, err
 	}
 	defer f.Close()
-	t, err := f.Tokenizer(tokenizer)
-	if err != nil {
-		return nil, row, nil, err
+	if t, err = f.Tokenizer(tokenizer); err != nil {
+		return nil, row, 0, nil, err
 	}
+	m, row, err = loadWeights(f)
+	return m, row, f.StoredBits(), t, err
+}
+
+func loadWeights(f *llm.File) (*llm.Model, variant, error) {
+	row := variant{name: floatRow, float: true}
 	switch ps := f.Packed(); len(ps) {
 	case 0:
 	case 1:
@@ -72,7 +80,38 @@ func load(path, tokenizer string) (*llm.Model, variant, llm.Tokenizer, error) {
 		row = variant{name: "packed", packed: true}
 	}
 	m, err := f.Load(llm.Options{Packed: llm.Quantizer{Unpack: true}.Packed})
-	return m, row, t, err
+	return m, row, err
+}
+
+// findOthers returns the models of a list, which can all be opened.
+func findOthers(list string) ([]string, error) {
+	if list == "" {
+		return nil, nil
+	}
+	paths := strings.Split(list, ",")
+	for _, path := range paths {
+		f, err := llm.OpenFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("-beside: %w", err)
+		}
+		f.Close()
+	}
+	return paths, nil
+}
+
+// loadOther reads one of them. Its row has the name of the file.
+func loadOther(path string) (*llm.Model, variant, error) {
+	f, err := llm.OpenFile(path)
+	if err != nil {
+		return nil, variant{}, err
+	}
+	defer f.Close()
+	m, row, err := loadWeights(f)
+	row.name = filepath.Base(path)
+	if !row.packed {
+		row.stored = f.StoredBits()
+	}
+	return m, row, err
 }
 
 // modelOf returns the model that a row is made of.

@@ -34,6 +34,15 @@ func readBlocks(ctx context.Context, m *llm.Model, tok llm.Tokenizer, file strin
 		*last = (*last)[:n-(len(blocks)-1)*(length-1)+1]
 		return blocks, nil
 	}
+	tokens, err := readTokens(tok, file, n)
+	if err != nil {
+		return nil, err
+	}
+	return llm.Blocks(tokens, m.Config.BOS, length), nil
+}
+
+// readTokens returns up to n tokens of a file, or all if n is 0.
+func readTokens(tok llm.Tokenizer, file string, n int) ([]int, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -48,12 +57,21 @@ func readBlocks(ctx context.Context, m *llm.Model, tok llm.Tokenizer, file strin
 	if len(tokens) == 0 {
 		return nil, fmt.Errorf("%s: no text", file)
 	}
-	return llm.Blocks(tokens, m.Config.BOS, length), nil
+	return tokens, nil
 }
 
-// calibrate returns the calibration with about n tokens of text that m writes.
-func calibrate(ctx context.Context, m *llm.Model, n int) (*llm.Calibration, error) {
+// newCalibration returns the calibration with about n tokens of a file, or, if there is
+// none, of text that the model writes.
+func newCalibration(ctx context.Context, set *models, file string, n int) (*llm.Calibration, error) {
+	m := set.model
 	length := min(m.Config.Context, defaultWindow)
+	if file != "" {
+		tokens, err := readTokens(set.tokenizer, file, n)
+		if err != nil {
+			return nil, err
+		}
+		return llm.NewCalibration(ctx, m, llm.Blocks(tokens, m.Config.BOS, length)), nil
+	}
 	blocks, err := llm.SampleTexts(ctx, m, (n+length-1)/length, length, calibrationSeed)
 	if err != nil {
 		return nil, err

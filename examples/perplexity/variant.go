@@ -13,10 +13,11 @@ import (
 // A variant is a way to store the model, and a row of the table.
 type variant struct {
 	name   string
-	float  bool // float32 weights, as they are
-	packed bool // weights as the model has them packed
-	cache  bool // the type is of the key-value cache
-	int8   bool // what the weights are multiplied by is rounded to 8 bits
+	float  bool    // float32 weights, as they are
+	stored float64 // bits of float weights in their file, if they count
+	packed bool    // weights as the model has them packed
+	cache  bool    // the type is of the key-value cache
+	int8   bool    // what the weights are multiplied by is rounded to 8 bits
 	typ    datatype.Type
 	group  int
 	options
@@ -162,6 +163,9 @@ func (v variant) measure(m *llm.Model, e *llm.Evaluator, c *llm.Calibration) (ro
 	)
 	switch {
 	case v.float:
+		if v.stored > 0 {
+			r.bits = v.stored
+		}
 	case v.packed:
 		r.bits = m.BitsPerWeight()
 	case v.cache:

@@ -1,17 +1,11 @@
 package main
 
-import (
-	"strings"
+import "github.com/bitmod-go/bitmod/quant/checkpoint"
 
-	"github.com/bitmod-go/bitmod/quant/checkpoint"
-)
-
-// linear reports whether t is the weight of a linear layer: a matrix of floats
-// that is neither an embedding nor the output head, which models keep precise.
+// linear reports whether t is the weight of a linear layer: a matrix of floats that is
+// neither an embedding nor the output head, which models keep precise.
 func linear(t checkpoint.Tensor) bool {
-	return t.Float && len(t.Shape) == 2 && t.Shape[0] > 0 && t.Shape[1] > 0 &&
-		strings.HasSuffix(t.Name, ".weight") &&
-		!strings.Contains(t.Name, "embed") && !strings.Contains(t.Name, "lm_head")
+	return t.Role == checkpoint.RoleLinear && t.Float && len(t.Shape) == 2
 }
 
 // A layer is a tensor in memory.

@@ -259,6 +259,27 @@ func (f *File) Embedding() string {
 	return t.DType
 }
 
+// StoredBits returns the bits that a weight of the matrices of the layers takes in the file
+// on average.
+func (f *File) StoredBits() float64 {
+	s, ok := f.source.(*checkpointSource)
+	if !ok {
+		return 32
+	}
+	var bytes, weights int64
+	counted := map[string]bool{} // a tensor may have several matrices
+	m := outline(s.config, s.tied())
+	for _, p := range m.places() {
+		name := s.at(p.tensor()).name
+		if t, ok := s.c.Tensor(name); ok && p.Layer >= 0 && !counted[name] {
+			counted[name] = true
+			bytes += t.Bytes
+			weights += t.Elements()
+		}
+	}
+	return 8 * float64(bytes) / float64(weights)
+}
+
 // Packed returns what the matrices of the layers are packed in, each once, in the
 // order of the file. It is empty for a model of float weights.
 func (f *File) Packed() []Packing {
