@@ -86,6 +86,11 @@ func (c *conversion) tokenizerFiles(out *contents) {
 		absent(err, "tokenizer_config.json", "special_tokens_map.json")
 		return
 	}
+	if model == "bert" {
+		// The post-processor has what goes around a text, and these keys would take it away.
+		delete(config, "add_bos_token")
+		delete(config, "add_eos_token")
+	}
 	out.files["tokenizer_config.json"] = marshal(config, "  ")
 	out.files["special_tokens_map.json"] = marshal(special, "  ")
 	generation := map[string]any{"_from_model_config": true}

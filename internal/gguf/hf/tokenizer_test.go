@@ -145,3 +145,34 @@ func TestTokenizers(t *testing.T) {
 		}
 	}
 }
+
+// The two files of a tokenizer agree on what goes around a text.
+func TestAround(t *testing.T) {
+	for name, want := range map[string][2][]string{"bert": {{"[CLS]"}, {"[SEP]"}}, "mixtral": {{"<s>"}, nil}} {
+		m, err := hf.Convert(hf.OpenSource(t, "testdata/"+name+".gguf"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var files [2][]byte
+		for i, file := range []string{"tokenizer.json", "tokenizer_config.json"} {
+			if files[i], err = fs.ReadFile(m.Files, file); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tok, err := tokenizer.Parse(files[0], files[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, after := tok.Around()
+		for i, ids := range [2][]int{before, after} {
+			var wantIDs []int
+			for _, content := range want[i] {
+				id, _ := tok.Token(content)
+				wantIDs = append(wantIDs, id)
+			}
+			if !slices.Equal(ids, wantIDs) {
+				t.Errorf("%s: tokens %d around a text, want those of %q", name, [2][]int{before, after}, want)
+			}
+		}
+	}
+}

@@ -25,7 +25,7 @@ func (f *File) Tokenizer() (*tokenizer.Tokenizer, error) {
 }
 
 func (f *File) tokenizer() (*tokenizer.Tokenizer, error) {
-	files := f.c.Companions()
+	files := f.companions
 	data, err := badfile.ReadFile(files, "tokenizer.json", maxTokenizer)
 	if err != nil {
 		return nil, err

@@ -323,22 +323,26 @@ func TestCut(t *testing.T) {
 
 // FuzzOpen opens whatever files say, within the time and memory that they are worth.
 func FuzzOpen(f *testing.F) {
-	weights := model(f, "bert")["model.safetensors"]
+	// The weights are always the same, and opened once: what varies are the other files.
+	weights, err := checkpoint.OpenFS(model(f, "bert"), ".")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { weights.Close() })
 	f.Add(model(f, "bert")["config.json"].Data, []byte(modules), []byte(`{"pooling_mode_cls_token": true}`))
 	f.Add(model(f, "mpnet")["config.json"].Data, []byte(modules), []byte(`{"pooling_mode": "mean"}`))
 	f.Add([]byte(`{"model_type": "bert"}`), []byte(`[{}]`), []byte(`{"pooling_mode": 1}`))
 	f.Fuzz(func(t *testing.T, config, modules, pooling []byte) {
 		file := func(data []byte) *fstest.MapFile { return &fstest.MapFile{Data: data, Mode: fs.FileMode(0o644)} }
-		e, err := OpenFS(fstest.MapFS{
-			"config.json": file(config), "model.safetensors": weights, "modules.json": file(modules), "1_Pooling/config.json": file(pooling),
-		}, ".")
+		e, err := newFile("x", weights, fstest.MapFS{
+			"config.json": file(config), "modules.json": file(modules), "1_Pooling/config.json": file(pooling),
+		})
 		if err != nil {
 			if !errors.Is(err, quant.ErrFormat) {
 				t.Fatal(err)
 			}
 			return
 		}
-		defer e.Close()
 		if p, err := e.Pipeline(); err == nil && (p.MaxTokens < 1 || len(p.Poolings) == 0) {
 			t.Fatalf("pipeline %+v", p)
 		}

@@ -20,10 +20,11 @@ const maxConfig = 1 << 20 // far above the length of any config.json
 type File struct {
 	Config Config
 
-	name   string
-	c      *checkpoint.Checkpoint
-	prefix string // of the names of all tensors that are read
-	unused []string
+	name       string
+	c          *checkpoint.Checkpoint
+	companions fs.FS  // with config.json and the tokenizer's files
+	prefix     string // of the names of all tensors that are read
+	unused     []string
 }
 
 // OpenFile opens what quant/checkpoint opens, with config.json beside it. A tensor or a
@@ -34,7 +35,7 @@ func OpenFile(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := newFile(path, c)
+	f, err := newFile(path, c, c.Companions())
 	if err != nil {
 		c.Close()
 	}
@@ -47,16 +48,17 @@ func OpenFS(fsys fs.FS, name string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := newFile(name, c)
+	f, err := newFile(name, c, c.Companions())
 	if err != nil {
 		c.Close()
 	}
 	return f, err
 }
 
-func newFile(name string, c *checkpoint.Checkpoint) (*File, error) {
-	f := &File{name: name, c: c}
-	data, err := badfile.ReadFile(c.Companions(), "config.json", maxConfig)
+// newFile returns the model of a checkpoint and of what lies beside it.
+func newFile(name string, c *checkpoint.Checkpoint, companions fs.FS) (*File, error) {
+	f := &File{name: name, c: c, companions: companions}
+	data, err := badfile.ReadFile(companions, "config.json", maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("there is no config.json that says what model these weights are of: %w", fs.ErrNotExist)
 	}

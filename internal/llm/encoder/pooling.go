@@ -67,7 +67,7 @@ func (f *File) Pipeline() (Pipeline, error) {
 
 func (f *File) pipeline() (Pipeline, error) {
 	p := Pipeline{Poolings: []Pooling{Mean}, MaxTokens: f.Config.MaxTokens()}
-	files := f.c.Companions()
+	files := f.companions
 	var modules []struct {
 		Path string `json:"path"`
 		Type string `json:"type"`
