@@ -65,16 +65,7 @@ func BenchmarkGEMV(b *testing.B) {
 			c.rows = 64
 		}
 		b.Run(fmt.Sprintf("type=%v/group=%d/shape=%dx%d/memory=%s", c.typ, c.groupSize, c.rows, c.cols, from), func(b *testing.B) {
-			// Of normal weights: random scales would have many subnormal ones, which
-			// take long to multiply.
-			w := make([]float32, c.rows*c.cols)
-			for i := range w {
-				w[i] = float32(r.NormFloat64())
-			}
-			m, err := quant.Group(w, c.cols, quant.Config{Type: c.typ, GroupSize: c.groupSize})
-			if err != nil {
-				b.Fatal(err)
-			}
+			m := normalMatrix(b, r, c.typ, c.groupSize, c.rows, c.cols)
 			ms := []*quant.Matrix{m}
 			for c.dram && len(ms)*m.Bytes() < memory() {
 				ms = append(ms, clone(m))
@@ -104,6 +95,21 @@ func BenchmarkGEMV(b *testing.B) {
 			})
 		})
 	}
+}
+
+// normalMatrix returns a matrix of normal weights. Random scales would have many subnormal
+// ones, which take long to multiply.
+func normalMatrix(b *testing.B, r *rand.Rand, typ datatype.Type, groupSize, rows, cols int) *quant.Matrix {
+	b.Helper()
+	w := make([]float32, rows*cols)
+	for i := range w {
+		w[i] = float32(r.NormFloat64())
+	}
+	m, err := quant.Group(w, cols, quant.Config{Type: typ, GroupSize: groupSize})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return m
 }
 
 func benchmarkGEMV(b *testing.B, ms []*quant.Matrix, x []float32, mode string, threads int, gemv func([]float32, *quant.Matrix, *Activation), impl implementation) {
@@ -214,26 +220,43 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-// BenchmarkPool is what it costs to share nothing: 64 rows of 64 columns, on as
-// many goroutines as there are processors.
+// BenchmarkPool is what it costs to share: products on one goroutine, and on as many as
+// there are processors, from 64 rows of 64 columns, which are not shared, to such as take
+// some tens of microseconds. Between two of them a while of nothing goes by: none, as
+// between the layers of a model, or so long that the workers sleep.
 func BenchmarkPool(b *testing.B) {
-	var mem guards
-	defer mem.free()
 	r := rand.New(rand.NewPCG(1, 5))
-	m := randomMatrix(&mem, r, datatype.BitMoD4, 128, 64, 64)
 	pl, err := NewPool(runtime.GOMAXPROCS(0))
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer pl.Close()
-	var a Activation
-	if err := a.Load(activations(r, 64, false)); err != nil {
-		b.Fatal(err)
-	}
-	dst := make([]float32, 64)
-	for b.Loop() {
-		if err := pl.GEMV(dst, m, &a); err != nil {
+	for _, n := range []int{64, 320, 384, 448, 576, 1024, 2048} {
+		m := normalMatrix(b, r, datatype.BitMoD4, 128, n, n)
+		var a Activation
+		if err := a.Load(activations(r, n, false)); err != nil {
 			b.Fatal(err)
+		}
+		dst := make([]float32, n)
+		for _, c := range []struct {
+			name string
+			gemv func([]float32, *quant.Matrix, *Activation) error
+			idle time.Duration
+		}{{"goroutines=1", GEMV, 0}, {"goroutines=all", pl.GEMV, 0}, {"goroutines=all/sleep=1ms", pl.GEMV, time.Millisecond}} {
+			b.Run(fmt.Sprintf("shape=%dx%d/%s", n, n, c.name), func(b *testing.B) {
+				var all time.Duration
+				for b.Loop() {
+					start := time.Now()
+					if err := c.gemv(dst, m, &a); err != nil {
+						b.Fatal(err)
+					}
+					all += time.Since(start)
+					if c.idle > 0 {
+						time.Sleep(c.idle)
+					}
+				}
+				b.ReportMetric(float64(all.Nanoseconds())/float64(b.N), "ns/gemv")
+			})
 		}
 	}
 }

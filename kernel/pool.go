@@ -4,25 +4,34 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/bitmod-go/bitmod/quant"
 )
 
 // A Pool multiplies on several goroutines: those of its own, and the caller's.
 // They are there until Close. Results are those of [GEMV] and [GEMM]. Any number of
-// goroutines may use one Pool. What is too small to share runs on its caller alone,
-// at once; of what is shared out, one call has the workers at a time, and others wait.
+// goroutines may use one Pool. One call has the workers at a time. What is too small to
+// share, and what is not large while another call has the workers, runs on its caller
+// alone, at once.
 //
 // Its workers take blocks of rows one after another, so that a slow core does
-// not hold up the rest. For some microseconds after a multiplication they look
-// out for the next one, as the layers of a model follow each other, and go to
-// sleep after that. [Pool.Run] gives them an engine's own loops to do in between.
+// not hold up the rest. For 50 µs after a multiplication they look out for the next one,
+// as the layers of a model follow each other, and go to sleep after that. Workers that
+// look out are given what takes a few microseconds. To wake them takes longer, and is
+// done for what takes tens of microseconds, or for small calls that follow one another
+// for as long. [Pool.Run] gives them an engine's own loops to do in between.
 type Pool struct {
 	mu      sync.Mutex // held by the call that has the workers
 	closed  atomic.Bool
 	workers []*worker
 	job     job
 	exited  sync.WaitGroup
+
+	// alone is how long calls have worked without workers that were asleep, one soon
+	// after the other, the last of them until ended.
+	alone time.Duration
+	ended time.Time
 }
 
 // A task is what a call wants done.
@@ -38,34 +47,34 @@ type task struct {
 // A job is a task that is under way.
 type job struct {
 	task
-	rows  int // or whatever Run counts
-	tile  int // rows
-	tiles int
-	next  atomic.Int64 // tile
-	stop  bool         // no work: the worker is to return
+	rows int  // or whatever Run counts
+	tile int  // rows
+	stop bool // no work: the worker is to return
+
+	// Tiles are divided among those who work, in order, so that a goroutine gets the
+	// same rows of a matrix from call to call, which then are in its core's cache. Who
+	// is done with his own goes on with those of the next.
+	shares []tileShare
+	takers int // as many of shares
 }
 
-// A worker's state is idle, posted once there is a job, which the caller takes
-// back when nothing is left to do before the worker noticed, and running.
-type worker struct {
-	state  atomic.Uint32
-	asleep atomic.Bool   // or about to be
-	wake   chan struct{} // of capacity 1
-	_      [64]byte      // the next one is in another cache line
+// A tileShare is tiles that are left.
+type tileShare struct {
+	next atomic.Int64
+	end  int64
+	_    [48]byte // the next one is in another cache line
 }
 
 const (
-	idle = iota
-	posted
-	running
-)
-
-const (
-	// spins is how often a goroutine looks before it sleeps, some 20 µs. It
-	// gives way to other goroutines every 64 times.
-	spins = 1 << 13
-	// minShare is the least number of weights that are worth a second goroutine.
+	// minShare is the least number of weights that are worth a goroutine that is awake,
+	// and minWake one that sleeps.
 	minShare = 1 << 17
+	minWake  = 1 << 21
+	// wakeAfter is how long calls work alone before they wake the workers.
+	wakeAfter = 25 * time.Microsecond
+	// minWait is the least number of weights that are worth waiting for workers which
+	// another call has.
+	minWait = 1 << 23
 	// tileWeights is the number of weights a worker takes at a time.
 	tileWeights = 1 << 16
 	// maxWorkers is the most that a pool may have, unless there are more processors.
@@ -82,9 +91,13 @@ func NewPool(n int) (*Pool, error) {
 	if n == 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	pl := &Pool{}
+	pl := &Pool{job: job{shares: make([]tileShare, n)}}
+	spin := stayAwake
+	if n > runtime.GOMAXPROCS(0) {
+		spin = 0 // looking would keep others from working
+	}
 	for i := 1; i < n; i++ {
-		w := &worker{wake: make(chan struct{}, 1)}
+		w := newWorker(spin)
 		pl.workers = append(pl.workers, w)
 		pl.exited.Go(func() { pl.work(w, i) })
 	}
@@ -138,7 +151,8 @@ func (pl *Pool) Run(n, grain int, f func(worker, lo, hi int)) error {
 		}
 		return nil
 	}
-	return pl.share(task{f: f}, n, grain, min(len(pl.workers), (n-1)/grain))
+	pl.mu.Lock()
+	return pl.share(task{f: f}, n, grain, min(len(pl.workers), (n-1)/grain), false)
 }
 
 // Close stops the workers and waits for them, and for calls that are under way on them.
@@ -166,36 +180,82 @@ func (pl *Pool) multiply(t task) error {
 	}
 	rows := t.m.Rows()
 	tile, rowWork := t.divide(pl.Size())
-	if helpers := min(len(pl.workers), (rows-1)/tile, rows*rowWork/minShare); helpers > 0 {
-		return pl.share(t, rows, tile, helpers)
+	helpers := min(len(pl.workers), (rows-1)/tile, rows*rowWork/minShare)
+	if helpers > 0 && (pl.mu.TryLock() || rows*rowWork >= minWait && pl.lock()) {
+		return pl.share(t, rows, tile, helpers, rows*rowWork >= minWake)
 	}
 	t.do(0, 0, rows)
 	runtime.KeepAlive(t.m)
 	return nil
 }
 
-// share gives a task of so many rows to the caller and some workers.
-func (pl *Pool) share(t task, rows, tile, helpers int) error {
+// lock locks mu, and returns true.
+func (pl *Pool) lock() bool {
 	pl.mu.Lock()
+	return true
+}
+
+// share gives a task of so many rows to the caller and some workers, and unlocks mu, which
+// must be locked. Those that are asleep are woken at once if wake is set, and else once
+// calls have worked long enough without them.
+func (pl *Pool) share(t task, rows, tile, helpers int, wake bool) error {
 	defer pl.mu.Unlock()
 	if pl.closed.Load() {
 		return ErrClosed
 	}
 	j := &pl.job
-	j.task, j.rows, j.tile, j.tiles = t, rows, tile, (rows-1)/tile+1
-	j.next.Store(0)
-	for _, w := range pl.workers[:helpers] {
-		w.post()
+	j.task, j.rows, j.tile = t, rows, tile
+	j.divide((rows-1)/tile+1, helpers+1)
+	workers := pl.workers[:helpers]
+	asleep := false
+	for _, w := range workers {
+		if wake || !w.asleep.Load() {
+			w.post()
+		} else {
+			asleep = true
+		}
 	}
 	// If f of Run panics, the workers are to have left it before the next job.
 	defer func() {
-		for _, w := range pl.workers[:helpers] {
+		for _, w := range workers {
 			w.join()
 		}
 		j.task = task{} // which has kept the matrix alive
 	}()
+	if asleep {
+		pl.workAlone(workers)
+	}
 	j.work(0)
 	return nil
+}
+
+// workAlone takes tiles as worker 0 until none is left, or until it has woken the workers
+// that are asleep.
+func (pl *Pool) workAlone(workers []*worker) {
+	start := time.Now()
+	if start.Sub(pl.ended) > stayAwake {
+		pl.alone = 0
+	}
+	before, at := pl.alone, 0
+	for {
+		tile := pl.job.take(&at)
+		if tile < 0 {
+			return
+		}
+		if pl.alone > wakeAfter {
+			pl.alone = 0
+			for _, w := range workers {
+				if w.asleep.Load() {
+					w.post()
+				}
+			}
+			pl.job.doTile(0, tile)
+			return
+		}
+		pl.job.doTile(0, tile)
+		pl.ended = time.Now()
+		pl.alone = before + pl.ended.Sub(start)
+	}
 }
 
 // divide returns the size of tiles for so many goroutines, in rows, and the number of
@@ -210,10 +270,16 @@ func (t *task) divide(goroutines int) (tile, rowWork int) {
 	if t.a == nil {
 		tile = max(tile, 16) // unpacked once for all activations
 	}
-	if panelSet(best) != nil {
+	share := (rows-1)/goroutines + 1
+	if each := (share + tile/2) / tile; each > 0 { // as many tiles for each goroutine
+		tile = (share-1)/each + 1
+	}
+	switch {
+	case t.a != nil && t.m.Parts() == 1 && !t.a.exact && t.p.loop(1, best) == byFours:
+		tile = (tile + 3) / 4 * 4
+	case panelSet(best) != nil:
 		tile = (tile + panelTileRows - 1) / panelTileRows * panelTileRows
 	}
-	share := (rows-1)/goroutines + 1
 	switch {
 	case t.m.Parts() > 1:
 		// Some rows of each part, and not all of the matrix for one goroutine.
@@ -226,16 +292,41 @@ func (t *task) divide(goroutines int) (tile, rowWork int) {
 	return tile, rowWork
 }
 
+// divide divides so many tiles among takers.
+func (j *job) divide(tiles, takers int) {
+	j.takers = takers
+	for i := range takers {
+		j.shares[i].next.Store(int64(i * tiles / takers))
+		j.shares[i].end = int64((i + 1) * tiles / takers)
+	}
+}
+
 // work takes tiles until none is left.
 func (j *job) work(worker int) {
-	for {
-		i := int(j.next.Add(1)) - 1
-		if i >= j.tiles {
-			return
-		}
-		lo := i * j.tile
-		j.do(worker, lo, lo+min(j.tile, j.rows-lo))
+	at := worker
+	for tile := j.take(&at); tile >= 0; tile = j.take(&at) {
+		j.doTile(worker, tile)
 	}
+}
+
+// take returns a tile, and −1 if none is left. at begins with the number of the worker,
+// and counts the shares that it has gone through.
+func (j *job) take(at *int) int {
+	for ; *at < 2*j.takers; *at++ { // once around, or nearly twice
+		s := &j.shares[*at%j.takers]
+		if s.next.Load() < s.end {
+			if i := s.next.Add(1) - 1; i < s.end {
+				return int(i)
+			}
+		}
+	}
+	return -1
+}
+
+// doTile does the rows of a tile.
+func (j *job) doTile(worker, tile int) {
+	lo := tile * j.tile
+	j.do(worker, lo, lo+min(j.tile, j.rows-lo))
 }
 
 // do does rows lo to hi−1 of the task.
@@ -265,48 +356,6 @@ func (pl *Pool) work(w *worker, number int) {
 			return
 		}
 		pl.job.work(number)
-		w.state.Store(idle)
+		w.finish()
 	}
-}
-
-// post gives w the job.
-func (w *worker) post() {
-	w.state.Store(posted)
-	if w.asleep.Load() {
-		select {
-		case w.wake <- struct{}{}:
-		default: // it is woken already
-		}
-	}
-}
-
-// join returns when w has nothing to do with the job any more.
-func (w *worker) join() {
-	if w.state.CompareAndSwap(posted, idle) {
-		return
-	}
-	for i := 1; w.state.Load() != idle; i++ {
-		if i%64 == 0 {
-			runtime.Gosched()
-		}
-	}
-}
-
-// wait returns when there is, or was, a job.
-func (w *worker) wait() {
-	for i := 1; i <= spins; i++ {
-		if w.state.Load() == posted {
-			return
-		}
-		if i%64 == 0 {
-			runtime.Gosched()
-		}
-	}
-	// Whoever posts a job after asleep is set sends to wake; for who did so
-	// before, look first. What is in wake may be of a job that is done.
-	w.asleep.Store(true)
-	if w.state.Load() != posted {
-		<-w.wake
-	}
-	w.asleep.Store(false)
 }

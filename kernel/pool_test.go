@@ -160,8 +160,9 @@ func TestPoolRun(t *testing.T) {
 	}
 }
 
-// TestPoolSmall has small products go on while all workers of a pool are busy with
-// something that lasts until the products are done.
+// TestPoolSmall has products that are too small to share, and such as are too small to
+// wait for workers, go on while all workers of a pool are busy with something that lasts
+// until the products are done.
 func TestPoolSmall(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
 	var mem guards
@@ -172,6 +173,10 @@ func TestPoolSmall(t *testing.T) {
 	}
 	defer pl.Close()
 	m := randomMatrix(&mem, r, datatype.BitMoD4, 128, 60, 300)
+	larger := randomMatrix(&mem, r, datatype.BitMoD4, 128, 1200, 300)
+	if work := larger.Rows() * larger.Cols(); work < 2*minShare || work >= minWait {
+		t.Fatalf("a product of %d weights would not be shared, or wait", work)
+	}
 	as := make([]Activation, 2)
 	for i := range as {
 		if err := as[i].Load(activations(r, 300, false)); err != nil {
@@ -196,6 +201,9 @@ func TestPoolSmall(t *testing.T) {
 				t.Error(err)
 			}
 			if err := pl.Run(1, 1, func(_, _, _ int) {}); err != nil {
+				t.Error(err)
+			}
+			if err := pl.GEMV(make([]float32, larger.Rows()), larger, &as[0]); err != nil {
 				t.Error(err)
 			}
 			done <- true

@@ -1,0 +1,9 @@
+//go:build (amd64 || arm64) && !purego
+
+package kernel
+
+// pause lets some tens of nanoseconds go by, in which the processor saves power and
+// leaves its units to a thread that shares them.
+//
+//go:noescape
+func pause()

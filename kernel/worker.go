@@ -1,0 +1,111 @@
+package kernel
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// A worker is a goroutine of a Pool. Its state is idle, posted once there is a job, which
+// the caller takes back when nothing is left to do before the worker noticed, and running.
+type worker struct {
+	state   atomic.Uint32
+	asleep  atomic.Bool   // or about to be
+	wake    chan struct{} // of capacity 1
+	awaited atomic.Bool   // by a caller that sleeps, or is about to
+	done    chan struct{} // of capacity 1
+	spin    time.Duration // how long it looks for a job before it sleeps
+	_       [64]byte      // the next one is in another cache line
+}
+
+const (
+	idle = iota
+	posted
+	running
+)
+
+const (
+	// stayAwake is how long a worker looks for a job before it sleeps. It is about
+	// what a sleeping one takes to wake up: so looking never costs more than twice
+	// what it would have cost to know the future.
+	stayAwake = 50 * time.Microsecond
+	// looks is how often a goroutine looks, with a pause behind each look, before it
+	// reads the clock, which takes as long as a pause or two.
+	looks = 16
+)
+
+func newWorker(spin time.Duration) *worker {
+	return &worker{wake: make(chan struct{}, 1), done: make(chan struct{}, 1), spin: spin}
+}
+
+// look calls found until it is true or some time has passed, and reports whether it was
+// true.
+func look(found func() bool, long time.Duration) bool {
+	if long == 0 {
+		return found()
+	}
+	for start := time.Now(); ; {
+		for range looks {
+			if found() {
+				return true
+			}
+			pause()
+		}
+		if time.Since(start) > long {
+			return false
+		}
+	}
+}
+
+// post gives w the job.
+func (w *worker) post() {
+	w.state.Store(posted)
+	if w.asleep.Load() {
+		signal(w.wake)
+	}
+}
+
+// signal puts something into a channel of capacity 1, unless it has something already.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// wait returns when there is, or was, a job.
+func (w *worker) wait() {
+	if look(func() bool { return w.state.Load() == posted }, w.spin) {
+		return
+	}
+	// Whoever posts a job after asleep is set sends to wake; for who did so
+	// before, look first. What is in wake may be of a job that is done.
+	w.asleep.Store(true)
+	if w.state.Load() != posted {
+		<-w.wake
+	}
+	w.asleep.Store(false)
+}
+
+// finish says that w has nothing to do with the job any more.
+func (w *worker) finish() {
+	w.state.Store(idle)
+	if w.awaited.Load() {
+		signal(w.done)
+	}
+}
+
+// join returns when w has nothing to do with the job any more.
+func (w *worker) join() {
+	if w.state.CompareAndSwap(posted, idle) {
+		return
+	}
+	if look(func() bool { return w.state.Load() == idle }, stayAwake) {
+		return
+	}
+	// As in wait, with the roles exchanged.
+	w.awaited.Store(true)
+	for w.state.Load() != idle {
+		<-w.done
+	}
+	w.awaited.Store(false)
+}
