@@ -28,18 +28,31 @@ func NewCrew(workers int) *Crew {
 // Close ends the goroutines. The crew must not be used any more.
 func (c *Crew) Close() { c.pool.Close() }
 
-// minWork is the number of multiplications for which a goroutine is woken: some
-// tens of microseconds of work, where waking it takes a few.
-const minWork = 1 << 16
+const (
+	// minWork is the number of multiplications of a range that is worth a goroutine's
+	// while: some microseconds of work, where sharing costs half of one.
+	minWork = 1 << 13
+	// most is how many ranges a goroutine is given at most: so many that one which is held
+	// up does not hold up the rest for long.
+	most = 4
+)
 
 // Split calls f for ranges lo…hi−1 that make up 0…n−1, and waits. Ranges start at
-// multiples of align, and those that a worker is given follow one another. cost is about
-// the number of multiplications of all together: little work is done by the caller
-// alone.
+// multiples of align. cost is about the number of multiplications of all together: little
+// work is done by the caller alone.
 func (c *Crew) Split(n, align, cost int, f func(worker, lo, hi int)) {
-	parts := max(1, min(c.pool.Size(), cost/minWork))
-	units := (n + align - 1) / align
-	if c.pool.Run(n, max(1, (units+parts-1)/parts)*align, f) != nil { // it is closed
+	size, units := c.pool.Size(), (n+align-1)/align
+	ranges := min(cost/minWork, most*size, units)
+	if ranges > size {
+		ranges -= ranges % size // as many for each
+	}
+	if ranges < 2 {
+		if n > 0 {
+			f(0, 0, n)
+		}
+		return
+	}
+	if c.pool.Run(n, (units+ranges-1)/ranges*align, f) != nil { // it is closed
 		f(0, 0, n)
 	}
 }

@@ -1,6 +1,10 @@
 package llm
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/bitmod-go/bitmod/internal/loops/floats"
+)
 
 // A Runner computes with a model. It serves one caller at a time; runners of one
 // model are independent.
@@ -156,19 +160,14 @@ func (r *Runner) layer(i int, chunks []Chunk, n int) error {
 	if l.AttentionNorm.Weight != nil {
 		in = r.normalize(&r.norm, r.x, l.AttentionNorm, n)
 	}
-	if err := r.mul(&r.q, Place{Layer: i, Kind: Query}, in, n); err != nil {
-		return err
-	}
-	if err := r.mul(&r.k, Place{Layer: i, Kind: Key}, in, n); err != nil {
-		return err
-	}
-	if err := r.mul(&r.v, Place{Layer: i, Kind: Value}, in, n); err != nil {
+	query, key, value := Place{Layer: i, Kind: Query}, Place{Layer: i, Kind: Key}, Place{Layer: i, Kind: Value}
+	if err := r.mul(in, n, output{&r.q, query}, output{&r.k, key}, output{&r.v, value}); err != nil {
 		return err
 	}
 	if err := r.attention(i, chunks, n); err != nil {
 		return err
 	}
-	if err := r.mul(&r.out, Place{Layer: i, Kind: Output}, r.heads, n); err != nil {
+	if err := r.mul(r.heads, n, output{&r.out, Place{Layer: i, Kind: Output}}); err != nil {
 		return err
 	}
 	r.addOut(l.AttentionOutNorm, n)
@@ -198,19 +197,33 @@ func (r *Runner) addOut(norm Norm, n int) {
 	add(r.x, r.out)
 }
 
-// mul multiplies n vectors x by the matrix at p, and adds its bias.
-func (r *Runner) mul(dst *[]float32, p Place, x []float32, n int) error {
-	w, bias := r.model.at(p)
-	*dst = grow(dst, n*w.Rows())
-	if r.Observe != nil && r.model.Config.shows(p.Kind) {
-		r.Observe(p, x, n)
+// An output is where the product by the matrix at a place goes to.
+type output struct {
+	dst *[]float32
+	at  Place
+}
+
+// mul multiplies n vectors x by matrices that have them as input, and adds the biases.
+func (r *Runner) mul(x []float32, n int, outputs ...output) error {
+	var (
+		dsts  [][]float32
+		ws    []Linear
+		added [][]float32
+	)
+	for _, o := range outputs {
+		w, bias := r.model.at(o.at)
+		*o.dst = grow(o.dst, n*w.Rows())
+		dsts, ws, added = append(dsts, *o.dst), append(ws, w), append(added, bias)
+		if r.Observe != nil && r.model.Config.shows(o.at.Kind) {
+			r.Observe(o.at, x, n)
+		}
 	}
-	if err := w.Mul(*dst, x, n, r.crew); err != nil {
-		return fmt.Errorf("%v: %w", p, err)
+	if err := mulAll(dsts, ws, x, n, r.crew); err != nil {
+		return fmt.Errorf("%v: %w", outputs[0].at, err)
 	}
-	if bias != nil {
-		for i := range n {
-			add((*dst)[i*len(bias):][:len(bias)], bias)
+	for i, bias := range added {
+		if bias != nil {
+			floats.AddRow(dsts[i], bias)
 		}
 	}
 	return nil
@@ -245,13 +258,16 @@ func (r *Runner) feedForward(dst *[]float32, at [3]Place, x []float32, n int) er
 	gate := &r.gate
 	if c.NoGate {
 		gate = &r.up
-	} else if err := r.mul(&r.gate, at[0], x, n); err != nil {
-		return err
 	}
-	if !c.Interleaved || at[1].Kind != ExpertUp {
-		if err := r.mul(&r.up, at[1], x, n); err != nil {
-			return err
-		}
+	outputs := []output{{gate, at[0]}, {&r.up, at[1]}}
+	switch {
+	case c.NoGate:
+		outputs = outputs[1:]
+	case c.Interleaved && at[1].Kind == ExpertUp:
+		outputs = outputs[:1]
+	}
+	if err := r.mul(x, n, outputs...); err != nil {
+		return err
 	}
 	const exponential = 32 // as many multiplications
 	act := *gate
@@ -269,7 +285,7 @@ func (r *Runner) feedForward(dst *[]float32, at [3]Place, x []float32, n int) er
 	default:
 		r.crew.Split(len(act), 1, exponential*len(act), func(_, lo, hi int) { c.Activation.gate(act[lo:hi], r.up[lo:hi]) })
 	}
-	return r.mul(dst, at[2], act, n)
+	return r.mul(act, n, output{dst, at[2]})
 }
 
 // attention normalizes and rotates queries and keys, appends keys and values to the

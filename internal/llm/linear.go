@@ -19,6 +19,26 @@ type Linear interface {
 	Row(dst []float32, row int) error
 }
 
+// mulAll writes W·x for n vectors and each of several matrices, which have the same number
+// of columns, to dsts. It is Mul for each, and faster where they are packed.
+func mulAll(dsts [][]float32, ws []Linear, x []float32, n int, c *Crew) error {
+	var packed []*Quantized
+	for _, w := range ws {
+		if q, ok := w.(*Quantized); ok && (len(packed) == 0 || q.Int8 == packed[0].Int8) {
+			packed = append(packed, q)
+		}
+	}
+	if len(packed) == len(ws) {
+		return mulPacked(dsts, packed, x, n, c)
+	}
+	for i, w := range ws {
+		if err := w.Mul(dsts[i], x, n, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // A Place is where in a model a Linear is.
 type Place struct {
 	Layer  int // −1 for Embedding and Classifier

@@ -16,20 +16,32 @@ func (q *Quantized) Row(dst []float32, row int) error { return q.DequantizeRow(d
 
 // Mul multiplies through package kernel.
 func (q *Quantized) Mul(dst, x []float32, n int, c *Crew) error {
-	rows, cols := q.Rows(), q.Cols()
+	return mulPacked([][]float32{dst}, []*Quantized{q}, x, n, c)
+}
+
+// mulPacked multiplies n vectors by matrices that have the same Int8 and number of
+// columns: the vectors are loaded once, and all rows shared out as if they were of one
+// matrix.
+func mulPacked(dsts [][]float32, qs []*Quantized, x []float32, n int, c *Crew) error {
+	rows, cols := 0, qs[0].Cols()
+	for _, q := range qs {
+		rows += q.Rows()
+	}
 	as := c.Activations(n)
-	if n == 1 { // shared out by row
-		if err := q.load(&as[0], x); err != nil {
+	if n == 1 {
+		if err := qs[0].load(&as[0], x); err != nil {
 			return err
 		}
 		const faster = 16 // than float32, so that sharing out pays later
 		return c.try(rows, rowBlock, rows*cols/faster, func(_, lo, hi int) error {
-			return kernel.GEMVRows(dst, q.Matrix, &as[0], lo, hi)
+			return eachOf(qs, lo, hi, func(i, lo, hi int) error {
+				return kernel.GEMVRows(dsts[i], qs[i].Matrix, &as[0], lo, hi)
+			})
 		})
 	}
 	load := func(lo, hi int) error {
 		for i := lo; i < hi; i++ {
-			if err := q.load(&as[i], x[i*cols:][:cols]); err != nil {
+			if err := qs[0].load(&as[i], x[i*cols:][:cols]); err != nil {
 				return err
 			}
 		}
@@ -37,19 +49,41 @@ func (q *Quantized) Mul(dst, x []float32, n int, c *Crew) error {
 	}
 	const tile = 64 // rows that are unpacked for all vectors of a call
 	if rows/tile >= 4*c.pool.Size() {
-		if err := c.try(n, 1, 4*cols*n, func(_, lo, hi int) error { return load(lo, hi) }); err != nil {
+		if err := c.try(n, 1, cols*n, func(_, lo, hi int) error { return load(lo, hi) }); err != nil {
 			return err
 		}
 		return c.try(rows, tile, rows*cols*n, func(_, lo, hi int) error {
-			return kernel.GEMMRows(dst[:n*rows], q.Matrix, as, lo, hi)
+			return eachOf(qs, lo, hi, func(i, lo, hi int) error {
+				return kernel.GEMMRows(dsts[i][:n*qs[i].Rows()], qs[i].Matrix, as, lo, hi)
+			})
 		})
 	}
 	return c.try(n, 1, rows*cols*n, func(_, lo, hi int) error { // by vector
 		if err := load(lo, hi); err != nil {
 			return err
 		}
-		return kernel.GEMM(dst[lo*rows:hi*rows], q.Matrix, as[lo:hi])
+		for i, q := range qs {
+			if err := kernel.GEMM(dsts[i][lo*q.Rows():hi*q.Rows()], q.Matrix, as[lo:hi]); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
+}
+
+// eachOf calls f for the rows lo…hi−1 that each matrix has of them, were they one below
+// the other.
+func eachOf(qs []*Quantized, lo, hi int, f func(i, lo, hi int) error) error {
+	for i, q := range qs {
+		rows := q.Rows()
+		if lo < rows && hi > 0 {
+			if err := f(i, max(lo, 0), min(hi, rows)); err != nil {
+				return err
+			}
+		}
+		lo, hi = lo-rows, hi-rows
+	}
+	return nil
 }
 
 func (q *Quantized) load(a *kernel.Activation, x []float32) error {
