@@ -155,7 +155,7 @@ func TestFeedbackDigest(t *testing.T) {
 		datatype.BitMoD3:    0x2b41292d,
 		datatype.Int4Asym:   0xba969f9b,
 		datatype.NF4:        0xdbc14c03,
-		datatype.NVFP4RaZeR: 0x8165c74c,
+		datatype.NVFP4RaZeR: 0xde432787,
 	} {
 		m, err := quant.Group(w, cols, quant.Config{Type: typ, Search: true, Feedback: &quant.Feedback{Hessian: h, ActOrder: true}})
 		if err != nil {

@@ -9,7 +9,7 @@ import (
 
 // float16s sets dst to w, which is as long.
 func float16s(dst []float32, w []float16.Float16) {
-	if s := coding.Best(); s != nil && s.WidenF16 != nil && len(dst) > 0 {
+	if s := coding.Best(); s != nil && len(dst) > 0 {
 		s.WidenF16(&coding.WidenArgs{Dst: &dst[0], Src: (*uint16)(&w[0]), N: len(dst)})
 		return
 	}

@@ -29,7 +29,7 @@ type rowChoice struct {
 	groups []group.Choice
 	codes  []uint8
 	noises []float64 // by group: Σ importance·(w − ŵ)²
-	noise  float64   // of the row
+	noise  float64   // of the row: their sum
 }
 
 func newRowSearcher(w any, m *Matrix, c *chooser) *rowSearcher {
@@ -151,42 +151,68 @@ func (s *rowSearcher) encode(r *rowChoice) error {
 
 // keep makes s.next the best if it is better.
 func (s *rowSearcher) keep() {
-	if s.next.noise < s.best.noise {
+	const margin = 1e-8 // far above what the order of a sum makes of it
+	next, best := s.next.noise, s.best.noise
+	if next > best*(1-margin) && next < best*(1+margin) {
+		next, best = s.exactNoise(&s.next), s.exactNoise(&s.best)
+	}
+	if next < best {
 		s.best, s.next = s.next, s.best
 	}
 }
 
-// measure sets the errors of r. The row's is added up as [Measure] does.
+// measure sets the errors of r, whose sums are in an order of their own.
 func (s *rowSearcher) measure(r *rowChoice) {
 	r.noise = 0
 	for g, c := range r.groups {
 		lo, hi := s.m.groupColumns(g)
 		s.m.values(s.values[:], c, r.step)
 		weights, codes := s.weights[lo:hi], r.codes[lo:hi]
-		codes = codes[:len(weights)]
-		var noise float64
+		// Four sums, whose additions the processor overlaps.
+		var sums [4]float64
+		i := 0
 		if s.importance == nil {
-			for i, x := range weights {
-				e := x - s.values[codes[i]]
-				n := float64(e * e)
-				noise += n
-				r.noise += n
+			for ; i+4 <= len(weights); i += 4 {
+				w, c := (*[4]float64)(weights[i:]), (*[4]uint8)(codes[i:])
+				e0, e1, e2, e3 := w[0]-s.values[c[0]], w[1]-s.values[c[1]], w[2]-s.values[c[2]], w[3]-s.values[c[3]]
+				sums[0] += float64(e0 * e0)
+				sums[1] += float64(e1 * e1)
+				sums[2] += float64(e2 * e2)
+				sums[3] += float64(e3 * e3)
 			}
-			r.noises[g] = noise
-			continue
 		}
-		importance := s.importance[lo:hi][:len(weights)]
-		for i, x := range weights {
-			e := x - s.values[codes[i]]
-			n := float64(float64(importance[i]*e) * e)
-			if n != n { // no importance, but infinite
-				n = math.Inf(1)
-			}
-			noise += n
-			r.noise += n
+		for ; i < len(weights); i++ {
+			sums[i%4] += s.noise(lo+i, codes[i])
 		}
-		r.noises[g] = noise
+		r.noises[g] = (sums[0] + sums[1]) + (sums[2] + sums[3])
+		r.noise += r.noises[g]
 	}
+}
+
+// noise returns the error of one weight, for the values of its group.
+func (s *rowSearcher) noise(col int, code uint8) float64 {
+	e := s.weights[col] - s.values[code]
+	if s.importance == nil {
+		return float64(e * e)
+	}
+	n := float64(float64(s.importance[col]*e) * e)
+	if n != n { // no importance, but infinite
+		return math.Inf(1)
+	}
+	return n
+}
+
+// exactNoise returns the error of r, added up as [Measure] does.
+func (s *rowSearcher) exactNoise(r *rowChoice) float64 {
+	var noise float64
+	for g, c := range r.groups {
+		lo, hi := s.m.groupColumns(g)
+		s.m.values(s.values[:], c, r.step)
+		for col := lo; col < hi; col++ {
+			noise += s.noise(col, r.codes[col])
+		}
+	}
+	return noise
 }
 
 // fitStep returns the step with the least error for the codes and scales of s.best:

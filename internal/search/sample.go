@@ -35,10 +35,10 @@ func (p *sample) load(w, importance []float64) {
 	}
 	p.w, p.a = p.w[:n], p.a[:n]
 	var lo, hi float64
-	for i, x := range w {
-		if i == 0 {
-			lo, hi = x, x
-		}
+	if len(w) > 0 {
+		lo, hi = w[0], w[0]
+	}
+	for _, x := range w {
 		if x < lo {
 			lo = x
 		}
@@ -51,7 +51,11 @@ func (p *sample) load(w, importance []float64) {
 	p.lo, p.hi = lo*inv, hi*inv
 	for i, x := range w {
 		p.w[i] = float32(x * inv)
-		p.a[i] = 1
+	}
+	if importance == nil {
+		for i := range w {
+			p.a[i] = 1
+		}
 	}
 	if importance != nil {
 		var most float64
@@ -68,10 +72,16 @@ func (p *sample) load(w, importance []float64) {
 	}
 	clear(p.w[len(w):])
 	clear(p.a[len(w):])
-	p.total = 0
-	for i, x := range p.w {
-		p.total += float64(float64(p.a[i]) * float64(float64(x)*float64(x)))
+	var s0, s1, s2, s3 float64 // whose additions the processor overlaps
+	for i := 0; i < n; i += 4 {
+		w, a := (*[4]float32)(p.w[i:]), (*[4]float32)(p.a[i:])
+		x0, x1, x2, x3 := float64(w[0]), float64(w[1]), float64(w[2]), float64(w[3])
+		s0 += float64(float64(a[0]) * float64(x0*x0))
+		s1 += float64(float64(a[1]) * float64(x1*x1))
+		s2 += float64(float64(a[2]) * float64(x2*x2))
+		s3 += float64(float64(a[3]) * float64(x3*x3))
 	}
+	p.total = (s0 + s1) + (s2 + s3)
 }
 
 // ceilPower returns a power of two that is not below x and, apart from the ends of the

@@ -75,6 +75,10 @@ var usual = func() []float64 {
 
 const refinements = 3
 
+// near is by how much the error of a codebook is beyond the least if refining may make it
+// the least: it gains some percent.
+const near = 1.1
+
 // Find looks for the scales of the group w and keeps them in c, with an importance
 // ≥ 0 for each weight by which squared errors are multiplied. A nil importance, and
 // one that is 0 throughout, count as 1 throughout. It allocates only for a group
@@ -116,11 +120,20 @@ func (c *Candidates) find() {
 		c.findZero()
 	} else {
 		for i := range s.books {
-			full := c.sample.full(&s.books[i])
-			c.scan(i, full)
-			c.settle(i, full)
+			c.scan(i)
+		}
+		c.choose()
+		for i := range s.books {
+			if c.found[i].err <= near*c.found[c.best].err {
+				c.settle(i)
+			}
 		}
 	}
+	c.choose()
+}
+
+// choose sets the best codebook.
+func (c *Candidates) choose() {
 	c.best = 0
 	for i, f := range c.found {
 		if f.err < c.found[c.best].err {
@@ -129,10 +142,12 @@ func (c *Candidates) find() {
 	}
 }
 
-// scan tries codebook i at scales relative to full: every third factor, and then those
-// between the best of them and its neighbours.
-func (c *Candidates) scan(i int, full float64) {
+// scan tries codebook i at scales relative to that at which no weight is beyond it: every
+// third factor, and then those between the best of them and its neighbours. It finds that
+// scale itself if there is nothing to fit.
+func (c *Candidates) scan(i int) {
 	const stride = 3
+	full := c.sample.full(&c.searcher.books[i])
 	factors := c.searcher.factors
 	deltas := c.deltas[:0]
 	for j := stride / 2; j < len(factors); j += stride {
@@ -140,6 +155,7 @@ func (c *Candidates) scan(i int, full float64) {
 	}
 	best := c.try(i, deltas)
 	if best < 0 {
+		c.found[i].delta = full
 		return
 	}
 	best = stride/2 + stride*best
@@ -182,11 +198,8 @@ func (c *Candidates) try(i int, deltas []float64) (best int) {
 	return best
 }
 
-// settle refines the scale of codebook i, which is full if there was nothing to fit.
-func (c *Candidates) settle(i int, full float64) {
-	if c.found[i].delta == 0 {
-		c.found[i].delta = full
-	}
+// settle refines the scale of codebook i.
+func (c *Candidates) settle(i int) {
 	for range refinements {
 		c.deltas[0] = c.found[i].delta
 		if c.try(i, c.deltas[:1]) < 0 {
@@ -220,7 +233,7 @@ func (c *Candidates) findZero() {
 	}
 	for z := first; z <= last; z++ {
 		if c.found[z].delta > 0 {
-			c.settle(z, full)
+			c.settle(z)
 		}
 	}
 	if z := int(min(math.RoundToEven(-lo/full), top)); c.found[z].delta == 0 {
@@ -267,8 +280,8 @@ func (c *Candidates) Stored(outer float32) group.Choice {
 	}
 	for i := lo; i < hi; i++ {
 		d := c.found[i].delta * c.sample.unit
-		if d == 0 {
-			continue
+		if d == 0 || c.found[i].err > near*c.found[c.best].err && d > 32*step {
+			continue // rounding the scale adds less than to be the best takes
 		}
 		first := int(f.Floor(d / step))
 		last := first + 1

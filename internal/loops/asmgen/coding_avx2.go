@@ -21,25 +21,54 @@ func codingAVX2() *file {
 	roundAVX2(f)
 	fitAVX2(f, true)
 	fitAVX2(f, false)
-	f.text("widenBF16AVX2", "WidenArgs")
-	f.op("MOVQ 0(AX), DI")
-	f.op("MOVQ 8(AX), SI")
-	f.op("MOVQ 16(AX), CX")
-	f.label("weights")
-	f.op("VPMOVZXWD (SI), Y0")
-	f.op("VPSLLD $16, Y0, Y0")
-	f.op("VMOVDQU Y0, (DI)")
-	f.op("ADDQ $16, SI")
-	f.op("ADDQ $32, DI")
-	f.op("SUBQ $8, CX")
-	f.op("JNZ weights")
-	f.op("VZEROUPPER")
-	f.op("RET")
+	widen16AVX2(f, "widenBF16AVX2", func() { f.op("VPSLLD $16, Y0, Y0") })
+	widenF16AVX2(f)
 	masks := map[uint64]bool{}
 	for bits := 2; bits <= 8; bits++ {
 		packAVX2(f, bits, masks)
 	}
 	return f
+}
+
+// widen16AVX2 emits a loop from 16-bit floats at SI to float32, from Y0 to Y0.
+func widen16AVX2(f *file, name string, body func()) {
+	f.text(name, "WidenArgs")
+	f.op("MOVQ 0(AX), DI")
+	f.op("MOVQ 8(AX), SI")
+	f.op("MOVQ 16(AX), CX")
+	f.label("weights")
+	f.op("VPMOVZXWD (SI), Y0")
+	body()
+	f.op("VMOVDQU Y0, (DI)")
+	f.op("ADDQ $16, SI")
+	f.op("ADDQ $32, DI")
+	f.op("SUBQ $8, CX")
+	f.op("JNZ weights")
+	f.end()
+}
+
+// widenF16AVX2 emits the loop for float16. Its exponent and fraction, as those of a
+// float32, are 2^112 times too small, subnormal or not. Processors that convert float16
+// by themselves are not known to package cpu.
+func widenF16AVX2(f *file) {
+	f.data("halfScale", 0x77800000)    // 2^112
+	f.data("halfFinite", 0x0f7fffff)   // the largest finite float16, so moved, is below
+	f.data("halfInfinite", 0x7f800000) // an exponent
+	f.data("halfSign", 0x80000000)
+	widen16AVX2(f, "widenF16AVX2", func() {
+		for i, name := range []string{"halfScale", "halfFinite", "halfInfinite", "halfSign"} {
+			f.op("VBROADCASTSS %s<>(SB), Y%d", name, 4+i)
+		}
+		f.op("VPSLLD $17, Y0, Y1")
+		f.op("VPSRLD $4, Y1, Y1")
+		f.op("VMULPS Y4, Y1, Y2")
+		f.op("VPCMPGTD Y5, Y1, Y3")
+		f.op("VPAND Y6, Y3, Y3")
+		f.op("VPOR Y3, Y2, Y2")
+		f.op("VPSLLD $16, Y0, Y0")
+		f.op("VPAND Y7, Y0, Y0")
+		f.op("VPOR Y2, Y0, Y0")
+	})
 }
 
 // eights emits a loop over CX weights at SI, 8 at a time, masked by Y15.

@@ -1628,6 +1628,48 @@ weights:
 	VZEROUPPER
 	RET
 
+DATA halfScale<>+0(SB)/4, $0x77800000
+GLOBL halfScale<>(SB), RODATA|NOPTR, $4
+
+DATA halfFinite<>+0(SB)/4, $0x0f7fffff
+GLOBL halfFinite<>(SB), RODATA|NOPTR, $4
+
+DATA halfInfinite<>+0(SB)/4, $0x7f800000
+GLOBL halfInfinite<>(SB), RODATA|NOPTR, $4
+
+DATA halfSign<>+0(SB)/4, $0x80000000
+GLOBL halfSign<>(SB), RODATA|NOPTR, $4
+
+// func widenF16AVX2(a *WidenArgs)
+TEXT ·widenF16AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ 0(AX), DI
+	MOVQ 8(AX), SI
+	MOVQ 16(AX), CX
+
+weights:
+	VPMOVZXWD (SI), Y0
+	VBROADCASTSS halfScale<>(SB), Y4
+	VBROADCASTSS halfFinite<>(SB), Y5
+	VBROADCASTSS halfInfinite<>(SB), Y6
+	VBROADCASTSS halfSign<>(SB), Y7
+	VPSLLD $17, Y0, Y1
+	VPSRLD $4, Y1, Y1
+	VMULPS Y4, Y1, Y2
+	VPCMPGTD Y5, Y1, Y3
+	VPAND Y6, Y3, Y3
+	VPOR Y3, Y2, Y2
+	VPSLLD $16, Y0, Y0
+	VPAND Y7, Y0, Y0
+	VPOR Y2, Y0, Y0
+	VMOVDQU Y0, (DI)
+	ADDQ $16, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ weights
+	VZEROUPPER
+	RET
+
 DATA mask03<>+0(SB)/4, $0x03030303
 DATA mask03<>+4(SB)/4, $0x03030303
 DATA mask03<>+8(SB)/4, $0x03030303

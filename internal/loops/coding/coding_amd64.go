@@ -3,7 +3,6 @@
 package coding
 
 import (
-	"math"
 	"unsafe"
 
 	"golang.org/x/sys/cpu"
@@ -43,6 +42,7 @@ var avx2 = Set{
 	FitCells:  fitCellsAVX2,
 	FitRound:  fitRoundAVX2,
 	WidenBF16: widenBF16,
+	WidenF16:  widenF16,
 	Pack:      [9]func(*PackArgs){2: pack2AVX2, 3: pack3AVX2, 4: pack4AVX2, 5: pack5AVX2, 6: pack6AVX2, 7: pack7AVX2, 8: pack8AVX2},
 }
 
@@ -65,15 +65,22 @@ func anyOf(a *AnyArgs) {
 	}
 }
 
-// widenBF16 is widenBF16AVX2 for any number of weights.
-func widenBF16(a *WidenArgs) {
+// widenBF16 and widenF16 are widenBF16AVX2 and widenF16AVX2 for any number of weights.
+func widenBF16(a *WidenArgs) { widen(a, widenBF16AVX2) }
+func widenF16(a *WidenArgs)  { widen(a, widenF16AVX2) }
+
+func widen(a *WidenArgs, eights func(*WidenArgs)) {
 	dst, src := unsafe.Slice(a.Dst, a.N), unsafe.Slice(a.Src, a.N)
-	whole := a.N &^ 7
-	if whole > 0 {
-		widenBF16AVX2(&WidenArgs{Dst: a.Dst, Src: a.Src, N: whole})
+	if whole := a.N &^ 7; whole > 0 {
+		eights(&WidenArgs{Dst: a.Dst, Src: a.Src, N: whole})
+		dst, src = dst[whole:], src[whole:]
 	}
-	for i := whole; i < len(src); i++ {
-		dst[i] = math.Float32frombits(uint32(src[i]) << 16)
+	if len(src) > 0 {
+		var to [8]float32
+		var from [8]uint16
+		copy(from[:], src)
+		eights(&WidenArgs{Dst: &to[0], Src: &from[0], N: 8})
+		copy(dst, to[:])
 	}
 }
 
@@ -228,3 +235,6 @@ func clamped0AVX2(a *StepsArgs)
 
 //go:noescape
 func clamped0AVX512(a *StepsArgs)
+
+//go:noescape
+func widenF16AVX2(a *WidenArgs)

@@ -1,8 +1,7 @@
 package coding
 
 // A Set is the functions of one kind of processor. It must not be changed. Lookup takes
-// bytes below Cells, and Powers, WidenF16 and
-// Narrow may be nil.
+// bytes below Cells, and Powers and Narrow may be nil.
 type Set struct {
 	Steps     [Members + 1]func(*StepsArgs) // by the number of codebooks
 	Powers    [Members + 1]func(*StepsArgs)
