@@ -1,7 +1,10 @@
 package group
 
 import (
+	"cmp"
+	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
@@ -36,6 +39,7 @@ import (
 type fast struct {
 	set     *coding.Set
 	classes []fastClass
+	parts   []fastClass          // of the only class, if it has too many steps for one table
 	powers  bool                 // whether scales are powers of two
 	max     []uint32             // by group of a row, the largest magnitude as bits of a float32
 	left    []bool               // by group, whether it is left to Select
@@ -46,6 +50,7 @@ type fast struct {
 	zeros  []int32
 	ranges [][2]float32
 	codes  []uint8
+	zones  []uint8
 
 	// Groups of any kind, those whose errors were added up again, and those that were
 	// left to Select.
@@ -104,7 +109,7 @@ func newFast(s *Selector, set *coding.Set) *fast {
 		case datatype.E4M3: // half a unit in the last place of a normal scale
 			limit *= 16. / 15
 		}
-		if !f.classes[i].build(k, limit) {
+		if !f.classes[i].build(k, limit) && !f.divide(s) {
 			return nil
 		}
 		f.classes[i].limit = limit
@@ -141,24 +146,123 @@ func (c *fastClass) build(k *class, limit float64) bool {
 		if zone == len(k.cuts) || c.cell(k.cuts[zone].at) != i {
 			continue
 		}
-		t := k.cuts[zone].at
-		// Half a unit in the last place, where a quotient that is midway is rounded to
-		// the even of two: t, which has few bits.
-		if math.Float64bits(t)&1 != 0 {
+		if !c.cut(i, k.cuts[zone]) {
 			return false
-		}
-		c.Thresholds[i] = t
-		switch {
-		case k.cuts[zone].up && t == 0:
-			return false
-		case k.cuts[zone].up:
-			c.Slack[i] = -(t - math.Nextafter(t, math.Inf(-1))) / 2 * (1 + 1./1024)
-		case t != 0: // no quotient is rounded to 0
-			c.Slack[i] = (math.Nextafter(t, math.Inf(1)) - t) / 2
 		}
 		zone++
 	}
 	return zone == len(k.cuts)
+}
+
+// cut sets the threshold of a cell, and reports whether it can.
+func (c *fastClass) cut(cell int, at cut) bool {
+	t := at.at
+	// Half a unit in the last place, where a quotient that is midway is rounded to
+	// the even of two: t, which has few bits.
+	if math.Float64bits(t)&1 != 0 || at.up && t == 0 {
+		return false
+	}
+	c.Thresholds[cell] = t
+	switch {
+	case at.up:
+		c.Slack[cell] = -(t - math.Nextafter(t, math.Inf(-1))) / 2 * (1 + 1./1024)
+	case t != 0: // no quotient is rounded to 0
+		c.Slack[cell] = (math.Nextafter(t, math.Inf(1)) - t) / 2
+	}
+	return true
+}
+
+// divide sets parts for a type with one codebook. Each has as many of the cuts, from the
+// outermost on, as its cells can tell apart, and a ratio's zone is the sum of its zones in
+// all parts.
+func (f *fast) divide(s *Selector) bool {
+	if len(s.trials) > 1 {
+		return false
+	}
+	outermost := func(a, b cut) int { return cmp.Compare(math.Abs(b.at), math.Abs(a.at)) }
+	ascending := func(a, b cut) int { return cmp.Compare(a.at, b.at) }
+	rest := slices.SortedStableFunc(slices.Values(s.classes[0].cuts), outermost)
+	for len(rest) > 0 {
+		n := min(len(rest), coding.Cells-1)
+		var c fastClass
+		for ; n > 0 && !c.part(slices.SortedFunc(slices.Values(rest[:n]), ascending)); n-- {
+		}
+		if n == 0 {
+			return false
+		}
+		f.parts = append(f.parts, c)
+		rest = rest[n:]
+	}
+	return true
+}
+
+// part makes c tell cuts apart, for ratios that may be far beyond them, and reports
+// whether it can.
+func (c *fastClass) part(cuts []cut) bool {
+	const margin = 1. / 64 // of a cell
+	lo, hi := cuts[0].at, cuts[len(cuts)-1].at
+	width := math.Inf(1)
+	for i := range cuts[1:] {
+		width = min(width, cuts[i+1].at-cuts[i].at)
+	}
+	if len(cuts) == 1 {
+		width = 1
+	}
+	// Cells as wide as the least distance, the first cut in the middle of one.
+	c.Inv = float32(1 / width)
+	c.Off = float32(.5 - lo*float64(c.Inv))
+	if hi*float64(c.Inv)+float64(c.Off) >= coding.Cells-1 {
+		return false
+	}
+	last := -1.
+	for _, t := range cuts {
+		n, frac := math.Modf(t.at*float64(c.Inv) + float64(c.Off))
+		if n <= last || frac < margin || frac > 1-margin {
+			return false
+		}
+		last = n
+	}
+	zone := 0
+	for i := range coding.Cells {
+		c.zones[i] = uint8(zone)
+		c.Thresholds[i], c.Slack[i] = math.Inf(1), 0
+		if zone < len(cuts) && c.cell(cuts[zone].at) == i {
+			if !c.cut(i, cuts[zone]) {
+				return false
+			}
+			zone++
+		}
+	}
+	return zone == len(cuts)
+}
+
+// byParts sets codes for the groups of a row with the scales given.
+func (f *fast) byParts(s *Selector, codes []uint8, groups coding.Groups, deltas []float64) {
+	grow(&f.codes, len(codes)+coding.Slack)
+	grow(&f.zones, len(codes))
+	zones := f.zones[:len(codes)]
+	for i := range f.parts {
+		c := &f.parts[i]
+		f.stepsArgs = coding.StepsArgs{Groups: groups, Steps: &f.codes[0], Class: &c.Class, Deltas: &deltas[0]}
+		f.set.Clamped(&f.stepsArgs)
+		if i == 0 {
+			f.lookup(zones, f.codes, &c.zones)
+			continue
+		}
+		f.lookup(codes, f.codes, &c.zones)
+		j := 0
+		for ; j+8 <= len(codes); j += 8 {
+			sum := binary.LittleEndian.Uint64(zones[j:]) + binary.LittleEndian.Uint64(codes[j:])
+			binary.LittleEndian.PutUint64(zones[j:], sum)
+		}
+		for ; j < len(codes); j++ {
+			zones[j] += codes[j]
+		}
+	}
+	table := &s.classes[0].members[0].codes
+	for i, z := range zones {
+		codes[i] = table[z]
+	}
 }
 
 // cell returns the cell of a ratio.
@@ -222,6 +326,9 @@ func (f *fast) row(s *Selector, choices []Choice, codes []uint8, w []float32, gr
 	for i := range f.classes {
 		c := &f.classes[i]
 		f.scales(s, i, n, tensorScale)
+		if f.parts != nil {
+			break
+		}
 		grow(&c.steps, len(w)+coding.Slack)
 		members := 0
 		if compare && importance == nil {
@@ -238,6 +345,10 @@ func (f *fast) row(s *Selector, choices []Choice, codes []uint8, w []float32, gr
 		c := &f.classes[0]
 		for g := range choices {
 			choices[g] = Choice{Delta: c.deltas[g], Scale: c.scales[g]}
+		}
+		if f.parts != nil {
+			f.byParts(s, codes, groups, c.deltas)
+			return f.rest > rest
 		}
 		f.lookup(codes, c.steps, &c.codes[0])
 		return f.rest > rest
@@ -444,6 +555,16 @@ func (f *fast) encode(s *Selector, codes []uint8, w []float32, groupSize int, ch
 			}
 		}
 		f.round(s, codes, groups)
+		return rest
+	}
+	if f.parts != nil {
+		for g, c := range choices {
+			f.deltas[g] = c.Delta
+			if f.left[g] {
+				f.deltas[g] = fastMax // any
+			}
+		}
+		f.byParts(s, codes, groups, f.deltas)
 		return rest
 	}
 	for i := range f.classes {

@@ -274,3 +274,15 @@ func TestEncodeFloat32EqualsEncode(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryTypeIsFast checks that there is no type without vector instructions.
+func TestEveryTypeIsFast(t *testing.T) {
+	if coding.Best() == nil {
+		t.Skip("the processor has no loops")
+	}
+	for _, typ := range datatype.Types() {
+		if s := newSelector(typ); s.fast == nil {
+			t.Errorf("%v has none", typ)
+		}
+	}
+}

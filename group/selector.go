@@ -94,7 +94,7 @@ func (s *Selector) clone() *Selector {
 		c.classes[i].members = slices.Clone(c.classes[i].members)
 	}
 	if s.fast != nil {
-		c.fast = &fast{set: s.fast.set, powers: s.fast.powers, classes: slices.Clone(s.fast.classes)}
+		c.fast = &fast{set: s.fast.set, powers: s.fast.powers, classes: slices.Clone(s.fast.classes), parts: s.fast.parts}
 	}
 	return c
 }
