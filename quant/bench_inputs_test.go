@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/readsum"
 	"github.com/bitmod-go/bitmod/quant"
 	"github.com/x448/float16"
 )
@@ -30,10 +31,39 @@ func BenchmarkGroupInputs(b *testing.B) {
 	}
 }
 
+// BenchmarkReading measures how fast one thread reads float32, the limit of all that is
+// quantized.
+func BenchmarkReading(b *testing.B) {
+	w := make([]byte, 4*benchRows*benchCols)
+	for b.Loop() {
+		readsum.Sum(w)
+	}
+	weightsPerSecond(b, len(w)/4)
+}
+
 func BenchmarkGroupTypes(b *testing.B) {
 	w := normals(rand.New(rand.NewPCG(1, 1)), benchRows*benchCols)
 	for _, typ := range datatype.Types() {
 		benchGroup(b, fmt.Sprintf("type=%v", typ), w, typ)
+	}
+}
+
+// BenchmarkChannelScales measures the search for scales of columns, on one processor and
+// rows of 1024.
+func BenchmarkChannelScales(b *testing.B) {
+	const rows, cols = 256, 1024
+	r := rand.New(rand.NewPCG(1, 1))
+	w := normals(r, rows*cols)
+	h := hessian(b, inputs(r, cols, 64), cols)
+	for _, typ := range []datatype.Type{datatype.BitMoD3, datatype.BitMoD4} {
+		b.Run(fmt.Sprintf("type=%v", typ), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := quant.ChannelScales(w, cols, quant.Config{Type: typ, Workers: 1}, h, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+			weightsPerSecond(b, rows*cols)
+		})
 	}
 }
 

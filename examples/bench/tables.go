@@ -258,7 +258,20 @@ func checkpoints(r *runner) (string, error) {
 		return "", fmt.Errorf("no peak in what the test prints")
 	}
 	g.add("peak of memory", string(peak[1]))
-	return g.String(), nil
+	bs, err := r.bench("Stages$", "./quant/checkpoint", "-count", "5")
+	if err != nil {
+		return "", err
+	}
+	stages := grid{{"one stage, 1 goroutine", "MB of bfloat16 a second"}}
+	for _, name := range bs.names {
+		_, stage, _ := strings.Cut(name, "/stage=")
+		v, err := bs.median(name, "MB/s")
+		if err != nil {
+			return "", err
+		}
+		stages.add(stage, significant(v))
+	}
+	return g.String() + "\n" + stages.String(), nil
 }
 
 // quantization is quant.Group beside the definition, and with options.
@@ -298,7 +311,35 @@ func quantization(r *runner) (string, error) {
 		}
 		options.add(option, significant(v))
 	}
-	return g.String() + "\n" + options.String(), nil
+	if bs, err = r.bench("ChannelScales/type=bitmod4$", "./quant", "-count", "5"); err != nil {
+		return "", err
+	}
+	v, err := bs.median("BenchmarkChannelScales/type=bitmod4", unit)
+	if err != nil {
+		return "", err
+	}
+	options.add("`ChannelScales`", significant(v))
+	all, err := r.bench("Reading$|GroupInputs$|GroupTypes$", "./quant", "-count", "3", "-benchtime", "200ms")
+	if err != nil {
+		return "", err
+	}
+	limit, err := all.median("BenchmarkReading", unit)
+	if err != nil {
+		return "", err
+	}
+	each := grid{{"1 goroutine, 256 × 4096", "million weights a second", "of reading float32"}}
+	for _, name := range all.names {
+		_, what, ok := strings.Cut(name, "/type=")
+		if !ok {
+			continue
+		}
+		v, err := all.median(name, unit)
+		if err != nil {
+			return "", err
+		}
+		each.add("`"+strings.Replace(what, "/weights=", "` from `", 1)+"`", significant(v), fmt.Sprintf("%.0f %%", 100*v/limit))
+	}
+	return g.String() + "\n" + options.String() + "\n" + each.String(), nil
 }
 
 // significant rounds to about two digits: more than the noise leaves.
