@@ -54,7 +54,7 @@ func (f *fours) start(p *plan, a *Activation) {
 	}
 	if tail := p.cols % step; tail > 0 {
 		t := rowTailOf(p.bits, tail)
-		args.TailHalves, args.TailWide, args.TailWhole = t.halves, t.wide, t.whole
+		args.TailHalves, args.TailWide, args.TailWhole, args.TailLast = t.halves, t.wide, t.whole, t.last
 		if len(t.parts) > 0 {
 			args.TailParts = &t.parts[0]
 		}

@@ -63,7 +63,7 @@ type route struct {
 var routes = [...]route{
 	{inFours | coarse | codes4, byFours, most{avx512: 4}},
 	{inFours | coarse | codes3or4, byFours, most{avx512: 5}},
-	{inFours, byFours, most{avx512: 2}},
+	{inFours, byFours, most{avx512: 3}},
 
 	{small | direct | whole, bySteps, most{avx2: 8, avxVNNI: 5, neon: 6, neonDot: 3, neonMatrix: 3}},
 	{small | direct | codes4, bySteps, most{avx2: 8, avxVNNI: 5}},

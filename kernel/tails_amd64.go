@@ -12,8 +12,8 @@ import (
 
 // A rowTail is how loops.RowsAVX512 finds codes behind the last whole step of a row.
 type rowTail struct {
-	halves, wide, whole int
-	parts               []loops.RowPart
+	halves, wide, whole, last int // see loops.RowArgs
+	parts                     []loops.RowPart
 }
 
 // rowTails are those that were asked for before, by bits and columns.
@@ -39,12 +39,16 @@ func newRowTail(bits, cols int) *rowTail {
 		h, n := pack.Chunk(cols-len(places), bits)
 		full := n == h*len(layout)
 		switch {
-		case leading && bits == 3 && h == 32 && full:
+		case leading && full && bits == 3 && h == 32:
 			t.wide++
 			done += n
 		case leading && full && (bits == 3 && h == 16 || (bits == 4 || bits == 6) && h == 64):
 			t.whole++
 			done += n
+		case leading && n == 64 && (bits == 3 || bits == 4):
+			t.last++
+			done += n
+			leading = false
 		default:
 			leading = false
 		}

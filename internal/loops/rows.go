@@ -53,12 +53,13 @@ type RowArgs struct {
 	StepScales, TailScales       int
 	StepSelectors, TailSelectors int
 
-	// The tail: first with 3 bits, TailWide times 256 columns in a chunk 32 high; then
-	// TailWhole chunks, of 3 bits 16 high, of 4 and 6 bits 64 high, and of others none; and
-	// what is behind them by parts, for every 64 columns as many as a code has fields.
+	// The tail: with 3 bits, TailWide chunks 32 high and TailWhole 16 high; with 4 and 6
+	// bits, TailWhole 64 high; with 3 and 4, TailLast chunks of 64 columns; and what is
+	// behind them by parts, for every 64 columns as many as a code has fields.
 	TailHalves int // 64 columns each, of all of the tail
 	TailWide   int
 	TailWhole  int
+	TailLast   int
 	TailParts  *RowPart
 }
 

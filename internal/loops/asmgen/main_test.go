@@ -67,6 +67,7 @@ func TestRowArgs(t *testing.T) {
 		{"TailHalves", rowTailHalves, unsafe.Offsetof(a.TailHalves)},
 		{"TailWide", rowTailWide, unsafe.Offsetof(a.TailWide)},
 		{"TailWhole", rowTailWhole, unsafe.Offsetof(a.TailWhole)},
+		{"TailLast", rowTailLast, unsafe.Offsetof(a.TailLast)},
 		{"TailParts", rowTailParts, unsafe.Offsetof(a.TailParts)},
 		{"Scales", spreadScales, unsafe.Offsetof(a.Spread.Scales)},
 		{"Mask", partMask, unsafe.Offsetof(p.Mask)},

@@ -43,6 +43,7 @@ const (
 	rowTailHalves
 	rowTailWide
 	rowTailWhole
+	rowTailLast
 	rowTailParts
 
 	rowOffset = rowUnit + 4
@@ -101,6 +102,23 @@ func rowsAVX512() *file {
 	quarters("last16", 2, 0, 3, 6, 6)
 	quarters("high16", 2, 0, 0, 4, 5)
 	quarters("keep16", 4, 0xffffffff, 0xffffffff, 0x03030303, 0x03030303)
+	quarters("shift4", 2, 0, 0, 4, 4)
+	f.data("strips8", 0, 0, 0, 0, 1, 0, 1, 0, 2, 0, 2, 0, 0, 0, 1, 0)
+	eighths := func(name string, size int, q ...uint32) {
+		var words [16]uint32
+		for i := range words {
+			words[i] = q[i/2]
+			if size == 2 {
+				words[i] |= q[i/2] << 16
+			}
+		}
+		f.data(name, words[:]...)
+	}
+	eighths("shift8", 2, 0, 3, 0, 3, 0, 3, 6, 6)
+	eighths("high8", 2, 0, 0, 0, 0, 0, 0, 4, 5)
+	all, two := ^uint32(0), uint32(0x03030303)
+	eighths("keep8", 4, all, all, all, all, all, all, two, two)
+	f.data("eights", 0, 8, 16, 24, 0, 8, 16, 24, 0, 8, 16, 24, 0, 8, 16, 24)
 	f.data("firsts", 0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 	var words [16]uint32
 	for i := range 32 {
@@ -527,13 +545,10 @@ func (f rows) endRow() {
 	case fine:
 		f.op("VPERMB Z14, %s, Z28", f.reg("scales0"))
 		f.op("VPERMB Z14, %s, Z29", f.reg("scales1"))
-		f.op("VPMULLD Z28, Z8, Z8")
-		f.op("VPMULLD Z29, Z9, Z9")
-		f.op("VPADDD Z9, Z8, Z19")
+		f.addScaled("Z8", "Z9", "Z19")
 	case e8m0:
 		f.op("VPERMB Z14, %s, Z30", f.reg("scales0"))
-		f.op("VPSLLD $23, Z30, Z30")
-		f.op("VPMAXSD %s, Z30, Z30", f.reg("least"))
+		f.powers("Z30")
 		f.halves("Z8", "Z9", "Z8")
 		f.op("VCVTDQ2PS Z8, Z8")
 		f.op("VMULPS Z30, Z8, Z19")
@@ -541,12 +556,43 @@ func (f rows) endRow() {
 		f.push(24)
 		for i, out := range []string{"Z19", "Z27"} {
 			f.op("VPERMB Z14, %s, Z30", f.reg([]string{"scales0", "scales1"}[i]))
-			f.op("VPSLLD $20, Z30, Z30")
-			f.op("VMULPS %s, Z30, Z30", f.reg("bias"))
+			f.smallFloats("Z30")
 			f.op("VCVTDQ2PS %s, %s", z(8+i), z(8+i))
 			f.op("VMULPS Z30, %s, %s", z(8+i), out)
 		}
 	}
+	f.nextRow()
+}
+
+// powers makes b the exponent of 2^(b−127), which is subnormal for 0.
+func (f rows) powers(b string) {
+	f.op("VPSLLD $23, %s, %s", b, b)
+	f.op("VPMAXSD %s, %s, %s", f.reg("least"), b, b)
+}
+
+// smallFloats puts exponent and fraction where those of a float32 are, and makes up for
+// the other bias: times 2^120, which is exact for subnormal ones, too.
+func (f rows) smallFloats(b string) {
+	f.op("VPSLLD $20, %s, %s", b, b)
+	f.op("VMULPS %s, %s, %s", f.reg("bias"), b, b)
+}
+
+// addScaled multiplies the sums of 16 columns in a and b by scales in Z28 and Z29, and
+// adds the products. Where there are selectors, no value is beyond ±16: such sums fit into
+// the lower halves of words.
+func (f rows) addScaled(a, b, out string) {
+	if f.sel != selNone {
+		f.op("VPMADDWD Z28, %s, %s", a, out)
+		f.op("VPDPWSSD Z29, %s, %s", b, out)
+		return
+	}
+	f.op("VPMULLD Z28, %s, %s", a, a)
+	f.op("VPMULLD Z29, %s, %s", b, b)
+	f.op("VPADDD %s, %s, %s", b, a, out)
+}
+
+// nextRow moves the pointers to the next row.
+func (f rows) nextRow() {
 	f.op("ADDQ R14, DI")
 	if f.scale != coarse {
 		f.op("ADDQ R15, R9")
@@ -568,6 +614,8 @@ func (f rows) endStep() {
 	sum := "Z16"
 	switch f.scale {
 	case coarse:
+		f.quarters()
+		f.label("scale")
 		f.op("MOVQ scale-24(SP), BX")
 		f.op("ADDQ R9, BX")
 		for r := range 4 {
@@ -577,16 +625,18 @@ func (f rows) endStep() {
 				f.op("ADDQ R15, BX")
 			}
 		}
-		f.quarters()
 		f.op("VPSHUFB %s, Z14, Z14", f.reg("scales0"))
 		f.op("VBROADCASTI32X4 (R11), Z28")
 		f.op("VPSRAD $4, Z28, Z28")
 		f.op("VPMULLD.BCST %d(DX), Z28, Z28", rowOffset)
 		f.op("VPSUBD Z28, Z16, Z16")
-		f.op("VPMULLD Z14, Z16, Z16")
+		f.comment("floats hold both, and their product is rounded once, as that of integers is")
+		f.op("VCVTDQ2PS Z14, Z14")
 		f.op("VCVTDQ2PS Z16, Z16")
+		f.op("VMULPS Z14, Z16, Z16")
 	case fine:
 		f.quarters()
+		f.label("scale")
 		f.op("VCVTDQ2PS Z16, Z16")
 	case e8m0:
 		f.addQuarters(16, true)
@@ -595,6 +645,9 @@ func (f rows) endStep() {
 		f.addQuarters(16, true)
 		f.addQuarters(24, false)
 		sum = "Z28"
+	}
+	if sum == "Z28" {
+		f.label("scale")
 	}
 	f.op("VBROADCASTF32X4 (R12), Z29")
 	f.op("VMULPS Z29, %s, %s", sum, sum)
@@ -645,7 +698,7 @@ func (f rows) tail() {
 		f.narrow(2, 96)
 		f.narrow(0, 0)
 	case blocks == 0 || blocks > 2:
-		f.parts(0, 4)
+		f.parts(0, 4, 0)
 		f.op("JMP sums")
 	default:
 		for b := 0; b < 4-blocks; b += blocks {
@@ -655,11 +708,13 @@ func (f rows) tail() {
 		}
 		f.op("JMP parts%d", 4-blocks)
 		for b := 0; b < 4; b += blocks {
-			f.parts(b, b+blocks)
+			f.parts(b, b+blocks, 64*b)
 			f.op("JMP zero%d", b+blocks)
 		}
 	}
-	for b := 1; b < 4; b++ {
+	f.label("zero1")
+	f.oneBlock()
+	for b := 2; b < 4; b++ {
 		f.label(fmt.Sprintf("zero%d", b))
 		f.zero(2 * b)
 		if f.scale != coarse {
@@ -668,6 +723,91 @@ func (f rows) tail() {
 	}
 	f.label("zero4")
 	f.op("JMP sums")
+}
+
+// oneBlock is endRow and endStep for a tail of one block, the sums of which are Z8, or if
+// groups are fine Z8 and Z20, up to where they are scaled: with rows where there were
+// blocks, one addition serves all four.
+func (f rows) oneBlock() {
+	f.push(16)
+	f.op("VMOVDQA64 Z8, Z19")
+	if f.scale != coarse {
+		for _, m := range [][2]int{{10, 9}, {11, 10}, {21, 11}, {20, 21}} {
+			f.op("VMOVDQA64 %s, %s", z(m[0]), z(m[1]))
+		}
+		f.op("VALIGNQ $1, Y23, Y14, Y23")
+	}
+	f.nextRow()
+	f.op("DECQ CX")
+	f.op("JNZ row")
+	f.op("MOVL $0x1111, BX")
+	f.op("KMOVD BX, K1")
+	f.add4("Z16", "Z17", "Z18", "Z19", "Z16")
+	if f.scale == coarse {
+		f.addDown("VPADDD", "Z16", "X16")
+		f.op("VPEXPANDD.Z Z16, K1, Z16")
+		f.op("JMP scale")
+		return
+	}
+	f.add4("Z9", "Z10", "Z11", "Z21", "Z9")
+	for i, s := range []string{"Z16", "Z9"} {
+		f.op("VPSHUFD $0, %s, Z28", f.reg([]string{"correct0", "correct1"}[i]))
+		f.op("VPSUBD Z28, %s, %s", s, s)
+	}
+	scales := func(i int, out string) {
+		f.op("VPSHUFD $0, %s, %s", f.reg([]string{"scales0", "scales1"}[i]), out)
+		f.op("VPADDD eights<>(SB), %s, %s", out, out)
+		f.op("VPERMB Z23, %s, %s", out, out)
+	}
+	switch f.scale {
+	case fine:
+		scales(0, "Z28")
+		scales(1, "Z29")
+		f.addScaled("Z16", "Z9", "Z16")
+		f.addDown("VPADDD", "Z16", "X16")
+		f.op("VPEXPANDD.Z Z16, K1, Z16")
+	case e8m0:
+		f.halves("Z16", "Z9", "Z8")
+		scales(0, "Z30")
+		f.powers("Z30")
+		f.op("VCVTDQ2PS Z8, Z8")
+		f.op("VMULPS Z30, Z8, Z8")
+		f.inOrder("Z8")
+	case e4m3:
+		for i, s := range []string{"Z16", "Z9"} {
+			scales(i, "Z30")
+			f.smallFloats("Z30")
+			f.op("VCVTDQ2PS %s, %s", s, s)
+			f.op("VMULPS Z30, %s, %s", s, z(10+i))
+		}
+		f.inOrder("Z10", "Z11")
+	}
+	f.op("JMP scale")
+}
+
+// addDown adds the quarters of a register up in pairs.
+func (f rows) addDown(add, in, out string) {
+	f.op("VEXTRACTI64X4 $1, %s, Y28", in)
+	f.op("%s Y28, Y%s, Y28", add, in[1:])
+	f.op("VEXTRACTI32X4 $1, Y28, X29")
+	f.op("%s X29, X28, %s", add, out)
+}
+
+// inOrder adds the quarters of registers up one after the other, and spreads the sums
+// to the first words of the quarters of Z28.
+func (f rows) inOrder(in ...string) {
+	for i, v := range in {
+		if i == 0 {
+			f.op("VMOVAPS X%s, X28", v[1:])
+		} else {
+			f.op("VADDPS X%s, X28, X28", v[1:])
+		}
+		for q := 1; q < 4; q++ {
+			f.op("VEXTRACTF32X4 $%d, %s, X29", q, v)
+			f.op("VADDPS X29, X28, X28")
+		}
+	}
+	f.op("VEXPANDPS.Z Z28, K1, Z28")
 }
 
 func (f rows) zero(h int) { f.op("VPXORD %s, %s, %s", f.sum(h), f.sum(h), f.sum(h)) }
@@ -681,9 +821,9 @@ func (f rows) narrow(b, at int) {
 	f.op("CMPQ %d(DX), $0", rowTailWhole)
 	f.op("JEQ parts%d", b)
 	f.chunk16(b, at)
-	f.parts(b+1, b+2)
+	f.parts(b+1, b+2, at+48)
 	f.op("JMP zero%d", b+2)
-	f.parts(b, b+1)
+	f.parts(b, b+1, at)
 	f.op("JMP zero%d", b+1)
 }
 
@@ -720,9 +860,29 @@ func (f rows) chunk16(b, at int) {
 	f.half(2*b+1, "Z28")
 }
 
+// chunk64 takes the codes of a chunk of 64 columns from byte at on, of which each strip is
+// 32 columns of 4 bits or 8 of 3.
+func (f rows) chunk64(at int) {
+	if f.bits == 4 {
+		f.op("VBROADCASTI64X4 %d(DI), Z28", at)
+		f.op("VPSRLVW shift4<>(SB), Z28, Z28")
+		return
+	}
+	f.op("VMOVDQU %d(DI), X1", at)
+	f.op("VMOVQ %d(DI), X2", at+16)
+	f.op("VINSERTI128 $1, X2, Y1, Y1")
+	f.op("VMOVDQU64 strips8<>(SB), Z28")
+	f.op("VPERMQ Z1, Z28, Z28")
+	f.op("VPSRLVW shift8<>(SB), Z28, Z28")
+	f.op("VPBROADCASTQ X2, Z30")
+	f.op("VPSRLVW high8<>(SB), Z30, Z30")
+	f.op("VPTERNLOGD $0xe4, keep8<>(SB), Z30, Z28")
+}
+
 // parts multiplies as many halves of blocks from to to−1 as there are, each by so many
-// RowParts as a code has fields.
-func (f rows) parts(from, to int) {
+// RowParts as a code has fields. The first 64 columns, from byte at on, may be a chunk
+// instead.
+func (f rows) parts(from, to, at int) {
 	f.label(fmt.Sprintf("parts%d", from))
 	fields := 0
 	for _, d := range pack.Layout(f.bits) {
@@ -737,6 +897,14 @@ func (f rows) parts(from, to int) {
 			f.op("JLE odd%d_%d", from, h)
 		case h > 0:
 			f.op("JLE zero%d", h/2)
+		}
+		first := h == 2*from && f.bits <= 4
+		if first {
+			f.op("CMPQ %d(DX), $0", rowTailLast)
+			f.op("JEQ low%d", h)
+			f.chunk64(at)
+			f.op("JMP both%d", h)
+			f.label(fmt.Sprintf("low%d", h))
 		}
 		for i := range fields {
 			to := []string{"Z28", "Z30"}[min(i, 1)]
@@ -754,6 +922,9 @@ func (f rows) parts(from, to int) {
 			if i > 0 {
 				f.op("VPORD Z30, Z28, Z28")
 			}
+		}
+		if first {
+			f.label(fmt.Sprintf("both%d", h))
 		}
 		f.half(h, "Z28")
 		if h%2 == 1 {
