@@ -44,6 +44,11 @@ func steps3x2AVX2(acc *[lanes]float32, a *stepArgs, rows int)
 //go:noescape
 func steps3x4AVX2(acc *[lanes]float32, a *stepArgs, rows int)
 
+// steps8x0AVX2 takes the codes themselves less 127 for the values, and no corrections.
+//
+//go:noescape
+func steps8x0AVX2(acc *[lanes]float32, a *stepArgs, rows int)
+
 //go:noescape
 func steps2x4AVX2(acc *[lanes]float32, a *stepArgs, rows int)
 

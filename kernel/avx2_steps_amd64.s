@@ -4,6 +4,9 @@
 #include "textflag.h"
 #include "avx2_amd64.h"
 
+DATA largest<>+0(SB)/8, $0x7f7f7f7f7f7f7f7f
+GLOBL largest<>(SB), RODATA|NOPTR, $8
+
 // A step is 512 columns: four blocks of 128, whose sums are Y8 … Y11, eight lanes
 // each. X0 has the lanes of the row.
 
@@ -83,6 +86,43 @@
 	SCALE         \
 	ADDQ $128, DI
 
+// BYTES multiplies 32 columns of 8-bit codes, less what is in Y15. Of what VPSIGNB makes
+// of activations, products of magnitudes of weights are those that were wanted, of which
+// two fit 16 bits.
+#define BYTES(C, OUT) \
+	VMOVDQU    C(DI), Y4    \
+	VPSUBB     Y15, Y4, Y4  \
+	VMOVDQU    C(R10), Y5   \
+	VPSIGNB    Y4, Y5, Y5   \
+	VPABSB     Y4, Y4       \
+	VPMADDUBSW Y5, Y4, Y4   \
+	VPMADDWD   Y14, Y4, OUT
+
+#define BLOCK8(C, OUT) \
+	PREFETCHT1 C+AHEAD(DI)    \
+	PREFETCHT1 C+AHEAD+64(DI) \
+	BYTES(C, OUT)             \
+	BYTES(C+32, Y6)           \
+	VPADDD Y6, OUT, OUT       \
+	BYTES(C+64, Y6)           \
+	VPADDD Y6, OUT, OUT       \
+	BYTES(C+96, Y6)           \
+	VPADDD Y6, OUT, OUT
+
+#define STEP8 \
+	BLOCK8(0, Y8)            \
+	BLOCK8(128, Y9)          \
+	BLOCK8(256, Y10)         \
+	BLOCK8(384, Y11)         \
+	ADD8                     \
+	VPMOVZXBD (R9), X10      \
+	VPMULLD   X10, X8, X8    \
+	LANES                    \
+	ADDQ      $512, DI       \
+	ADDQ      $4, R9         \
+	ADDQ      $512, R10      \
+	ADDQ      $16, R12
+
 // ROWS is a function that takes STEP for all steps of all rows.
 #define ROWS(MASK, STEP) \
 	MOVQ acc+0(FP), DX               \
@@ -145,6 +185,10 @@ TEXT ·steps3x2AVX2(SB), NOSPLIT, $16-24
 // func steps3x4AVX2(acc *[4]float32, a *stepArgs, rows int)
 TEXT ·steps3x4AVX2(SB), NOSPLIT, $16-24
 	ROWS(sevens, STEP3(SEL4, TABLE4_0, TABLE4_1, TABLE4_2, TABLE4_3))
+
+// func steps8x0AVX2(acc *[4]float32, a *stepArgs, rows int)
+TEXT ·steps8x0AVX2(SB), NOSPLIT, $16-24
+	ROWS(largest, STEP8)
 
 // func steps2x4AVX2(acc *[4]float32, a *stepArgs, rows int)
 TEXT ·steps2x4AVX2(SB), NOSPLIT, $16-24

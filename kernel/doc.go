@@ -47,7 +47,7 @@
 //	                       those of MX and NV types
 //	tails_amd64.go         what is behind the last 512 columns of their rows
 //	*_steps_*              without, scales for 128 columns or a multiple, codes of up
-//	                       to 4 bits: four blocks at a time
+//	                       to 4 bits, and of int8: four blocks at a time
 //	*_groups_*, *_mx_*     groups of 16, 32 or 64 columns, and MX and NV types
 //	panel.go, heads_*      all other types, groups and widths, what is behind the last
 //	                       512 columns of a row, and batches: 64 rows at a time, from

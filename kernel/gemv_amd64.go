@@ -17,11 +17,14 @@ func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, l loop, _ im
 }
 
 // stepRows computes rows with scales for every 128 columns, or a multiple: whole steps,
-// and if they are direct, what is behind them of 4-bit codes.
+// and if they are direct, what is behind them of codes of 4 and 8 bits.
 func stepRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 	whole, left := p.cols/step, p.cols%step
-	direct := p.direct()
-	args := stepArgs{rowArgs: p.directRows(p.bytes)}
+	direct, table := p.direct() || p.directBytes(), p.bytes
+	if p.bits == 8 {
+		table = p.lookup[:] // none is read
+	}
+	args := stepArgs{rowArgs: p.directRows(table)}
 	var last tail
 	var end stripEnd
 	inPlace := 0 // before this row the last columns are multiplied where they are
@@ -50,7 +53,7 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 			steps(&acc[0], &args, n, p.bits, p.selectorBits)
 		case left > 0:
 			last.fill(p, lo, n)
-			args := stepArgs{rowArgs: last.rows(p.bytes)}
+			args := stepArgs{rowArgs: last.rows(table)}
 			args.at(a, whole, 1)
 			steps(&acc[0], &args, n, p.bits, selectorBits(p))
 		}
@@ -61,9 +64,9 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 	}
 }
 
-// A stripEnd has the activations of the last columns of a row of 4-bit codes, which are
-// no whole step, in the order in which the codes of a whole step would have them: as
-// if the last chunks, which are less high, were one of the full height. What lies
+// A stripEnd has the activations of the last columns of a row of codes of 4 or 8 bits,
+// which are no whole step, in the order in which the codes of a whole step would have
+// them: as if the last chunks, which are less high, were one of the full height. What lies
 // behind the row is multiplied by 0.
 type stripEnd struct{ q [step]int8 }
 
@@ -73,6 +76,10 @@ type stripEnd struct{ q [step]int8 }
 func (e *stripEnd) start(p *plan, a *Activation) int {
 	first := p.cols / step * step
 	q := e.q[:]
+	if p.bits == 8 {
+		copy(q, a.q[first:p.cols])
+		first = p.cols
+	}
 	for at := first; at < p.cols; {
 		h, n := pack.Chunk(p.cols-at, 4)
 		lo := a.q[at:][:min(h, n)]
@@ -85,7 +92,7 @@ func (e *stripEnd) start(p *plan, a *Activation) int {
 		}
 		at += n
 	}
-	codes := step / 2
+	codes := step * p.bits / 8
 	scales, selectors := step/block, step/block*p.selectorBits/8
 	behind := func(size, stride, begin, need int) int {
 		switch {
@@ -96,7 +103,7 @@ func (e *stripEnd) start(p *plan, a *Activation) int {
 		}
 		return (size-begin-need)/stride + 1
 	}
-	s := first / step
+	s := p.cols / step
 	return max(0, min(
 		behind(len(p.s.Codes), p.rowBytes, s*codes, codes),
 		behind(len(p.s.Scales), p.groups, s*scales, scales),
@@ -131,6 +138,8 @@ func (args *stepArgs) at(a *Activation, s, n int) {
 
 func steps(acc *[lanes]float32, args *stepArgs, rows, bits, selectorBits int) {
 	switch {
+	case bits == 8:
+		steps8x0AVX2(acc, args, rows)
 	case bits == 2:
 		steps2x4AVX2(acc, args, rows)
 	case bits == 4 && selectorBits == 0:

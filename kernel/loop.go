@@ -45,6 +45,7 @@ const (
 	longest // more than 2048
 	blocks  // a multiple of 128
 	units   // values that are multiples of a unit
+	octets  // see plan.directBytes
 	small   // values from −16 to 16 of it
 )
 
@@ -68,6 +69,7 @@ var routes = [...]route{
 	{small | direct | whole, bySteps, most{avx2: 8, avxVNNI: 5, neon: 6, neonDot: 3, neonMatrix: 3}},
 	{small | direct | codes4, bySteps, most{avx2: 8, avxVNNI: 5}},
 	{small | direct | long, stepsAndPanels, most{avx2: 2, avxVNNI: 2, neon: 2, neonDot: 2, neonMatrix: 2}},
+	{octets, bySteps, most{avx2: 3, avxVNNI: 2}},
 	// Scales or selectors that are spread out first.
 	{small | coarse | codes3or4 | whole, bySteps, most{avx2: 1, avxVNNI: 1, neon: 1, neonDot: 1, neonMatrix: 1}},
 	{small | coarse | codes3or4 | long, stepsAndPanels, most{avx2: 1, avxVNNI: 1, neon: 1, neonDot: 1, neonMatrix: 1}},
@@ -151,6 +153,7 @@ func (p *plan) traits() trait {
 		{longest, p.cols > 4*step},
 		{blocks, p.cols%block == 0},
 		{units, p.exact},
+		{octets, p.directBytes()},
 		{small, p.exact && p.bits <= 4},
 	} {
 		if t.has {
@@ -185,6 +188,11 @@ func (p *plan) rowKind() (kind int, ok bool) {
 func (p *plan) direct() bool {
 	return p.scale == datatype.RowStep && p.groupSize == block && (p.bits == 3 || p.bits == 4) &&
 		(p.selectorBits == 0 || p.selectorBits == 2 || p.selectorBits == 4)
+}
+
+// directBytes is direct for codes of 8 bits that are 127 more than the values.
+func (p *plan) directBytes() bool {
+	return p.scale == datatype.RowStep && p.groupSize == block && p.bits == 8 && p.selectorBits == 0 && p.linear && p.least == -127
 }
 
 // fine reports whether the scales are for 16, 32 or 64 columns, and for so many as the

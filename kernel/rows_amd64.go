@@ -36,18 +36,23 @@ func (args *rowArgs) start(p *plan, row, s int) {
 // A tail is what is behind the whole steps of some rows, as a step: the rest of it
 // are zeros.
 type tail struct {
-	codes     [tileRows][256]byte
+	codes     [tileRows][step]byte
 	scales    [tileRows][4]byte
 	selectors [tileRows][2]byte
 }
 
-// fill sets t to the tails of n rows of codes of 3 or 4 bits. Groups must be whole
+// fill sets t to the tails of n rows of codes of 3, 4 or 8 bits. Groups must be whole
 // blocks.
 func (t *tail) fill(p *plan, row, n int) {
 	first, perGroup := p.cols/step*4, p.groupSize/block
 	blocks := (p.cols-1)/block + 1 - first
 	for i := range n {
-		p.lastStep(&t.codes[i], row+i)
+		if p.bits == 8 {
+			end := (row + i + 1) * p.rowBytes
+			clear(t.codes[i][copy(t.codes[i][:], p.s.Codes[end-p.cols%step:end]):])
+		} else {
+			p.lastStep((*[256]byte)(t.codes[i][:]), row+i)
+		}
 		t.scales[i], t.selectors[i] = [4]byte{}, [2]byte{}
 		for b := range blocks {
 			g := (first + b) / perGroup
