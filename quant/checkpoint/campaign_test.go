@@ -202,7 +202,7 @@ func TestEveryReadFails(t *testing.T) {
 	var want map[string][]byte
 	for i := -1; i < len(offsets); i++ {
 		for j, fault := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.EIO} {
-			if i >= 0 && (i+j)%stride(5) != 0 || i < 0 && j > 0 {
+			if i >= 0 && (i+j)%stride(10) != 0 || i < 0 && j > 0 {
 				continue
 			}
 			at := int64(-1)

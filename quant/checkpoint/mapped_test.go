@@ -182,9 +182,9 @@ func TestMappedLifetime(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	rounds := 200
+	rounds := 80
 	if testing.Short() {
-		rounds = 40
+		rounds = 20
 	}
 	got := make([]float32, 64)
 	for i := range rounds {

@@ -358,7 +358,7 @@ func TestSaveInterrupted(t *testing.T) {
 	states, refused := 0, 0
 	for _, from := range append(sizes, -1) {
 		for _, to := range sizes {
-			for at := 0; ; at += stride(4) {
+			for at := 0; ; at += stride(7) {
 				dir := t.TempDir()
 				old := float32(0)
 				if from >= 0 {
