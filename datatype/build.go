@@ -6,6 +6,25 @@ import (
 	"sync"
 )
 
+// made has the codebooks of types that were asked for. All callers share them, and
+// nothing writes to them.
+var made [numTypes]struct {
+	once      sync.Once
+	codebooks []Codebook
+}
+
+// codebooks returns the codebooks of a type that is not asymmetric.
+func (t Type) codebooks() []Codebook {
+	m := &made[t]
+	m.once.Do(func() {
+		m.codebooks = infos[t].make(&infos[t])
+		for i := range m.codebooks {
+			m.codebooks[i].typ = t
+		}
+	})
+	return m.codebooks
+}
+
 // minifloat returns the non-negative values of a float with the given exponent
 // and mantissa bits, by code: bias 2^(e−1) − 1, subnormals, and no infinity or
 // NaN, as the OCP formats below 8 bits have it.
@@ -37,33 +56,41 @@ func signMagnitude(name string, magnitudes []float32) Codebook {
 	return Codebook{name: name, values: vs}
 }
 
-func plain(magnitudes []float32) func() []Codebook {
-	return sync.OnceValue(func() []Codebook {
-		return []Codebook{signMagnitude("", magnitudes)}
-	})
+func plain(in *info) []Codebook {
+	return []Codebook{signMagnitude("", in.magnitudes())}
 }
 
 // specials makes one candidate for each special value, which takes the code of
 // negative zero.
-func specials(magnitudes []float32, values ...float32) func() []Codebook {
-	return sync.OnceValue(func() []Codebook {
-		var cbs []Codebook
-		for _, sv := range values {
-			cb := signMagnitude(fmt.Sprintf("%+g", sv), magnitudes)
-			cb.values[len(magnitudes)] = sv
-			cb.special = sv
-			cbs = append(cbs, cb)
-		}
-		return cbs
-	})
+func specials(in *info) []Codebook {
+	var cbs []Codebook
+	magnitudes := in.magnitudes()
+	for _, sv := range in.special {
+		cb := signMagnitude(fmt.Sprintf("%+g", sv), magnitudes)
+		cb.values[len(magnitudes)] = sv
+		cb.special = sv
+		cbs = append(cbs, cb)
+	}
+	return cbs
 }
 
-func integers(bits int) func() []Codebook {
-	return sync.OnceValue(func() []Codebook {
-		cb := integer(bits)
-		cb.name = ""
-		return []Codebook{cb}
-	})
+func integers(in *info) []Codebook {
+	cb := integer(int(in.bits))
+	cb.name = ""
+	return []Codebook{cb}
+}
+
+// ant makes two candidates: integers, and powers of two with others between.
+func ant(in *info) []Codebook {
+	name := "fp3"
+	if in.bits == 4 {
+		name = "flint4"
+	}
+	return []Codebook{integer(int(in.bits)), signMagnitude(name, in.magnitudes())}
+}
+
+func fixed(in *info) []Codebook {
+	return []Codebook{{values: in.values}}
 }
 
 // integer returns the symmetric integers ±(2^(bits−1)−1), ascending.

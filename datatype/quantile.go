@@ -1,43 +1,25 @@
 package datatype
 
-import (
-	"sync"
-
-	"gonum.org/v1/gonum/stat/distuv"
-)
-
-type quantiler interface{ Quantile(p float64) float64 }
-
+// The values of NormalFloat (QLoRA, arXiv 2305.14314) and Student Float (arXiv
+// 2405.03103): n quantiles of the normal distribution, and of Student's with 5 degrees
+// of freedom, divided by the largest. With half of the probabilities running evenly from
+// δ to 1/2, and one more than half from 1/2 to 1−δ, the median is in both. δ is the mean
+// of 1/2n and 1/(2n−2); the published SF3 has that of SF4. TestQuantiles computes them.
 var (
-	normal  = distuv.UnitNormal
-	student = distuv.StudentsT{Sigma: 1, Nu: 5}
+	nf3Values = [...]float32{
+		-1, -0.53502274, -0.24693143, 0,
+		0.18333748, 0.38199395, 0.6229857, 1,
+	}
+	nf4Values = [...]float32{
+		-1, -0.6961928, -0.52507293, -0.39491743, -0.28444132, -0.1847734, -0.09104998, 0,
+		0.079580314, 0.16093014, 0.24611226, 0.33791512, 0.44070974, 0.5626169, 0.72295666, 1,
+	}
+	sf3Values = [...]float32{
+		-1, -0.4108477, -0.18011881, 0,
+		0.13296473, 0.2838347, 0.49107558, 1,
+	}
+	sf4Values = [...]float32{
+		-1, -0.62778056, -0.454736, -0.33433074, -0.23743437, -0.15289871, -0.074982464, 0,
+		0.065513074, 0.13296473, 0.20466101, 0.2838347, 0.37580484, 0.49107558, 0.65678114, 1,
+	}
 )
-
-// The tail probability at which the tables start: the mean of 1/2n and 1/(2n−2)
-// for n values. The published SF3 was made with the 4-bit one.
-const (
-	delta3 = (1./16 + 1./14) / 2
-	delta4 = (1./32 + 1./30) / 2
-)
-
-// quantiles makes the codebook of n quantiles of a distribution that is
-// symmetric about 0, divided by the largest: NormalFloat (QLoRA, arXiv
-// 2305.14314) and Student Float (arXiv 2405.03103). Half of the probabilities
-// run evenly from delta up to 1/2, one more than half from 1/2 to 1−delta,
-// sharing 1/2.
-func quantiles(d quantiler, n int, delta float64) func() []Codebook {
-	return sync.OnceValue(func() []Codebook {
-		half := n / 2
-		vs := make([]float32, n)
-		largest := d.Quantile(1 - delta)
-		for i := range vs {
-			p := delta + (.5-delta)*float64(i)/float64(half-1)
-			if i >= half {
-				p = .5 + (.5-delta)*float64(i-half+1)/float64(half)
-			}
-			vs[i] = float32(d.Quantile(p) / largest)
-		}
-		vs[half-1] = 0 // the median, free of the quantile function's rounding
-		return []Codebook{{values: vs}}
-	})
-}

@@ -164,7 +164,7 @@ func (t Type) NumCodebooks() int {
 	case in.make == nil:
 		return 0
 	}
-	return len(in.make())
+	return len(t.codebooks())
 }
 
 // Codebooks returns the candidates in order of trial: one for most types, four
@@ -179,11 +179,7 @@ func (t Type) Codebooks() []Codebook {
 	if in.make == nil {
 		return nil
 	}
-	cbs := slices.Clone(in.make())
-	for i := range cbs {
-		cbs[i].typ = t
-	}
-	return cbs
+	return slices.Clone(t.codebooks())
 }
 
 func (t Type) info() *info {

@@ -41,15 +41,16 @@ type tables struct {
 }
 
 // tablesOf returns the tables of a valid type, made on first use.
-func tablesOf(t datatype.Type) *tables { return tablesByType[t]() }
+func tablesOf(t datatype.Type) *tables {
+	c := &tablesByType[t]
+	c.once.Do(func() { c.tables = newTables(t) })
+	return c.tables
+}
 
-var tablesByType = func() []func() *tables {
-	var fs []func() *tables
-	for _, t := range datatype.Types() {
-		fs = append(fs, sync.OnceValue(func() *tables { return newTables(t) }))
-	}
-	return fs
-}()
+var tablesByType [math.MaxUint8 + 1]struct {
+	once   sync.Once
+	tables *tables
+}
 
 func newTables(t datatype.Type) *tables {
 	cbs := t.Codebooks()

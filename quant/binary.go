@@ -20,7 +20,7 @@ const (
 	nameSize   = 16
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
 // AppendBinary appends the binary form of m, which the package documentation
 // describes, to b. It implements [encoding.BinaryAppender]. The error is for the
@@ -41,7 +41,7 @@ func (m *Matrix) AppendBinary(b []byte) ([]byte, error) {
 		b = binary.LittleEndian.AppendUint64(b, uint64(m.cols))
 		b = m.appendStorage(b)
 	}
-	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli)), nil
+	return binary.LittleEndian.AppendUint32(b, checksum(b[start:])), nil
 }
 
 // typeSize is what appendType appends.
@@ -125,7 +125,7 @@ func readVersion(data []byte) (uint32, error) {
 // checkSum compares the checksum at the end with that of all before it.
 func checkSum(data []byte) error {
 	end := len(data) - 4
-	if got, want := crc32.Checksum(data[:end], castagnoli), binary.LittleEndian.Uint32(data[end:]); got != want {
+	if got, want := checksum(data[:end]), binary.LittleEndian.Uint32(data[end:]); got != want {
 		return formatError(end, "checksum is %08x, but the data's is %08x", want, got)
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"hash/crc32"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -447,7 +446,7 @@ func TestMixedErrors(t *testing.T) {
 // sealed sets the checksum right.
 func sealed(b []byte) []byte {
 	end := len(b) - 4
-	binary.LittleEndian.PutUint32(b[end:], crc32.Checksum(b[:end], castagnoli))
+	binary.LittleEndian.PutUint32(b[end:], checksum(b[:end]))
 	return b
 }
 
