@@ -25,6 +25,15 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		return err
 	}
 	defer source.Close()
+	bar := newProgress(stderr)
+	if o.calibration.text != "" {
+		s, end, err := o.calibration.start(o.in, stdout, bar.end)
+		if err != nil {
+			return err
+		}
+		defer end()
+		o.calibrator = s
+	}
 	plan, err := checkpoint.NewPlan(source, o.planOptions())
 	if err != nil {
 		return err
@@ -34,6 +43,9 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	}
 	warnAgain(stdout, plan.Items())
 	listForms(stdout, source, plan.Items())
+	if o.calibrator == nil {
+		fmt.Fprintln(stdout, wouldGive)
+	}
 	if quantized(plan.Items()) == 0 {
 		return fmt.Errorf("%s: no tensor is to be quantized", o.in)
 	}
@@ -47,7 +59,6 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	}
 
 	start := time.Now()
-	bar := newProgress(stderr)
 	var r *checkpoint.Result
 	if o.dryRun {
 		r, err = plan.Measure(ctx, bar.update)
@@ -90,7 +101,7 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 
 func (o *options) planOptions() checkpoint.Options {
 	return checkpoint.Options{
-		Config: o.config, Rules: o.rules, Kept: o.kept, Strict: o.strict,
+		Config: o.config, Calibrator: o.calibrator, Rules: o.rules, Kept: o.kept, Strict: o.strict,
 		ShardSize: o.shardSize, Parts: o.parts, Tool: "bitmod quantize",
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/examples/internal/cli"
 	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/quant/calibrate"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
@@ -29,6 +30,9 @@ type options struct {
 	shardSize int64
 	part      int
 	parts     int
+
+	calibration calibration
+	calibrator  checkpoint.Calibrator // nil without calibration
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -62,6 +66,11 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		o.part, o.parts, err = parsePart(s)
 		return err
 	})
+	o.calibration.options = calibrate.GPTQ()
+	fs.StringVar(&o.calibration.text, "calibrate", "", "`file` of text that the model reads, to quantize by what its layers see: GPTQ, layer after layer; implies -search")
+	fs.IntVar(&o.calibration.samples, "nsamples", 32, "`texts` for -calibrate, from all over the file")
+	fs.IntVar(&o.calibration.length, "length", 512, "`tokens` of such a text")
+	fs.Uint64Var(&o.calibration.seed, "seed", 1, "`number` that says which places of the file they are from")
 	if _, err := cli.Parse(fs, usage, args, stderr); err != nil {
 		return o, err
 	}
@@ -76,11 +85,19 @@ func parse(args []string, stderr io.Writer) (options, error) {
 
 func (o *options) check() error {
 	isFile := strings.HasSuffix(o.out, ".safetensors")
+	calibrated := o.calibration.text != ""
+	o.config.Search = o.config.Search || calibrated
 	switch {
 	case o.in == "" && (o.out != "" || o.dryRun):
 		return cli.Usagef("-in is missing")
 	case o.in != "" && o.out == "" && !o.dryRun:
 		return cli.Usagef("-out (or -dry-run) is missing")
+	case calibrated && o.in == "":
+		return cli.Usagef("-calibrate without -in")
+	case calibrated && o.parts > 1:
+		return cli.Usagef("-calibrate with -shard: layers depend on those before")
+	case o.calibration.samples < 1 || o.calibration.length < 2:
+		return cli.Usagef("-nsamples is %d and -length %d, want at least 1 and 2", o.calibration.samples, o.calibration.length)
 	case isFile && (o.parts > 1 || o.shardSize > 0):
 		return cli.Usagef("%s is one file: -shard and -shard-size need a directory", o.out)
 	}

@@ -9,6 +9,7 @@
 //	go run ./examples/quantize -in MODEL -dry-run -measure
 //	go run ./examples/quantize -in MODEL -out RESULT -type bitmod4 -report report.html
 //	go run ./examples/quantize -in MODEL -out RESULT -embeddings int8 -kept bf16
+//	go run ./examples/quantize -in MODEL -out RESULT -type bitmod3 -calibrate TEXT
 //	go run ./examples/quantize verify RESULT -original MODEL
 //	go run ./examples/quantize inspect RESULT
 //	go run ./examples/quantize dequantize RESULT -out PLAIN -dtype bf16
@@ -39,6 +40,13 @@ RESULT and PLAIN are .safetensors files if their names say so, else directories,
 which also get what belongs to the model beside its weights. PATTERN is a run of
 components of a tensor's name (mlp.down_proj, layers.*.mlp), re:REGEXP,
 "embeddings", "head", or "linear", the default: weights of linear layers.
+
+With -calibrate TEXT the model reads some of the text, layer after layer, each of which
+is quantized by what it sees behind those before as they became: by GPTQ, with the
+scales searched for. That is for the families that examples/llama and examples/embed
+run, and takes minutes where the weights alone take seconds. Each layer has a line with
+the error of its outputs. TEXT should be like what the model is for. What is interrupted
+goes on after the last file of -shard-size that was finished.
 `
 
 func main() { cli.Main("quantize", run) }

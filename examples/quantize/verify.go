@@ -56,6 +56,7 @@ func verify(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	if bad != nil {
 		return fmt.Errorf("%s is not as it should be:\n%w", paths[0], causes{bad, *verbose})
 	}
+	bounded := 0
 	fmt.Fprintf(stdout, "%s: %d tensors, all checksums, codes and scales are right", paths[0], len(found))
 	if original != nil {
 		fmt.Fprintf(stdout, "; SQNR %.2f dB, kept tensors equal the original's", sum.SQNR())
@@ -64,11 +65,17 @@ func verify(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 			if v.Rounded {
 				rounded++
 			}
+			if v.Bounded {
+				bounded++
+			}
 		}
 		if rounded > 0 {
 			fmt.Fprintf(stdout, ", %d of them rounded", rounded)
 		}
 	}
 	fmt.Fprintln(stdout)
+	if bounded > 0 {
+		fmt.Fprintf(stdout, "%s calibrated: the original alone does not say which codes are right, so that errors were checked, which are such as calibration leaves\n", plural(bounded, "tensor is", "tensors are"))
+	}
 	return nil
 }

@@ -70,9 +70,9 @@ func (s *stream) hessians(i int, l Layer, keep bool) (layerHessians, error) {
 			return nil, err
 		}
 	}
-	err := s.run(i, l, func(k Kind, x []float32, n int) error {
+	err := s.run(i, l, func(p Place, x []float32, n int) error {
 		for j, kinds := range inputs {
-			if kinds[0] == k {
+			if kinds[0] == p.Kind {
 				return hs[j].Add(x)
 			}
 		}

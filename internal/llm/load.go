@@ -119,7 +119,30 @@ func build(c Config, s source, o Options) (*Model, error) {
 		o.Packed = Quantizer{}.Packed
 	}
 	b := builder{c: &c, source: s, options: o}
-	m := outline(c, s.tied())
+	m, err := b.withoutMatrices()
+	if err != nil {
+		return nil, err
+	}
+	if err := b.matrices(m, m.places()); err != nil {
+		return nil, err
+	}
+	if m.tied {
+		m.Classifier = m.Embedding
+	}
+	return m, nil
+}
+
+// A builder reads tensors.
+type builder struct {
+	c       *Config
+	source  source
+	options Options
+}
+
+// withoutMatrices returns the model with all but those of places.
+func (b *builder) withoutMatrices() (*Model, error) {
+	c := b.c
+	m := outline(*c, b.source.tied())
 	var err error
 	m.vectors(func(name tensorName, rows, cols int, to *[]float32) {
 		if err == nil {
@@ -146,28 +169,18 @@ func build(c Config, s source, o Options) (*Model, error) {
 			}
 		})
 	}
-	places := m.places()
-	err = InParallel(len(places), func(i int) error {
+	return m, nil
+}
+
+// matrices sets those of some places.
+func (b *builder) matrices(m *Model, places []Place) error {
+	return InParallel(len(places), func(i int) error {
 		l, err := b.linear(places[i])
 		if err == nil {
 			*m.slot(places[i]) = l
 		}
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	if m.tied {
-		m.Classifier = m.Embedding
-	}
-	return m, nil
-}
-
-// A builder reads tensors.
-type builder struct {
-	c       *Config
-	source  source
-	options Options
 }
 
 // read reads a tensor. A NaN is found here, not in the text.

@@ -56,14 +56,14 @@ func (s *stream) close() { s.r.Close() }
 
 // run runs layer i with the weights l, which observe sees the inputs of the matrices
 // of, if it is not nil. If keep is set, the stream goes on behind the layer.
-func (s *stream) run(i int, l Layer, observe func(k Kind, x []float32, n int) error, keep bool) error {
+func (s *stream) run(i int, l Layer, observe func(p Place, x []float32, n int) error, keep bool) error {
 	s.model.Layers[i] = l
 	var bad error
 	s.r.Observe = nil
 	if observe != nil {
 		s.r.Observe = func(p Place, x []float32, n int) {
 			if bad == nil {
-				bad = observe(p.Kind, x, n)
+				bad = observe(p, x, n)
 			}
 		}
 	}

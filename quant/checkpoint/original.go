@@ -14,9 +14,9 @@ import (
 // A remaking quantizes the original of a tensor once more, to tell whether the
 // tensor is of it.
 //
-// What a plan has made is defined by the original: the same comes out bit for
-// bit, so that one weight of another model shows. What [Save] was given may be
-// calibrated, with codes that are not the nearest, of which there is no more than
+// What a plan has made without a Calibrator is defined by the original: the same comes
+// out bit for bit, so that one weight of another model shows. What a Calibrator made, or
+// [Save] was given, has codes that are not the nearest, of which there is no more than
 // a bound. Its noise is at most worstGain of that of plain quantization, and below
 // Σ w², which is the noise of zeros; that of unrelated weights is about Σ w² + Σ ŵ².
 // The plain quantization of rows of several types has the type of fewest bits.
@@ -39,11 +39,14 @@ const worstGain = 100
 func (c *Checkpoint) remaking(ctx context.Context, original *Checkpoint, o, t Tensor, workers int) (*remaking, error) {
 	types := t.types()
 	r := &remaking{first: -1, of: slices.MinFunc(types, func(a, b Part) int { return cmp.Compare(a.Type.Bits(), b.Type.Bits()) })}
-	var settings struct{ Search bool }
+	var settings struct {
+		Search      bool
+		Calibration json.RawMessage
+	}
 	if h, ok := c.headerOf(t); ok && h.plan != "" && len(types) == 1 && json.Unmarshal([]byte(h.settings), &settings) == nil {
 		// A search may be improved upon; all else is the same for ever. What is
 		// quantized itself is not what a plan had for a source.
-		r.exact = (!settings.Search || h.writer == quant.Version) && !o.Quantized
+		r.exact = (!settings.Search || h.writer == quant.Version) && !o.Quantized && settings.Calibration == nil
 	}
 	r.quantizer = func() *quantizer {
 		return &quantizer{source: original, measure: !r.exact, search: settings.Search}

@@ -1,8 +1,10 @@
 package checkpoint
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -25,6 +27,9 @@ type Options struct {
 	// scales are searched for. Importance and Feedback belong to one matrix, and must
 	// be nil.
 	quant.Config
+	// Calibrator, if not nil, quantizes the matrices, whole ones and one after the
+	// other. Parts must be 1 then, as later matrices depend on earlier ones.
+	Calibrator Calibrator
 	// Rules say which tensors are quantized, and to what.
 	Rules
 	// Kept is the DType in which floats that are not quantized are stored: BF16, F16
@@ -67,7 +72,8 @@ type Plan struct {
 // for each type, and for weights in a form that can't be read, such as GPTQ's,
 // with one line for each form; [quant.ErrFormat] for tensors with the names of
 // parts of a matrix of the result, and [ErrSkipped] for those that are skipped,
-// with one line for each cause, if options are strict. [ErrTied] is for one table
+// with one line for each cause, if options are strict. An invalid [Calibrator.Settings]
+// matches quant.ErrFormat. [ErrTied] is for one table
 // that two rules give different types to, as an embedding and as the output head,
 // and [ErrNoTensor] for a rule for embeddings or output heads of a model that has
 // none.
@@ -100,6 +106,12 @@ func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 		o.ShardSize = 2 << 30
 	}
 	o.Parts = max(o.Parts, 1)
+	if o.Calibrator != nil && !json.Valid([]byte(o.Calibrator.Settings())) {
+		return nil, fmt.Errorf("checkpoint: %w: the settings of the Calibrator are no JSON: %.40q", quant.ErrFormat, o.Calibrator.Settings())
+	}
+	if o.Calibrator != nil && o.Parts > 1 {
+		return nil, fmt.Errorf("checkpoint: %w: %d parts with a Calibrator, want 1", quant.ErrShape, o.Parts)
+	}
 	if err := source.Readable(); err != nil {
 		return nil, err
 	}
@@ -115,6 +127,9 @@ func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 			kept = dtypeBytes(t, dtype)
 		}
 		p.items = append(p.items, d.decide(t, source.kinds[i], kept))
+	}
+	if c := o.Calibrator; c != nil {
+		slices.SortStableFunc(p.items, func(a, b Item) int { return cmp.Compare(c.Order(a.To.Name), c.Order(b.To.Name)) })
 	}
 	if err := p.check(); err != nil {
 		return nil, err
@@ -145,19 +160,24 @@ func (o Options) settings() string {
 		}
 		types = append(types, s)
 	}
+	var calibration json.RawMessage
+	if o.Calibrator != nil {
+		calibration = json.RawMessage(o.Calibrator.Settings())
+	}
 	return jsonString(struct {
-		Tool       string   `json:"tool,omitempty"`
-		Type       string   `json:"type"`
-		GroupSize  int      `json:"group_size"`
-		Search     bool     `json:"search,omitempty"`
-		Kept       string   `json:"kept,omitempty"`
-		Include    []string `json:"include,omitempty"`
-		Exclude    []string `json:"exclude,omitempty"`
-		Types      []string `json:"tensor_type,omitempty"`
-		Transposed []string `json:"transposed,omitempty"`
-		ShardSize  int64    `json:"shard_size"`
-		Parts      int      `json:"parts"`
-	}{o.Tool, o.Type.String(), o.GroupSize, o.Search, o.Kept, strs(o.Include), strs(o.Exclude), types, strs(o.Transposed), o.ShardSize, o.Parts})
+		Tool        string          `json:"tool,omitempty"`
+		Type        string          `json:"type"`
+		GroupSize   int             `json:"group_size"`
+		Search      bool            `json:"search,omitempty"`
+		Calibration json.RawMessage `json:"calibration,omitempty"`
+		Kept        string          `json:"kept,omitempty"`
+		Include     []string        `json:"include,omitempty"`
+		Exclude     []string        `json:"exclude,omitempty"`
+		Types       []string        `json:"tensor_type,omitempty"`
+		Transposed  []string        `json:"transposed,omitempty"`
+		ShardSize   int64           `json:"shard_size"`
+		Parts       int             `json:"parts"`
+	}{o.Tool, o.Type.String(), o.GroupSize, o.Search, calibration, o.Kept, strs(o.Include), strs(o.Exclude), types, strs(o.Transposed), o.ShardSize, o.Parts})
 }
 
 // check looks for what can't be done, and in a strict plan for what isn't, and
@@ -176,6 +196,9 @@ func (p *Plan) check() error {
 				it.To.DType = string(dtype)
 				it.To.Bytes = dtypeBytes(it.To, dtype)
 			}
+		}
+		if p.options.Calibrator != nil && it.quantize() && needsMax(it.To.Type) && it.To.matrices() > 1 {
+			errs = append(errs, tensorError(it.From.Name, fmt.Errorf("%w: calibrating %d matrices that share the scale of a tensor of %v", ErrUnsupported, it.To.matrices(), it.To.Type)))
 		}
 		if it.Skipped && p.options.Strict {
 			if reasons[it.Reason]++; reasons[it.Reason] == 1 {
@@ -290,7 +313,7 @@ func sample(h hash.Hash, d any) error {
 }
 
 // Items returns a new slice of what is done with each tensor, in the order of
-// the source.
+// the source, or of the Calibrator.
 func (p *Plan) Items() []Item { return slices.Clone(p.items) }
 
 // Settings returns the options as the JSON of the metadata.

@@ -31,7 +31,7 @@ func (r *runner) resume(ctx context.Context) (map[int]bool, error) {
 		var bytes int64
 		for j := range p.items {
 			if it := &p.items[j]; it.Shard == i {
-				bytes += it.work()
+				bytes += it.work(p.options.Calibrator != nil)
 				if r.o.Measure && it.quantize() { // which addResumed does
 					bytes -= it.From.Bytes
 				}
@@ -98,7 +98,7 @@ func (r *runner) addResumed(ctx context.Context, finished map[int]bool) error {
 					return err
 				}
 			}
-			s, err := compare(ctx, c, r.plan.source, it.To, r.plan.options.Workers, &r.meter, it.From.Bytes, false)
+			s, _, err := compare(ctx, c, r.plan.source, it.To, r.plan.options.Workers, &r.meter, it.From.Bytes, false)
 			if err != nil {
 				return err
 			}

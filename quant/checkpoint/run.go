@@ -62,7 +62,8 @@ type ItemResult struct {
 // its weights, as [CopyCompanions] says, from part 0.
 //
 // Memory is some 10 MB for each worker, whatever the size of the checkpoint, or
-// more if a row of a tensor has more than 2^18 weights.
+// more if a row of a tensor has more than 2^18 weights; with a Calibrator, a matrix in
+// float32 and what that takes.
 //
 // Files are written under a temporary name in the same directory, synced, and
 // renamed, one after the other, so that at any moment those with their final
@@ -193,6 +194,10 @@ type runner struct {
 
 	open    *shard     // being written
 	pending chan error // of the commit of the one before; nil if there is none
+
+	// For a Calibrator.
+	weights  []float32   // of a matrix
+	finished *Checkpoint // a file that was finished before
 }
 
 const allParts = -1
@@ -202,15 +207,15 @@ func (p *Plan) work(part int) int64 {
 	var n int64
 	for i := range p.items {
 		if it := &p.items[i]; part == allParts || p.parts[it.Shard] == part {
-			n += it.work()
+			n += it.work(p.options.Calibrator != nil)
 		}
 	}
 	return n
 }
 
 // work returns the bytes that a tensor takes.
-func (it *Item) work() int64 {
-	if it.quantize() && needsMax(it.To.Type) {
+func (it *Item) work(calibrated bool) int64 {
+	if it.quantize() && needsMax(it.To.Type) && !calibrated {
 		return 2 * it.From.Bytes
 	}
 	return it.From.Bytes
@@ -230,6 +235,8 @@ const (
 	quantizeRows stepKind = iota
 	copyWhole
 	convertRows
+	calibrateWhole
+	tellFinished
 	beginShard
 	endShard
 )
@@ -253,6 +260,7 @@ func (r *runner) run(ctx context.Context, finished map[int]bool) error {
 			}
 		},
 		func(s step, b block) error { return r.consume(ctx, s, b) })
+	r.closeFinished()
 	if r.open != nil { // after an error
 		r.open.abort()
 		r.open = nil
@@ -267,8 +275,20 @@ func (r *runner) run(ctx context.Context, finished map[int]bool) error {
 func (r *runner) steps(ctx context.Context, finished map[int]bool, yield func(step) bool) error {
 	p := r.plan
 	current := -1
+	calibrated := p.options.Calibrator != nil
+	var last int // that is to be calibrated
+	for i := range p.items {
+		if it := &p.items[i]; calibrated && it.quantize() && !finished[it.Shard] {
+			last = i
+		}
+	}
 	for i := range p.items {
 		it := &p.items[i]
+		if calibrated && finished[it.Shard] && it.quantize() && i < last {
+			if !yield(step{kind: tellFinished, span: span{it: it}}) {
+				return nil
+			}
+		}
 		if p.parts[it.Shard] != r.o.Part || finished[it.Shard] {
 			continue
 		}
@@ -289,6 +309,12 @@ func (r *runner) steps(ctx context.Context, finished map[int]bool, yield func(st
 		}
 		if !it.quantize() {
 			if !yield(step{kind: copyWhole, span: span{it: it}}) {
+				return nil
+			}
+			continue
+		}
+		if calibrated {
+			if !yield(step{kind: calibrateWhole, span: span{it: it}}) {
 				return nil
 			}
 			continue
@@ -317,6 +343,10 @@ func (r *runner) consume(ctx context.Context, s step, b block) error {
 		return r.begin(s.shard)
 	case endShard:
 		return r.end(ctx)
+	case calibrateWhole:
+		return tensorError(s.it.From.Name, r.calibrate(ctx, s.it))
+	case tellFinished:
+		return tensorError(s.it.From.Name, r.tell(ctx, s.it))
 	case copyWhole:
 		r.result.Items = append(r.result.Items, ItemResult{Item: *s.it})
 		if r.dry {

@@ -22,6 +22,9 @@ type Verification struct {
 	// Stats has the choices of a quantized tensor and, with the original at hand,
 	// its error.
 	Stats Stats
+	// Bounded reports that the tensor is quantized and has an error as calibration
+	// leaves it, where others have the codes that the original gives.
+	Bounded bool
 	// Rounded reports that the tensor is not quantized, but has the original's
 	// elements rounded to a type of fewer bits.
 	Rounded bool
@@ -59,7 +62,7 @@ func Verify(ctx context.Context, c, original *Checkpoint, progress func(Progress
 		case ctx.Err() != nil:
 			return found, context.Cause(ctx)
 		case t.Quantized:
-			v.Stats, err = compare(ctx, c, original, t, runtime.GOMAXPROCS(0), m, t.Bytes, original != nil)
+			v.Stats, v.Bounded, err = compare(ctx, c, original, t, runtime.GOMAXPROCS(0), m, t.Bytes, original != nil)
 		case original != nil:
 			v.Rounded, err = sameElements(ctx, c, original, t, m)
 		}
@@ -147,32 +150,31 @@ func (r meteredReader) Read(p []byte) (int, error) {
 }
 
 // compare validates a quantized tensor of c and, if original is not nil,
-// measures its error; and if remake is set, whether it is the original's. Bytes go
-// through the meter on the way.
-func compare(ctx context.Context, c, original *Checkpoint, t Tensor, workers int, m *meter, bytes int64, remake bool) (Stats, error) {
+// measures its error; and if remake is set, whether it is the original's, of which
+// there may be no more than a bound. Bytes go through the meter on the way.
+func compare(ctx context.Context, c, original *Checkpoint, t Tensor, workers int, m *meter, bytes int64, remake bool) (stats Stats, bounded bool, err error) {
 	p := c.dataOf(t).(*packed)
 	it := &Item{From: t, To: t}
 	var d data
 	if original != nil {
 		o, ok := original.Tensor(t.Name)
 		if !ok {
-			return Stats{}, fmt.Errorf("the original: %w", ErrNoTensor)
+			return Stats{}, false, fmt.Errorf("the original: %w", ErrNoTensor)
 		}
 		want := o.Shape
 		if t.Transposed {
 			want = swap(want)
 		}
 		if !slices.Equal(want, t.Shape) || !o.Float {
-			return Stats{}, fmt.Errorf("%w: %v of %.40q, but the original is %v of %s", quant.ErrShape, t.Shape, t.Original, o.Shape, o.DType)
+			return Stats{}, false, fmt.Errorf("%w: %v of %.40q, but the original is %v of %s", quant.ErrShape, t.Shape, t.Original, o.Shape, o.DType)
 		}
 		it.From = o
 		d = original.dataOf(o)
 	}
 	var again *remaking
 	if remake {
-		var err error
 		if again, err = c.remaking(ctx, original, it.From, t, workers); err != nil {
-			return Stats{}, tensorError(t.Name, fmt.Errorf("the original: %w", err))
+			return Stats{}, false, tensorError(t.Name, fmt.Errorf("the original: %w", err))
 		}
 	}
 	type found struct {
@@ -180,7 +182,7 @@ func compare(ctx context.Context, c, original *Checkpoint, t Tensor, workers int
 		remade remadeSpan
 	}
 	var total Stats
-	err := ordered(ctx, workers,
+	err = ordered(ctx, workers,
 		func(_ context.Context, yield func(span) bool) error {
 			spans(it, 0, yield)
 			return nil
@@ -226,7 +228,7 @@ func compare(ctx context.Context, c, original *Checkpoint, t Tensor, workers int
 	if err == nil && again != nil {
 		err = again.check(t, total)
 	}
-	return total, tensorError(t.Name, err)
+	return total, again != nil && !again.exact, tensorError(t.Name, err)
 }
 
 func compareSpan[T float32 | float64](st *Stats, d data, buf *[]T, row []float32, m *quant.Matrix, s span) error {
@@ -313,5 +315,6 @@ func (c *Checkpoint) Stats(ctx context.Context, name string) (Stats, error) {
 	case !t.Quantized:
 		return Stats{}, &TensorError{name, fmt.Errorf("%w: it is not quantized, but %s", quant.ErrShape, t.DType)}
 	}
-	return compare(ctx, c, nil, t, runtime.GOMAXPROCS(0), new(meter), 0, false)
+	s, _, err := compare(ctx, c, nil, t, runtime.GOMAXPROCS(0), new(meter), 0, false)
+	return s, err
 }

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/examples/internal/cli/clitest"
+)
+
+// TestCalibrate goes from a model and a text to a verified checkpoint.
+func TestCalibrate(t *testing.T) {
+	model := filepath.Join("..", "..", "internal", "tinylm")
+	text := filepath.Join(t.TempDir(), "text")
+	data, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(text, data[:8000], 0o666); err != nil {
+		t.Fatal(err)
+	}
+	dst := filepath.Join(t.TempDir(), "out")
+	flags := []string{"-in", model, "-out", dst, "-type", "bitmod3", "-group", "32", "-calibrate", text, "-nsamples", "3", "-length", "100"}
+	out := program.Must(t, flags...)
+	for _, want := range []string{
+		`calibrating with 3 texts of up to 100 tokens of `,
+		`step 0: error of outputs \S+ with the paper's choice, \S+ calibrated: -\S+ dB \(300 vectors\)`,
+		`model.safetensors is written`,
+	} {
+		if !regexp.MustCompile(want).MatchString(out) {
+			t.Errorf("output lacks %q:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, wouldGive) {
+		t.Errorf("it says what calibration would give:\n%s", out)
+	}
+	if again := program.Must(t, flags...); !strings.Contains(again, "was finished already") {
+		t.Errorf("a second run:\n%s", again)
+	}
+	if out := program.Must(t, "verify", dst, "-original", model); !strings.Contains(out, "are calibrated: the original alone does not say") {
+		t.Errorf("verify:\n%s", out)
+	}
+	dry := program.Must(t, "-in", model, "-dry-run", "-type", "bitmod3")
+	if !strings.Contains(dry, wouldGive) {
+		t.Errorf("without -calibrate:\n%s", dry)
+	}
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	program.Errors(t, []clitest.Case{
+		{"-calibrate " + text, 2, "-calibrate without -in"},
+		{"-in x -out y -calibrate z -shard 0/2", 2, "-calibrate with -shard"},
+		{"-in x -out y -calibrate z -nsamples 0", 2, "-nsamples is 0"},
+		{"-in " + model + " -out y -calibrate nowhere", 1, "nowhere: no such file"},
+		{"-in " + model + " -out y -calibrate " + empty, 1, "no tokens"},
+	})
+}

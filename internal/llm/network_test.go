@@ -1,0 +1,250 @@
+package llm
+
+import (
+	"bytes"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/quant/calibrate"
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
+)
+
+// calibrateDir quantizes a model with texts and returns what was gained.
+func calibrateDir(t *testing.T, dir, out string, texts [][]int, o calibrate.Options, plan checkpoint.Options) []calibrate.Gain {
+	t.Helper()
+	source, err := checkpoint.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	f, err := OpenFile(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	n, err := f.NewNetwork(texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	s := calibrate.NewSequential(n, o)
+	var gains []calibrate.Gain
+	s.Report = func(g calibrate.Gain) { gains = append(gains, g) }
+	plan.Calibrator = s
+	p, err := checkpoint.NewPlan(source, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Run(t.Context(), out, checkpoint.RunOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return gains
+}
+
+// TestNetworkEqualsRecipe compares what calibration writes with what it makes in memory.
+func TestNetworkEqualsRecipe(t *testing.T) {
+	m, err := Load(embeddedDir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := [][]int{tokens(&m.Config, 100, 1), tokens(&m.Config, 9, 2), tokens(&m.Config, 60, 3)}
+	config := quant.Config{Type: datatype.BitMoD3, GroupSize: 32, Search: true}
+	for _, all := range []bool{false, true} {
+		o := checkpoint.Options{Config: config, ShardSize: 300e3}
+		if all {
+			o.Types = []checkpoint.TypeRule{{Pattern: pattern(t, "embeddings"), Type: datatype.BitMoD4, GroupSize: 64}}
+		}
+		out := t.TempDir()
+		gains := calibrateDir(t, embeddedDir, out, texts, calibrate.GPTQ(), o)
+		got, err := Load(out, Options{Packed: Quantizer{Unpack: true}.Packed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := NewCalibration(t.Context(), m, texts).Quantize(Recipe{
+			Quantizer: Quantizer{Config: config, Unpack: true}, Feedback: true, ActOrder: true, Sequential: true,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Each(func(p Place, l Linear) {
+			if p.Layer < 0 {
+				return
+			}
+			a, _ := l.(*unpacked).matrix.AppendBinary(nil)
+			b, _ := (*want.slot(p)).(*unpacked).matrix.AppendBinary(nil)
+			if !bytes.Equal(a, b) {
+				t.Errorf("%v differs from that made in memory", p)
+			}
+		})
+		var last calibrate.Gain
+		for _, g := range gains {
+			if g.Step < last.Step || g.Vectors != 169 || !(g.Calibrated < g.Plain) {
+				t.Errorf("%+v after %+v", g, last)
+			}
+			last = g
+		}
+		if all != (last.Step == m.Config.Layers) {
+			t.Errorf("the last step is %d", last.Step)
+		}
+	}
+}
+
+// TestNetworkFamilies calibrates models of every family, in their own files and shards,
+// and goes on after an interruption.
+func TestNetworkFamilies(t *testing.T) {
+	for _, dir := range familyModels(t) {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			var texts [][]int
+			for _, j := range readJudged(t, dir) {
+				texts = append(texts, j.IDs)
+			}
+			o := checkpoint.Options{Config: quant.Config{Type: datatype.BitMoD4, GroupSize: 8, Search: true}, ShardSize: 5000}
+			out := t.TempDir()
+			gains := calibrateDir(t, dir, out, texts, calibrate.GPTQ(), o)
+			if len(gains) == 0 {
+				t.Fatal("nothing was calibrated")
+			}
+			var plain, calibrated float64
+			for _, g := range gains {
+				plain += g.Plain
+				calibrated += g.Calibrated
+			}
+			t.Logf("errors of outputs: %.4g, calibrated %.4g", plain, calibrated)
+			if !(calibrated < plain) {
+				t.Errorf("errors of outputs are %g, with the paper's choice %g", calibrated, plain)
+			}
+			if _, err := Load(out, Options{}); err != nil {
+				t.Fatal(err)
+			}
+			verifyDir(t, out, dir)
+			files := readFiles(t, out)
+			shards := slices.DeleteFunc(slices.Sorted(maps.Keys(files)), func(s string) bool { return filepath.Ext(s) != ".safetensors" })
+			if len(shards) < 2 {
+				return
+			}
+			// Any file may be missing: what was made of others is read again.
+			for _, i := range []int{len(shards) / 2, len(shards) - 1} {
+				if err := os.Remove(filepath.Join(out, shards[i])); err != nil {
+					t.Fatal(err)
+				}
+			}
+			again := calibrateDir(t, dir, out, texts, calibrate.GPTQ(), o)
+			if len(again) >= len(gains) {
+				t.Errorf("%d matrices were calibrated again, of %d", len(again), len(gains))
+			}
+			for name, data := range readFiles(t, out) {
+				if !bytes.Equal(data, files[name]) {
+					t.Errorf("%s is another after an interruption", name)
+				}
+			}
+		})
+	}
+}
+
+func verifyDir(t *testing.T, result, original string) {
+	t.Helper()
+	r, err := checkpoint.Open(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	o, err := checkpoint.Open(original)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	if _, err := checkpoint.Verify(t.Context(), r, o, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func readFiles(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := make(map[string][]byte)
+	for _, e := range entries {
+		if !e.IsDir() {
+			if files[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name())); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return files
+}
+
+// Hessians are of the vectors that a model multiplies its matrices by, whatever family
+// it is of.
+func TestNetworkObserve(t *testing.T) {
+	for _, dir := range familyModels(t) {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			m, err := Load(dir, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var texts [][]int
+			for _, j := range readJudged(t, dir) {
+				texts = append(texts, j.IDs)
+			}
+			want := map[string]float64{}
+			sum := func(to map[string]float64, name string, x []float32) {
+				for _, v := range x {
+					to[name] += float64(v) * float64(v)
+				}
+			}
+			for _, text := range texts {
+				r := NewRunner(m, 1)
+				r.Observe = func(p Place, x []float32, _ int) { sum(want, p.String(), x) }
+				s, err := m.NewSequence(KV{Length: len(text)})
+				if err == nil {
+					err = r.Forward(Chunk{s, text})
+				}
+				if err == nil {
+					err = r.Logits(make([]float32, len(text)*m.Config.Vocab), 0, len(text))
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Close()
+			}
+			f, err := OpenFile(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			n, err := f.NewNetwork(texts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer n.Close()
+			got := map[string]float64{}
+			for step := range m.Config.Layers + 1 {
+				err := n.Observe(t.Context(), step, func(input string, x []float32, _ int) error {
+					sum(got, input, x)
+					return nil
+				})
+				if err == nil {
+					err = n.Advance(t.Context(), step)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if len(got) != len(want) {
+				t.Errorf("inputs %v, want %v", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+			}
+			for name, w := range want {
+				if d := got[name]/w - 1; !(d < 1e-5 && d > -1e-5) {
+					t.Errorf("%s: squares of %g, want %g", name, got[name], w)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,68 @@
+package calibrate
+
+import (
+	"encoding/json"
+	"reflect"
+
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// Options say what is made of the inputs of a matrix. The zero value makes nothing of
+// them; [GPTQ] is what most want.
+type Options struct {
+	// Importance weighs the errors of a column by the mean square of its inputs.
+	// Feedback has weights of its own, which are better there.
+	Importance bool
+	// Feedback, if not nil, is how errors are fed back, with a Hessian of nil.
+	Feedback *quant.Feedback
+}
+
+// GPTQ returns the options for GPTQ in the order of the activations, which should go
+// with quant.Config's Search.
+func GPTQ() Options { return Options{Feedback: &quant.Feedback{ActOrder: true}} }
+
+// Config returns c with what o makes of a matrix whose inputs have the Hessian h. It
+// is c for a nil Hessian, or one of no vectors.
+func (o Options) Config(c quant.Config, h *quant.Hessian) quant.Config {
+	if h == nil || h.Vectors() == 0 {
+		return c
+	}
+	if o.Importance {
+		c.Importance = h.Importance()
+	}
+	if o.Feedback != nil {
+		f := *o.Feedback
+		f.Hessian = h
+		c.Feedback = &f
+	}
+	return c
+}
+
+// settings are o as they go to the metadata of a result.
+func (o Options) settings() map[string]any {
+	m := map[string]any{}
+	if o.Importance {
+		m["importance"] = true
+	}
+	if o.Feedback != nil {
+		f := *o.Feedback
+		f.Hessian = nil
+		fields := map[string]any{}
+		v := reflect.ValueOf(f)
+		for i := range v.NumField() { // whatever options it has
+			if x := v.Field(i); !x.IsZero() {
+				fields[v.Type().Field(i).Name] = x.Interface()
+			}
+		}
+		m["feedback"] = fields
+	}
+	return m
+}
+
+func jsonOf(m map[string]any) string {
+	b, err := json.Marshal(m)
+	if err != nil {
+		panic(err) // numbers, strings and booleans
+	}
+	return string(b)
+}

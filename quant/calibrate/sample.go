@@ -1,0 +1,30 @@
+package calibrate
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// Sample returns count texts of length tokens, or as many as there are, from all over
+// tokens: no two have a token of the same place. Each begins with before and ends with
+// after, which count. The same seed gives the same texts. The error matches
+// [quant.ErrShape] for a count or a length that leaves no text.
+func Sample(tokens, before, after []int, count, length int, seed uint64) ([][]int, error) {
+	own := length - len(before) - len(after)
+	if own < 1 || count < 1 {
+		return nil, fmt.Errorf("calibrate: %w: %d texts of %d tokens, of which %d are around them", quant.ErrShape, count, length, len(before)+len(after))
+	}
+	own = min(own, len(tokens))
+	if own == 0 {
+		return nil, fmt.Errorf("calibrate: %w: no tokens", quant.ErrShape)
+	}
+	places := rand.New(rand.NewPCG(seed, 0)).Perm(len(tokens) / own)
+	var texts [][]int
+	for _, i := range places[:min(count, len(places))] {
+		texts = append(texts, slices.Concat(before, tokens[i*own:(i+1)*own], after))
+	}
+	return texts, nil
+}

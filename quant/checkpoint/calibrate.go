@@ -1,0 +1,138 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// A Calibrator quantizes the matrices of a plan in the place of [quant.Group], by what
+// a model does with text: package quant/calibrate has some. Its methods are called by
+// one goroutine at a time.
+type Calibrator interface {
+	// Settings returns a JSON value that says all that the result depends on besides
+	// the weights and the other options, such as a hash of the text. It goes to the
+	// metadata of the result, and a run goes on only after files of the same.
+	Settings() string
+	// Order returns where among others a tensor has its turn: those of lower numbers
+	// come first, and those of the same number in the order of the source.
+	Order(tensor string) int
+	// Quantize returns the matrix that is stored for w: of as many rows and columns,
+	// with the type, group size and order of parts that w.Configs and w.Of say.
+	Quantize(ctx context.Context, w Weights) (*quant.Matrix, error)
+	// Resume is called in the place of Quantize for a matrix that an earlier run has
+	// stored, if Quantize is to follow for another.
+	Resume(ctx context.Context, tensor string, matrix int, m *quant.Matrix) error
+}
+
+// Weights are those of one matrix.
+type Weights struct {
+	// Tensor is the name of its tensor, and Matrix which of the matrices of that it
+	// is: 0 but for experts, which may be in one tensor of three dimensions.
+	Tensor string
+	Matrix int
+	// Float are the weights, row-major as [out, in], of Cols columns. They are the
+	// plan's memory, and not to be kept or written to.
+	Float []float32
+	Cols  int
+	// Configs has how the plan would quantize them: one, or several, of which Of has
+	// the number for every row.
+	Configs []quant.Config
+	Of      []uint8
+}
+
+// Group quantizes the weights as the plan would.
+func (w Weights) Group(ctx context.Context) (*quant.Matrix, error) {
+	if w.Of != nil {
+		return quant.GroupMixed(w.Float, w.Cols, w.Of, w.Configs)
+	}
+	if len(w.Configs) != 1 {
+		return nil, fmt.Errorf("checkpoint: %w: %d configurations of weights of one type", quant.ErrShape, len(w.Configs))
+	}
+	return quant.GroupContext(ctx, w.Float, w.Cols, w.Configs[0])
+}
+
+// matrices returns the number of matrices of a quantized tensor.
+func (t Tensor) matrices() int { return t.Rows() / t.Shape[len(t.Shape)-2] }
+
+// calibrate quantizes a tensor, a matrix at a time, and writes it.
+func (r *runner) calibrate(ctx context.Context, it *Item) error {
+	outs, cols := it.To.Shape[len(it.To.Shape)-2], it.To.Cols()
+	d := r.plan.source.dataOf(it.From)
+	var row []float32
+	var stats Stats
+	w := Weights{Tensor: it.To.Name, Float: grow(&r.weights, outs*cols), Cols: cols}
+	c := r.plan.options.Config
+	c.Type, c.GroupSize = it.To.Type, it.To.GroupSize
+	w.Configs = []quant.Config{c}
+	for w.Matrix = range it.To.matrices() {
+		lo := w.Matrix * outs
+		if err := readRows(d, w.Float, outs, cols, lo, lo+outs, it.To.Transposed); err != nil {
+			return err
+		}
+		m, err := r.plan.options.Calibrator.Quantize(ctx, w)
+		if bad, ok := errors.AsType[*quant.WeightError](err); ok {
+			err = &quant.WeightError{Row: bad.Row + lo, Col: bad.Col, Value: bad.Value}
+		}
+		if err != nil {
+			return err
+		}
+		if err := checkCalibrated(m, it.To, outs); err != nil {
+			return err
+		}
+		stats.Add(count(m, 0))
+		if r.o.Measure {
+			if err := measure(&stats, w.Float, m, 0, grow(&row, cols)); err != nil {
+				return err
+			}
+		}
+		if !r.dry {
+			if err := r.open.writeBlock(it.To.Name, m, 0); err != nil {
+				return err
+			}
+		}
+		r.meter.add(it.From.Name, share(it.From.Bytes, it.To.Rows(), lo, lo+outs))
+	}
+	r.result.Items = append(r.result.Items, ItemResult{*it, stats})
+	return nil
+}
+
+// checkCalibrated returns an error if a matrix is not what the plan has promised.
+func checkCalibrated(m *quant.Matrix, to Tensor, rows int) error {
+	if m == nil || m.Rows() != rows || m.Cols() != to.Cols() || m.Parts() != 1 || m.Type() != to.Type || m.GroupSize() != to.GroupSize {
+		return fmt.Errorf("checkpoint: %w: the calibrator made %v, want %d × %d of %v in groups of %d", quant.ErrShape, m, rows, to.Cols(), to.Type, to.GroupSize)
+	}
+	return nil
+}
+
+// tell shows the calibrator a tensor of a file that was finished before.
+func (r *runner) tell(ctx context.Context, it *Item) error {
+	path := r.plan.file(r.dst, it.Shard)
+	if r.finished == nil || r.finished.path != path {
+		r.closeFinished()
+		var err error
+		if r.finished, err = Open(path); err != nil {
+			return err
+		}
+	}
+	outs := it.To.Shape[len(it.To.Shape)-2]
+	for i := range it.To.matrices() {
+		m, err := r.finished.MatrixRows(it.To.Name, i*outs, (i+1)*outs)
+		if err != nil {
+			return err
+		}
+		if err := r.plan.options.Calibrator.Resume(ctx, it.To.Name, i, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *runner) closeFinished() {
+	if r.finished != nil {
+		r.finished.Close()
+		r.finished = nil
+	}
+}
