@@ -1,13 +1,17 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 
 	"github.com/bitmod-go/bitmod/internal/llm"
+	"github.com/bitmod-go/bitmod/internal/llm/encoder"
 	"github.com/bitmod-go/bitmod/quant/calibrate"
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
 // A calibration is what -calibrate asks for.
@@ -28,22 +32,74 @@ type network interface {
 	Close()
 }
 
-// open opens the model at path, and starts the texts on their way.
-func (c *calibration) open(path string, stdout io.Writer) (network, func(), error) {
+// open opens the model of a checkpoint, and starts the texts on their way.
+func (c *calibration) open(source *checkpoint.Checkpoint, stdout io.Writer) (network, func(), error) {
 	data, err := os.ReadFile(c.text)
 	if err != nil {
 		return nil, nil, err
 	}
-	f, err := llm.OpenFile(path)
-	if err != nil {
-		return nil, nil, err
+	var (
+		f io.Closer
+		n network
+	)
+	if isEncoder(source) {
+		var e *encoder.File
+		if e, err = encoder.OpenFile(source.Path()); err != nil {
+			return nil, nil, err
+		}
+		f = e
+		n, err = c.encoder(e, string(data), stdout)
+	} else {
+		var d *llm.File
+		if d, err = llm.OpenFile(source.Path()); err != nil {
+			return nil, nil, err
+		}
+		f = d
+		n, err = c.decoder(d, string(data), stdout)
 	}
-	n, err := c.decoder(f, string(data), stdout)
 	if err != nil {
 		f.Close()
 		return nil, nil, err
 	}
 	return n, func() { n.Close(); f.Close() }, nil
+}
+
+// isEncoder reports whether config.json says that a model is one.
+func isEncoder(source *checkpoint.Checkpoint) bool {
+	data, err := fs.ReadFile(source.Companions(), "config.json")
+	if err != nil {
+		return false // which the engine will say
+	}
+	var config struct {
+		ModelType string `json:"model_type"`
+	}
+	return json.Unmarshal(data, &config) == nil && encoder.Known(config.ModelType)
+}
+
+// tokens is the number of tokens for calibration if -nsamples says nothing, and length
+// that of a text of a language model and of an encoder, if -length says nothing.
+const (
+	defaultTokens = 16384
+	decoderLength = 512
+	encoderLength = 128
+)
+
+// sample returns texts of at most most tokens.
+func (c *calibration) sample(w io.Writer, tokens, before, after []int, length, most int) ([][]int, error) {
+	if c.length > 0 {
+		length = c.length
+	}
+	length = min(length, most)
+	count := c.samples
+	if count == 0 {
+		count = (defaultTokens + length - 1) / length
+	}
+	texts, err := calibrate.Sample(tokens, before, after, count, length, c.seed)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.text, err)
+	}
+	fmt.Fprintf(w, "calibrating with %s of up to %d tokens of %s\n", plural(len(texts), "text", "texts"), len(texts[0]), show(c.text))
+	return texts, nil
 }
 
 // decoder returns the network of a language model.
@@ -56,17 +112,30 @@ func (c *calibration) decoder(f *llm.File, text string, stdout io.Writer) (netwo
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.text, err)
 	}
-	before := []int{f.Config.BOS}
-	texts, err := calibrate.Sample(tokens, before, nil, c.samples, min(c.length, f.Config.Context), c.seed)
+	before, _ := t.Around()
+	texts, err := c.sample(stdout, tokens, before, nil, decoderLength, f.Config.Context)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.text, err)
+		return nil, err
 	}
-	c.list(stdout, texts)
 	return f.NewNetwork(texts)
 }
 
-func (c *calibration) list(w io.Writer, texts [][]int) {
-	fmt.Fprintf(w, "calibrating with %s of up to %d tokens of %s\n", plural(len(texts), "text", "texts"), len(texts[0]), show(c.text))
+// encoder returns the network of an encoder.
+func (c *calibration) encoder(f *encoder.File, text string, stdout io.Writer) (network, error) {
+	t, err := f.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := t.Encode(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.text, err)
+	}
+	before, after := t.Around()
+	texts, err := c.sample(stdout, tokens, before, after, encoderLength, f.Config.MaxTokens())
+	if err != nil {
+		return nil, err
+	}
+	return f.NewNetwork(texts)
 }
 
 // gains prints what calibration gained in each step.
@@ -100,8 +169,8 @@ func (g *gains) flush() {
 
 // start returns the calibrator of a run, and what is to be called at its end. clear
 // makes room for a line.
-func (c *calibration) start(path string, stdout io.Writer, clear func()) (*calibrate.Sequential, func(), error) {
-	n, end, err := c.open(path, stdout)
+func (c *calibration) start(source *checkpoint.Checkpoint, stdout io.Writer, clear func()) (*calibrate.Sequential, func(), error) {
+	n, end, err := c.open(source, stdout)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -14,7 +14,7 @@ import (
 func TestCalibrate(t *testing.T) {
 	model := filepath.Join("..", "..", "internal", "tinylm")
 	text := filepath.Join(t.TempDir(), "text")
-	data, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	data, err := os.ReadFile(filepath.Join("..", "..", "quant", "checkpoint", "FORMAT.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,6 +42,11 @@ func TestCalibrate(t *testing.T) {
 	if out := program.Must(t, "verify", dst, "-original", model); !strings.Contains(out, "are calibrated: the original alone does not say") {
 		t.Errorf("verify:\n%s", out)
 	}
+	encoder := filepath.Join("..", "..", "internal", "tinyembed")
+	out = program.Must(t, "-in", encoder, "-out", filepath.Join(t.TempDir(), "out"), "-type", "bitmod3", "-group", "32", "-calibrate", text, "-nsamples", "4", "-length", "40")
+	if !strings.Contains(out, "calibrating with 4 texts of up to 40 tokens") || !strings.Contains(out, "step 0: error of outputs") {
+		t.Errorf("an encoder:\n%s", out)
+	}
 	dry := program.Must(t, "-in", model, "-dry-run", "-type", "bitmod3")
 	if !strings.Contains(dry, wouldGive) {
 		t.Errorf("without -calibrate:\n%s", dry)
@@ -53,7 +58,7 @@ func TestCalibrate(t *testing.T) {
 	program.Errors(t, []clitest.Case{
 		{"-calibrate " + text, 2, "-calibrate without -in"},
 		{"-in x -out y -calibrate z -shard 0/2", 2, "-calibrate with -shard"},
-		{"-in x -out y -calibrate z -nsamples 0", 2, "-nsamples is 0"},
+		{"-in x -out y -calibrate z -nsamples -1", 2, "-nsamples is -1"},
 		{"-in " + model + " -out y -calibrate nowhere", 1, "nowhere: no such file"},
 		{"-in " + model + " -out y -calibrate " + empty, 1, "no tokens"},
 	})

@@ -27,7 +27,7 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	defer source.Close()
 	bar := newProgress(stderr)
 	if o.calibration.text != "" {
-		s, end, err := o.calibration.start(o.in, stdout, bar.end)
+		s, end, err := o.calibration.start(source, stdout, bar.end)
 		if err != nil {
 			return err
 		}

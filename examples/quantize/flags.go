@@ -68,8 +68,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	})
 	o.calibration.options = calibrate.GPTQ()
 	fs.StringVar(&o.calibration.text, "calibrate", "", "`file` of text that the model reads, to quantize by what its layers see: GPTQ, layer after layer; implies -search")
-	fs.IntVar(&o.calibration.samples, "nsamples", 32, "`texts` for -calibrate, from all over the file")
-	fs.IntVar(&o.calibration.length, "length", 512, "`tokens` of such a text")
+	fs.IntVar(&o.calibration.samples, "nsamples", 0, "`texts` for -calibrate, from all over the file; 0 is as many as make 16,384 tokens")
+	fs.IntVar(&o.calibration.length, "length", 0, "`tokens` of such a text; 0 is 512, and 128 for an encoder")
 	fs.Uint64Var(&o.calibration.seed, "seed", 1, "`number` that says which places of the file they are from")
 	if _, err := cli.Parse(fs, usage, args, stderr); err != nil {
 		return o, err
@@ -96,8 +96,8 @@ func (o *options) check() error {
 		return cli.Usagef("-calibrate without -in")
 	case calibrated && o.parts > 1:
 		return cli.Usagef("-calibrate with -shard: layers depend on those before")
-	case o.calibration.samples < 1 || o.calibration.length < 2:
-		return cli.Usagef("-nsamples is %d and -length %d, want at least 1 and 2", o.calibration.samples, o.calibration.length)
+	case o.calibration.samples < 0 || o.calibration.length < 0:
+		return cli.Usagef("-nsamples is %d and -length %d, want 0 or more", o.calibration.samples, o.calibration.length)
 	case isFile && (o.parts > 1 || o.shardSize > 0):
 		return cli.Usagef("%s is one file: -shard and -shard-size need a directory", o.out)
 	}

@@ -2,9 +2,6 @@ package llm
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 
 	"github.com/bitmod-go/bitmod/quant"
@@ -47,7 +44,8 @@ func (f *File) NewNetwork(texts [][]int) (*Network, error) {
 	if n.model, err = n.builder.withoutMatrices(); err != nil {
 		return nil, f.at(err)
 	}
-	n.model.Embedding = &tableRows{source: s, at: s.at(Place{Layer: -1, Kind: Embedding}.tensor()), rows: f.Config.Vocab, cols: f.Config.Dim}
+	at := s.at(Place{Layer: -1, Kind: Embedding}.tensor())
+	n.model.Embedding = Table(s.c, at.name, at.first, f.Config.Vocab, f.Config.Dim)
 	for _, p := range n.model.places() {
 		rows, _ := f.Config.Size(p)
 		at := s.at(p.tensor())
@@ -58,16 +56,7 @@ func (f *File) NewNetwork(texts [][]int) (*Network, error) {
 
 // Settings implements calibrate.Network.
 func (n *Network) Settings() string {
-	h := sha256.New()
-	tokens := 0
-	for _, t := range n.texts {
-		binary.Write(h, binary.LittleEndian, int64(len(t)))
-		for _, token := range t {
-			binary.Write(h, binary.LittleEndian, int64(token))
-		}
-		tokens += len(t)
-	}
-	return fmt.Sprintf(`{"tokens":%d,"texts":%d,"sha256":"%s"}`, tokens, len(n.texts), hex.EncodeToString(h.Sum(nil)))
+	return calibrate.TextSettings(n.texts)
 }
 
 // Find implements calibrate.Network. The step behind the last layer is the classifier's.
@@ -146,13 +135,11 @@ func (n *Network) Replace(tensor string, matrix int, m *quant.Matrix) error {
 		case p.Kind == Embedding:
 			n.model.Embedding = &Quantized{Matrix: m}
 		default:
-			w := make([]float32, p.rows*m.Cols())
-			for row := range p.rows {
-				if err := m.DequantizeRow(w[row*m.Cols():][:m.Cols()], p.first+row); err != nil {
-					return err
-				}
+			l, err := Unpacked(m, p.first, p.first+p.rows)
+			if err != nil {
+				return err
 			}
-			n.replaced[p.Place] = newDense(w, m.Cols())
+			n.replaced[p.Place] = l
 		}
 	}
 	return nil
@@ -183,23 +170,4 @@ func (n *Network) Close() {
 	if n.stream != nil {
 		n.stream.close()
 	}
-}
-
-// A tableRows is a table of a file, of which rows are read when they are looked up.
-type tableRows struct {
-	source     *checkpointSource
-	at         location
-	rows, cols int
-}
-
-func (t *tableRows) Rows() int  { return t.rows }
-func (t *tableRows) Cols() int  { return t.cols }
-func (t *tableRows) Bytes() int { return 0 }
-
-func (t *tableRows) Row(dst []float32, row int) error {
-	return t.source.c.ReadRows(dst, t.at.name, t.at.first+row, t.at.first+row+1)
-}
-
-func (t *tableRows) Mul([]float32, []float32, int, *Crew) error {
-	return fmt.Errorf("llm: multiplying by a table that is not in memory")
 }

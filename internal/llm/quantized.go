@@ -107,4 +107,16 @@ func unpack(m *quant.Matrix) (*unpacked, error) {
 	return &unpacked{*newDense(w, m.Cols()), m}, nil
 }
 
+// Unpacked returns rows lo to hi−1 of a packed matrix as a matrix of float32 weights.
+func Unpacked(m *quant.Matrix, lo, hi int) (Linear, error) {
+	cols := m.Cols()
+	w := make([]float32, (hi-lo)*cols)
+	for row := lo; row < hi; row++ {
+		if err := m.DequantizeRow(w[(row-lo)*cols:][:cols], row); err != nil {
+			return nil, err
+		}
+	}
+	return newDense(w, cols), nil
+}
+
 func (u *unpacked) Bytes() int { return u.matrix.Bytes() }

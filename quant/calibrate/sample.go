@@ -1,6 +1,9 @@
 package calibrate
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -27,4 +30,21 @@ func Sample(tokens, before, after []int, count, length int, seed uint64) ([][]in
 		texts = append(texts, slices.Concat(before, tokens[i*own:(i+1)*own], after))
 	}
 	return texts, nil
+}
+
+// TextSettings returns settings that tell texts, as tokens, from others, for
+// [Network.Settings]: the numbers of texts and tokens, and a hash.
+func TextSettings(texts [][]int) string {
+	h := sha256.New()
+	var b []byte
+	tokens := 0
+	for _, t := range texts {
+		b = binary.LittleEndian.AppendUint64(b[:0], uint64(len(t)))
+		for _, token := range t {
+			b = binary.LittleEndian.AppendUint64(b, uint64(token))
+		}
+		h.Write(b)
+		tokens += len(t)
+	}
+	return fmt.Sprintf(`{"texts":%d,"tokens":%d,"sha256":"%s"}`, len(texts), tokens, hex.EncodeToString(h.Sum(nil)))
 }

@@ -102,3 +102,9 @@ func isBuffer(name string) bool {
 
 // of returns the name in the i-th layer.
 func (n *names) of(i int, name string) string { return fmt.Sprintf(n.layer, i) + name }
+
+// Known reports whether models of a model_type are encoders that the engine runs.
+func Known(modelType string) bool {
+	_, err := familyOf(modelType)
+	return err == nil
+}

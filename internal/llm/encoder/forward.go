@@ -16,6 +16,9 @@ type Runner struct {
 	texts []span
 	bias  relativeBias
 
+	// observe, if not nil, sees the n vectors that a matrix of a layer is multiplied by.
+	observe func(w *linear, x []float32, n int) error
+
 	// Working space: vectors of all tokens side by side.
 	x, norm, q, k, v, heads, hidden []float32
 	embedding                       []float32
@@ -36,37 +39,45 @@ func (r *Runner) Close() { r.crew.Close() }
 // around it included. Then Hidden gives it. What it is for a text does not depend on the
 // others.
 func (r *Runner) Forward(texts ...[]int) error {
-	m := r.model
-	r.texts = r.texts[:0]
-	n, longest := 0, 0
-	for _, tokens := range texts {
-		if max := m.Config.MaxTokens(); len(tokens) > max {
-			return fmt.Errorf("encoder: a text of %d tokens is longer than the model has positions, %d", len(tokens), max)
-		}
-		for _, t := range tokens {
-			if t < 0 || t >= m.Config.Vocab {
-				return fmt.Errorf("encoder: token %d is not in a vocabulary of %d", t, m.Config.Vocab)
-			}
-		}
-		r.texts = append(r.texts, span{n, n + len(tokens)})
-		n += len(tokens)
-		longest = max(longest, len(tokens))
-	}
-	err := r.forward(texts, n, longest)
+	n, err := r.begin(texts)
 	if err != nil {
+		return err
+	}
+	if err = r.forward(texts, n); err != nil {
 		r.texts = r.texts[:0] // there is nothing to show
 		return fmt.Errorf("encoder: %w", err)
 	}
 	return nil
 }
 
-func (r *Runner) forward(texts [][]int, n, longest int) error {
+// begin takes down where texts are, and returns the number of their tokens.
+func (r *Runner) begin(texts [][]int) (int, error) {
 	m := r.model
-	if err := r.embed(texts, n); err != nil {
-		return err
+	r.texts = r.texts[:0]
+	n, longest := 0, 0
+	for _, tokens := range texts {
+		if max := m.Config.MaxTokens(); len(tokens) > max {
+			return 0, fmt.Errorf("encoder: a text of %d tokens is longer than the model has positions, %d", len(tokens), max)
+		}
+		for _, t := range tokens {
+			if t < 0 || t >= m.Config.Vocab {
+				return 0, fmt.Errorf("encoder: token %d is not in a vocabulary of %d", t, m.Config.Vocab)
+			}
+		}
+		r.texts = append(r.texts, span{n, n + len(tokens)})
+		n += len(tokens)
+		longest = max(longest, len(tokens))
 	}
 	if m.relative != nil {
 		r.bias.grow(&m.Config, m.relative, longest)
+	}
+	return n, nil
+}
+
+func (r *Runner) forward(texts [][]int, n int) error {
+	m := r.model
+	if err := r.embed(texts, n); err != nil {
+		return err
 	}
 	for i := range m.layers {
 		if err := r.layer(&m.layers[i], n); err != nil {
@@ -147,6 +158,11 @@ const (
 )
 
 func (r *Runner) multiply(dst []float32, w *linear, x []float32, n int) error {
+	if r.observe != nil {
+		if err := r.observe(w, x, n); err != nil {
+			return err
+		}
+	}
 	return w.Mul(dst, x, n, r.crew)
 }
 

@@ -220,6 +220,25 @@ func (f *File) load(o Options) (*Model, error) {
 	b := builder{f: f, options: o}
 	m := &Model{Config: *c, layers: make([]layer, c.Layers)}
 	b.matrix(&m.words, n.words, c.Vocab, c.Embedding, o.Embeddings)
+	b.outside(m)
+	for i := range m.layers {
+		b.layer(m, i)
+	}
+	return m, b.run()
+}
+
+// A builder collects what there is to read, and then reads it.
+type builder struct {
+	f       *File
+	options Options
+	jobs    []func() error
+	last    []func() error // after all of jobs
+}
+
+// outside reads all but the layers and the table of tokens.
+func (b *builder) outside(m *Model) {
+	c := &m.Config
+	n := &c.family.names
 	b.matrix(&m.positions, n.positions, c.Positions, c.Embedding, nil)
 	if c.Types > 0 {
 		var types llm.Linear
@@ -237,30 +256,21 @@ func (f *File) load(o Options) (*Model, error) {
 	if c.Buckets > 0 {
 		b.read(&m.relative, n.relative+weight, c.Buckets, c.Heads)
 	}
-	for i := range m.layers {
-		l := &m.layers[i]
-		b.linear(&l.query, n.of(i, n.query), c.Dim, c.Dim)
-		b.linear(&l.key, n.of(i, n.key), c.Dim, c.Dim)
-		b.linear(&l.value, n.of(i, n.value), c.Dim, c.Dim)
-		b.linear(&l.output, n.of(i, n.output), c.Dim, c.Dim)
-		b.linear(&l.up, n.of(i, n.up), c.Hidden, c.Dim)
-		b.linear(&l.down, n.of(i, n.down), c.Dim, c.Hidden)
-		b.norm(&l.attentionNorm, n.of(i, n.attentionNorm), c.Dim)
-		b.norm(&l.feedForwardNorm, n.of(i, n.feedForwardNorm), c.Dim)
-	}
 	if n.lastNorm != "" {
 		m.lastNorm = &floats.Norm{}
 		b.norm(m.lastNorm, n.lastNorm, c.Dim)
 	}
-	return m, b.run()
 }
 
-// A builder collects what there is to read, and then reads it.
-type builder struct {
-	f       *File
-	options Options
-	jobs    []func() error
-	last    []func() error // after all of jobs
+// layer reads a layer.
+func (b *builder) layer(m *Model, i int) {
+	n, l := &m.Config.family.names, &m.layers[i]
+	for _, x := range l.linears(n) {
+		rows, cols := m.Config.size(x.linear, l)
+		b.linear(x.linear, n.of(i, x.name), rows, cols)
+	}
+	b.norm(&l.attentionNorm, n.of(i, n.attentionNorm), m.Config.Dim)
+	b.norm(&l.feedForwardNorm, n.of(i, n.feedForwardNorm), m.Config.Dim)
 }
 
 func (b *builder) run() error {

@@ -31,15 +31,41 @@ type linear struct {
 	bias []float32
 }
 
+// A namedLinear is a matrix of a layer with what its family calls it, and the first of
+// those that are multiplied by the same vectors.
+type namedLinear struct {
+	*linear
+	name  string
+	input *linear
+}
+
+// linears returns the matrices of a layer.
+func (l *layer) linears(n *names) []namedLinear {
+	return []namedLinear{
+		{&l.query, n.query, &l.query}, {&l.key, n.key, &l.query}, {&l.value, n.value, &l.query},
+		{&l.output, n.output, &l.output}, {&l.up, n.up, &l.up}, {&l.down, n.down, &l.down},
+	}
+}
+
+// size returns the rows and columns of a matrix of the layer l.
+func (c *Config) size(w *linear, l *layer) (rows, cols int) {
+	switch w {
+	case &l.up:
+		return c.Hidden, c.Dim
+	case &l.down:
+		return c.Dim, c.Hidden
+	}
+	return c.Dim, c.Dim
+}
+
 // each calls f for every matrix that vectors are multiplied by.
 func (m *Model) each(f func(llm.Linear)) {
 	if m.project != nil {
 		f(m.project)
 	}
 	for i := range m.layers {
-		l := &m.layers[i]
-		for _, w := range []*linear{&l.query, &l.key, &l.value, &l.output, &l.up, &l.down} {
-			f(w)
+		for _, w := range m.layers[i].linears(&m.Config.family.names) {
+			f(w.linear)
 		}
 	}
 }
