@@ -34,7 +34,7 @@ type network interface {
 
 // open opens the model of a checkpoint, and starts the texts on their way.
 func (c *calibration) open(source *checkpoint.Checkpoint, stdout io.Writer) (network, func(), error) {
-	data, err := os.ReadFile(c.text)
+	text, err := c.read()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -48,14 +48,14 @@ func (c *calibration) open(source *checkpoint.Checkpoint, stdout io.Writer) (net
 			return nil, nil, err
 		}
 		f = e
-		n, err = c.encoder(e, string(data), stdout)
+		n, err = c.encoder(e, text, stdout)
 	} else {
 		var d *llm.File
 		if d, err = llm.OpenFile(source.Path()); err != nil {
 			return nil, nil, err
 		}
 		f = d
-		n, err = c.decoder(d, string(data), stdout)
+		n, err = c.decoder(d, text, stdout)
 	}
 	if err != nil {
 		f.Close()
@@ -85,7 +85,11 @@ const (
 )
 
 // sample returns texts of at most most tokens.
-func (c *calibration) sample(w io.Writer, tokens, before, after []int, length, most int) ([][]int, error) {
+func (c *calibration) sample(t tokenizer, text string, length, most int) ([][]int, error) {
+	tokens, err := t.Encode(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.text, err)
+	}
 	if c.length > 0 {
 		length = c.length
 	}
@@ -94,30 +98,42 @@ func (c *calibration) sample(w io.Writer, tokens, before, after []int, length, m
 	if count == 0 {
 		count = (defaultTokens + length - 1) / length
 	}
+	before, after := t.Around()
 	texts, err := calibrate.Sample(tokens, before, after, count, length, c.seed)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.text, err)
 	}
-	fmt.Fprintf(w, "calibrating with %s of up to %d tokens of %s\n", plural(len(texts), "text", "texts"), len(texts[0]), show(c.text))
 	return texts, nil
+}
+
+// A tokenizer is that of a language model or of an encoder.
+type tokenizer interface {
+	Encode(text string) ([]int, error)
+	Around() (before, after []int)
+}
+
+// read returns the text.
+func (c *calibration) read() (string, error) {
+	data, err := os.ReadFile(c.text)
+	return string(data), err
 }
 
 // decoder returns the network of a language model.
 func (c *calibration) decoder(f *llm.File, text string, stdout io.Writer) (network, error) {
+	texts, err := c.decoderTexts(f, text)
+	if err != nil {
+		return nil, err
+	}
+	c.list(stdout, texts)
+	return f.NewNetwork(texts)
+}
+
+func (c *calibration) decoderTexts(f *llm.File, text string) ([][]int, error) {
 	t, err := f.Tokenizer("")
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := t.Encode(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.text, err)
-	}
-	before, _ := t.Around()
-	texts, err := c.sample(stdout, tokens, before, nil, decoderLength, f.Config.Context)
-	if err != nil {
-		return nil, err
-	}
-	return f.NewNetwork(texts)
+	return c.sample(t, text, decoderLength, f.Config.Context)
 }
 
 // encoder returns the network of an encoder.
@@ -126,16 +142,16 @@ func (c *calibration) encoder(f *encoder.File, text string, stdout io.Writer) (n
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := t.Encode(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.text, err)
-	}
-	before, after := t.Around()
-	texts, err := c.sample(stdout, tokens, before, after, encoderLength, f.Config.MaxTokens())
+	texts, err := c.sample(t, text, encoderLength, f.Config.MaxTokens())
 	if err != nil {
 		return nil, err
 	}
+	c.list(stdout, texts)
 	return f.NewNetwork(texts)
+}
+
+func (c *calibration) list(w io.Writer, texts [][]int) {
+	fmt.Fprintf(w, "calibrating with %s of up to %d tokens of %s\n", plural(len(texts), "text", "texts"), len(texts[0]), show(c.text))
 }
 
 // gains prints what calibration gained in each step.

@@ -26,6 +26,11 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	}
 	defer source.Close()
 	bar := newProgress(stderr)
+	if o.bits != 0 {
+		if err := o.shareOut(ctx, stdout, source); err != nil {
+			return err
+		}
+	}
 	if o.calibration.text != "" {
 		s, end, err := o.calibration.start(source, stdout, bar.end)
 		if err != nil {

@@ -31,6 +31,7 @@ type options struct {
 	part      int
 	parts     int
 
+	bits        float64 // 0 without -bits
 	calibration calibration
 	calibrator  checkpoint.Calibrator // nil without calibration
 }
@@ -71,6 +72,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.IntVar(&o.calibration.samples, "nsamples", 0, "`texts` for -calibrate, from all over the file; 0 is as many as make 16,384 tokens")
 	fs.IntVar(&o.calibration.length, "length", 0, "`tokens` of such a text; 0 is 512, and 128 for an encoder")
 	fs.Uint64Var(&o.calibration.seed, "seed", 1, "`number` that says which places of the file they are from")
+	fs.Float64Var(&o.bits, "bits", 0, "`bits` a weight of all of the result, such as 3.5: -calibrate says which tensors get 3 to 8, embedding and head included, in place of -type")
 	if _, err := cli.Parse(fs, usage, args, stderr); err != nil {
 		return o, err
 	}
@@ -94,6 +96,10 @@ func (o *options) check() error {
 		return cli.Usagef("-out (or -dry-run) is missing")
 	case calibrated && o.in == "":
 		return cli.Usagef("-calibrate without -in")
+	case o.bits != 0 && !calibrated:
+		return cli.Usagef("-bits without -calibrate, which says what a bit is worth")
+	case o.bits != 0 && !(o.bits > 2 && o.bits < 9):
+		return cli.Usagef("-bits is %v, want 3 to 8.5 or so", o.bits)
 	case calibrated && o.parts > 1:
 		return cli.Usagef("-calibrate with -shard: layers depend on those before")
 	case o.calibration.samples < 0 || o.calibration.length < 0:

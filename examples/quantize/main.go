@@ -10,6 +10,7 @@
 //	go run ./examples/quantize -in MODEL -out RESULT -type bitmod4 -report report.html
 //	go run ./examples/quantize -in MODEL -out RESULT -embeddings int8 -kept bf16
 //	go run ./examples/quantize -in MODEL -out RESULT -type bitmod3 -calibrate TEXT
+//	go run ./examples/quantize -in MODEL -out RESULT -bits 3.5 -calibrate TEXT
 //	go run ./examples/quantize verify RESULT -original MODEL
 //	go run ./examples/quantize inspect RESULT
 //	go run ./examples/quantize dequantize RESULT -out PLAIN -dtype bf16
@@ -45,7 +46,9 @@ With -calibrate TEXT the model reads some of the text, layer after layer, each o
 is quantized by what it sees behind those before as they became: by GPTQ, with the
 scales searched for. That is for the families that examples/llama and examples/embed
 run, and takes minutes where the weights alone take seconds. Each layer has a line with
-the error of its outputs. TEXT should be like what the model is for. What is interrupted
+the error of its outputs. With -bits as well, such as 3.5, tensors have types of 3 to 8
+bits, so that all of the result has so many on average: those have more whose errors
+change predictions most, which a backward pass tells. TEXT should be like what the model is for. What is interrupted
 goes on after the last file of -shard-size that was finished.
 `
 

@@ -16,12 +16,16 @@ import (
 // gradient by the weights is Σ g·xᵀ over the vectors. Matrices come block by block,
 // from the last layer to the first, and do not depend on the number of goroutines.
 func Gradients(m *Model, blocks [][]int, observe func(p Place, x, g []float32, n int) error) error {
+	return gradients(m, blocks, &backward{observe: observe})
+}
+
+func gradients(m *Model, blocks [][]int, b *backward) error {
 	if err := m.Config.llamaOnly("gradients"); err != nil {
 		return err
 	}
 	r := NewRunner(m, runtime.GOMAXPROCS(0))
 	defer r.Close()
-	b := &backward{r: r, c: &m.Config, observe: observe}
+	b.r, b.c = r, &m.Config
 	var err error
 	if b.classifier, err = transposed(m.Classifier); err != nil {
 		return err
@@ -69,11 +73,14 @@ type backward struct {
 	r          *Runner
 	c          *Config
 	observe    func(p Place, x, g []float32, n int) error
-	transposed [][Down + 1]*dense // by layer
+	ends       func(tokens []int, x, logits, embedded []float32) error // see block; may be nil
+	transposed [][Down + 1]*dense                                      // by layer
 	classifier *dense
 	turn       turn // of the block under way
 }
 
+// block goes through a text. If ends is not nil, it is called at last with the inputs of
+// the classifier, and the gradients by the logits and by the embeddings of the tokens.
 func (b *backward) block(tokens []int) error {
 	r, c, n := b.r, b.c, len(tokens)
 	s, err := r.model.NewSequence(KV{Length: n})
@@ -96,7 +103,7 @@ func (b *backward) block(tokens []int) error {
 	}
 	x := slices.Clone(r.x)
 	b.turn = s.turns[Global]
-	r.normalize(&r.norm, r.x, r.model.Norm, n)
+	last := slices.Clone(r.normalize(&r.norm, r.x, r.model.Norm, n))
 	r.n = n
 	logits := make([]float32, n*c.Vocab)
 	if err := r.Logits(logits, 0, n); err != nil {
@@ -121,7 +128,10 @@ func (b *backward) block(tokens []int) error {
 			return err
 		}
 	}
-	return nil
+	if b.ends == nil {
+		return nil
+	}
+	return b.ends(tokens, last, logits, dx)
 }
 
 // layer turns the gradient by what comes out of layer i into that by what goes in,

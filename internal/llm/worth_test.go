@@ -1,0 +1,77 @@
+package llm
+
+import (
+	"testing"
+
+	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// TestWorths compares what errors of a tensor are said to add to the loss with the
+// divergence that they cause.
+func TestWorths(t *testing.T) {
+	f, err := OpenFile(embeddedDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	m, err := f.Load(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts, err := SampleTexts(t.Context(), m, 6, 128, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	configs := []quant.Config{{Type: datatype.BitMoD3, GroupSize: 64}, {Type: datatype.BitMoD4, GroupSize: 64}, {Type: datatype.Int6, GroupSize: 64}}
+	worths, err := f.Worths(t.Context(), texts, configs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := NewEvaluator(t.Context(), m, texts, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	places := make(map[string]Place)
+	s := f.source.(*checkpointSource)
+	for _, p := range m.places() {
+		places[s.at(p.tensor()).name] = p
+	}
+	if len(worths) != len(places) {
+		t.Fatalf("%d tensors, want %d", len(worths), len(places))
+	}
+	weights := 0
+	for _, w := range worths {
+		p := places[w.Tensor]
+		weights += w.Weights
+		for i, c := range w.Choices {
+			if i > 0 && !(c.Loss < w.Choices[i-1].Loss && c.Bytes > w.Choices[i-1].Bytes) {
+				t.Errorf("%s: %+v after %+v", w.Tensor, c, w.Choices[i-1])
+			}
+		}
+		if p.Layer > 0 && p.Kind != Down { // enough of them
+			continue
+		}
+		q, err := m.ReplaceSome(func(at Place) bool { return at == p }, Quantizer{Config: configs[1], All: true, Unpack: true}.Make)
+		if err != nil {
+			t.Fatal(err)
+		}
+		score, err := e.Score(q, KV{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ratio := w.Choices[1].Loss / score.KL.Mean
+		t.Logf("%-40s %.5f, KL %.5f", w.Tensor, w.Choices[1].Loss, score.KL.Mean)
+		if !(ratio > 0.3 && ratio < 3) {
+			t.Errorf("%s: errors are said to add %g to the loss, the divergence is %g", w.Tensor, w.Choices[1].Loss, score.KL.Mean)
+		}
+	}
+	sum := 0
+	m.Each(func(_ Place, l Linear) { sum += l.Rows() * l.Cols() })
+	if weights != sum {
+		t.Errorf("%d weights, want %d", weights, sum)
+	}
+	if _, err := f.Worths(t.Context(), nil, configs); err == nil {
+		t.Error("no texts: no error")
+	}
+}
