@@ -98,9 +98,13 @@ func (f *fours) startFine(p *plan, a *Activation) {
 	args := &f.args
 	args.Sums = bytesOf(a.corr16)
 	spreads := rowSpreads()
-	args.Spread = &spreads.fine[p.groupSize/32][p.selectorBits][min(p.bits, 4)-3]
-	if f.kind == loops.RowsE8M0 {
+	switch {
+	case f.kind == loops.RowsE8M0:
 		args.Spread = &spreads.e8m0[p.selectorBits]
+	case p.selectorBits > 2:
+		args.Spread = &spreads.zeros[p.groupSize/32]
+	default:
+		args.Spread = &spreads.fine[p.groupSize/32][p.selectorBits][min(p.bits, 4)-3]
 	}
 	groups := step / p.groupSize
 	left := p.groups - p.cols/step*groups
@@ -191,6 +195,10 @@ var rowSpreads = sync.OnceValue(func() *rowSpreadSet {
 				spreadFine(&s.fine[i][selectorBits][j], 16<<i, selectorBits, 3+j)
 			}
 		}
+		spreadFine(&s.zeros[i], 16<<i, 0, 0)
+		for g := range 32 {
+			s.zeros[i].Selectors[0][g] = byte(g % 16 * 4)
+		}
 	}
 	for selectorBits := range s.e8m0 {
 		spreadFine(&s.e8m0[selectorBits], 32, selectorBits, 4)
@@ -207,6 +215,7 @@ var rowSpreads = sync.OnceValue(func() *rowSpreadSet {
 type rowSpreadSet struct {
 	coarse [3]loops.RowSpread       // by BlockShift, up to 2
 	fine   [3][3][2]loops.RowSpread // for 16, 32 and 64 columns, by the bits of selectors and of codes less 3
+	zeros  [3]loops.RowSpread       // of zero-points, likewise
 	e8m0   [3]loops.RowSpread
 }
 

@@ -180,7 +180,10 @@ func (p *plan) rowKind() (kind int, ok bool) {
 		ok = p.groupSize == 16 || p.groupSize == 32 || p.groupSize == 64
 	}
 	byTable := p.bits+p.selectorBits <= 6 || kind == loops.RowsCoarse && p.bits <= 4
-	return kind, ok && (byTable || p.linear) && loops.HasRows(p.bits, kind, p.selectorBits > 0) && (kind == loops.RowsCoarse || p.selectorBits <= 2)
+	if kind == loops.RowsFine && p.selectorBits > 2 {
+		ok = ok && p.linear && p.ints[0][0] == 0 // selectors are zero-points
+	}
+	return kind, ok && (byTable || p.linear) && loops.HasRows(p.bits, kind, p.selectorBits)
 }
 
 // direct reports whether the scales and selectors of a row are as the functions of

@@ -67,7 +67,7 @@ type RowArgs struct {
 type RowSpread struct {
 	// For 64 columns in a row how many bits later than the code, below which it is to be,
 	// the selector begins, modulo 64.
-	Selectors [8][64]byte
+	Selectors [8][64]byte // of zero-points, in the first, where that of a group begins
 	// In the lowest byte of each word, by quarters of halves of blocks, and in these by
 	// block, which scale is theirs, with 63 in the others: halves one after the other or,
 	// of groups of 32 columns with powers of two, groups instead of quarters in the first.
@@ -94,13 +94,15 @@ const (
 	RowsE4M3
 )
 
-// HasRows reports whether there is a function for codes of so many bits, with selectors
-// or without.
-func HasRows(bits, scale int, selectors bool) bool {
+// HasRows reports whether there is a function for codes and selectors of so many bits.
+// Selectors of 4 bits of fine groups are what is subtracted from codes.
+func HasRows(bits, scale, selectorBits int) bool {
 	switch {
 	case scale >= RowsE8M0:
-		return bits == 4
-	case selectors:
+		return bits == 4 && selectorBits <= 2
+	case scale == RowsFine && selectorBits > 2:
+		return bits <= 4 && selectorBits == 4
+	case selectorBits > 0:
 		return bits == 3 || bits == 4
 	}
 	return bits >= 3 && bits <= 8

@@ -22,6 +22,10 @@ func RowsAVX512(a *RowArgs, bits, scale int) {
 		}
 	case RowsFine:
 		switch {
+		case bits == 3 && a.SelectorBits == 4:
+			rows3FineZeroAVX512(a)
+		case bits == 4 && a.SelectorBits == 4:
+			rows4FineZeroAVX512(a)
 		case bits == 3 && any:
 			rows3FineAnyAVX512(a)
 		case bits == 3:
@@ -106,6 +110,12 @@ func rows4FineAVX512(a *RowArgs)
 
 //go:noescape
 func rows4FineAnyAVX512(a *RowArgs)
+
+//go:noescape
+func rows3FineZeroAVX512(a *RowArgs)
+
+//go:noescape
+func rows4FineZeroAVX512(a *RowArgs)
 
 //go:noescape
 func rows5FineAVX512(a *RowArgs)

@@ -78,6 +78,7 @@ var rowLoops = []rows{
 	{bits: 5, scale: coarse}, {bits: 6, scale: coarse}, {bits: 7, scale: coarse}, {bits: 8, scale: coarse},
 	{bits: 3, scale: fine}, {bits: 3, scale: fine, sel: selAny},
 	{bits: 4, scale: fine}, {bits: 4, scale: fine, sel: selAny},
+	{bits: 3, scale: fine, sel: selZero}, {bits: 4, scale: fine, sel: selZero},
 	{bits: 5, scale: fine}, {bits: 6, scale: fine}, {bits: 7, scale: fine}, {bits: 8, scale: fine},
 	{bits: 4, scale: e8m0}, {bits: 4, scale: e8m0, sel: selAny},
 	{bits: 4, scale: e4m3}, {bits: 4, scale: e4m3, sel: selAny},
@@ -139,6 +140,7 @@ const (
 	selNone = iota
 	selTwo  // 2 bits for every 128 columns
 	selAny
+	selZero // zero-points of 4 bits, for fewer than 128 columns
 )
 
 // rows emits the loops of RowArgs. In them
@@ -163,14 +165,14 @@ type rows struct {
 }
 
 func (f rows) name() string {
-	return fmt.Sprintf("rows%d%s%sAVX512", f.bits, [...]string{"", "Fine", "E8M0", "E4M3"}[f.scale], [...]string{"", "Two", "Any"}[f.sel])
+	return fmt.Sprintf("rows%d%s%sAVX512", f.bits, [...]string{"", "Fine", "E8M0", "E4M3"}[f.scale], [...]string{"", "Two", "Any", "Zero"}[f.sel])
 }
 
 // byColumn reports whether selectors are found for columns, rather than for blocks.
-func (f rows) byColumn() bool { return f.scale != coarse && f.sel != selNone }
+func (f rows) byColumn() bool { return f.scale != coarse && f.sel == selAny }
 
 // looksUp reports whether codes become values through a table.
-func (f rows) looksUp() bool { return f.bits <= 6 }
+func (f rows) looksUp() bool { return f.bits <= 6 && f.sel != selZero }
 
 // reg returns the register of a constant, or a new one.
 func (f rows) reg(name string) string {
@@ -187,7 +189,7 @@ func (f rows) reg(name string) string {
 	if !f.looksUp() {
 		free = append(free, 13)
 	}
-	if !f.byColumn() {
+	if !f.byColumn() && f.sel != selZero {
 		free = append(free, 12)
 	}
 	if f.scale == coarse {
@@ -228,8 +230,11 @@ func (f rows) emit() {
 	if f.bits == 7 {
 		f.constant(low(7), 1<<7-1)
 	}
-	if f.byColumn() {
+	if f.byColumn() || f.sel == selZero {
 		f.constant("code", 1<<f.bits-1)
+	}
+	if f.sel == selZero {
+		f.constant("zero", 15)
 	}
 	if f.bits == 3 {
 		f.op("MOVQ $0xffffffffffff, AX")
@@ -240,6 +245,9 @@ func (f rows) emit() {
 		f.op("VMOVDQU64 (R8), Z13")
 	} else if f.looksUp() && f.sel == selNone {
 		f.op("VBROADCASTI32X4 (R8), Z13")
+	}
+	if f.sel == selZero {
+		f.op("VMOVDQU64 (AX), %s", f.reg("zeros"))
 	}
 	f.op("VMOVDQU64 %d(AX), %s", spreadScales, f.reg("scales0"))
 	switch f.scale {
@@ -348,7 +356,7 @@ func local(i int) string {
 func (f rows) masks(scales, selectors int) {
 	f.op("MOVQ %d(DX), BX", scales)
 	f.op("KMOVQ BX, K6")
-	if f.sel == selAny {
+	if f.sel == selAny || f.sel == selZero {
 		f.op("MOVQ %d(DX), BX", selectors)
 		f.op("KMOVQ BX, K2")
 	}
@@ -364,7 +372,9 @@ func (f rows) startStep() {
 			c := f.reg([]string{"correct0", "correct1"}[i])
 			f.op("VPMOVSXWD Y%d, %s", 28+i, c)
 			f.op("VPSRAD $4, %s, %s", c, c)
-			f.op("VPMULLD.BCST %d(DX), %s, %s", rowOffset, c, c)
+			if f.sel != selZero {
+				f.op("VPMULLD.BCST %d(DX), %s, %s", rowOffset, c, c)
+			}
 		}
 		return
 	}
@@ -386,7 +396,14 @@ func (f rows) startRow() {
 		f.op("VMOVDQU8.Z (R9), K6, Y14")
 		if f.sel != selNone {
 			f.op("VMOVDQU8.Z (SI), K2, X12")
+		}
+		if f.byColumn() {
 			f.op("VPBROADCASTQ X12, Z12")
+		}
+		if f.sel == selZero {
+			f.op("VPERMQ $0x50, Y12, Y12")
+			f.op("VPMULTISHIFTQB Y12, Y%s, Y12", f.reg("zeros")[1:])
+			f.op("VPANDD Y%s, Y12, Y12", f.reg("zero")[1:])
 		}
 	case f.sel == selTwo:
 		f.op("MOVBLZX (SI), AX")
@@ -430,6 +447,8 @@ func (f rows) half(h int, codes string) {
 	}
 	values := "Z29"
 	switch {
+	case f.sel == selZero:
+		f.op("VPANDD %s, %s, Z29", f.reg("code"), codes)
 	case !f.looksUp():
 		values = codes
 	case f.byColumn():
@@ -538,8 +557,15 @@ func (f rows) endRow() {
 	} else {
 		f.add4("Z8", "Z9", "Z10", "Z11", "Z8")
 		f.add4("Z20", "Z21", "Z22", "Z23", "Z9")
-		f.op("VPSUBD %s, Z8, Z8", f.reg("correct0"))
-		f.op("VPSUBD %s, Z9, Z9", f.reg("correct1"))
+		for i, s := range []string{"Z8", "Z9"} {
+			correct := f.reg([]string{"correct0", "correct1"}[i])
+			if f.sel == selZero {
+				f.op("VPERMB Z12, %s, Z28", f.reg([]string{"scales0", "scales1"}[i]))
+				f.op("VPMADDWD %s, Z28, Z28", correct)
+				correct = "Z28"
+			}
+			f.op("VPSUBD %s, %s, %s", correct, s, s)
+		}
 	}
 	switch f.scale {
 	case fine:
@@ -736,6 +762,9 @@ func (f rows) oneBlock() {
 			f.op("VMOVDQA64 %s, %s", z(m[0]), z(m[1]))
 		}
 		f.op("VALIGNQ $1, Y23, Y14, Y23")
+		if f.sel == selZero {
+			f.op("VALIGNQ $1, Y22, Y12, Y22")
+		}
 	}
 	f.nextRow()
 	f.op("DECQ CX")
@@ -750,14 +779,19 @@ func (f rows) oneBlock() {
 		return
 	}
 	f.add4("Z9", "Z10", "Z11", "Z21", "Z9")
-	for i, s := range []string{"Z16", "Z9"} {
-		f.op("VPSHUFD $0, %s, Z28", f.reg([]string{"correct0", "correct1"}[i]))
-		f.op("VPSUBD Z28, %s, %s", s, s)
-	}
-	scales := func(i int, out string) {
+	ofRows := func(i int, from, out string) {
 		f.op("VPSHUFD $0, %s, %s", f.reg([]string{"scales0", "scales1"}[i]), out)
 		f.op("VPADDD eights<>(SB), %s, %s", out, out)
-		f.op("VPERMB Z23, %s, %s", out, out)
+		f.op("VPERMB %s, %s, %s", from, out, out)
+	}
+	scales := func(i int, out string) { ofRows(i, "Z23", out) }
+	for i, s := range []string{"Z16", "Z9"} {
+		f.op("VPSHUFD $0, %s, Z28", f.reg([]string{"correct0", "correct1"}[i]))
+		if f.sel == selZero {
+			ofRows(i, "Z22", "Z29")
+			f.op("VPMADDWD Z29, Z28, Z28")
+		}
+		f.op("VPSUBD Z28, %s, %s", s, s)
 	}
 	switch f.scale {
 	case fine:
