@@ -134,6 +134,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	calibration := llm.NewCalibration(ctx, set.model, nil)
 	if slices.ContainsFunc(variants, func(v variant) bool { return v.calibrated() }) {
+		status.Show("text to calibrate with")
 		if calibration, err = newCalibration(ctx, set, *calibrate, *known); err != nil {
 			return err
 		}
@@ -152,6 +153,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	c := &set.model.Config
 	for _, v := range distinct(variants, c.KVHeads*c.HeadDim) {
 		doing = v.name
+		status.Show("%s: quantizing", doing)
 		r, err := v.measure(set.modelOf(v), e, calibration)
 		if *types == allTypes && v.mixed != 0 && errors.Is(err, quant.ErrShape) {
 			// Narrow rows take more for their scales than the table knows of.
@@ -163,6 +165,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 	}
 	for _, path := range others {
+		status.Show("reading %s", path)
 		m, v, err := loadOther(path)
 		if err != nil {
 			return err
