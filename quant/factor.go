@@ -30,6 +30,7 @@ type factor struct {
 	order   []int     // column of each visit; nil for ascending
 	m       []float64 // V's upper triangle by rows; on the diagonal D
 	damping float64   // that it took
+	lambda  float64   // damping times the mean of the diagonal
 }
 
 // row returns V's row i from column i on, with D_i in front.
@@ -74,6 +75,12 @@ func newFactor(ctx context.Context, fb *Feedback, cols, workers int) (*factor, e
 	if h.n == 0 {
 		return nil, shapeError("vectors of Config.Feedback.Hessian", 0, "at least 1")
 	}
+	if fb.Sweeps < 0 {
+		return nil, shapeError("Config.Feedback.Sweeps", fb.Sweeps, "at least 0")
+	}
+	if !(fb.Shrinkage >= 0) || math.IsInf(fb.Shrinkage, 0) {
+		return nil, fmt.Errorf("quant: Config.Feedback.Shrinkage is %v, want at least 0: %w", fb.Shrinkage, ErrNotFinite)
+	}
 	damping := fb.Damping
 	if !(damping >= 0) || math.IsInf(damping, 0) {
 		return nil, fmt.Errorf("quant: Config.Feedback.Damping is %v, want at least 0: %w", damping, ErrNotFinite)
@@ -105,7 +112,8 @@ func newFactor(ctx context.Context, fb *Feedback, cols, workers int) (*factor, e
 		})
 	}
 	for {
-		f.fill(h, float64(damping*mean))
+		f.lambda = float64(damping * mean)
+		f.fill(fb, f.lambda)
 		ok, err := f.decompose(ctx, workers)
 		if err != nil {
 			return nil, err
@@ -124,7 +132,8 @@ func newFactor(ctx context.Context, fb *Feedback, cols, workers int) (*factor, e
 // fill sets f to the permuted Hessian with lambda on the diagonal. An input that was
 // always 0 has nothing else in its row and column, and gets a 1 so that there is a
 // pivot: its weight is rounded by itself.
-func (f *factor) fill(h *Hessian, lambda float64) {
+func (f *factor) fill(fb *Feedback, lambda float64) {
+	h := fb.Hessian
 	if f.order == nil {
 		copy(f.m, h.sums)
 	} else {
@@ -138,10 +147,16 @@ func (f *factor) fill(h *Hessian, lambda float64) {
 	}
 	for i := range f.n {
 		d := &f.row(i)[0]
-		if *d += lambda; *d == 0 {
-			*d = 1
-		}
+		*d = fb.damped(*d, lambda)
 	}
+}
+
+// damped returns an element of the diagonal after Shrinkage and with lambda added, or 1 for 0.
+func (fb *Feedback) damped(d, lambda float64) float64 {
+	if d = float64(d*(1+fb.Shrinkage)) + lambda; d == 0 {
+		return 1
+	}
+	return d
 }
 
 // factorBlock columns are eliminated at a time, so that the triangle passes

@@ -137,7 +137,7 @@ func TestFactorEqualsPlain(t *testing.T) {
 		for i := range n {
 			mean += h.sums[rowOffset(n, i)]
 		}
-		a.fill(h, .01*(mean/float64(n)))
+		a.fill(&Feedback{Hessian: h}, .01*(mean/float64(n)))
 		for k := n - 1; k >= 0; k-- {
 			m := make([]float64, k)
 			for i := range k {

@@ -27,12 +27,25 @@ type Feedback struct {
 	// stands for 0.01. If the Hessian can't be factored with it, ten times as much
 	// is tried, and so on up to 1; then the error matches ErrSingular.
 	Damping float64
+	// Shrinkage divides what the Hessian says of any two columns by 1 + Shrinkage, against
+	// its diagonal: with few vectors for many columns, much of that is chance, and codes
+	// that rely on it are worse on another text. Unlike Damping, it serves columns of any
+	// size alike. On three layers of SmolLM2-135M with 4,096 tokens, 0.1 takes 8 % off the
+	// loss on another text. 0 is GPTQ's.
+	Shrinkage float64
 	// ActOrder takes columns in the order of their falling diagonal, so that those
 	// that count most are rounded while most others are left to make up for them.
 	// Groups remain those of the columns as stored: all that belongs to a group is
 	// then chosen before the first column is rounded, from the weights as they are
 	// ("static groups").
 	ActOrder bool
+	// Sweeps is how many times at most all codes and scales are gone over once feedback
+	// has chosen them, each changed to what suits the others best as they are (coordinate
+	// descent). The sum of the squared errors of the layer's outputs, Damping and Shrinkage included,
+	// falls with every change. The first sweep finds more than half of what there is. They take 8·cols²
+	// bytes more, and cols² multiplications for each row and a fraction of that for each sweep.
+	// Types whose scales follow a standard of their own keep the scales of feedback.
+	Sweeps int
 }
 
 const (
@@ -54,6 +67,7 @@ type feedbackQuantizer struct {
 	w       any
 	m       *Matrix
 	factor  *factor
+	descent *descent // nil for none
 	chooser *chooser
 	rows    [feedbackRows]feedbackRow
 	first   []float64 // a group's weights
@@ -68,8 +82,8 @@ type feedbackRow struct {
 	values  []float64 // by group and code, dequantized
 }
 
-func newFeedbackQuantizer(w any, m *Matrix, f *factor, c *chooser) *feedbackQuantizer {
-	q := &feedbackQuantizer{w: w, m: m, factor: f, chooser: c, first: make([]float64, min(m.groupSize, m.cols))}
+func newFeedbackQuantizer(w any, m *Matrix, f *factor, d *descent, c *chooser) *feedbackQuantizer {
+	q := &feedbackQuantizer{w: w, m: m, factor: f, descent: d, chooser: c, first: make([]float64, min(m.groupSize, m.cols))}
 	for i := range q.rows {
 		r := &q.rows[i]
 		r.weights, r.target, r.errors = make([]float64, m.cols), make([]float64, m.cols), make([]float64, m.cols)
@@ -102,6 +116,9 @@ func (q *feedbackQuantizer) quantize(lo, hi int) (int, error) {
 		}
 	}
 	q.run(q.rows[:hi-lo], lo)
+	if q.descent != nil {
+		q.descend(q.rows[:hi-lo], lo)
+	}
 	for row := lo; row < hi; row++ {
 		r := &q.rows[row-lo]
 		if err := m.storeRow(row, m.RowScale(row), r.choices, r.codes, q.w); err != nil {
@@ -255,6 +272,7 @@ func groupFeedback(ctx context.Context, w any, m *Matrix, c Config, tensorScale 
 	if err != nil {
 		return err
 	}
+	d := newDescent(c.Feedback, f)
 	if c.Importance == nil {
 		c.Importance = scaledImportance(f.importance())
 	}
@@ -264,6 +282,6 @@ func groupFeedback(ctx context.Context, w any, m *Matrix, c Config, tensorScale 
 		if err != nil {
 			return nil, err
 		}
-		return newFeedbackQuantizer(w, m, f, ch).quantize, nil
+		return newFeedbackQuantizer(w, m, f, d, ch).quantize, nil
 	})
 }

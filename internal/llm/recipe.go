@@ -15,10 +15,12 @@ type Recipe struct {
 	// Importance weights errors by the mean squares of a matrix's inputs.
 	Importance bool
 	// Feedback is GPTQ's, with the Hessian of the inputs; see quant.Feedback for
-	// Damping and ActOrder.
-	Feedback bool
-	Damping  float64
-	ActOrder bool
+	// Damping, Shrinkage, ActOrder and Sweeps.
+	Feedback  bool
+	Damping   float64
+	Shrinkage float64
+	ActOrder  bool
+	Sweeps    int
 	// Sequential quantizes layer by layer, with Hessians of the inputs that a layer
 	// gets from those before as they became, as GPTQ does. Otherwise all are those
 	// of the float32 model, which one run gives for any number of recipes.
@@ -133,7 +135,7 @@ func (r *Recipe) config(h *quant.Hessian) quant.Config {
 		c.Importance = h.Importance()
 	}
 	if r.Feedback {
-		c.Feedback = &quant.Feedback{Hessian: h, Damping: r.Damping, ActOrder: r.ActOrder}
+		c.Feedback = &quant.Feedback{Hessian: h, Damping: r.Damping, Shrinkage: r.Shrinkage, ActOrder: r.ActOrder, Sweeps: r.Sweeps}
 	}
 	return c
 }

@@ -1,0 +1,185 @@
+package quant
+
+import (
+	"math"
+
+	"github.com/bitmod-go/bitmod/datatype"
+)
+
+// A descent lowers the loss of rows that feedback has quantized, (w − ŵ)ᵀH′(w − ŵ),
+// by coordinate descent, where H′ is the Hessian with what Shrinkage and Damping add to its
+// diagonal. Feedback chooses each column once and never looks back. A
+// descent goes over all of them again: with the gradient
+//
+//	g = H′·(w − ŵ)
+//
+// the best value for column j, with all others as they are, is ŵ_j + g_j/H′_jj, and
+// what replaces ŵ_j is the stored value nearest to that. The best factor for a group, whose
+// weights are ŵ_G, is 1 + g_G·ŵ_G/(ŵ_Gᵀ·H′·ŵ_G). Nothing is changed unless the loss
+// falls.
+type descent struct {
+	sweeps int
+	n      int
+	h      []float64 // H′, the whole of it, row by row
+}
+
+// newDescent returns the descent for a Hessian with the factor f, or nil for no sweeps.
+func newDescent(fb *Feedback, f *factor) *descent {
+	if fb.Sweeps == 0 {
+		return nil
+	}
+	n := f.n
+	d := &descent{sweeps: fb.Sweeps, n: n, h: make([]float64, n*n)}
+	for i := range n {
+		at := rowOffset(n, i)
+		row := fb.Hessian.sums[at : at+n-i]
+		copy(d.h[i*n+i:], row)
+		for j, x := range row[1:] {
+			d.h[(i+1+j)*n+i] = x
+		}
+		d.h[i*n+i] = fb.damped(row[0], f.lambda)
+	}
+	return d
+}
+
+// row returns row i of H′.
+func (d *descent) row(i int) []float64 { return d.h[i*d.n : (i+1)*d.n] }
+
+// A descentRow is a row while it is descended. It takes the memory that feedback no longer
+// needs for it.
+type descentRow struct {
+	*feedbackRow
+	stored   []float64 // by column: ŵ
+	gradient []float64 // by column: g
+	step     float32
+	done     bool
+}
+
+// descend descends some rows, the first of which is number first. Rows have nothing to do
+// with each other. They go together so that the Hessian is read once for all of them.
+func (q *feedbackQuantizer) descend(rows []feedbackRow, first int) {
+	d, m := q.descent, q.m
+	var all [feedbackRows]descentRow
+	ds := all[:len(rows)]
+	for i := range rows {
+		r := &rows[i]
+		ds[i] = descentRow{feedbackRow: r, stored: r.errors, gradient: r.target, step: m.RowScale(first + i)}
+		for col, code := range r.codes {
+			ds[i].stored[col] = r.valuesOf(m, col/m.groupSize)[code]
+		}
+		clear(ds[i].gradient)
+	}
+	for col := range d.n {
+		for i := range ds {
+			r := &ds[i]
+			takeOne(r.gradient, d.row(col), r.stored[col]-r.weights[col])
+		}
+	}
+	for range d.sweeps {
+		for i := range ds {
+			ds[i].done = true
+		}
+		if m.typ.Scale() == datatype.RowStep {
+			for g := range m.groups {
+				for i := range ds {
+					q.descendScale(&ds[i], g)
+				}
+			}
+		}
+		for visit := range d.n {
+			col := q.factor.column(visit)
+			for i := range ds {
+				q.descendCode(&ds[i], col)
+			}
+		}
+		left := ds[:0]
+		for i := range ds {
+			if !ds[i].done {
+				left = append(left, ds[i])
+			}
+		}
+		if ds = left; len(ds) == 0 {
+			return
+		}
+	}
+}
+
+// descendCode gives a column the code that suits the others best.
+func (q *feedbackQuantizer) descendCode(r *descentRow, col int) {
+	h := q.descent.row(col)
+	x := r.stored[col] + r.gradient[col]/h[col]
+	if !(math.Abs(x) <= math.MaxFloat32) {
+		return // where the Hessian or the weights come near the end of float64 or float32
+	}
+	g := col / q.m.groupSize
+	code := q.chooser.selector.EncodeValue(x, r.choices[g])
+	value := r.valuesOf(q.m, g)[code]
+	by := value - r.stored[col]
+	if !(float64(by*h[col])*by < float64(2*by)*r.gradient[col]) {
+		return
+	}
+	r.codes[col], r.stored[col] = code, value
+	takeOne(r.gradient, h, by)
+	r.done = false
+}
+
+// descendScale gives a group the scale that suits all codes best.
+func (q *feedbackQuantizer) descendScale(r *descentRow, g int) {
+	m, d := q.m, q.descent
+	c := r.choices[g]
+	lo, hi := m.groupColumns(g)
+	old := r.stored[lo:hi]
+	along := dot(r.gradient[lo:hi], old)
+	across := d.across(old, lo)
+	k := math.RoundToEven(float64(c.Scale) * (1 + along/across))
+	if !(k >= 1) || uint8(min(k, 255)) == c.Scale {
+		return
+	}
+	c.Scale = uint8(min(k, 255))
+	c.Delta = float64(c.Scale) * float64(r.step)
+	var values [256]float64
+	m.values(values[:], c, r.step)
+	by := q.first[:hi-lo]
+	for i, code := range r.codes[lo:hi] {
+		by[i] = values[code] - old[i]
+	}
+	if !(d.across(by, lo) < 2*dot(by, r.gradient[lo:hi])) {
+		return
+	}
+	r.choices[g] = c
+	copy(r.valuesOf(m, g), values[:])
+	for i, b := range by {
+		if b != 0 {
+			old[i] = values[r.codes[lo+i]]
+			takeOne(r.gradient, d.row(lo+i), b)
+		}
+	}
+	r.done = false
+}
+
+// across returns vᵀ·H′·v for a v that begins at column lo and is 0 elsewhere.
+func (d *descent) across(v []float64, lo int) float64 {
+	var sum float64
+	for i, x := range v {
+		if x != 0 {
+			sum += float64(x * dot(d.row(lo + i)[lo:lo+len(v)], v))
+		}
+	}
+	return sum
+}
+
+// dot returns the sum of the products, added up in four sums, which the processor overlaps.
+func dot(a, b []float64) float64 {
+	b = b[:len(a)]
+	var s0, s1, s2, s3 float64
+	for ; len(a) >= 4; a, b = a[4:], b[4:] {
+		s0 += float64(a[0] * b[0])
+		s1 += float64(a[1] * b[1])
+		s2 += float64(a[2] * b[2])
+		s3 += float64(a[3] * b[3])
+	}
+	for i, x := range a {
+		s0 += float64(x * b[i])
+	}
+	return (s0 + s1) + (s2 + s3)
+}
