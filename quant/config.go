@@ -36,10 +36,22 @@ type Config struct {
 	// What follows goes beyond the paper. It changes which codes, special values
 	// and scales are stored, but not how.
 
-	// Search rounds codes against the scale as it is stored, in 8 bits, and looks
-	// for the scale, special value and zero-point with the least squared error of
-	// the dequantized weights, where the paper takes the scale from the largest
-	// weight. No row comes out worse than without.
+	// Search rounds codes against the scale as it is stored, in 8 bits, and looks for
+	// the scale, special value and zero-point with the least sum of squared errors, each
+	// multiplied by
+	//
+	//	√(1 + w²/σ²)   σ² is the mean square of the group's weights
+	//	a              with an Importance, and with Feedback
+	//
+	// where the paper takes the scale from the largest weight. No row has a greater sum
+	// than without. The root stands for what is not known about the inputs: the least
+	// plain sum clips the largest weights of a group to 0.85 to 0.9 of what they are, and
+	// where such a weight meets an input that is a hundred times the others, outputs
+	// become several times worse. An Importance of 1 throughout gives the plain sum.
+	//
+	// That the sum is no greater is no promise about a model: docs/quality-research.md
+	// has what search does to two of them, by type and group size. Do without it to
+	// reproduce the paper's results.
 	Search bool
 	// Importance has a weight ≥ 0 for each column, commonly the mean square of the
 	// activation that the column is multiplied by ([Hessian.Importance]): squared

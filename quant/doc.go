@@ -19,10 +19,10 @@
 // know nothing of them:
 //
 //	Search      codes rounded against the stored scale, and scales searched for as
-//	            ggml's k-quants do: no row's error is above that of the paper's choice
+//	            ggml's k-quants do, with errors of large weights counting more
 //	Importance  squared errors weighted by column, in selection and in search
 //	Feedback    GPTQ (arXiv 2210.17323): each column's error made up for by those
-//	            that follow
+//	            that follow, and all gone over again
 //
 // Importance and Feedback need calibration: a [Hessian] of what the layer sees while
 // the model reads some text. Search and Feedback together are best for the outputs of

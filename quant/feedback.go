@@ -30,8 +30,8 @@ type Feedback struct {
 	// Shrinkage divides what the Hessian says of any two columns by 1 + Shrinkage, against
 	// its diagonal: with few vectors for many columns, much of that is chance, and codes
 	// that rely on it are worse on another text. Unlike Damping, it serves columns of any
-	// size alike. On three layers of SmolLM2-135M with 4,096 tokens, 0.1 takes 8 % off the
-	// loss on another text. 0 is GPTQ's.
+	// size alike. On three layers of SmolLM2-135M with 4,096 tokens, 0.3 and a Damping of
+	// 0.003 take 13 % off the loss on another text. 0 is GPTQ's.
 	Shrinkage float64
 	// ActOrder takes columns in the order of their falling diagonal, so that those
 	// that count most are rounded while most others are left to make up for them.

@@ -372,7 +372,7 @@ func ExampleFeedback() {
 	}
 	// Output:
 	// 13.7 dB
-	// 14.3 dB
+	// 14.0 dB
 	// 21.5 dB
 	// 22.9 dB
 }

@@ -12,12 +12,13 @@ import (
 
 // A rowSearcher looks for the best way to store a row: what selection makes of it,
 // the paper's and that by importance, or what search finds. All are compared as they
-// will be dequantized, to the last bit, so that no search makes a row worse.
+// will be dequantized, to the last bit, so that no search makes a row worse by what
+// [Config.Search] minimizes.
 type rowSearcher struct {
 	rowSelector
 	weights    []float64           // the row's
 	float32s   []float32           // the same, nil if some are not float32
-	importance []float64           // of each weight, or nil
+	importance []float64           // of each weight
 	candidates []search.Candidates // by group
 	best, next rowChoice
 	values     [256]float64 // by code
@@ -36,6 +37,7 @@ func newRowSearcher(w any, m *Matrix, c *chooser) *rowSearcher {
 	s := &rowSearcher{
 		rowSelector: newRowSelector(w, m, c),
 		weights:     make([]float64, m.cols),
+		importance:  make([]float64, m.cols),
 		candidates:  make([]search.Candidates, m.groups),
 	}
 	for _, r := range []*rowChoice{&s.best, &s.next} {
@@ -46,7 +48,14 @@ func newRowSearcher(w any, m *Matrix, c *chooser) *rowSearcher {
 
 func (s *rowSearcher) quantize(row int) error {
 	widen(s.weights, s.w, row*s.m.cols)
-	s.importance = s.chooser.importance
+	if s.chooser.importance != nil {
+		copy(s.importance, s.chooser.importance)
+	} else {
+		for g := range s.candidates {
+			lo, hi := s.m.groupColumns(g)
+			emphasize(s.importance[lo:hi], s.weights[lo:hi])
+		}
+	}
 	s.float32s = nil
 	if w, ok := s.narrow(row); ok {
 		s.float32s = w
@@ -63,8 +72,8 @@ func (s *rowSearcher) search(row int) error {
 		return err
 	}
 	s.best, s.next = s.next, s.best
-	if s.importance != nil {
-		if err := s.selection(row, s.importance); err != nil {
+	if s.chooser.importance != nil {
+		if err := s.selection(row, s.chooser.importance); err != nil {
 			return err
 		}
 		s.keep()
@@ -72,7 +81,7 @@ func (s *rowSearcher) search(row int) error {
 	var top float64
 	for g := range s.candidates {
 		lo, hi := s.m.groupColumns(g)
-		if err := s.chooser.searcher.Find(&s.candidates[g], s.weights[lo:hi], columns(s.importance, lo, hi)); err != nil {
+		if err := s.chooser.searcher.Find(&s.candidates[g], s.weights[lo:hi], s.importance[lo:hi]); err != nil {
 			return weightError(err, row, lo)
 		}
 		top = max(top, s.candidates[g].Free().Delta)
@@ -167,24 +176,19 @@ func (s *rowSearcher) measure(r *rowChoice) {
 	for g, c := range r.groups {
 		lo, hi := s.m.groupColumns(g)
 		s.m.values(s.values[:], c, r.step)
-		weights, codes := s.weights[lo:hi], r.codes[lo:hi]
 		// Four sums, whose additions the processor overlaps.
-		var sums [4]float64
-		i := 0
-		if s.importance == nil {
-			for ; i+4 <= len(weights); i += 4 {
-				w, c := (*[4]float64)(weights[i:]), (*[4]uint8)(codes[i:])
-				e0, e1, e2, e3 := w[0]-s.values[c[0]], w[1]-s.values[c[1]], w[2]-s.values[c[2]], w[3]-s.values[c[3]]
-				sums[0] += float64(e0 * e0)
-				sums[1] += float64(e1 * e1)
-				sums[2] += float64(e2 * e2)
-				sums[3] += float64(e3 * e3)
-			}
+		var s0, s1, s2, s3 float64
+		col := lo
+		for ; col+4 <= hi; col += 4 {
+			s0 += s.noise(col, r.codes[col])
+			s1 += s.noise(col+1, r.codes[col+1])
+			s2 += s.noise(col+2, r.codes[col+2])
+			s3 += s.noise(col+3, r.codes[col+3])
 		}
-		for ; i < len(weights); i++ {
-			sums[i%4] += s.noise(lo+i, codes[i])
+		for ; col < hi; col++ {
+			s0 += s.noise(col, r.codes[col])
 		}
-		r.noises[g] = (sums[0] + sums[1]) + (sums[2] + sums[3])
+		r.noises[g] = (s0 + s1) + (s2 + s3)
 		r.noise += r.noises[g]
 	}
 }
@@ -192,9 +196,6 @@ func (s *rowSearcher) measure(r *rowChoice) {
 // noise returns the error of one weight, for the values of its group.
 func (s *rowSearcher) noise(col int, code uint8) float64 {
 	e := s.weights[col] - s.values[code]
-	if s.importance == nil {
-		return float64(e * e)
-	}
 	n := float64(float64(s.importance[col]*e) * e)
 	if n != n { // no importance, but infinite
 		return math.Inf(1)
@@ -202,7 +203,7 @@ func (s *rowSearcher) noise(col int, code uint8) float64 {
 	return n
 }
 
-// exactNoise returns the error of r, added up as [Measure] does.
+// exactNoise returns the error of r, added up from the first column on.
 func (s *rowSearcher) exactNoise(r *rowChoice) float64 {
 	var noise float64
 	for g, c := range r.groups {
@@ -227,14 +228,6 @@ func (s *rowSearcher) fitStep() (float32, bool) {
 		}
 		weights, codes := s.weights[lo:hi], s.best.codes[lo:hi]
 		codes = codes[:len(weights)]
-		if s.importance == nil {
-			for i, x := range weights {
-				v := s.values[codes[i]]
-				above += float64(x * v)
-				below += float64(v * v)
-			}
-			continue
-		}
 		importance := s.importance[lo:hi][:len(weights)]
 		for i, x := range weights {
 			v := s.values[codes[i]]
@@ -244,6 +237,22 @@ func (s *rowSearcher) fitStep() (float32, bool) {
 	}
 	step := float32(above / below)
 	return step, step > 0 && !math.IsInf(float64(step), 0)
+}
+
+// emphasize sets each dst[i] to √(1 + w[i]²/σ²), where σ² is the mean square of the group w,
+// or to 1 if that is 0.
+func emphasize(dst, w []float64) {
+	var sum float64
+	for _, x := range w {
+		sum += float64(x * x)
+	}
+	inverse := float64(len(w)) / sum
+	if !(inverse <= math.MaxFloat64) {
+		inverse = 0
+	}
+	for i, x := range w {
+		dst[i] = math.Sqrt(1 + float64(float64(x*x)*inverse))
+	}
 }
 
 // values sets the values of the codes of a group, as they are dequantized.
