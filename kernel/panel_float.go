@@ -9,57 +9,62 @@ import (
 )
 
 const (
-	// floatPanel is the number of columns of a panel in float mode, for many
-	// activations: lanes are read and written once for eight blocks.
-	floatPanel = 1024
 	// floatTile is panelTile in float mode, where an activation has eight times as
 	// many sums.
-	floatTile = 48
+	floatTile = 96
+	// wideCols is the number of columns whose weights are floats at the same time, so that
+	// they stay in the first-level cache, if lanes have no more of them.
+	wideCols = 128
 	// finePiece is the number of columns of a piece whose groups may be of 4 columns.
 	finePiece = 512
-	// maxFloatSums is the number of floats that the sums of 64 rows take, with four
-	// rows in a vector, which takes most.
-	maxFloatSums = loops.PanelRows / 4 * (4*loops.FloatLanes + loops.FloatPad)
 )
 
-// A floatWork is a panelWork for float mode.
+// A floatWork is a panelWork for float mode. Weights become floats once for all vectors,
+// in the order in which they are multiplied.
 type floatWork struct {
 	panelSource
 
-	acc   [floatTile * maxFloatSums]float32 // of some rows for all vectors, then of the next
+	acc   [floatTile * loops.FloatLanes * loops.PanelRows]float32 // of some rows for all vectors, then of the next
+	wide  [wideCols * loops.MaxFloatRows]float32                  // some lanes of the panel as floats
 	zeros [maxGroups][loops.PanelRows]float32
 	zero  float32 // what all zeros are, or 0
 	table [64]float32
 	outer [loops.PanelRows]float32
-	out   [loops.PanelRows]float32
-	x     []float32 // vectors side by side: slots of 64 columns, and of the next
+	out   [loops.MaxFloats * loops.MaxFloatRows]float32
+	x     []float32 // as loops.FloatArgs have it, group after group
 
+	widenArgs  loops.WidenArgs
 	args       loops.FloatArgs
 	finishArgs loops.FloatFinishArgs
-	mode       int // of loops.Set.Floats
+	mode       int  // of loops.Set.Widen
+	few        bool // whether loops.Set.Few are taken
 	groups     []vectorGroup
 
 	floatRoom floatRoom
 
 	// What follows from the shape of a matrix.
-	slots int
 	quads []loops.FloatQuad
-	lanes []loops.FloatLane
-	lists []floatList // of parts
+	lanes []int32     // how many quads each has, by part
+	lists []floatList // by part
 }
 
 // A floatRoom is what the lists of a floatWork are in for rows that are not longer than
 // roomCols, and few vectors or shorter rows.
 type floatRoom struct {
 	quads  [roomCols / 4]loops.FloatQuad
-	lanes  [roomCols / smallPanel * (loops.FloatLanes + 1)]loops.FloatLane
-	lists  [roomCols / smallPanel]floatList
+	lanes  [roomCols / finePiece * loops.FloatLanes]int32
+	lists  [2 * roomCols / wideCols]floatList
 	groups [floatTile]vectorGroup
 	x      [roomCols * loops.MaxFloats]float32
 }
 
-// A floatList is where the quads and lanes of a part begin.
-type floatList struct{ quads, lanes int }
+// A floatList is the quads of some lanes of a part.
+type floatList struct {
+	first, n    int // in quads
+	lane, lanes int
+	counts      int  // in floatWork.lanes
+	last        bool // of the part
+}
 
 // A vectorGroup is some vectors that are multiplied at the same time.
 type vectorGroup struct{ first, n, x int }
@@ -76,24 +81,26 @@ var floatPool = sync.Pool{New: func() any {
 func floatPanelRows(dst []float32, p *plan, as []Activation, lo, hi int, impl implementation) {
 	w := floatPool.Get().(*floatWork)
 	form, mode := p.floatForm()
-	set := panelSet(impl)
 	w.mode = mode
+	set := panelSet(impl)
+	w.few = set.AreFew(len(as))
 	piece := pieceCols
 	if p.groupSize%granule != 0 {
 		piece = finePiece
 	}
-	slots := set.FloatVectors(len(as))
-	changed := w.start(p, form, set, 0, piece, panelCols(p, min(piece, floatPanel), len(as)))
-	if changed || slots != w.slots {
-		w.planFloats(p, slots)
+	panel := piece
+	if w.few {
+		panel = panelCols(p, piece, len(as))
+	}
+	if w.start(p, form, set, 0, piece, panel) {
+		w.planFloats(p)
 	}
 	w.setValues(p)
 	for first := 0; first < len(as); first += floatTile {
 		some := as[first:min(first+floatTile, len(as))]
-		w.loadX(p, some)
+		w.loadX(some)
 		for r := lo; r < hi; r += loops.PanelRows {
-			n := min(loops.PanelRows, hi-r)
-			w.rows(dst[first*p.rows+r:], p, r, n, len(some))
+			w.rows(dst[first*p.rows+r:], p, r, min(loops.PanelRows, hi-r), len(some))
 		}
 	}
 	w.panelArgs, w.metaArgs = loops.PanelArgs{}, loops.MetaArgs{}
@@ -125,51 +132,53 @@ func (w *floatWork) setValues(p *plan) {
 // byGroup reports whether what is subtracted from codes depends on the group.
 func (w *floatWork) byGroup() bool { return w.form.codes && !w.form.table }
 
-// planFloats sets what follows from the shape of a matrix, for so many vectors side by
-// side.
-func (w *floatWork) planFloats(p *plan, slots int) {
-	w.slots = slots
+// planFloats sets what follows from the shape of a matrix.
+func (w *floatWork) planFloats(p *plan) {
 	w.quads, w.lanes, w.lists = w.quads[:0], w.lanes[:0], w.lists[:0]
 	for i := range w.pieces {
 		pc := &w.pieces[i]
 		for _, pt := range w.parts[pc.parts[0]:pc.parts[1]] {
-			w.lists = append(w.lists, floatList{len(w.quads), len(w.lanes)})
+			list := floatList{first: len(w.quads), counts: len(w.lanes)}
 			for l := range loops.FloatLanes {
-				first := len(w.quads)
+				n := (pt.hi - pt.lo - 4*l + block - 1) / block
+				if 4*(list.n+n) > wideCols {
+					w.lists = append(w.lists, list)
+					list = floatList{first: len(w.quads), lane: l, counts: len(w.lanes)}
+				}
+				w.lanes = append(w.lanes, int32(n))
+				list.n += n
+				list.lanes++
 				for col := pt.lo + 4*l; col < pt.hi; col += block {
-					at := col - pt.lo
 					w.quads = append(w.quads, loops.FloatQuad{
-						Panel: int32(at * w.set.Band),
-						X:     int32(at/laneRun*slots*laneRun*4 + at%laneRun),
+						Panel: int32((col - pt.lo) * w.set.Band),
+						X:     int32(laneOrder(col)),
 						K:     int32((col/p.groupSize - pc.first) * 4 * loops.PanelRows),
 					})
 				}
-				if n := len(w.quads) - first; n > 0 {
-					w.lanes = append(w.lanes, loops.FloatLane{Quads: int32(n), Acc: int32(l * 4 * w.set.Lanes)})
-				}
 			}
-			w.lanes = append(w.lanes, loops.FloatLane{})
+			list.last = true
+			w.lists = append(w.lists, list)
 		}
 	}
 }
 
-// loadX puts vectors side by side.
-func (w *floatWork) loadX(p *plan, as []Activation) {
-	runs := (p.cols + laneRun - 1) / laneRun
+// loadX puts vectors in the order in which they are multiplied.
+func (w *floatWork) loadX(as []Activation) {
 	w.groups = w.groups[:0]
 	size := 0
 	for t := 0; t < len(as); {
 		g := vectorGroup{first: t, n: w.set.FloatVectors(len(as) - t), x: size}
 		w.groups = append(w.groups, g)
-		size += runs * w.slots * laneRun
+		size += len(w.quads) * 4 * g.n
 		t += g.n
 	}
 	w.x = resize(w.x, size)
 	for _, g := range w.groups {
 		for i := range g.n {
-			from, to := as[g.first+i].x, w.x[g.x+i*laneRun:]
-			for r := range runs {
-				*(*[laneRun]float32)(to[r*w.slots*laneRun:]) = *(*[laneRun]float32)(from[r*laneRun:])
+			from, to := as[g.first+i].x, w.x[g.x+4*i:]
+			for j := range w.quads {
+				x := (*[3*laneRun/4 + 1]float32)(from[w.quads[j].X:])
+				*(*[4]float32)(to[4*g.n*j:]) = [4]float32{x[0], x[laneRun/4], x[2*laneRun/4], x[3*laneRun/4]}
 			}
 		}
 	}
@@ -180,46 +189,28 @@ func (w *floatWork) rows(dst []float32, p *plan, row, n, vectors int) {
 	for i := range w.outer {
 		w.outer[i] = p.outer(row+min(i, n-1), p.floatUnit)
 	}
-	narrow := len(w.parts) == 1
-	if !narrow {
-		clear(w.acc[:loops.PanelRows/w.set.Lanes*vectors*w.stride()])
-	}
+	lists := w.lists
 	for i := range w.pieces {
 		pc := &w.pieces[i]
 		w.loadMeta(p, pc, row, n, false)
 		w.loadZeros(p, pc, row, n)
 		for j := pc.parts[0]; j < pc.parts[1]; j++ {
-			pt := &w.parts[j]
-			w.load(p, pc, pt, row, n)
-			for q := 0; q < n; q += w.set.Lanes {
-				for i := range w.groups {
-					g := &w.groups[i]
-					if !narrow {
-						w.multiply(pt, w.lists[j], q, g, w.sums(q, g.first, vectors))
-						continue
-					}
-					// Sums that nothing is added to later stay in the first-level cache.
-					clear(w.acc[:g.n*w.stride()])
-					w.multiply(pt, w.lists[j], q, g, 0)
-					for t := range g.n {
-						w.finish(dst[(g.first+t)*p.rows:], q, n, t*w.stride())
-					}
+			w.load(p, pc, &w.parts[j], row, n)
+			for last := false; !last; lists = lists[1:] {
+				// The vectors come from a cache for all rows but the first.
+				for q := 0; q < n; q += w.set.FloatRows {
+					w.multiply(&lists[0], q, vectors, j == 0)
 				}
+				last = lists[0].last
 			}
 		}
 	}
-	for t := 0; !narrow && t < vectors; t++ {
-		for q := 0; q < n; q += w.set.Lanes {
-			w.finish(dst[t*p.rows:], q, n, w.sums(q, t, vectors))
+	for q := 0; q < n; q += w.set.FloatRows {
+		for i := range w.groups {
+			w.finish(dst, p, &w.groups[i], q, n, vectors)
 		}
 	}
 }
-
-// stride returns the number of floats from the sums of one vector to the next.
-func (w *floatWork) stride() int { return loops.FloatLanes*w.set.Lanes + loops.FloatPad }
-
-// sums returns where the sums of the rows from row q on are, for vector t of n.
-func (w *floatWork) sums(q, t, n int) int { return (q/w.set.Lanes*n + t) * w.stride() }
 
 // loadZeros sets zeros, if they depend on the group.
 func (w *floatWork) loadZeros(p *plan, pc *piece, row, n int) {
@@ -233,18 +224,47 @@ func (w *floatWork) loadZeros(p *plan, pc *piece, row, n int) {
 	}
 }
 
-// multiply adds the rows of the panel from row q on times some vectors to sums.
-func (w *floatWork) multiply(pt *part, list floatList, q int, g *vectorGroup, sums int) {
+// multiply adds some lanes of the rows of the panel from row q on times all vectors to
+// their sums, or sets these if fresh is set.
+func (w *floatWork) multiply(list *floatList, q, vectors int, fresh bool) {
+	k, quads := &w.k[0][q], &w.quads[min(list.first, len(w.quads)-1)]
+	panel, zeros := &w.band(q)[q%w.set.Band*4], &w.zeros[0][q]
 	args := &w.args
-	args.Quads, args.Lanes, args.Table = &w.quads[list.quads], &w.lanes[list.lanes], &w.table
-	args.Panel, args.K, args.Zeros = &w.band(q)[q%w.set.Band*4], &w.k[0][q], &w.zeros[0][q]
-	args.Acc, args.X = &w.acc[sums], &w.x[g.x+pt.lo*w.slots]
-	w.set.Floats[w.mode][g.n](args)
+	switch {
+	case w.few:
+		args.Panel, args.Zeros, args.Table = panel, zeros, &w.table
+	case list.n > 0:
+		w.widenArgs = loops.WidenArgs{Dst: &w.wide[0], Panel: panel, Quads: quads, N: list.n, Zeros: zeros, Table: &w.table}
+		w.set.Widen[w.mode](&w.widenArgs)
+	}
+	args.W, args.K, args.Quads, args.Lanes, args.N = &w.wide[0], k, quads, &w.lanes[list.counts], list.lanes
+	args.Fresh = 0
+	if fresh {
+		args.Fresh = 1
+	}
+	for i := range w.groups {
+		g := &w.groups[i]
+		args.X = &w.x[min(g.x+list.first*4*g.n, len(w.x)-1)]
+		args.Acc = w.sums(g, list.lane, q, vectors)
+		if w.few {
+			w.set.Few[w.mode][g.n](args)
+		} else {
+			w.set.Floats[g.n](args)
+		}
+	}
 }
 
-// finish writes the rows from row q on, of n, to dst.
-func (w *floatWork) finish(dst []float32, q, n, sums int) {
-	w.finishArgs = loops.FloatFinishArgs{Dst: &w.out[0], Acc: &w.acc[sums], Outer: &w.outer[q]}
+// sums returns the sums of some vectors, of all that there are, from a lane on, for the
+// rows from row q on.
+func (w *floatWork) sums(g *vectorGroup, lane, q, vectors int) *float32 {
+	return &w.acc[loops.FloatLanes*(q*vectors+g.first*w.set.FloatRows)+lane*g.n*w.set.FloatRows]
+}
+
+// finish writes rows from row q on, of n, of some vectors to dst.
+func (w *floatWork) finish(dst []float32, p *plan, g *vectorGroup, q, n, vectors int) {
+	w.finishArgs = loops.FloatFinishArgs{Dst: &w.out[0], Acc: w.sums(g, 0, q, vectors), Outer: &w.outer[q], N: g.n}
 	w.set.FloatFinish(&w.finishArgs)
-	copy(dst[q:n], w.out[:w.set.Lanes])
+	for t := range g.n {
+		copy(dst[(g.first+t)*p.rows:][q:n], w.out[t*w.set.FloatRows:][:w.set.FloatRows])
+	}
 }

@@ -50,11 +50,24 @@ var avx2 = Set{
 			DotsFloat: {1: dotsFloat128x1AVX2, 2: dotsFloat128x2AVX2},
 		},
 	},
-	Finish: finishAVX2,
-	Floats: [floats][MaxFloats + 1]func(*FloatArgs){
-		FloatsSub:     {1: floatsSub1AVX2, 2: floatsSub2AVX2, 4: floatsSub4AVX2},
-		FloatsTable16: {1: floatsTable161AVX2, 2: floatsTable162AVX2, 4: floatsTable164AVX2},
-		FloatsTable64: {1: floatsTable641AVX2, 2: floatsTable642AVX2, 4: floatsTable644AVX2},
+	Finish:    finishAVX2,
+	FloatRows: 16,
+	floats:    3,
+	few:       2,
+	Widen: [floats]func(*WidenArgs){
+		FloatsSub:     widenSubAVX2,
+		FloatsTable16: widenTable16AVX2,
+		FloatsTable64: widenTable64AVX2,
+	},
+	Floats: [MaxFloats + 1]func(*FloatArgs){
+		1: floats1AVX2,
+		2: floats2AVX2,
+		3: floats3AVX2,
+	},
+	Few: [floats][MaxFew + 1]func(*FloatArgs){
+		FloatsSub:     {1: fewSub1AVX2, 2: fewSub2AVX2},
+		FloatsTable16: {1: fewTable161AVX2, 2: fewTable162AVX2},
+		FloatsTable64: {1: fewTable641AVX2, 2: fewTable642AVX2},
 	},
 	FloatFinish: floatFinishAVX2,
 }
@@ -114,37 +127,37 @@ func dotsOne32x1AVX2(a *DotArgs)
 func dotsOne32x2AVX2(a *DotArgs)
 
 //go:noescape
+func fewSub1AVX2(a *FloatArgs)
+
+//go:noescape
+func fewSub2AVX2(a *FloatArgs)
+
+//go:noescape
+func fewTable161AVX2(a *FloatArgs)
+
+//go:noescape
+func fewTable162AVX2(a *FloatArgs)
+
+//go:noescape
+func fewTable641AVX2(a *FloatArgs)
+
+//go:noescape
+func fewTable642AVX2(a *FloatArgs)
+
+//go:noescape
 func finishAVX2(a *FinishArgs)
 
 //go:noescape
 func floatFinishAVX2(a *FloatFinishArgs)
 
 //go:noescape
-func floatsSub1AVX2(a *FloatArgs)
+func floats1AVX2(a *FloatArgs)
 
 //go:noescape
-func floatsSub2AVX2(a *FloatArgs)
+func floats2AVX2(a *FloatArgs)
 
 //go:noescape
-func floatsSub4AVX2(a *FloatArgs)
-
-//go:noescape
-func floatsTable161AVX2(a *FloatArgs)
-
-//go:noescape
-func floatsTable162AVX2(a *FloatArgs)
-
-//go:noescape
-func floatsTable164AVX2(a *FloatArgs)
-
-//go:noescape
-func floatsTable641AVX2(a *FloatArgs)
-
-//go:noescape
-func floatsTable642AVX2(a *FloatArgs)
-
-//go:noescape
-func floatsTable644AVX2(a *FloatArgs)
+func floats3AVX2(a *FloatArgs)
 
 //go:noescape
 func metaE4M3AVX2(a *MetaArgs)
@@ -220,3 +233,12 @@ func panelTable5x4AVX2(a *PanelArgs)
 
 //go:noescape
 func panelTable6x4AVX2(a *PanelArgs)
+
+//go:noescape
+func widenSubAVX2(a *WidenArgs)
+
+//go:noescape
+func widenTable16AVX2(a *WidenArgs)
+
+//go:noescape
+func widenTable64AVX2(a *WidenArgs)

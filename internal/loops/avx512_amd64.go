@@ -50,11 +50,27 @@ var avx512 = Set{
 			DotsFloat: {1: dotsFloat1AVX512, 2: dotsFloat2AVX512, 3: dotsFloat3AVX512, 4: dotsFloat4AVX512, 6: dotsFloat6AVX512},
 		},
 	},
-	Finish: finishAVX512,
-	Floats: [floats][MaxFloats + 1]func(*FloatArgs){
-		FloatsSub:     {1: floatsSub1AVX512, 2: floatsSub2AVX512, 4: floatsSub4AVX512, 8: floatsSub8AVX512, 12: floatsSub12AVX512},
-		FloatsTable16: {1: floatsTable161AVX512, 2: floatsTable162AVX512, 4: floatsTable164AVX512, 8: floatsTable168AVX512, 12: floatsTable1612AVX512},
-		FloatsTable64: {1: floatsTable641AVX512, 2: floatsTable642AVX512, 4: floatsTable644AVX512, 8: floatsTable648AVX512, 12: floatsTable6412AVX512},
+	Finish:    finishAVX512,
+	FloatRows: 32,
+	floats:    6,
+	few:       4,
+	Widen: [floats]func(*WidenArgs){
+		FloatsSub:     widenSubAVX512,
+		FloatsTable16: widenTable16AVX512,
+		FloatsTable64: widenTable64AVX512,
+	},
+	Floats: [MaxFloats + 1]func(*FloatArgs){
+		1: floats1AVX512,
+		2: floats2AVX512,
+		3: floats3AVX512,
+		4: floats4AVX512,
+		5: floats5AVX512,
+		6: floats6AVX512,
+	},
+	Few: [floats][MaxFew + 1]func(*FloatArgs){
+		FloatsSub:     {1: fewSub1AVX512, 2: fewSub2AVX512, 3: fewSub3AVX512, 4: fewSub4AVX512},
+		FloatsTable16: {1: fewTable161AVX512, 2: fewTable162AVX512, 3: fewTable163AVX512, 4: fewTable164AVX512},
+		FloatsTable64: {1: fewTable641AVX512, 2: fewTable642AVX512, 3: fewTable643AVX512, 4: fewTable644AVX512},
 	},
 	FloatFinish: floatFinishAVX512,
 }
@@ -105,55 +121,64 @@ func dotsOne4AVX512(a *DotArgs)
 func dotsOne6AVX512(a *DotArgs)
 
 //go:noescape
+func fewSub1AVX512(a *FloatArgs)
+
+//go:noescape
+func fewSub2AVX512(a *FloatArgs)
+
+//go:noescape
+func fewSub3AVX512(a *FloatArgs)
+
+//go:noescape
+func fewSub4AVX512(a *FloatArgs)
+
+//go:noescape
+func fewTable161AVX512(a *FloatArgs)
+
+//go:noescape
+func fewTable162AVX512(a *FloatArgs)
+
+//go:noescape
+func fewTable163AVX512(a *FloatArgs)
+
+//go:noescape
+func fewTable164AVX512(a *FloatArgs)
+
+//go:noescape
+func fewTable641AVX512(a *FloatArgs)
+
+//go:noescape
+func fewTable642AVX512(a *FloatArgs)
+
+//go:noescape
+func fewTable643AVX512(a *FloatArgs)
+
+//go:noescape
+func fewTable644AVX512(a *FloatArgs)
+
+//go:noescape
 func finishAVX512(a *FinishArgs)
 
 //go:noescape
 func floatFinishAVX512(a *FloatFinishArgs)
 
 //go:noescape
-func floatsSub12AVX512(a *FloatArgs)
+func floats1AVX512(a *FloatArgs)
 
 //go:noescape
-func floatsSub1AVX512(a *FloatArgs)
+func floats2AVX512(a *FloatArgs)
 
 //go:noescape
-func floatsSub2AVX512(a *FloatArgs)
+func floats3AVX512(a *FloatArgs)
 
 //go:noescape
-func floatsSub4AVX512(a *FloatArgs)
+func floats4AVX512(a *FloatArgs)
 
 //go:noescape
-func floatsSub8AVX512(a *FloatArgs)
+func floats5AVX512(a *FloatArgs)
 
 //go:noescape
-func floatsTable1612AVX512(a *FloatArgs)
-
-//go:noescape
-func floatsTable161AVX512(a *FloatArgs)
-
-//go:noescape
-func floatsTable162AVX512(a *FloatArgs)
-
-//go:noescape
-func floatsTable164AVX512(a *FloatArgs)
-
-//go:noescape
-func floatsTable168AVX512(a *FloatArgs)
-
-//go:noescape
-func floatsTable6412AVX512(a *FloatArgs)
-
-//go:noescape
-func floatsTable641AVX512(a *FloatArgs)
-
-//go:noescape
-func floatsTable642AVX512(a *FloatArgs)
-
-//go:noescape
-func floatsTable644AVX512(a *FloatArgs)
-
-//go:noescape
-func floatsTable648AVX512(a *FloatArgs)
+func floats6AVX512(a *FloatArgs)
 
 //go:noescape
 func metaE4M3AVX512(a *MetaArgs)
@@ -208,3 +233,12 @@ func panelTable5AVX512(a *PanelArgs)
 
 //go:noescape
 func panelTable6AVX512(a *PanelArgs)
+
+//go:noescape
+func widenSubAVX512(a *WidenArgs)
+
+//go:noescape
+func widenTable16AVX512(a *WidenArgs)
+
+//go:noescape
+func widenTable64AVX512(a *WidenArgs)

@@ -50,11 +50,24 @@ var avxVNNI = Set{
 			DotsFloat: {1: dotsFloat1AVXVNNI, 2: dotsFloat2AVXVNNI, 3: dotsFloat3AVXVNNI},
 		},
 	},
-	Finish: finishAVX2,
-	Floats: [floats][MaxFloats + 1]func(*FloatArgs){
-		FloatsSub:     {1: floatsSub1AVX2, 2: floatsSub2AVX2, 4: floatsSub4AVX2},
-		FloatsTable16: {1: floatsTable161AVX2, 2: floatsTable162AVX2, 4: floatsTable164AVX2},
-		FloatsTable64: {1: floatsTable641AVX2, 2: floatsTable642AVX2, 4: floatsTable644AVX2},
+	Finish:    finishAVX2,
+	FloatRows: 16,
+	floats:    3,
+	few:       2,
+	Widen: [floats]func(*WidenArgs){
+		FloatsSub:     widenSubAVX2,
+		FloatsTable16: widenTable16AVX2,
+		FloatsTable64: widenTable64AVX2,
+	},
+	Floats: [MaxFloats + 1]func(*FloatArgs){
+		1: floats1AVX2,
+		2: floats2AVX2,
+		3: floats3AVX2,
+	},
+	Few: [floats][MaxFew + 1]func(*FloatArgs){
+		FloatsSub:     {1: fewSub1AVX2, 2: fewSub2AVX2},
+		FloatsTable16: {1: fewTable161AVX2, 2: fewTable162AVX2},
+		FloatsTable64: {1: fewTable641AVX2, 2: fewTable642AVX2},
 	},
 	FloatFinish: floatFinishAVX2,
 }

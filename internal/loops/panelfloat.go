@@ -5,15 +5,15 @@ const (
 	FloatLanes = 32
 	// Widened is a number next to which floats are the integers.
 	Widened = 1 << 23
-	// FloatPad is the number of floats that are left free behind the sums of a vector,
-	// so that those of the next don't have the same place in a page, which processors
-	// take for the same sums for a while.
-	FloatPad = 48
+	// MaxFloatRows is the greatest number of rows that Floats take at a time.
+	MaxFloatRows = 32
 	// MaxFloats is the greatest number of vectors that Floats take at a time.
-	MaxFloats = 12
+	MaxFloats = 6
+	// MaxFew is the same for Few.
+	MaxFew = 4
 )
 
-// The ways in which Floats make floats of the bytes of a panel: see FloatArgs.
+// The ways in which Widen makes floats of the bytes of a panel: see WidenArgs.
 const (
 	FloatsSub = iota
 	FloatsTable16
@@ -21,51 +21,64 @@ const (
 	floats
 )
 
-// A FloatQuad is four columns, which have one scale. Its fields are offsets in bytes.
+// A FloatQuad is four columns, which have one scale. Its fields are offsets: in bytes in
+// a panel and in K, in floats in a vector.
 type FloatQuad struct {
 	Panel int32
 	X     int32
-	K     int32 // in K and Zeros
+	K     int32 // also in Zeros
 }
 
-// A FloatLane is some quads that are added to one sum of a row.
-type FloatLane struct {
-	Quads int32 // 0 ends a list
-	Acc   int32 // an offset in bytes
-}
-
-// FloatArgs are a panel, of which as many rows as there are lanes of vectors are
-// multiplied by n vectors. Row r has its four bytes of a quad at Panel[4·r], and vector
-// v its four floats at X[64·v], X[64·v+16], X[64·v+32] and X[64·v+48]. With w, a float
-// for each of these bytes:
+// WidenArgs are a panel, of which as many rows as Set.FloatRows become floats. Row r has
+// its four bytes of a quad at Panel[4·r]. For each of N quads, one after the other, Dst
+// gets what column 0 is of all rows, then column 1, 2 and 3:
 //
 //	Sub      float32(Widened + byte) − Zeros[r], which is exact
 //	Table16  Table[byte%16]
 //	Table64  Table[byte%64]
-//
-// and
+type WidenArgs struct {
+	Dst   *float32
+	Panel *byte
+	Quads *FloatQuad
+	N     int
+	Zeros *float32
+	Table *[64]float32
+}
+
+// FloatArgs are weights, the w of rows r, and n vectors x to
+// multiply them by. The functions of Floats take the weights that Widen has made, at W.
+// Those of Few make the same of Panel, Zeros and Table themselves, which is faster for few
+// vectors. Lane l of the first N, or of N from any one on, has Lanes[l] quads;
+// those of one lane come before those of the next in W, X and Quads. X has four floats of vector 0 for a quad, then four of vector 1, and so on.
+// With
 //
 //	t = fma(w₃, x₃, fma(w₂, x₂, fma(w₁, x₁, w₀·x₀)))
 //
-// the sum Acc[v·(FloatLanes·Lanes+FloatPad) + r] becomes fma(t, K[r], sum), for quad
-// after quad. The product w₀·x₀ instead of fma(w₀, x₀, 0) makes a difference only where
-// all products of a quad are −0, or less than the least float32.
+// the sum Acc[(l·n + v)·FloatRows + r] becomes fma(t, K[r], sum), for quad after quad. It
+// begins with 0 if Fresh is not 0. The product w₀·x₀ instead of fma(w₀, x₀, 0) makes a
+// difference only where all products of a quad are −0, or less than the least float32.
 type FloatArgs struct {
-	Panel *byte
-	Lanes *FloatLane
-	Quads *FloatQuad // of all lanes
+	W     *float32
+	X     *float32
 	K     *float32
+	Quads *FloatQuad
+	Lanes *int32
+	N     int
+	Acc   *float32
+	Fresh int
+
+	// Of Few, as WidenArgs has them.
+	Panel *byte
 	Zeros *float32
 	Table *[64]float32
-	Acc   *float32
-	X     *float32
 }
 
-// FloatFinishArgs are the sums of as many rows as there are lanes of vectors. They are
-// added in a tree: l and l + 16, then l + 8, l + 4, l + 2 and l + 1. Dst is that times
-// Outer.
+// FloatFinishArgs are sums as FloatArgs have them, for N vectors. Those of a row and a
+// vector are added in a tree: l and l + 16, then l + 8, l + 4, l + 2 and l + 1. Dst is
+// that times Outer, for all rows of vector 0, then of vector 1, and so on.
 type FloatFinishArgs struct {
 	Dst   *float32
 	Acc   *float32
 	Outer *float32
+	N     int
 }

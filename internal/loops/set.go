@@ -62,22 +62,30 @@ type Set struct {
 	Dots   [ranges][dots][MaxVectors + 1]func(*DotArgs)
 	Finish func(*FinishArgs)
 
-	// Of float mode: nil if there are none. Floats is by how bytes become floats, and
-	// the number of vectors: see FloatVectors.
-	Floats      [floats][MaxFloats + 1]func(*FloatArgs)
+	// Of float mode: nil if there are none. FloatRows is the number of rows that they
+	// take at a time, a divisor of Band. Widen is by how bytes become floats, Floats by
+	// the number of vectors, and Few, which has them for the first numbers, by both: see
+	// FloatVectors.
+	FloatRows   int
+	Widen       [floats]func(*WidenArgs)
+	Floats      [MaxFloats + 1]func(*FloatArgs)
+	Few         [floats][MaxFew + 1]func(*FloatArgs)
 	FloatFinish func(*FloatFinishArgs)
 
-	take [9]uint8 // by the number of vectors that are left, from 1 on; the last is for more
+	floats int      // the greatest number of vectors that there is one of Floats for
+	few    int      // the same for Few
+	take   [9]uint8 // by the number of vectors that are left, from 1 on; the last is for more
 }
 
 // Vectors returns how many of n vectors, at least one, Dots is to be called for next.
 func (s *Set) Vectors(n int) int { return int(s.take[min(n, len(s.take))-1]) }
 
-// FloatVectors is Vectors for Floats.
+// FloatVectors returns how many of n vectors, at least one, Floats are to be called for
+// next: about as many each time.
 func (s *Set) FloatVectors(n int) int {
-	n = min(n, MaxFloats)
-	for s.Floats[0][n] == nil {
-		n--
-	}
-	return n
+	calls := (n-1)/s.floats + 1
+	return (n-1)/calls + 1
 }
+
+// AreFew reports whether Few are for n vectors, all at a time.
+func (s *Set) AreFew(n int) bool { return n <= s.few }

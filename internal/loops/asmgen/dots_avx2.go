@@ -253,7 +253,7 @@ func finishAVX2(f *file) {
 func avx2Set() set {
 	return set{
 		name: "avx2", constraint: "amd64 && !purego", suffix: "AVX2",
-		lanes: 8, band: 16, offset: [3]int{16, 32, 0}, take: [9]int{1, 2, 2, 2, 2, 2, 2, 2, 2}, floats: []int{1, 2, 4},
+		lanes: 8, band: 16, offset: [3]int{16, 32, 0}, take: [9]int{1, 2, 2, 2, 2, 2, 2, 2, 2}, floatRows: 16, floats: 3, few: 2,
 		table: func(bits, tables int) string {
 			return fmt.Sprintf("panelTable%dx%dAVX2", bits, avx2Tables(bits, tables))
 		},

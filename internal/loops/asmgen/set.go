@@ -19,7 +19,9 @@ type set struct {
 	take       [9]int
 	table      func(bits, tables int) string // tables: of 16 bytes each
 	dots       func(r int, mode string, n int) string
-	floats     []int // numbers of vectors that there are functions in float mode for
+	floatRows  int // that functions in float mode take at a time
+	floats     int // the greatest number of vectors that they take; 0 if there are none
+	few        int // the same for those that make floats of a panel themselves
 	suffix     string
 	stubs      []stub
 }
@@ -81,12 +83,20 @@ func (s *set) source() []byte {
 		p("},")
 	}
 	p("},\nFinish: finish%s,", s.suffix)
-	if len(s.floats) > 0 {
-		p("Floats: [floats][MaxFloats + 1]func(*FloatArgs){")
+	if s.floats > 0 {
+		p("FloatRows: %d,\nfloats: %d,\nfew: %d,\nWiden: [floats]func(*WidenArgs){", s.floatRows, s.floats, s.few)
+		for _, m := range floatModes {
+			p("Floats%s: widen%s%s,", m, m, s.suffix)
+		}
+		p("},\nFloats: [MaxFloats + 1]func(*FloatArgs){")
+		for n := 1; n <= s.floats; n++ {
+			p("%d: floats%d%s,", n, n, s.suffix)
+		}
+		p("},\nFew: [floats][MaxFew + 1]func(*FloatArgs){")
 		for _, m := range floatModes {
 			var names []string
-			for _, n := range s.floats {
-				names = append(names, fmt.Sprintf("%d: floats%s%d%s", n, m, n, s.suffix))
+			for n := 1; n <= s.few; n++ {
+				names = append(names, fmt.Sprintf("%d: few%s%d%s", n, m, n, s.suffix))
 			}
 			p("Floats%s: {%s},", m, strings.Join(names, ", "))
 		}
@@ -107,7 +117,7 @@ func (s *set) source() []byte {
 func avx512Set() set {
 	return set{
 		name: "avx512", constraint: "amd64 && !purego", suffix: "AVX512",
-		lanes: 16, band: 64, offset: [3]int{16, 32, 128}, take: [9]int{1, 2, 3, 4, 3, 6, 4, 4, 6}, floats: []int{1, 2, 4, 8, 12},
+		lanes: 16, band: 64, offset: [3]int{16, 32, 128}, take: [9]int{1, 2, 3, 4, 3, 6, 4, 4, 6}, floatRows: 32, floats: 6, few: 4,
 		table: func(bits, _ int) string { return fmt.Sprintf("panelTable%dAVX512", bits) },
 		dots:  func(_ int, mode string, n int) string { return fmt.Sprintf("dots%s%dAVX512", mode, n) },
 	}
