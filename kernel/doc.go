@@ -53,7 +53,7 @@
 //	                       512 columns of a row, and batches: 64 rows at a time, from
 //	                       package internal/loops
 //	panel_wide.go          the same for integers that no byte holds: in two panels
-//	panel_float.go         the same for float mode, on amd64
+//	panel_float.go         the same for float mode
 //	runs*.go, *_decode_*,  float mode: codes to values
 //	*_runs_*
 //	*_float*               float mode
@@ -138,10 +138,10 @@
 //	groups of 16, 32 and 64 columns; MX and NV types; 2 bits;
 //	5 to 8 bits with AVX-512                                     half as fast
 //	other types after Load, and other groups of 16·n columns;
-//	on amd64, other types after LoadFloat, and other groups of
+//	other types after LoadFloat, and other groups of
 //	4·n columns                                                  a quarter
 //	int8_asym, fp5_e3m1 and fp6_e3m2 after Load                  an eighth
-//	other groups; on arm64, types of 5 to 8 bits after LoadFloat a hundredth
+//	other groups                                                 a hundredth
 //
 // The portable loops look up what the terms of two weights add up to, in tables that
 // are made anew for each call and every 1024 rows, and take 120 KiB of stack. Calls
@@ -155,10 +155,9 @@
 //
 // GEMM unpacks weights once for all activations of a batch that are in the same mode,
 // from as many activations on as that is faster (loop.go): in integer mode for all types
-// and groups of 16·n columns, in float mode on amd64 for all types and groups of 4·n
-// columns. Otherwise, and in portable code, it is a GEMV for each. The panels that it
-// takes use half a megabyte for each goroutine that multiplies, in float mode up to two,
-// from a pool.
+// and groups of 16·n columns, in float mode for all types and groups of 4·n columns. Otherwise, and in portable code, it is a GEMV for each. The panels that it
+// takes use half a megabyte for each goroutine that multiplies, from a pool. In float mode
+// it is one and a half, and up to 96 activations of a batch are copied.
 //
 // # What may be shared
 //

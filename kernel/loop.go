@@ -47,6 +47,7 @@ const (
 	units   // values that are multiples of a unit
 	octets  // see plan.directBytes
 	small   // values from −16 to 16 of it
+	runs    // codes of up to 4 bits, scales for a multiple of 16 columns
 )
 
 // A route is a loop, and for which matrices and how many activations it is faster than
@@ -89,6 +90,7 @@ var floatRoutes = [...]route{
 	{direct | units | blocks, bySteps, most{avx2: 1, avxVNNI: 1}},
 	{fine | codes3or4 | units | whole, bySteps, most{avx512: 1}},
 	{fine | codes3or4 | units | longest, bySteps, most{avx512: 1}},
+	{runs, bySteps, most{neon: 2, neonDot: 2, neonMatrix: 2}},
 }
 
 type most = [implementationCount]uint8
@@ -112,16 +114,8 @@ func (p *plan) loop(activations int, impl implementation) loop {
 
 // floatLoop is loop for float mode.
 func (p *plan) floatLoop(activations int, impl implementation) loop {
-	form, _ := p.floatForm()
-	set := panelSet(impl)
-	switch {
-	case impl == portable:
+	if form, _ := p.floatForm(); impl == portable || !form.ok {
 		return byWeight
-	case form.ok && set != nil && set.FloatFinish != nil:
-	case p.bits > 4 || p.groupSize%granule != 0:
-		return byWeight
-	default:
-		return bySteps
 	}
 	has := p.traits()
 	for i := range floatRoutes {
@@ -154,6 +148,7 @@ func (p *plan) traits() trait {
 		{blocks, p.cols%block == 0},
 		{units, p.exact},
 		{octets, p.directBytes()},
+		{runs, p.bits <= 4 && p.groupSize%granule == 0},
 		{small, p.exact && p.bits <= 4},
 	} {
 		if t.has {

@@ -153,7 +153,7 @@ func TestLoops(t *testing.T) {
 						}
 						line += " " + loops
 						for impl := range implementationCount {
-							if p := &plans[lo]; loops[impl] == '-' && impl != portable && slices.Contains(here, impl) && !slow(p, mode, impl) {
+							if p := &plans[lo]; loops[impl] == '-' && impl != portable && slices.Contains(here, impl) && !slow(p, mode) {
 								t.Errorf("%v, group %d, %d columns, %s, %v: one weight at a time", typ, groupSize, p.cols, mode, impl)
 							}
 						}
@@ -198,15 +198,12 @@ func TestLoops(t *testing.T) {
 }
 
 // slow reports whether there is no vector loop, and is not meant to be one.
-func slow(p *plan, mode string, impl implementation) bool {
-	odd := p.groupSize%16 != 0 && p.groupSize < p.cols
-	switch {
-	case mode == "int8":
-		return odd
-	case impl == neon || impl == neonDot || impl == neonMatrix:
-		return p.groupSize%16 != 0 || p.bits > 4 // also where a row is one such group
+func slow(p *plan, mode string) bool {
+	of := 4 // columns
+	if mode == "int8" {
+		of = granule
 	}
-	return p.groupSize%4 != 0 && p.groupSize < p.cols
+	return p.groupSize%of != 0 && p.groupSize < p.cols
 }
 
 func implementationNames() string {

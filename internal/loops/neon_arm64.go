@@ -50,7 +50,21 @@ var neon = Set{
 			DotsFloat: {1: dotsFloat1x128NEON, 2: dotsFloat2x128NEON},
 		},
 	},
-	Finish: finishNEON,
+	Finish:    finishNEON,
+	FloatRows: 16,
+	floats:    3,
+	few:       0,
+	Widen: [floats]func(*WidenArgs){
+		FloatsSub:     widenSubNEON,
+		FloatsTable16: widenTable16NEON,
+		FloatsTable64: widenTable64NEON,
+	},
+	Floats: [MaxFloats + 1]func(*FloatArgs){
+		1: floats1NEON,
+		2: floats2NEON,
+		3: floats3NEON,
+	},
+	FloatFinish: floatFinishNEON,
 }
 
 //go:noescape
@@ -91,6 +105,18 @@ func dotsOne2x128NEON(a *DotArgs)
 
 //go:noescape
 func finishNEON(a *FinishArgs)
+
+//go:noescape
+func floatFinishNEON(a *FloatFinishArgs)
+
+//go:noescape
+func floats1NEON(a *FloatArgs)
+
+//go:noescape
+func floats2NEON(a *FloatArgs)
+
+//go:noescape
+func floats3NEON(a *FloatArgs)
 
 //go:noescape
 func metaE4M3NEON(a *MetaArgs)
@@ -166,3 +192,12 @@ func panelTable5x4NEON(a *PanelArgs)
 
 //go:noescape
 func panelTable6x4NEON(a *PanelArgs)
+
+//go:noescape
+func widenSubNEON(a *WidenArgs)
+
+//go:noescape
+func widenTable16NEON(a *WidenArgs)
+
+//go:noescape
+func widenTable64NEON(a *WidenArgs)

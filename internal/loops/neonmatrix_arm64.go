@@ -50,7 +50,21 @@ var neonMatrix = Set{
 			DotsFloat: {1: dotsFloat1NEONDot, 2: dotsFloat2NEONMatrix, 3: dotsFloat3NEONDot, 4: dotsFloat4NEONMatrix, 6: dotsFloat6NEONMatrix},
 		},
 	},
-	Finish: finishNEON,
+	Finish:    finishNEON,
+	FloatRows: 16,
+	floats:    3,
+	few:       0,
+	Widen: [floats]func(*WidenArgs){
+		FloatsSub:     widenSubNEON,
+		FloatsTable16: widenTable16NEON,
+		FloatsTable64: widenTable64NEON,
+	},
+	Floats: [MaxFloats + 1]func(*FloatArgs){
+		1: floats1NEON,
+		2: floats2NEON,
+		3: floats3NEON,
+	},
+	FloatFinish: floatFinishNEON,
 }
 
 //go:noescape

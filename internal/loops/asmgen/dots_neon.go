@@ -251,7 +251,7 @@ func finishNEON(f *file) {
 func neonSet() set {
 	return set{
 		name: "neon", constraint: "arm64 && !purego", suffix: "NEON",
-		lanes: 4, band: 16, take: [9]int{1, 2, 2, 2, 2, 2, 2, 2, 2},
+		lanes: 4, band: 16, floatRows: 16, floats: 3, take: [9]int{1, 2, 2, 2, 2, 2, 2, 2, 2},
 		table: func(bits, tables int) string {
 			return fmt.Sprintf("panelTable%dx%dNEON", bits, avx2Tables(bits, tables))
 		},

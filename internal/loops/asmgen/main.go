@@ -28,7 +28,7 @@ func files() map[string][]byte {
 	all["rows_avx512_amd64.s"] = rowsAVX512().Bytes()
 	add("avx2", "avx2_amd64", avx2Set(), map[string]*file{"panel": panelAVX2(), "dots": dotsAVX2(), "panelfloat": panelFloatAVX2()})
 	add("avxvnni", "avxvnni_amd64", avxVNNISet(), map[string]*file{"dots": dotsAVXVNNI()})
-	add("neon", "neon_arm64", neonSet(), map[string]*file{"panel": panelNEON(), "dots": dotsNEON()})
+	add("neon", "neon_arm64", neonSet(), map[string]*file{"panel": panelNEON(), "dots": dotsNEON(), "panelfloat": panelFloatNEON()})
 	add("neondot", "neondot_arm64", neonDotSet(), map[string]*file{"dots": dotsNEONDot()})
 	add("neonmatrix", "neonmatrix_arm64", neonMatrixSet(), map[string]*file{"dots": dotsNEONMatrix()})
 	return all

@@ -31,6 +31,10 @@ var neonWords = map[string]struct {
 	"mul":    {0x4ea09c00, "mul v%d.4s, v%d.4s, v%d.4s"},
 	"scvtf":  {0x4e21d800, "scvtf v%d.4s, v%d.4s"},
 	"fadd":   {0x4e20d400, "fadd v%d.4s, v%d.4s, v%d.4s"},
+	"fsub":   {0x4ea0d400, "fsub v%d.4s, v%d.4s, v%d.4s"},
+	"fmla":   {0x4e20cc00, "fmla v%d.4s, v%d.4s, v%d.4s"},
+	"fmlae":  {0x4f801000, "fmla v%d.4s, v%d.4s, v%d.s[%d]"},
+	"fmule":  {0x4f809000, "fmul v%d.4s, v%d.4s, v%d.s[%d]"},
 	"fmul":   {0x6e20dc00, "fmul v%d.4s, v%d.4s, v%d.4s"},
 	"fmul0":  {0x4f809000, "fmul v%d.4s, v%d.4s, v%d.s[0]"},
 }

@@ -92,15 +92,19 @@ func (s *set) source() []byte {
 		for n := 1; n <= s.floats; n++ {
 			p("%d: floats%d%s,", n, n, s.suffix)
 		}
-		p("},\nFew: [floats][MaxFew + 1]func(*FloatArgs){")
-		for _, m := range floatModes {
-			var names []string
-			for n := 1; n <= s.few; n++ {
-				names = append(names, fmt.Sprintf("%d: few%s%d%s", n, m, n, s.suffix))
+		p("},")
+		if s.few > 0 {
+			p("Few: [floats][MaxFew + 1]func(*FloatArgs){")
+			for _, m := range floatModes {
+				var names []string
+				for n := 1; n <= s.few; n++ {
+					names = append(names, fmt.Sprintf("%d: few%s%d%s", n, m, n, s.suffix))
+				}
+				p("Floats%s: {%s},", m, strings.Join(names, ", "))
 			}
-			p("Floats%s: {%s},", m, strings.Join(names, ", "))
+			p("},")
 		}
-		p("},\nFloatFinish: floatFinish%s,", s.suffix)
+		p("FloatFinish: floatFinish%s,", s.suffix)
 	}
 	p("}")
 	slices.SortFunc(s.stubs, func(a, b stub) int { return strings.Compare(a.name, b.name) })
