@@ -155,9 +155,10 @@
 //
 // GEMM unpacks weights once for all activations of a batch that are in the same mode,
 // from as many activations on as that is faster (loop.go): in integer mode for all types
-// and groups of 16·n columns, in float mode for all types and groups of 4·n columns. Otherwise, and in portable code, it is a GEMV for each. The panels that it
-// takes use half a megabyte for each goroutine that multiplies, from a pool. In float mode
-// it is one and a half, and up to 96 activations of a batch are copied.
+// and groups of 16·n columns, in float mode for all types and groups of 4·n columns.
+// Otherwise, and in portable code, it is a GEMV for each. The panels that it takes use
+// half a megabyte for each goroutine that multiplies, from a pool. In float mode it is one
+// and a half, and up to 96 activations of a batch are copied.
 //
 // # What may be shared
 //

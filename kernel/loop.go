@@ -89,7 +89,7 @@ var floatRoutes = [...]route{
 	{direct | units | longer, bySteps, most{avx2: 2, avxVNNI: 2}},
 	{direct | units | blocks, bySteps, most{avx2: 1, avxVNNI: 1}},
 	{fine | codes3or4 | units | whole, bySteps, most{avx512: 1}},
-	{fine | codes3or4 | units | longest, bySteps, most{avx512: 1}},
+	{fine | codes3or4 | units | longest, bySteps, most{avx512: 2}},
 	{runs, bySteps, most{neon: 2, neonDot: 2, neonMatrix: 2}},
 }
 

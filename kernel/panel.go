@@ -20,7 +20,7 @@ const (
 	// then stays in the first-level cache. For many, a panel has pieceCols columns,
 	// so that sums stay in that cache instead.
 	smallPanel = 256
-	few        = 8
+	few        = 32
 	// panelTile is the number of activations that a panel is multiplied by before
 	// the next columns.
 	panelTile = 192

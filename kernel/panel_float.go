@@ -36,6 +36,8 @@ type floatWork struct {
 	widenArgs  loops.WidenArgs
 	args       loops.FloatArgs
 	finishArgs loops.FloatFinishArgs
+	quadsArgs  loops.QuadsArgs
+	laneAt     [loops.FloatLanes]int32
 	mode       int  // of loops.Set.Widen
 	few        bool // whether loops.Set.Few are taken
 	groups     []vectorGroup
@@ -103,7 +105,7 @@ func floatPanelRows(dst []float32, p *plan, as []Activation, lo, hi int, impl im
 			w.rows(dst[first*p.rows+r:], p, r, min(loops.PanelRows, hi-r), len(some))
 		}
 	}
-	w.panelArgs, w.metaArgs = loops.PanelArgs{}, loops.MetaArgs{}
+	w.panelArgs, w.metaArgs, w.quadsArgs = loops.PanelArgs{}, loops.MetaArgs{}, loops.QuadsArgs{}
 	floatPool.Put(w)
 }
 
@@ -151,7 +153,6 @@ func (w *floatWork) planFloats(p *plan) {
 				for col := pt.lo + 4*l; col < pt.hi; col += block {
 					w.quads = append(w.quads, loops.FloatQuad{
 						Panel: int32((col - pt.lo) * w.set.Band),
-						X:     int32(laneOrder(col)),
 						K:     int32((col/p.groupSize - pc.first) * 4 * loops.PanelRows),
 					})
 				}
@@ -173,13 +174,42 @@ func (w *floatWork) loadX(as []Activation) {
 		t += g.n
 	}
 	w.x = resize(w.x, size)
-	for _, g := range w.groups {
-		for i := range g.n {
-			from, to := as[g.first+i].x, w.x[g.x+4*i:]
-			for j := range w.quads {
-				x := (*[3*laneRun/4 + 1]float32)(from[w.quads[j].X:])
-				*(*[4]float32)(to[4*g.n*j:]) = [4]float32{x[0], x[laneRun/4], x[2*laneRun/4], x[3*laneRun/4]}
-			}
+	lists := w.lists
+	for i := range w.parts {
+		pt := &w.parts[i]
+		first := lists[0].first
+		lanes := w.lanes[lists[0].counts:][:loops.FloatLanes]
+		for !lists[0].last {
+			lists = lists[1:]
+		}
+		lists = lists[1:]
+		for i := range w.groups {
+			w.loadPart(as, &w.groups[i], pt, lanes, first)
+		}
+	}
+}
+
+// loadPart is loadX for some vectors and a part, whose quads begin with first.
+func (w *floatWork) loadPart(as []Activation, g *vectorGroup, pt *part, lanes []int32, first int) {
+	size := 4 * g.n // of a quad of all vectors
+	args := &w.quadsArgs
+	args.At, args.Blocks, args.Step = &w.laneAt, (pt.hi-pt.lo)/block, 4*size
+	at := 0
+	for l, n := range lanes {
+		w.laneAt[l] = int32(4 * at * size)
+		at += int(n)
+	}
+	for i := range g.n {
+		x, to := as[g.first+i].x[pt.lo:], w.x[g.x+first*size+4*i:]
+		args.Dst, args.X = &to[0], &x[0]
+		if args.Blocks > 0 {
+			w.set.Quads(args)
+		}
+		// What is left of a block has no quads of the last lanes.
+		for c := args.Blocks * block; c < pt.hi-pt.lo; c += 4 {
+			from := (*[3*laneRun/4 + 1]float32)(x[laneOrder(c):])
+			to := (*[4]float32)(to[int(w.laneAt[laneOf(c)])/4+c/block*size:])
+			to[0], to[1], to[2], to[3] = from[0], from[laneRun/4], from[2*laneRun/4], from[3*laneRun/4]
 		}
 	}
 }

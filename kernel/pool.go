@@ -77,6 +77,9 @@ const (
 	minWait = 1 << 23
 	// tileWeights is the number of weights a worker takes at a time.
 	tileWeights = 1 << 16
+	// floatTileRows is the least number of rows for a batch in float mode, unless one
+	// goroutine would have more than its share.
+	floatTileRows = 512
 	// maxWorkers is the most that a pool may have, unless there are more processors.
 	maxWorkers = 1024
 )
@@ -267,10 +270,13 @@ func (t *task) divide(goroutines int) (tile, rowWork int) {
 		rowWork *= len(t.as)
 	}
 	tile = max(1, tileWeights/max(1, rowWork))
+	share := (rows-1)/goroutines + 1
 	if t.a == nil {
 		tile = max(tile, 16) // unpacked once for all activations
 	}
-	share := (rows-1)/goroutines + 1
+	if len(t.as) > 0 && t.as[0].exact {
+		tile = max(tile, min(floatTileRows, share)) // activations are put in order once for all
+	}
 	if each := (share + tile/2) / tile; each > 0 { // as many tiles for each goroutine
 		tile = (share-1)/each + 1
 	}

@@ -70,6 +70,7 @@ var avx2 = Set{
 		FloatsTable64: {1: fewTable641AVX2, 2: fewTable642AVX2},
 	},
 	FloatFinish: floatFinishAVX2,
+	Quads:       quadsAVX2,
 }
 
 //go:noescape
@@ -233,6 +234,9 @@ func panelTable5x4AVX2(a *PanelArgs)
 
 //go:noescape
 func panelTable6x4AVX2(a *PanelArgs)
+
+//go:noescape
+func quadsAVX2(a *QuadsArgs)
 
 //go:noescape
 func widenSubAVX2(a *WidenArgs)

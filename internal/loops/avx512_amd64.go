@@ -73,6 +73,7 @@ var avx512 = Set{
 		FloatsTable64: {1: fewTable641AVX512, 2: fewTable642AVX512, 3: fewTable643AVX512, 4: fewTable644AVX512},
 	},
 	FloatFinish: floatFinishAVX512,
+	Quads:       quadsAVX512,
 }
 
 //go:noescape
@@ -233,6 +234,9 @@ func panelTable5AVX512(a *PanelArgs)
 
 //go:noescape
 func panelTable6AVX512(a *PanelArgs)
+
+//go:noescape
+func quadsAVX512(a *QuadsArgs)
 
 //go:noescape
 func widenSubAVX512(a *WidenArgs)

@@ -70,6 +70,7 @@ var avxVNNI = Set{
 		FloatsTable64: {1: fewTable641AVX2, 2: fewTable642AVX2},
 	},
 	FloatFinish: floatFinishAVX2,
+	Quads:       quadsAVX2,
 }
 
 //go:noescape

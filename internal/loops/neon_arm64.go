@@ -65,6 +65,7 @@ var neon = Set{
 		3: floats3NEON,
 	},
 	FloatFinish: floatFinishNEON,
+	Quads:       quadsNEON,
 }
 
 //go:noescape
@@ -192,6 +193,9 @@ func panelTable5x4NEON(a *PanelArgs)
 
 //go:noescape
 func panelTable6x4NEON(a *PanelArgs)
+
+//go:noescape
+func quadsNEON(a *QuadsArgs)
 
 //go:noescape
 func widenSubNEON(a *WidenArgs)

@@ -65,6 +65,7 @@ var neonDot = Set{
 		3: floats3NEON,
 	},
 	FloatFinish: floatFinishNEON,
+	Quads:       quadsNEON,
 }
 
 //go:noescape

@@ -21,11 +21,9 @@ const (
 	floats
 )
 
-// A FloatQuad is four columns, which have one scale. Its fields are offsets: in bytes in
-// a panel and in K, in floats in a vector.
+// A FloatQuad is four columns, which have one scale. Its fields are offsets in bytes.
 type FloatQuad struct {
 	Panel int32
-	X     int32
 	K     int32 // also in Zeros
 }
 
@@ -71,6 +69,17 @@ type FloatArgs struct {
 	Panel *byte
 	Zeros *float32
 	Table *[64]float32
+}
+
+// QuadsArgs are blocks of 128 columns of a vector, whose columns have the order 64·h + 16·c
+// + l for column c of the quad of lane 16·h + l. The quads of block b go to the lanes'
+// places, b times Step bytes behind Dst + At[lane].
+type QuadsArgs struct {
+	Dst    *float32
+	X      *float32
+	At     *[FloatLanes]int32
+	Blocks int // at least 1
+	Step   int
 }
 
 // FloatFinishArgs are sums as FloatArgs have them, for N vectors. Those of a row and a

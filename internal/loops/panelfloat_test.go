@@ -190,7 +190,7 @@ func testFew(t *testing.T, set *Set, r *rand.Rand, mode, n int) {
 		set.Few[mode][n](&args)
 		check()
 		if !slices.Equal(acc, want) {
-			t.Errorf("mode %d, %d vectors: %v, want %v", mode, n, acc, want)
+			t.Errorf("mode %d, %d vectors, fresh %d: other sums", mode, n, fresh)
 		}
 	}
 }
@@ -248,6 +248,31 @@ func TestFloatFinish(t *testing.T) {
 	})
 }
 
+// TestQuads compares the functions with the definition of QuadsArgs.
+func TestQuads(t *testing.T) {
+	forFloatSets(t, func(t *testing.T, s *Set) {
+		r := rand.New(rand.NewPCG(13, 14))
+		const blocks, space = 3, 7
+		x := randomFloats(r, blocks*4*FloatLanes)
+		dst, check := guardedFloats(t, FloatLanes*blocks*4+space*(blocks-1))
+		want := slices.Clone(dst) // what lies between blocks stays
+		var at [FloatLanes]int32
+		for i, place := range r.Perm(FloatLanes) {
+			at[i] = int32(16 * place)
+		}
+		const step = 4*FloatLanes + space
+		for i, v := range x {
+			b, h, c, l := i/128, i/64%2, i/16%4, i%16
+			want[b*step+int(at[16*h+l])/4+c] = v
+		}
+		s.Quads(&QuadsArgs{Dst: &dst[0], X: &x[0], At: &at, Blocks: blocks, Step: 4 * step})
+		check()
+		if !slices.Equal(dst, want) {
+			t.Error("quads are not where they belong")
+		}
+	})
+}
+
 // TestFloatVectors checks that there is a function for what FloatVectors returns, and
 // that it adds up to as few calls as possible.
 func TestFloatVectors(t *testing.T) {
@@ -274,6 +299,7 @@ func TestFloatOffsets(t *testing.T) {
 	var a FloatArgs
 	var q FloatQuad
 	var e FloatFinishArgs
+	var x QuadsArgs
 	for _, f := range []struct {
 		name      string
 		got, want uintptr
@@ -285,9 +311,11 @@ func TestFloatOffsets(t *testing.T) {
 		{"FloatArgs.Quads", unsafe.Offsetof(a.Quads), 24}, {"FloatArgs.Lanes", unsafe.Offsetof(a.Lanes), 32},
 		{"FloatArgs.N", unsafe.Offsetof(a.N), 40}, {"FloatArgs.Acc", unsafe.Offsetof(a.Acc), 48}, {"FloatArgs.Fresh", unsafe.Offsetof(a.Fresh), 56},
 		{"FloatArgs.Panel", unsafe.Offsetof(a.Panel), 64}, {"FloatArgs.Zeros", unsafe.Offsetof(a.Zeros), 72},
-		{"FloatArgs.Table", unsafe.Offsetof(a.Table), 80}, {"FloatQuad.K", unsafe.Offsetof(q.K), 8}, {"a FloatQuad's size", unsafe.Sizeof(q), 12},
+		{"FloatArgs.Table", unsafe.Offsetof(a.Table), 80}, {"FloatQuad.K", unsafe.Offsetof(q.K), 4}, {"a FloatQuad's size", unsafe.Sizeof(q), 8},
 		{"FloatFinishArgs.Acc", unsafe.Offsetof(e.Acc), 8}, {"FloatFinishArgs.Outer", unsafe.Offsetof(e.Outer), 16},
 		{"FloatFinishArgs.N", unsafe.Offsetof(e.N), 24},
+		{"QuadsArgs.X", unsafe.Offsetof(x.X), 8}, {"QuadsArgs.At", unsafe.Offsetof(x.At), 16},
+		{"QuadsArgs.Blocks", unsafe.Offsetof(x.Blocks), 24}, {"QuadsArgs.Step", unsafe.Offsetof(x.Step), 32},
 		{"FloatLanes", FloatLanes, 32},
 	} {
 		if f.got != f.want {

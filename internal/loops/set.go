@@ -71,6 +71,7 @@ type Set struct {
 	Floats      [MaxFloats + 1]func(*FloatArgs)
 	Few         [floats][MaxFew + 1]func(*FloatArgs)
 	FloatFinish func(*FloatFinishArgs)
+	Quads       func(*QuadsArgs)
 
 	floats int      // the greatest number of vectors that there is one of Floats for
 	few    int      // the same for Few

@@ -18,6 +18,7 @@ func panelFloatAVX2() *file {
 		}
 	}
 	floatFinishAMD64(f, s, 32, y)
+	quadsAMD64(f, s)
 	return f
 }
 

@@ -35,11 +35,20 @@ const (
 	floatFinishN     = 24
 )
 
+// Offsets of QuadsArgs.
+const (
+	quadsDst    = 0
+	quadsX      = 8
+	quadsAt     = 16
+	quadsBlocks = 24
+	quadsStep   = 32
+)
+
 // Offsets of FloatQuad.
 const (
 	quadPanel = 0
-	quadK     = 8
-	quadSize  = 12
+	quadK     = 4
+	quadSize  = 8
 )
 
 const floatSums = 32 // of a row
@@ -62,6 +71,7 @@ func panelFloatAVX512() *file {
 		}
 	}
 	floatFinishAMD64(f, s, 64, z)
+	quadsAMD64(f, s)
 	return f
 }
 
@@ -317,6 +327,41 @@ func floatFinishAMD64(f *file, s set, size int, reg func(int) string) {
 	f.op("ADDQ $%d, DI", 2*size)
 	f.op("DECQ CX")
 	f.op("JNZ vector")
+	f.op("VZEROUPPER")
+	f.op("RET")
+}
+
+// quadsAMD64 emits the loop that puts the columns of quads side by side: those of four
+// lanes are a matrix of four by four.
+func quadsAMD64(f *file, s set) {
+	f.text("quads"+s.suffix, "QuadsArgs")
+	f.op("MOVQ %d(AX), DI", quadsDst)
+	f.op("MOVQ %d(AX), SI", quadsX)
+	f.op("MOVQ %d(AX), R8", quadsAt)
+	f.op("MOVQ %d(AX), CX", quadsBlocks)
+	f.op("MOVQ %d(AX), DX", quadsStep)
+	f.label("block")
+	for lane := 0; lane < floatSums; lane += 4 {
+		for c := range 4 {
+			f.op("VMOVUPS %d(SI), %s", lane/16*256+64*c+lane%16*4, x(c))
+		}
+		f.op("VUNPCKLPS X1, X0, X4")
+		f.op("VUNPCKHPS X1, X0, X5")
+		f.op("VUNPCKLPS X3, X2, X6")
+		f.op("VUNPCKHPS X3, X2, X7")
+		f.op("VUNPCKLPD X6, X4, X0")
+		f.op("VUNPCKHPD X6, X4, X1")
+		f.op("VUNPCKLPD X7, X5, X2")
+		f.op("VUNPCKHPD X7, X5, X3")
+		for i := range 4 {
+			f.op("MOVLQSX %d(R8), R9", 4*(lane+i))
+			f.op("VMOVUPS %s, (DI)(R9*1)", x(i))
+		}
+	}
+	f.op("ADDQ $512, SI")
+	f.op("ADDQ DX, DI")
+	f.op("DECQ CX")
+	f.op("JNZ block")
 	f.op("VZEROUPPER")
 	f.op("RET")
 }

@@ -14,6 +14,7 @@ func panelFloatNEON() *file {
 		floatsNEON(f, n)
 	}
 	floatFinishNEON(f)
+	quadsNEON(f)
 	return f
 }
 
@@ -208,5 +209,39 @@ func floatFinishNEON(f *file) {
 	f.op("ADD $64, R2, R2")
 	f.op("SUBS $1, R4, R4")
 	f.op("BNE vector")
+	f.op("RET")
+}
+
+// quadsNEON emits the loop that puts the columns of quads side by side.
+func quadsNEON(f *file) {
+	f.textARM64("quadsNEON", "QuadsArgs")
+	f.op("MOVD %d(R0), R1", quadsDst)
+	f.op("MOVD %d(R0), R2", quadsX)
+	f.op("MOVD %d(R0), R3", quadsAt)
+	f.op("MOVD %d(R0), R4", quadsBlocks)
+	f.op("MOVD %d(R0), R5", quadsStep)
+	f.label("block")
+	for lane := 0; lane < floatSums; lane += 4 {
+		for c := range 4 {
+			f.op("FMOVQ %d(R2), F%d", lane/16*256+64*c+lane%16*4, c)
+		}
+		f.op("VZIP1 V1.S4, V0.S4, V4.S4")
+		f.op("VZIP2 V1.S4, V0.S4, V5.S4")
+		f.op("VZIP1 V3.S4, V2.S4, V6.S4")
+		f.op("VZIP2 V3.S4, V2.S4, V7.S4")
+		f.op("VZIP1 V6.D2, V4.D2, V0.D2")
+		f.op("VZIP2 V6.D2, V4.D2, V1.D2")
+		f.op("VZIP1 V7.D2, V5.D2, V2.D2")
+		f.op("VZIP2 V7.D2, V5.D2, V3.D2")
+		for i := range 4 {
+			f.op("MOVW %d(R3), R6", 4*(lane+i))
+			f.op("ADD R1, R6, R6")
+			f.op("FMOVQ F%d, (R6)", i)
+		}
+	}
+	f.op("ADD $512, R2, R2")
+	f.op("ADD R5, R1, R1")
+	f.op("SUBS $1, R4, R4")
+	f.op("BNE block")
 	f.op("RET")
 }

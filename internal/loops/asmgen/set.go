@@ -104,7 +104,7 @@ func (s *set) source() []byte {
 			}
 			p("},")
 		}
-		p("FloatFinish: floatFinish%s,", s.suffix)
+		p("FloatFinish: floatFinish%s,\nQuads: quads%s,", s.suffix, s.suffix)
 	}
 	p("}")
 	slices.SortFunc(s.stubs, func(a, b stub) int { return strings.Compare(a.name, b.name) })
