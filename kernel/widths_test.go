@@ -21,7 +21,7 @@ func TestWidths(t *testing.T) {
 			typ       datatype.Type
 			groupSize int
 		}{
-			{datatype.BitMoD3, 128}, {datatype.BitMoD3, 32}, {datatype.BitMoD4, 128}, {datatype.BitMoD4, 64},
+			{datatype.BitMoD3, 128}, {datatype.BitMoD3, 32}, {datatype.BitMoD3, 64}, {datatype.BitMoD4, 32}, {datatype.BitMoD4, 128}, {datatype.BitMoD4, 64},
 			{datatype.Int3, 256}, {datatype.Int4, 512}, {datatype.Int4, 16}, {datatype.Int4Asym, 128}, {datatype.Int4Asym, 16}, {datatype.Int4Asym, 32}, {datatype.Int3Asym, 64}, {datatype.Int3Asym, 32}, {datatype.NF3, 32}, {datatype.NF4, 128},
 			{datatype.Int5, 128}, {datatype.FP6E2M3, 32}, {datatype.Int7, 1 << 20}, {datatype.Int7, 16}, {datatype.Int8, 128}, {datatype.Int8, 32},
 			{datatype.MXFP4, 32}, {datatype.MXFP4RaZeR, 32}, {datatype.NVFP4, 16}, {datatype.NVFP4RaZeR, 16},

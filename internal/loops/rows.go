@@ -12,8 +12,8 @@ package loops
 //
 // where every operation on floats is rounded. Scales that are no integers are multiplied
 // by float32(S), and these products are added up one after the other. A value is a byte
-// of Table, or of 7 and 8 bits the code itself. Where groups have 128 columns or more,
-// Table has 16 bytes for each selector, and otherwise 64 by the code and the selector
+// of Table, or of 7 and 8 bits the code itself. Where groups have 128 columns or more, or
+// 64 and selectors of 2 bits, Table has 16 bytes for each selector, and otherwise 64 by the code and the selector
 // above it, repeated.
 //
 // Rows are computed in an order of their own, but each has the same result in any order.
@@ -43,7 +43,7 @@ type RowArgs struct {
 	Ahead int      // how far ahead of the loads codes are prefetched to the second-level cache
 
 	// Groups of 128 columns or more.
-	BlockShift   int // binary logarithm of the blocks in a group; large for a whole row
+	BlockShift   int // binary logarithm of the blocks in a group; large for a whole row, and −1 for 64 columns
 	SelectorBits int
 	SelectorMask int    // of a selector, times 16
 	SelectorAt   [4]int // where that of a block is among those of a step

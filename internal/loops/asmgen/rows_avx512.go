@@ -78,6 +78,7 @@ var rowLoops = []rows{
 	{bits: 5, scale: coarse}, {bits: 6, scale: coarse}, {bits: 7, scale: coarse}, {bits: 8, scale: coarse},
 	{bits: 3, scale: fine}, {bits: 3, scale: fine, sel: selAny},
 	{bits: 4, scale: fine}, {bits: 4, scale: fine, sel: selAny},
+	{bits: 3, scale: fine, sel: selHalf}, {bits: 4, scale: fine, sel: selHalf},
 	{bits: 3, scale: fine, sel: selZero}, {bits: 4, scale: fine, sel: selZero},
 	{bits: 5, scale: fine}, {bits: 6, scale: fine}, {bits: 7, scale: fine}, {bits: 8, scale: fine},
 	{bits: 4, scale: e8m0}, {bits: 4, scale: e8m0, sel: selAny},
@@ -140,6 +141,7 @@ const (
 	selNone = iota
 	selTwo  // 2 bits for every 128 columns
 	selAny
+	selHalf // 2 bits for every 64 columns
 	selZero // zero-points of 4 bits, for fewer than 128 columns
 )
 
@@ -165,7 +167,7 @@ type rows struct {
 }
 
 func (f rows) name() string {
-	return fmt.Sprintf("rows%d%s%sAVX512", f.bits, [...]string{"", "Fine", "E8M0", "E4M3"}[f.scale], [...]string{"", "Two", "Any", "Zero"}[f.sel])
+	return fmt.Sprintf("rows%d%s%sAVX512", f.bits, [...]string{"", "Fine", "E8M0", "E4M3"}[f.scale], [...]string{"", "Two", "Any", "Half", "Zero"}[f.sel])
 }
 
 // byColumn reports whether selectors are found for columns, rather than for blocks.
@@ -189,7 +191,7 @@ func (f rows) reg(name string) string {
 	if !f.looksUp() {
 		free = append(free, 13)
 	}
-	if !f.byColumn() && f.sel != selZero {
+	if !f.byColumn() && f.sel != selZero && f.sel != selHalf {
 		free = append(free, 12)
 	}
 	if f.scale == coarse {
@@ -241,7 +243,7 @@ func (f rows) emit() {
 		f.op("KMOVQ AX, K3")
 	}
 	f.op("MOVQ %d(DX), AX", rowSpread)
-	if f.looksUp() && (f.scale != coarse || f.bits > 4) {
+	if f.looksUp() && f.sel != selHalf && (f.scale != coarse || f.bits > 4) {
 		f.op("VMOVDQU64 (R8), Z13")
 	} else if f.looksUp() && f.sel == selNone {
 		f.op("VBROADCASTI32X4 (R8), Z13")
@@ -356,7 +358,7 @@ func local(i int) string {
 func (f rows) masks(scales, selectors int) {
 	f.op("MOVQ %d(DX), BX", scales)
 	f.op("KMOVQ BX, K6")
-	if f.sel == selAny || f.sel == selZero {
+	if f.sel != selNone && f.sel != selTwo {
 		f.op("MOVQ %d(DX), BX", selectors)
 		f.op("KMOVQ BX, K2")
 	}
@@ -397,6 +399,9 @@ func (f rows) startRow() {
 		if f.sel != selNone {
 			f.op("VMOVDQU8.Z (SI), K2, X12")
 		}
+		if f.sel == selHalf {
+			f.op("VMOVD X12, AX")
+		}
 		if f.byColumn() {
 			f.op("VPBROADCASTQ X12, Z12")
 		}
@@ -419,12 +424,9 @@ func (f rows) startRow() {
 	}
 }
 
-// table loads that of block b into Z13.
+// table loads that of block b into Z13, or of half b if these have tables.
 func (f rows) table(b int) {
-	if f.scale != coarse || f.sel == selNone {
-		return
-	}
-	if f.sel == selTwo {
+	if f.sel == selTwo || f.sel == selHalf {
 		if b == 2 {
 			f.op("MOVL AX, BX")
 		} else {
@@ -442,7 +444,10 @@ func (f rows) table(b int) {
 // half multiplies half h of the blocks of a step, whose codes are in the lowest bits of
 // bytes.
 func (f rows) half(h int, codes string) {
-	if h%2 == 0 {
+	switch {
+	case f.sel == selHalf:
+		f.table(h)
+	case f.scale == coarse && f.sel != selNone && h%2 == 0:
 		f.table(h / 2)
 	}
 	values := "Z29"
