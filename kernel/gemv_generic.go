@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/loops/floats"
 	"github.com/bitmod-go/bitmod/internal/pack"
 )
 
@@ -148,7 +149,7 @@ func floatQuads(acc *[floatLanes]float32, codes []uint8, x []float32, at int, ta
 		s3 := p3 + t3
 		p4, t4 := float64(float32(s3))*float64(k), float64(*l)
 		s4 := p4 + t4
-		if inexact(s1, p1, t1) || inexact(s2, p2, t2) || inexact(s3, p3, t3) || inexact(s4, p4, t4) {
+		if floats.Inexact(s1, p1, t1) || floats.Inexact(s2, p2, t2) || floats.Inexact(s3, p3, t3) || floats.Inexact(s4, p4, t4) {
 			t = fma(n1, y1, t)
 			t = fma(n2, y2, t)
 			t = fma(n3, y3, t)

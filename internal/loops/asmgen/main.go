@@ -24,6 +24,7 @@ func files() map[string][]byte {
 	all["coding/avx2_amd64.s"] = codingAVX2().Bytes()
 	all["coding/avx512_amd64.s"] = codingAVX512().Bytes()
 	all["algebra/avx512_amd64.s"] = algebraAVX512().Bytes()
+	all["floats/avx2_amd64.s"] = floatsAVX2().Bytes()
 	all["floats/avx512_amd64.s"] = floatsAVX512().Bytes()
 	all["rows_avx512_amd64.s"] = rowsAVX512().Bytes()
 	add("avx2", "avx2_amd64", avx2Set(), map[string]*file{"panel": panelAVX2(), "dots": dotsAVX2(), "panelfloat": panelFloatAVX2()})

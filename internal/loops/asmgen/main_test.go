@@ -89,6 +89,7 @@ func TestFloatArgs(t *testing.T) {
 		m nn.MultiplyArgs
 		r nn.RowArgs
 		n nn.NormArgs
+		h nn.RotateArgs
 	)
 	for _, c := range []struct {
 		name      string
@@ -111,6 +112,12 @@ func TestFloatArgs(t *testing.T) {
 		{"N", normN, unsafe.Offsetof(n.N)},
 		{"Count", normCount, unsafe.Offsetof(n.Count)},
 		{"Eps", normEps, unsafe.Offsetof(n.Eps)},
+		{"X", rotateX, unsafe.Offsetof(h.X)},
+		{"Cos", rotateCos, unsafe.Offsetof(h.Cos)},
+		{"Sin", rotateSin, unsafe.Offsetof(h.Sin)},
+		{"Half", rotateHalf, unsafe.Offsetof(h.Half)},
+		{"Heads", rotateHeads, unsafe.Offsetof(h.Heads)},
+		{"Stride", rotateStride, unsafe.Offsetof(h.Stride)},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s is at %d, the generator has %d", c.name, c.want, c.got)

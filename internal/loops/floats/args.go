@@ -21,3 +21,11 @@ type NormArgs struct {
 	N                    int
 	Count, Eps           float32
 }
+
+// RotateArgs are heads of a vector, of which each begins Stride bytes behind the one
+// before and has Half elements, at least 1, to turn with as many behind them.
+type RotateArgs struct {
+	X, Cos, Sin *float32
+	Half, Heads int // at least 1
+	Stride      int
+}

@@ -2,7 +2,8 @@
 // matrices, and matrices of float32 themselves.
 //
 // Each is a Go function, which is the definition: every product and every sum is rounded,
-// and where a sum is of Lanes parts, part l has the elements l, l+Lanes, l+2·Lanes …, and
+// but in Multiply, which rounds a product and its sum once, as all processors that have
+// vectors compute it. Where a sum is of Lanes parts, part l has the elements l, l+Lanes, l+2·Lanes …, and
 // the parts are added in halves: part l to part l+8, then l+4, l+2 and l+1. Assembly, on
 // processors that there is some for, gives the same bits.
 package floats
@@ -21,7 +22,7 @@ type Matrix struct {
 func (m Matrix) row(i, n int) []float32 { return m.Data[i*m.Stride:][:n] }
 
 // Multiply writes the product of a, which is m×k, and b, which is k×n, to c. Sums begin
-// with 0 and go from the first of the k to the last.
+// with 0 and go from the first of the k to the last by FMA.
 func Multiply(c, a, b Matrix, m, n, k int) {
 	if m <= 0 || n <= 0 {
 		return
@@ -43,7 +44,7 @@ func multiplyGeneric(c, a, b Matrix, m, lo, hi, k int) {
 		for j, v := range a.row(i, k) {
 			row := b.row(j, hi)[lo:]
 			for l, w := range row {
-				sums[l] += float32(v * w)
+				sums[l] = FMA(v, w, sums[l])
 			}
 		}
 	}
@@ -92,6 +93,49 @@ func (n *Norm) layerGeneric(dst, x []float32) {
 	scale := 1 / float32(math.Sqrt(float64(halves(&parts)/count+n.Eps)))
 	for i, v := range x {
 		dst[i] = float32(float32((v-mean)*scale)*n.Weight[i]) + n.Bias[i]
+	}
+}
+
+// RMS writes each row of x, scaled to a root mean square of 1, and then by n.Weight, to
+// dst, which may be x. n.Bias is not used.
+func (n *Norm) RMS(dst, x []float32) {
+	for width := len(n.Weight); len(x) >= width && width > 0; dst, x = dst[width:], x[width:] {
+		if !n.rms(dst[:width], x[:width]) {
+			n.rmsGeneric(dst[:width], x[:width])
+		}
+	}
+}
+
+func (n *Norm) rmsGeneric(dst, x []float32) {
+	var parts [Lanes]float32
+	for i, v := range x {
+		parts[i%Lanes] += float32(v * v)
+	}
+	scale := 1 / float32(math.Sqrt(float64(halves(&parts)/float32(len(x))+n.Eps)))
+	for i, v := range x {
+		dst[i] = float32(v*scale) * n.Weight[i]
+	}
+}
+
+// Rotate turns each head of x, which is so long, in place: the first len(cos) elements
+// with as many behind them, by the angles whose cosines and sines it is given.
+func Rotate(x, cos, sin []float32, head int) {
+	half := len(cos)
+	sin = sin[:half]
+	heads := len(x) / max(head, 1)
+	if half == 0 || heads == 0 || head < 2*half || rotate(x, cos, sin, heads, head) {
+		return
+	}
+	for ; len(x) >= head; x = x[head:] {
+		rotateGeneric(x, cos, sin)
+	}
+}
+
+func rotateGeneric(x, cos, sin []float32) {
+	for i, c := range cos {
+		s := sin[i]
+		a, b := &x[i], &x[i+len(cos)]
+		*a, *b = float32(*a*c)-float32(*b*s), float32(*a*s)+float32(*b*c)
 	}
 }
 
@@ -189,6 +233,17 @@ func (f Activation) Apply(x, bias []float32) {
 			x[i] = f.Of(x[i] + bias[i])
 		}
 		x = x[len(bias):]
+	}
+}
+
+// Gate sets x to what the function gives for it, times y, which is as long.
+func (f Activation) Gate(x, y []float32) {
+	if len(x) == 0 {
+		return
+	}
+	y = y[:len(x)]
+	for i := f.gate(x, y); i < len(x); i++ {
+		x[i] = float32(f.Of(x[i])) * y[i]
 	}
 }
 

@@ -4,9 +4,11 @@ package floats
 
 import "testing"
 
-// Processors without AVX-512 multiply by another's assembly.
-func TestMultiplyAxpy(t *testing.T) {
-	defer func(a bool) { available = a }(available)
-	available = false
-	TestMultiply(t)
+// Processors that have less give the same bits.
+func TestLesserSets(t *testing.T) {
+	defer func(s instructionSet) { set = s }(set)
+	for set--; set >= none; set-- {
+		TestDefinition(t)
+		TestMultiply(t)
+	}
 }

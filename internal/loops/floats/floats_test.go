@@ -95,6 +95,35 @@ func TestDefinition(t *testing.T) {
 			check()
 			same(t, "Layer", x, want)
 
+			norm.rmsGeneric(want, in)
+			copy(x, in)
+			norm.RMS(x, x)
+			check()
+			same(t, "RMS", x, want)
+
+			for f := GELU; f <= ReLU; f++ {
+				want := slices.Clone(in)
+				for i := range want {
+					want[i] = f.Of(want[i]) * y[i]
+				}
+				copy(x, in)
+				f.Gate(x, y)
+				check()
+				same(t, "gate", x, want)
+			}
+
+			// Heads of up to n elements, which may have more than those that turn.
+			half := r.IntN(n/2 + 1)
+			head := 2*half + r.IntN(n-2*half+1)
+			want = slices.Clone(in)
+			for i := 0; head > 0 && i+head <= n; i += head {
+				rotateGeneric(want[i:], y[:half], z[:half])
+			}
+			copy(x, in)
+			Rotate(x, y[:half], z[:half], head)
+			check()
+			same(t, "Rotate", x, want)
+
 			want = slices.Clone(in)
 			softmaxGeneric(want)
 			copy(x, in)
