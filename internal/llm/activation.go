@@ -1,5 +1,7 @@
 package llm
 
+import "github.com/bitmod-go/bitmod/internal/loops/floats"
+
 // An Activation is the function between the matrices of a feed-forward network.
 type Activation int
 
@@ -14,11 +16,9 @@ const (
 func (a Activation) gate(gate, up []float32) {
 	switch a {
 	case SiLU:
-		swiGLU(gate, up)
+		floats.SiLU.Gate(gate, up)
 	case GELUTanh:
-		for i, g := range gate {
-			gate[i] = float32(geluTanh(float64(g))) * up[i]
-		}
+		floats.GELUTanh.Gate(gate, up)
 	case ClampedSwiGLU:
 		clampedSwiGLU(gate, up)
 	}
@@ -26,20 +26,17 @@ func (a Activation) gate(gate, up []float32) {
 
 // apply writes the activation of x to x.
 func (a Activation) apply(x []float32) {
-	for i, v := range x {
+	var zero [1024]float32 // which fits into the first-level cache
+	for len(x) > 0 {
+		n := min(len(x), len(zero))
 		switch a {
 		case SiLU:
-			x[i] = float32(float64(v) / (1 + exp(-float64(v))))
+			floats.SiLU.Apply(x[:n], zero[:n])
 		case GELUTanh:
-			x[i] = float32(geluTanh(float64(v)))
+			floats.GELUTanh.Apply(x[:n], zero[:n])
 		}
+		x = x[n:]
 	}
-}
-
-func geluTanh(x float64) float64 {
-	const rootOf2OverPi = 0.79788456080286535587989211986876
-	cubic := float64(float64(x*x)*x) * 0.044715
-	return 0.5 * x * (1 + tanh(rootOf2OverPi*(x+cubic)))
 }
 
 // What gpt-oss has in its source and, since version 5 of transformers, in config.json.

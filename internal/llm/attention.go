@@ -76,8 +76,11 @@ func (a *attention) compute(dst, queries []float32, crew *Crew, worker int) {
 		floats.Multiply(floats.Matrix{Data: scores[j:], Stride: columns}, floats.Matrix{Data: q, Stride: dim},
 			floats.Matrix{Data: a.keys[(base+j)*width+kv*keyColumns:], Stride: keyColumns}, rows, keyColumns, dim)
 	}
+	seen := a.end + n - 1 - a.start // by the last query
 	for i := range rows {
-		p := scores[i*columns:][a.start-base : a.end+i/share-base]
+		p := scores[i*columns+a.start-base:][:seen]
+		clear(p[a.end-a.start+i/share:]) // what this one does not see counts for nothing
+		p = p[:a.end-a.start+i/share]
 		if c.AttentionCap != 0 {
 			softCap(p, c.AttentionCap)
 		}
@@ -88,12 +91,8 @@ func (a *attention) compute(dst, queries []float32, crew *Crew, worker int) {
 		}
 	}
 	floats.Multiply(floats.Matrix{Data: out, Stride: dim}, floats.Matrix{Data: scores[a.start-base:], Stride: columns},
-		floats.Matrix{Data: a.values[a.start*width+kv:], Stride: width}, rows, dim, a.end-a.start)
+		floats.Matrix{Data: a.values[a.start*width+kv:], Stride: width}, rows, dim, seen)
 	for i := range rows {
-		// What the first query does not see.
-		for j := a.end; j < a.end+i/share; j++ {
-			axpy(out[i*dim:][:dim], scores[i*columns+j-base], a.values[j*width+kv:])
-		}
 		copy(dst[at(i):][:dim], out[i*dim:])
 	}
 }

@@ -7,7 +7,6 @@ import "github.com/bitmod-go/bitmod/kernel"
 type Crew struct {
 	pool    *kernel.Pool
 	scratch [][]float32 // by worker
-	shared  []float32
 
 	activations []kernel.Activation
 }
@@ -43,7 +42,7 @@ const (
 func (c *Crew) Split(n, align, cost int, f func(worker, lo, hi int)) {
 	size, units := c.pool.Size(), (n+align-1)/align
 	ranges := min(cost/minWork, most*size, units)
-	if ranges > size {
+	if ranges > size && ranges < units {
 		ranges -= ranges % size // as many for each
 	}
 	if ranges < 2 {
@@ -87,10 +86,6 @@ func (c *Crew) Activations(n int) []kernel.Activation {
 func (c *Crew) Scratch(worker, n int) []float32 {
 	return grow(&c.scratch[worker], n)
 }
-
-// Shared returns n floats for the caller to fill before Split, with any contents,
-// until the next call.
-func (c *Crew) Shared(n int) []float32 { return grow(&c.shared, n) }
 
 // grow returns n elements of *s, which is replaced if it is too short.
 func grow[T any](s *[]T, n int) []T {

@@ -1,16 +1,10 @@
 package llm
 
-import (
-	"runtime"
-
-	"gonum.org/v1/gonum/blas/blas32"
-
-	"github.com/bitmod-go/bitmod/internal/loops/floats"
-)
+import "github.com/bitmod-go/bitmod/internal/loops/floats"
 
 // A dense is a float32 matrix. Products are summed up from the first column to the
-// last, each product and each sum rounded to float32, whichever way they are
-// computed: so a text gives the same bits in one piece and token by token.
+// last by floats.FMA, whichever way they are computed: so a text gives the same bits in
+// one piece and token by token.
 type dense struct {
 	// w has the first rows in panels, and the others one after the other. A panel is
 	// panelRows rows, column by column: their sums grow side by side.
@@ -73,26 +67,17 @@ const (
 	// rowBlock rows are multiplied at once by mulRows: adds to one sum must wait
 	// for each other, adds to eight sums overlap.
 	rowBlock = 8
-	// Vectors are taken in batches: of at least minBatch, below which mulRows is
-	// faster, and at most maxBatch, whose sums stay in the first-level cache.
-	minBatch = 16
+	// maxBatch is how many vectors are taken at a time, so that what is read and written
+	// for a panel stays in the second-level cache.
 	maxBatch = 256
 )
-
-// batches is true where gonum's axpy is known to round products before it adds
-// them, as its amd64 assembly does. (Its dot product, which would be as fast, adds
-// in an order that depends on the address of its operands.)
-const batches = runtime.GOARCH == "amd64"
 
 func (d *dense) Mul(dst, x []float32, n int, c *Crew) error {
 	for n > 0 {
 		b := min(n, maxBatch)
-		switch {
-		case d.panels > 0:
+		if d.panels > 0 {
 			d.mulPanels(dst, x, b, c)
-		case batches && b >= minBatch:
-			d.mulBatch(dst, x, b, c)
-		default:
+		} else {
 			c.Split(d.rows, rowBlock, d.rows*d.cols*b, func(_, lo, hi int) {
 				for v := range b {
 					d.mulRows(dst[v*d.rows:], x[v*d.cols:][:d.cols], lo, hi)
@@ -113,14 +98,14 @@ func (d *dense) mulRows(dst, x []float32, lo, hi int) {
 		w4, w5, w6, w7 := w[4*n:5*n], w[5*n:6*n], w[6*n:7*n], w[7*n:8*n]
 		var y0, y1, y2, y3, y4, y5, y6, y7 float32
 		for i, v := range x {
-			y0 += float32(w0[i] * v)
-			y1 += float32(w1[i] * v)
-			y2 += float32(w2[i] * v)
-			y3 += float32(w3[i] * v)
-			y4 += float32(w4[i] * v)
-			y5 += float32(w5[i] * v)
-			y6 += float32(w6[i] * v)
-			y7 += float32(w7[i] * v)
+			y0 = floats.FMA(w0[i], v, y0)
+			y1 = floats.FMA(w1[i], v, y1)
+			y2 = floats.FMA(w2[i], v, y2)
+			y3 = floats.FMA(w3[i], v, y3)
+			y4 = floats.FMA(w4[i], v, y4)
+			y5 = floats.FMA(w5[i], v, y5)
+			y6 = floats.FMA(w6[i], v, y6)
+			y7 = floats.FMA(w7[i], v, y7)
 		}
 		dst[lo], dst[lo+1], dst[lo+2], dst[lo+3] = y0, y1, y2, y3
 		dst[lo+4], dst[lo+5], dst[lo+6], dst[lo+7] = y4, y5, y6, y7
@@ -128,7 +113,7 @@ func (d *dense) mulRows(dst, x []float32, lo, hi int) {
 	for ; lo < hi; lo++ {
 		var y float32
 		for i, w := range d.w[lo*d.cols:][:n] {
-			y += float32(w * x[i])
+			y = floats.FMA(w, x[i], y)
 		}
 		dst[lo] = y
 	}
@@ -144,26 +129,6 @@ func (d *dense) mulPanels(dst, x []float32, n int, c *Crew) {
 		}
 		for v := range n {
 			d.mulRows(dst[v*d.rows:], x[v*d.cols:][:d.cols], lo, hi)
-		}
-	})
-}
-
-// mulBatch is mulRows for n vectors at once: with the vectors transposed, the sums
-// of a row for all vectors grow side by side, column by column.
-func (d *dense) mulBatch(dst, x []float32, n int, c *Crew) {
-	blas := blas32.Implementation()
-	t := c.Shared(d.cols * n)
-	c.Split(d.cols, 16, 4*d.cols*n, func(_, lo, hi int) { transpose(t, x, n, d.cols, lo, hi) })
-	c.Split(d.rows, 1, d.rows*d.cols*n, func(worker, lo, hi int) {
-		y := c.Scratch(worker, n)
-		for row := lo; row < hi; row++ {
-			clear(y)
-			for i, w := range d.w[row*d.cols:][:d.cols] {
-				blas.Saxpy(n, w, t[i*n:][:n], 1, y, 1)
-			}
-			for v, s := range y {
-				dst[v*d.rows+row] = s
-			}
 		}
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/bitmod-go/bitmod/internal/loops/floats"
 )
 
 // A product is the sum from the first column to the last, for any number of vectors, and
@@ -41,7 +43,7 @@ func TestDense(t *testing.T) {
 				for v := range n {
 					for i := range rows {
 						for j := range cols {
-							want[v*rows+i] += float32(w[i*cols+j] * x[v*cols+j])
+							want[v*rows+i] = floats.FMA(w[i*cols+j], x[v*cols+j], want[v*rows+i])
 						}
 					}
 				}

@@ -139,13 +139,21 @@ func (r *Runner) positions(chunks []Chunk, n int) {
 	}
 }
 
+// Costs of an element, as Split has them.
+const (
+	addCost    = 1
+	rotateCost = 1
+	normCost   = 2
+	expCost    = 4 // of what takes an exponential function
+)
+
 // normalize sets *dst to n vectors of x after a norm, or to x if there is no norm.
 func (r *Runner) normalize(dst *[]float32, x []float32, norm Norm, n int) []float32 {
 	c := &r.model.Config
 	*dst = grow(dst, n*c.Dim)
-	for i := range n {
-		norm.apply((*dst)[i*c.Dim:][:c.Dim], x[i*c.Dim:][:c.Dim], c)
-	}
+	r.crew.Split(n, 1, normCost*n*c.Dim, func(_, lo, hi int) {
+		norm.apply((*dst)[lo*c.Dim:hi*c.Dim], x[lo*c.Dim:hi*c.Dim], c)
+	})
 	return *dst
 }
 
@@ -194,7 +202,7 @@ func (r *Runner) addOut(norm Norm, n int) {
 	if norm.Weight != nil {
 		r.normalize(&r.out, r.out, norm, n)
 	}
-	add(r.x, r.out)
+	r.crew.Split(len(r.out), floats.Lanes, addCost*len(r.out), func(_, lo, hi int) { add(r.x[lo:hi], r.out[lo:hi]) })
 }
 
 // An output is where the product by the matrix at a place goes to.
@@ -218,7 +226,7 @@ func (r *Runner) mul(x []float32, n int, outputs ...output) error {
 			r.Observe(o.at, x, n)
 		}
 	}
-	if err := mulAll(dsts, ws, x, n, r.crew); err != nil {
+	if err := MulAll(dsts, ws, x, n, r.crew); err != nil {
 		return fmt.Errorf("%v: %w", outputs[0].at, err)
 	}
 	for i, bias := range added {
@@ -269,11 +277,10 @@ func (r *Runner) feedForward(dst *[]float32, at [3]Place, x []float32, n int) er
 	if err := r.mul(x, n, outputs...); err != nil {
 		return err
 	}
-	const exponential = 32 // as many multiplications
 	act := *gate
 	switch {
 	case c.NoGate:
-		r.crew.Split(len(act), 1, exponential*len(act), func(_, lo, hi int) { c.Activation.apply(act[lo:hi]) })
+		r.crew.Split(len(act), floats.Lanes, expCost*len(act), func(_, lo, hi int) { c.Activation.apply(act[lo:hi]) })
 	case c.Interleaved && at[1].Kind == ExpertUp:
 		half := len(act) / 2
 		up := grow(&r.up, half)
@@ -283,7 +290,7 @@ func (r *Runner) feedForward(dst *[]float32, at [3]Place, x []float32, n int) er
 		act = act[:half]
 		c.Activation.gate(act, up)
 	default:
-		r.crew.Split(len(act), 1, exponential*len(act), func(_, lo, hi int) { c.Activation.gate(act[lo:hi], r.up[lo:hi]) })
+		r.crew.Split(len(act), floats.Lanes, expCost*len(act), func(_, lo, hi int) { c.Activation.gate(act[lo:hi], r.up[lo:hi]) })
 	}
 	return r.mul(act, n, output{dst, at[2]})
 }
@@ -294,17 +301,22 @@ func (r *Runner) attention(layer int, chunks []Chunk, n int) error {
 	c, l := &r.model.Config, &r.model.Layers[layer]
 	qd, kvd := c.qDim(), c.kvDim()
 	if l.QueryNorm.Weight != nil {
-		l.QueryNorm.applyAll(r.q[:n*qd], c)
-		l.KeyNorm.applyAll(r.k[:n*kvd], c)
+		r.crew.Split(n, 1, normCost*n*(qd+kvd), func(_, lo, hi int) {
+			q, k := r.q[lo*qd:hi*qd], r.k[lo*kvd:hi*kvd]
+			l.QueryNorm.apply(q, q, c)
+			l.KeyNorm.apply(k, k, c)
+		})
 	}
 	if rotation := c.layer(layer).Rotation; rotation != Unmoved && !c.LearnedPositions {
 		rope := c.rope(rotation)
 		a := &r.angles[rotation]
-		for i := range n {
-			cos, sin := a.cos[i*a.pairs:][:a.pairs], a.sin[i*a.pairs:][:a.pairs]
-			rope.rotate(r.q[i*qd:][:qd], cos, sin, c.HeadDim)
-			rope.rotate(r.k[i*kvd:][:kvd], cos, sin, c.HeadDim)
-		}
+		r.crew.Split(n, 1, rotateCost*n*(qd+kvd), func(_, lo, hi int) {
+			for i := lo; i < hi; i++ {
+				cos, sin := a.cos[i*a.pairs:][:a.pairs], a.sin[i*a.pairs:][:a.pairs]
+				rope.rotate(r.q[i*qd:][:qd], cos, sin, c.HeadDim)
+				rope.rotate(r.k[i*kvd:][:kvd], cos, sin, c.HeadDim)
+			}
+		})
 	}
 	r.heads = grow(&r.heads, n*qd)
 	at := 0

@@ -184,7 +184,7 @@ func (b *backward) layer(i int, x, dx []float32, n int) error {
 		return err
 	}
 	act := slices.Clone(gate)
-	swiGLU(act, up)
+	floats.SiLU.Gate(act, up)
 
 	// And back. back returns the gradient by the input of a matrix.
 	back := func(k Kind, x, dy []float32) ([]float32, error) {

@@ -19,9 +19,9 @@ type Linear interface {
 	Row(dst []float32, row int) error
 }
 
-// mulAll writes W·x for n vectors and each of several matrices, which have the same number
+// MulAll writes W·x for n vectors and each of several matrices, which have the same number
 // of columns, to dsts. It is Mul for each, and faster where they are packed.
-func mulAll(dsts [][]float32, ws []Linear, x []float32, n int, c *Crew) error {
+func MulAll(dsts [][]float32, ws []Linear, x []float32, n int, c *Crew) error {
 	var packed []*Quantized
 	for _, w := range ws {
 		if q, ok := w.(*Quantized); ok && (len(packed) == 0 || q.Int8 == packed[0].Int8) {

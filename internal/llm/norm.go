@@ -8,62 +8,17 @@ import (
 
 // rmsNorm writes x, scaled to a root mean square of 1 and then by weight, to dst.
 func rmsNorm(dst, x, weight []float32, eps float64) {
-	sum := 0.0
-	for _, v := range x {
-		sum += float64(v) * float64(v) // the product is exact
-	}
-	scale := float32(1 / math.Sqrt(sum/float64(len(x))+eps))
-	for i, v := range x {
-		dst[i] = weight[i] * float32(v*scale)
-	}
+	n := floats.Norm{Weight: weight, Eps: float32(eps)}
+	n.RMS(dst, x)
 }
 
-// layerNorm writes x, shifted to a mean of 0 and scaled to a variance of 1, times weight
-// and plus bias, to dst.
-func layerNorm(dst, x, weight, bias []float32, eps float64) {
-	sum := 0.0
-	for _, v := range x {
-		sum += float64(v)
-	}
-	mean := sum / float64(len(x))
-	sum = 0
-	for _, v := range x {
-		d := float64(v) - mean
-		sum += float64(d * d)
-	}
-	scale := 1 / math.Sqrt(sum/float64(len(x))+eps)
-	for i, v := range x {
-		dst[i] = float32(weight[i]*float32((float64(v)-mean)*scale)) + bias[i]
-	}
-}
-
-// apply writes x after the norm to dst, which may be x.
+// apply writes rows of x after the norm to dst, which may be x.
 func (n Norm) apply(dst, x []float32, c *Config) {
+	f := floats.Norm{Weight: n.Weight, Bias: n.Bias, Eps: float32(c.NormEps)}
 	if c.LayerNorm {
-		layerNorm(dst, x, n.Weight, n.Bias, c.NormEps)
+		f.Layer(dst, x)
 	} else {
-		rmsNorm(dst, x, n.Weight, c.NormEps)
-	}
-}
-
-// applyAll normalizes all vectors of x, as wide as the norm's weights, in place.
-func (n Norm) applyAll(x []float32, c *Config) {
-	for w := len(n.Weight); len(x) > 0; x = x[w:] {
-		n.apply(x[:w], x[:w], c)
-	}
-}
-
-// swiGLU writes silu(gate)·up to gate.
-func swiGLU(gate, up []float32) {
-	const step = 1024 // stays in the first-level cache
-	var zero [step]float32
-	for len(gate) > 0 {
-		g := gate[:min(step, len(gate))]
-		floats.SiLU.Apply(g, zero[:len(g)])
-		for i, u := range up[:len(g)] {
-			g[i] *= u
-		}
-		gate, up = gate[len(g):], up[len(g):]
+		f.RMS(dst, x)
 	}
 }
 
@@ -120,11 +75,7 @@ func exp(x float64) float64 {
 }
 
 // add adds y to x.
-func add(x, y []float32) {
-	for i, v := range y {
-		x[i] += v
-	}
-}
+func add(x, y []float32) { floats.AddRow(x[:len(y)], y) }
 
 // scale multiplies x by a.
 func scale(x []float32, a float32) {

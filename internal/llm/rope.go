@@ -1,6 +1,10 @@
 package llm
 
-import "math"
+import (
+	"math"
+
+	"github.com/bitmod-go/bitmod/internal/loops/floats"
+)
 
 // Rope says how positions turn queries and keys: pair i of a head turns by
 // position · Theta^(−2i/Dim) radians.
@@ -187,16 +191,14 @@ func angles(cos, sin []float32, frequencies []float64, magnitude float64, positi
 
 // rotate turns the heads in x, each headDim wide, in place.
 func (r *Rope) rotate(x, cos, sin []float32, headDim int) {
-	half := len(cos)
-	sin = sin[:half]
-	step, other := 1, half
-	if r.Interleaved {
-		step, other = 2, 1
+	if !r.Interleaved {
+		floats.Rotate(x, cos, sin, headDim)
+		return
 	}
 	for ; len(x) > 0; x = x[headDim:] {
 		for i, c := range cos {
 			s := sin[i]
-			a, b := &x[i*step], &x[i*step+other]
+			a, b := &x[2*i], &x[2*i+1]
 			*a, *b = float32(*a*c)-float32(*b*s), float32(*a*s)+float32(*b*c)
 		}
 	}

@@ -1,6 +1,7 @@
 package encoder
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -24,24 +25,26 @@ func BenchmarkForward(b *testing.B) {
 		{"int8", Options{Quantize: &quant.Config{Type: datatype.Int8}, Int8: true}},
 		{"bitmod4", Options{Quantize: &quant.Config{Type: datatype.BitMoD4}, Int8: true}},
 	} {
-		b.Run(c.name, func(b *testing.B) {
-			_, m := load(b, filepath.Join(dir, "minilm"), c.o)
-			var texts [][]int
-			for i := range batchTokens / 30 {
-				text := make([]int, 30)
-				for j := range text {
-					text[j] = (i*31 + j*7) % m.Config.Vocab
-				}
-				texts = append(texts, text)
+		_, m := load(b, filepath.Join(dir, "minilm"), c.o)
+		var texts [][]int
+		for i := range batchTokens / 30 {
+			text := make([]int, 30)
+			for j := range text {
+				text[j] = (i*31 + j*7) % m.Config.Vocab
 			}
-			r := NewRunner(m, 1)
-			defer r.Close()
-			for b.Loop() {
-				if err := r.Forward(texts...); err != nil {
-					b.Fatal(err)
+			texts = append(texts, text)
+		}
+		for _, threads := range []int{1, 2} {
+			b.Run(fmt.Sprintf("type=%s/threads=%d", c.name, threads), func(b *testing.B) {
+				r := NewRunner(m, threads)
+				defer r.Close()
+				for b.Loop() {
+					if err := r.Forward(texts...); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-			b.ReportMetric(float64(b.N*len(texts))/b.Elapsed().Seconds(), "sentences/s")
-		})
+				b.ReportMetric(float64(b.N*len(texts))/b.Elapsed().Seconds(), "sentences/s")
+			})
+		}
 	}
 }

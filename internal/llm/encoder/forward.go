@@ -158,12 +158,21 @@ const (
 )
 
 func (r *Runner) multiply(dst []float32, w *linear, x []float32, n int) error {
-	if r.observe != nil {
-		if err := r.observe(w, x, n); err != nil {
-			return err
+	return r.multiplyAll([][]float32{dst}, []*linear{w}, x, n)
+}
+
+// multiplyAll multiplies n vectors by matrices that have them as input.
+func (r *Runner) multiplyAll(dsts [][]float32, ws []*linear, x []float32, n int) error {
+	var matrices []llm.Linear
+	for _, w := range ws {
+		if r.observe != nil {
+			if err := r.observe(w, x, n); err != nil {
+				return err
+			}
 		}
+		matrices = append(matrices, w.Linear)
 	}
-	return w.Mul(dst, x, n, r.crew)
+	return llm.MulAll(dsts, matrices, x, n, r.crew)
 }
 
 // layer goes through one layer, in place.
@@ -177,14 +186,8 @@ func (r *Runner) layer(l *layer, n int) error {
 		r.normalizeTo(in, &l.attentionNorm, r.x)
 	}
 	q, k, v := grow(&r.q, n*dim), grow(&r.k, n*dim), grow(&r.v, n*dim)
-	for _, p := range []struct {
-		name string
-		dst  []float32
-		w    *linear
-	}{{"query", q, &l.query}, {"key", k, &l.key}, {"value", v, &l.value}} {
-		if err := r.multiply(p.dst, p.w, in, n); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
+	if err := r.multiplyAll([][]float32{q, k, v}, []*linear{&l.query, &l.key, &l.value}, in, n); err != nil {
+		return fmt.Errorf("query, key and value: %w", err)
 	}
 	r.attend(l, n)
 	if err := r.multiply(q, &l.output, r.heads, n); err != nil {
