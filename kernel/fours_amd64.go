@@ -101,8 +101,11 @@ func (f *fours) startFine(p *plan, a *Activation) {
 	switch {
 	case f.kind == loops.RowsE8M0:
 		args.Spread = &spreads.e8m0[p.selectorBits]
-	case p.selectorBits == 2 && p.groupSize == 64:
+	case p.selectorBits == 2 && p.groupSize >= 32:
 		args.BlockShift, args.Table = -1, &p.bytes[0]
+		if p.groupSize == 32 {
+			args.BlockShift, args.Table = -2, &p.twoTables[0]
+		}
 		args.Spread = &spreads.fine[p.groupSize/32][p.selectorBits][p.bits-3]
 	case p.selectorBits > 2:
 		args.Spread = &spreads.zeros[p.groupSize/32]

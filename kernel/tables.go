@@ -29,8 +29,9 @@ type tables struct {
 	// For code that takes four rows at a time: lookup has ints + shift, by code and the
 	// selector above it, repeated, if they are that few; shift is what is added to codes
 	// of 7 and 8 bits, to bytes, and to lookup.
-	lookup [64]byte
-	shift  int
+	lookup    [64]byte
+	twoTables []byte // of types with selectors of 2 bits: bytes of two selectors, each twice
+	shift     int
 	// linear is true if a value is a multiple of unit that differs from the code
 	// by a constant, and by the selector where there are some: the integer types.
 	linear bool
@@ -103,6 +104,12 @@ func newTables(t datatype.Type) *tables {
 			} else {
 				tb.signed = append(tb.signed, byte(c))
 			}
+		}
+	}
+	for pair := range 16 {
+		for q := 0; q < 4 && len(cbs) == 4; q++ {
+			sel := pair >> (q / 2 * 2) & 3
+			tb.twoTables = append(tb.twoTables, tb.bytes[16*sel:][:16]...)
 		}
 	}
 	return tb

@@ -13,7 +13,8 @@ package loops
 // where every operation on floats is rounded. Scales that are no integers are multiplied
 // by float32(S), and these products are added up one after the other. A value is a byte
 // of Table, or of 7 and 8 bits the code itself. Where groups have 128 columns or more, or
-// 64 and selectors of 2 bits, Table has 16 bytes for each selector, and otherwise 64 by the code and the selector
+// 64 and selectors of 2 bits, Table has 16 bytes for each selector, for groups of 32 with
+// such selectors 64 bytes for each two of them: 16 of the first twice, then of the second; and otherwise 64 by the code and the selector
 // above it, repeated.
 //
 // Rows are computed in an order of their own, but each has the same result in any order.
@@ -42,8 +43,10 @@ type RowArgs struct {
 	Steps int      // whole ones, may be 0
 	Ahead int      // how far ahead of the loads codes are prefetched to the second-level cache
 
-	// Groups of 128 columns or more.
-	BlockShift   int // binary logarithm of the blocks in a group; large for a whole row, and −1 for 64 columns
+	// Groups of 128 columns or more. BlockShift is the binary logarithm of the blocks in a
+	// group, and large for a whole row; with selectors of 2 bits it is −1 for groups of 64
+	// columns and −2 for those of 32.
+	BlockShift   int
 	SelectorBits int
 	SelectorMask int    // of a selector, times 16
 	SelectorAt   [4]int // where that of a block is among those of a step

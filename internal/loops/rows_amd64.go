@@ -26,6 +26,10 @@ func RowsAVX512(a *RowArgs, bits, scale int) {
 			rows3FineZeroAVX512(a)
 		case bits == 4 && a.SelectorBits == 4:
 			rows4FineZeroAVX512(a)
+		case bits == 3 && a.SelectorBits == 2 && a.BlockShift == -2:
+			rows3FinePairAVX512(a)
+		case bits == 4 && a.SelectorBits == 2 && a.BlockShift == -2:
+			rows4FinePairAVX512(a)
 		case bits == 3 && a.SelectorBits == 2 && a.BlockShift < 0:
 			rows3FineHalfAVX512(a)
 		case bits == 4 && a.SelectorBits == 2 && a.BlockShift < 0:
@@ -114,6 +118,12 @@ func rows4FineAVX512(a *RowArgs)
 
 //go:noescape
 func rows4FineAnyAVX512(a *RowArgs)
+
+//go:noescape
+func rows3FinePairAVX512(a *RowArgs)
+
+//go:noescape
+func rows4FinePairAVX512(a *RowArgs)
 
 //go:noescape
 func rows3FineHalfAVX512(a *RowArgs)

@@ -78,6 +78,7 @@ var rowLoops = []rows{
 	{bits: 5, scale: coarse}, {bits: 6, scale: coarse}, {bits: 7, scale: coarse}, {bits: 8, scale: coarse},
 	{bits: 3, scale: fine}, {bits: 3, scale: fine, sel: selAny},
 	{bits: 4, scale: fine}, {bits: 4, scale: fine, sel: selAny},
+	{bits: 3, scale: fine, sel: selPair}, {bits: 4, scale: fine, sel: selPair},
 	{bits: 3, scale: fine, sel: selHalf}, {bits: 4, scale: fine, sel: selHalf},
 	{bits: 3, scale: fine, sel: selZero}, {bits: 4, scale: fine, sel: selZero},
 	{bits: 5, scale: fine}, {bits: 6, scale: fine}, {bits: 7, scale: fine}, {bits: 8, scale: fine},
@@ -141,6 +142,7 @@ const (
 	selNone = iota
 	selTwo  // 2 bits for every 128 columns
 	selAny
+	selPair // 2 bits for every 32 columns
 	selHalf // 2 bits for every 64 columns
 	selZero // zero-points of 4 bits, for fewer than 128 columns
 )
@@ -167,7 +169,7 @@ type rows struct {
 }
 
 func (f rows) name() string {
-	return fmt.Sprintf("rows%d%s%sAVX512", f.bits, [...]string{"", "Fine", "E8M0", "E4M3"}[f.scale], [...]string{"", "Two", "Any", "Half", "Zero"}[f.sel])
+	return fmt.Sprintf("rows%d%s%sAVX512", f.bits, [...]string{"", "Fine", "E8M0", "E4M3"}[f.scale], [...]string{"", "Two", "Any", "Pair", "Half", "Zero"}[f.sel])
 }
 
 // byColumn reports whether selectors are found for columns, rather than for blocks.
@@ -191,7 +193,7 @@ func (f rows) reg(name string) string {
 	if !f.looksUp() {
 		free = append(free, 13)
 	}
-	if !f.byColumn() && f.sel != selZero && f.sel != selHalf {
+	if f.scale == coarse || f.sel == selNone {
 		free = append(free, 12)
 	}
 	if f.scale == coarse {
@@ -232,7 +234,7 @@ func (f rows) emit() {
 	if f.bits == 7 {
 		f.constant(low(7), 1<<7-1)
 	}
-	if f.byColumn() || f.sel == selZero {
+	if f.byColumn() || f.sel == selZero || f.sel == selPair {
 		f.constant("code", 1<<f.bits-1)
 	}
 	if f.sel == selZero {
@@ -243,7 +245,7 @@ func (f rows) emit() {
 		f.op("KMOVQ AX, K3")
 	}
 	f.op("MOVQ %d(DX), AX", rowSpread)
-	if f.looksUp() && f.sel != selHalf && (f.scale != coarse || f.bits > 4) {
+	if f.looksUp() && f.sel != selHalf && f.sel != selPair && (f.scale != coarse || f.bits > 4) {
 		f.op("VMOVDQU64 (R8), Z13")
 	} else if f.looksUp() && f.sel == selNone {
 		f.op("VBROADCASTI32X4 (R8), Z13")
@@ -399,7 +401,7 @@ func (f rows) startRow() {
 		if f.sel != selNone {
 			f.op("VMOVDQU8.Z (SI), K2, X12")
 		}
-		if f.sel == selHalf {
+		if f.sel == selHalf || f.sel == selPair {
 			f.op("VMOVD X12, AX")
 		}
 		if f.byColumn() {
@@ -452,6 +454,13 @@ func (f rows) half(h int, codes string) {
 	}
 	values := "Z29"
 	switch {
+	case f.sel == selPair:
+		f.comment("two tables, each for half of the columns")
+		f.op("RORXL $%d, AX, BX", (32+4*h-6)%32)
+		f.op("ANDL $0x3c0, BX")
+		f.op("VMOVDQU64 (R8)(BX*1), Z13")
+		f.op("VPANDD %s, %s, Z29", f.reg("code"), codes)
+		f.op("VPSHUFB Z29, Z13, Z29")
 	case f.sel == selZero:
 		f.op("VPANDD %s, %s, Z29", f.reg("code"), codes)
 	case !f.looksUp():
