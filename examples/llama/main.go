@@ -24,6 +24,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/examples/internal/cli"
@@ -51,6 +52,7 @@ type options struct {
 	prompt, promptFile     string
 	chat                   bool
 	system                 string
+	mapped                 bool
 	weights, cache         string
 	group, cacheGroup      int
 	all, exact             bool
@@ -67,6 +69,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	o := &options{}
 	flags := flag.NewFlagSet("llama", flag.ContinueOnError)
 	flags.StringVar(&o.model, "model", "", "Hugging Face directory, GGUF `FILE`, result of examples/quantize, or llama2.c file; if empty, the model of this module")
+	flags.BoolVar(&o.mapped, "mapped", false, "leave the matrices of a result of examples/quantize in its file, mapped into memory, which takes less time than reading them")
 	flags.StringVar(&o.tokenizer, "tokenizer", "", "`FILE` of llama2.c or tokenizer.json; if empty, the model's own")
 	flags.StringVar(&o.prompt, "prompt", "", "`TEXT` to continue")
 	flags.StringVar(&o.promptFile, "prompt-file", "", "`FILE` with the text to continue; - is standard input")
@@ -107,6 +110,8 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		return nil, cli.Usagef("-prompt-file - is standard input, which -chat reads messages from")
 	case o.system != "" && !o.chat:
 		return nil, cli.Usagef("-system goes with -chat")
+	case o.mapped && o.model == "":
+		return nil, cli.Usagef("-mapped goes with -model")
 	case o.n < 1:
 		return nil, cli.Usagef("-n is %d, want 1 or more", o.n)
 	case o.threads < 1:
@@ -138,7 +143,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if o.speed {
 		return speed(ctx, o, kv, stdout)
 	}
-	f, err := llm.OpenFile(o.model)
+	f, err := o.open()
 	if err != nil {
 		return err
 	}
@@ -162,10 +167,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
+	start := time.Now()
 	m, err := f.Load(w.options)
 	if err != nil {
 		return err
 	}
+	loading := time.Since(start)
 	r := llm.NewRunner(m, o.threads)
 	defer r.Close()
 	s := session{
@@ -180,9 +187,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "\n%s: %s of weights, %.2f bits each in the layers\n", w.name, cli.Size(m.Bytes()), m.BitsPerWeight())
+	fmt.Fprintf(stderr, "\n%s: %s of weights, %.2f bits each in the layers, loaded in %.0f ms\n", w.name, cli.Size(m.Bytes()), m.BitsPerWeight(), 1e3*loading.Seconds())
 	s.report()
 	return context.Cause(ctx)
+}
+
+// open opens the model.
+func (o *options) open() (*llm.File, error) {
+	if o.mapped {
+		return llm.OpenMapped(o.model)
+	}
+	return llm.OpenFile(o.model)
 }
 
 // maxPrompt is far above what any model reads, in bytes.

@@ -70,7 +70,7 @@ func TestResult(t *testing.T) {
 	}
 	args := []string{"-prompt", "Once upon a", "-n", "20"}
 	want := program.Must(t, append(args, "-type", "bitmod4", "-group", "64", "-model", model)...)
-	for _, more := range [][]string{nil, {"-type", "bitmod4"}, {"-group", "64"}} {
+	for _, more := range [][]string{nil, {"-type", "bitmod4"}, {"-group", "64"}, {"-mapped"}} {
 		args := append(append(args, "-model", result), more...)
 		code, out, errs := program.Invoke(t, args...)
 		if code != 0 || out != want || !strings.Contains(errs, "packed as bitmod4 in groups of 64, embedding BF16: ") {
@@ -108,6 +108,8 @@ func TestErrors(t *testing.T) {
 		{"-chat -prompt-file -", 2, "-prompt-file - is standard input"},
 		{"-system x", 2, "-chat"},
 		{"-chat", 1, "there is no chat template with the model"},
+		{"-mapped", 2, "-model"},
+		{"-mapped -model ../../internal/tinylm", 1, "the weights are not packed"},
 		{"-n 0", 2, "-n is 0"},
 		{"-threads 0", 2, "-threads is 0"},
 		{"-rounds 0", 2, "-rounds is 0"},

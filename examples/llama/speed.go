@@ -73,7 +73,7 @@ func contenders(o *options) ([]contender, error) {
 		}
 		return quantized(o, float)
 	}
-	f, err := llm.OpenFile(o.model)
+	f, err := o.open()
 	if err != nil {
 		return nil, err
 	}

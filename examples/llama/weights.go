@@ -22,6 +22,9 @@ func (o *options) choose(f *llm.File) (weights, error) {
 	if packed := f.Packed(); len(packed) > 0 {
 		return o.asPacked(packed, f.Embedding())
 	}
+	if o.mapped {
+		return weights{}, fmt.Errorf("the weights are not packed: -mapped is for a result of examples/quantize")
+	}
 	if o.weights == "float32" {
 		return weights{o.weights, llm.Options{}}, nil
 	}

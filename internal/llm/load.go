@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
+
 	"github.com/bitmod-go/bitmod/quant"
 )
 
@@ -41,8 +43,12 @@ func OpenFile(path string) (*File, error) {
 	case strings.HasSuffix(path, ".bin") && isRegular(path):
 		return openLlama2c(path)
 	}
-	return openCheckpoint(path)
+	return openCheckpoint(path, checkpoint.Open)
 }
+
+// OpenMapped is [OpenFile] for a result of a Plan, of which packed matrices are left in
+// the file, mapped into memory: see checkpoint.OpenMapped.
+func OpenMapped(path string) (*File, error) { return openCheckpoint(path, checkpoint.OpenMapped) }
 
 func isRegular(path string) bool {
 	st, err := os.Stat(path)

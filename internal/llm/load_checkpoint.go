@@ -15,8 +15,8 @@ import (
 
 const maxConfig = 1 << 20 // far above the length of any config.json
 
-func openCheckpoint(path string) (*File, error) {
-	c, err := checkpoint.Open(path)
+func openCheckpoint(path string, open func(string) (*checkpoint.Checkpoint, error)) (*File, error) {
+	c, err := open(path)
 	if err != nil {
 		return nil, err
 	}
