@@ -11,13 +11,18 @@ package loops
 //	Dst = ((lane[0] + lane[2]) + (lane[1] + lane[3])) · (RowScales·Unit)
 //
 // where every operation on floats is rounded. Scales that are no integers are multiplied
-// by float32(S), and these products are added up one after the other. A value is a byte
-// of Table, or of 7 and 8 bits the code itself. Where groups have 128 columns or more, or
-// 64 and selectors of 2 bits, Table has 16 bytes for each selector, for groups of 32 with
-// such selectors 64 bytes for each two of them: 16 of the first twice, then of the second; and otherwise 64 by the code and the selector
-// above it, repeated.
+// by float32(S), and these products are added up one after the other.
 //
-// Rows are computed in an order of their own, but each has the same result in any order.
+// A value of 7 or 8 bits is the code itself. Others are bytes of Table, which has
+//
+//   - if groups have 128 columns or more, or 64 and selectors of 2 bits, 16 bytes for each
+//     selector;
+//   - if groups have 32 columns and selectors of 2 bits, 64 bytes for each two of them: 16
+//     of the first twice, then 16 of the second twice;
+//   - otherwise 64 bytes, by the code and the selector above it, repeated.
+//
+// Selectors of 4 bits of groups of 16, 32 or 64 columns are zero-points: there the code
+// less the selector is the value.
 type RowArgs struct {
 	Dst       *float32 // 4·Fours
 	Codes     *byte
@@ -68,9 +73,10 @@ type RowArgs struct {
 
 // A RowSpread says where the columns of a step find their selectors and scales.
 type RowSpread struct {
-	// For 64 columns in a row how many bits later than the code, below which it is to be,
-	// the selector begins, modulo 64.
-	Selectors [8][64]byte // of zero-points, in the first, where that of a group begins
+	// For 64 columns in a row how many bits later than the code the selector begins, modulo
+	// 64, so that it comes to lie above the code. If selectors are zero-points, the first
+	// 32 bytes say where that of each group begins in its half of those of a step.
+	Selectors [8][64]byte
 	// In the lowest byte of each word, by quarters of halves of blocks, and in these by
 	// block, which scale is theirs, with 63 in the others: halves one after the other or,
 	// of groups of 32 columns with powers of two, groups instead of quarters in the first.

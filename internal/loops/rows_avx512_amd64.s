@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-	// how far the codes of 3 bits in each quarter of a vector are to be shifted
+	// how far the codes of 3 bits in each part of a vector are to be shifted
 
 DATA shift32<>+0(SB)/4, $0x00000000
 DATA shift32<>+4(SB)/4, $0x00000000

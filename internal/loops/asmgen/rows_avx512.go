@@ -88,39 +88,30 @@ var rowLoops = []rows{
 
 func rowsAVX512() *file {
 	f := newFile("amd64 && !purego")
-	quarters := func(name string, size int, q ...uint32) {
+	// A constant of words or, of 16 bits, pairs of them, in equal parts.
+	parts := func(name string, bits int, values ...uint32) {
 		var words [16]uint32
 		for i := range words {
-			words[i] = q[i/4]
-			if size == 2 {
-				words[i] |= q[i/4] << 16
+			words[i] = values[i*len(values)/16]
+			if bits == 16 {
+				words[i] |= words[i] << 16
 			}
 		}
 		f.data(name, words[:]...)
 	}
-	f.comment("how far the codes of 3 bits in each quarter of a vector are to be shifted")
-	quarters("shift32", 2, 0, 0, 3, 3)
-	quarters("high32", 2, 4, 4, 5, 5)
-	quarters("shift16", 2, 0, 3, 0, 3)
-	quarters("last16", 2, 0, 3, 6, 6)
-	quarters("high16", 2, 0, 0, 4, 5)
-	quarters("keep16", 4, 0xffffffff, 0xffffffff, 0x03030303, 0x03030303)
-	quarters("shift4", 2, 0, 0, 4, 4)
+	f.comment("how far the codes of 3 bits in each part of a vector are to be shifted")
+	parts("shift32", 16, 0, 0, 3, 3)
+	parts("high32", 16, 4, 4, 5, 5)
+	parts("shift16", 16, 0, 3, 0, 3)
+	parts("last16", 16, 0, 3, 6, 6)
+	parts("high16", 16, 0, 0, 4, 5)
+	parts("keep16", 32, 0xffffffff, 0xffffffff, 0x03030303, 0x03030303)
+	parts("shift4", 16, 0, 0, 4, 4)
 	f.data("strips8", 0, 0, 0, 0, 1, 0, 1, 0, 2, 0, 2, 0, 0, 0, 1, 0)
-	eighths := func(name string, size int, q ...uint32) {
-		var words [16]uint32
-		for i := range words {
-			words[i] = q[i/2]
-			if size == 2 {
-				words[i] |= q[i/2] << 16
-			}
-		}
-		f.data(name, words[:]...)
-	}
-	eighths("shift8", 2, 0, 3, 0, 3, 0, 3, 6, 6)
-	eighths("high8", 2, 0, 0, 0, 0, 0, 0, 4, 5)
+	parts("shift8", 16, 0, 3, 0, 3, 0, 3, 6, 6)
+	parts("high8", 16, 0, 0, 0, 0, 0, 0, 4, 5)
 	all, two := ^uint32(0), uint32(0x03030303)
-	eighths("keep8", 4, all, all, all, all, all, all, two, two)
+	parts("keep8", 32, all, all, all, all, all, all, two, two)
 	f.data("eights", 0, 8, 16, 24, 0, 8, 16, 24, 0, 8, 16, 24, 0, 8, 16, 24)
 	f.data("firsts", 0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 	var words [16]uint32
