@@ -17,7 +17,7 @@ var bitsTypes = []datatype.Type{datatype.BitMoD3, datatype.BitMoD4, datatype.Int
 
 // worthTexts is the number of texts that say what a bit is worth: a backward pass takes
 // twice as long as a forward pass.
-const worthTexts = 8
+const worthTexts = 4
 
 // shareOut adds a rule for each tensor, so that all of the result, with what is kept,
 // takes o.bits bits for a weight, or just below, and the loss of the model is least by

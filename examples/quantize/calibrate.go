@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"strings"
 
 	"github.com/bitmod-go/bitmod/internal/llm"
 	"github.com/bitmod-go/bitmod/internal/llm/encoder"
@@ -116,6 +117,33 @@ type tokenizer interface {
 func (c *calibration) read() (string, error) {
 	data, err := os.ReadFile(c.text)
 	return string(data), err
+}
+
+// isStatistics reports whether what was asked for is a file of statistics, and no text.
+func (c *calibration) isStatistics() bool {
+	return strings.HasSuffix(c.text, ".gguf") || strings.HasSuffix(c.text, ".safetensors")
+}
+
+// static returns the calibrator of a file of statistics.
+func (c *calibration) static(w io.Writer, source *checkpoint.Checkpoint) (*calibrate.Static, error) {
+	s, err := calibrate.Load(c.text)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := source.Tensor(s.Tensors()[0]); !ok {
+		s.Rename(calibrate.HuggingFaceName)
+	}
+	n := 0
+	for _, name := range s.Tensors() {
+		if _, ok := source.Tensor(name); ok {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil, fmt.Errorf("%s has statistics of no tensor of %s", c.text, source.Path())
+	}
+	fmt.Fprintf(w, "calibrating with statistics of %s of %s\n", plural(n, "tensor", "tensors"), show(c.text))
+	return calibrate.NewStatic(s, c.options), nil
 }
 
 // decoder returns the network of a language model.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/examples/internal/cli/clitest"
+	"github.com/bitmod-go/bitmod/quant/calibrate"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
@@ -88,4 +89,29 @@ func TestCalibrate(t *testing.T) {
 		{"-in " + model + " -out y -calibrate nowhere", 1, "nowhere: no such file"},
 		{"-in " + model + " -out y -calibrate " + empty, 1, "no tokens"},
 	})
+}
+
+// TestCalibrateStatistics takes statistics in the place of a text.
+func TestCalibrateStatistics(t *testing.T) {
+	model := filepath.Join("..", "..", "internal", "tinylm")
+	file := filepath.Join(t.TempDir(), "statistics.safetensors")
+	for tensor, want := range map[string]string{
+		"blk.0.attn_q.weight": "calibrating with statistics of 1 tensor of ",
+		"other":               "",
+	} {
+		s := calibrate.Statistics{Moments: true}
+		if err := s.Add(tensor, 0, make([]float32, 128), 128); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Save(t.Context(), file); err != nil {
+			t.Fatal(err)
+		}
+		flags := []string{"-in", model, "-dry-run", "-calibrate", file}
+		if want == "" {
+			program.Errors(t, []clitest.Case{{strings.Join(flags, " "), 1, "statistics of no tensor"}})
+		} else if out := program.Must(t, flags...); !strings.Contains(out, want) {
+			t.Errorf("output lacks %q:\n%s", want, out)
+		}
+	}
+	program.Errors(t, []clitest.Case{{"-in x -out y -bits 4 -calibrate z.gguf", 2, "-bits needs a text"}})
 }

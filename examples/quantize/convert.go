@@ -31,7 +31,13 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 			return err
 		}
 	}
-	if o.calibration.text != "" {
+	switch {
+	case o.calibration.text == "":
+	case o.calibration.isStatistics():
+		if o.calibrator, err = o.calibration.static(stdout, source); err != nil {
+			return err
+		}
+	default:
 		s, end, err := o.calibration.start(source, stdout, bar.end)
 		if err != nil {
 			return err

@@ -98,6 +98,8 @@ func (o *options) check() error {
 		return cli.Usagef("-calibrate without -in")
 	case o.bits != 0 && !calibrated:
 		return cli.Usagef("-bits without -calibrate, which says what a bit is worth")
+	case o.bits != 0 && o.calibration.isStatistics():
+		return cli.Usagef("-bits needs a text")
 	case o.bits != 0 && !(o.bits > 2 && o.bits < 9):
 		return cli.Usagef("-bits is %v, want 3 to 8.5 or so", o.bits)
 	case calibrated && o.parts > 1:

@@ -48,7 +48,9 @@ scales searched for. That is for the families that examples/llama and examples/e
 run, and takes minutes where the weights alone take seconds. Each layer has a line with
 the error of its outputs. With -bits as well, such as 3.5, tensors have types of 3 to 8
 bits, so that all of the result has so many on average: those have more whose errors
-change predictions most, which a backward pass tells. TEXT should be like what the model is for. What is interrupted
+change predictions most, which a backward pass tells. In the place of TEXT may be an
+importance matrix of llama.cpp (.gguf), or statistics that package quant/calibrate has
+saved (.safetensors), for a model of any family. TEXT should be like what the model is for. What is interrupted
 goes on after the last file of -shard-size that was finished.
 `
 

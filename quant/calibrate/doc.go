@@ -11,4 +11,8 @@
 //		Calibrator: calibrate.NewSequential(network(texts), calibrate.GPTQ()),
 //	})
 //	result, err := plan.Run(ctx, "RESULT", checkpoint.RunOptions{})
+//
+// [Statistics] gather what any other engine shows, by the names of tensors, and keep it in
+// a file; those of llama.cpp's importance matrices are read, too. [NewStatic] has all
+// matrices quantized by them, whatever became of the others.
 package calibrate

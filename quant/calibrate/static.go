@@ -1,0 +1,70 @@
+package calibrate
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"math"
+
+	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
+)
+
+// Static quantizes each matrix by statistics that are there beforehand, those of the
+// model with float weights: a [checkpoint.Calibrator], for any number of runs.
+type Static struct {
+	statistics *Statistics
+	options    Options
+	settings   string
+}
+
+// NewStatic returns the calibrator of statistics, which must not change any more. What
+// has moments alone is weighted by them, whatever the options say, and has no feedback;
+// what has nothing is quantized as without a Calibrator.
+func NewStatic(s *Statistics, o Options) *Static {
+	h := sha256.New()
+	for _, name := range s.Tensors() {
+		h.Write([]byte(name))
+		for _, in := range s.inputs[name] {
+			if in == nil {
+				h.Write([]byte{0})
+				continue
+			}
+			sums, n := in.squares, in.vectors
+			if in.hessian != nil {
+				sums, n = in.hessian.Sums(), in.hessian.Vectors()
+			}
+			b := binary.LittleEndian.AppendUint64([]byte{1}, uint64(n))
+			for _, v := range sums {
+				b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
+			}
+			h.Write(b)
+		}
+	}
+	m := o.settings()
+	m["statistics"] = hex.EncodeToString(h.Sum(nil))
+	return &Static{s, o, jsonOf(m)}
+}
+
+// Settings implements [checkpoint.Calibrator].
+func (s *Static) Settings() string { return s.settings }
+
+// Order implements [checkpoint.Calibrator].
+func (s *Static) Order(string) int { return 0 }
+
+// Quantize implements [checkpoint.Calibrator].
+func (s *Static) Quantize(ctx context.Context, w checkpoint.Weights) (*quant.Matrix, error) {
+	h := s.statistics.Hessian(w.Tensor, w.Matrix)
+	configs := make([]quant.Config, len(w.Configs))
+	for i, c := range w.Configs {
+		if configs[i] = s.options.Config(c, h); h == nil {
+			configs[i].Importance = s.statistics.Importance(w.Tensor, w.Matrix)
+		}
+	}
+	w.Configs = configs
+	return w.Group(ctx)
+}
+
+// Resume implements [checkpoint.Calibrator].
+func (s *Static) Resume(context.Context, string, int, *quant.Matrix) error { return nil }

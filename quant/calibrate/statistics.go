@@ -1,0 +1,152 @@
+package calibrate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/bitmod-go/bitmod/quant"
+)
+
+// Statistics gather, by the names of tensors, what the vectors tell that these are
+// multiplied by, from any engine that shows them. The zero value is ready and gathers
+// Hessians, 4·cols·(cols+1) bytes for each.
+type Statistics struct {
+	// Moments gathers sums of squares alone, 8·cols bytes: enough for an importance.
+	Moments bool
+
+	inputs map[string][]*input // by tensor, and then by matrix
+}
+
+// An input is what is known of one matrix: a Hessian or moments.
+type input struct {
+	hessian *quant.Hessian
+	squares []float64
+	vectors int
+}
+
+// Add adds vectors of cols elements, side by side in x, that a tensor is multiplied by;
+// of a tensor of several matrices, that of number matrix. The error matches
+// [quant.ErrShape], also if cols is not what it was before, or [quant.ErrNotFinite].
+func (s *Statistics) Add(tensor string, matrix int, x []float32, cols int) error {
+	if matrix < 0 || matrix >= maxMatrices || cols < 1 || len(x)%cols != 0 {
+		return fmt.Errorf("calibrate: tensor %q: %w: %d elements in vectors of %d, of matrix %d", tensor, quant.ErrShape, len(x), cols, matrix)
+	}
+	in, err := s.at(tensor, matrix, cols)
+	if err != nil {
+		return fmt.Errorf("calibrate: tensor %q: %w", tensor, err)
+	}
+	if in.hessian != nil {
+		if err := in.hessian.Add(x); err != nil {
+			return fmt.Errorf("calibrate: tensor %q: %w", tensor, err)
+		}
+		return nil
+	}
+	for i, v := range x {
+		if v-v != 0 {
+			return fmt.Errorf("calibrate: tensor %q: vector %d, column %d is %v: %w", tensor, i/cols, i%cols, v, quant.ErrNotFinite)
+		}
+	}
+	for i, v := range x {
+		in.squares[i%cols] += float64(v) * float64(v) // the product is exact
+	}
+	in.vectors += len(x) / cols
+	return nil
+}
+
+// maxMatrices is above the number of experts of any layer.
+const maxMatrices = 1 << 12
+
+// at returns the input of a matrix, which is made if needed.
+func (s *Statistics) at(tensor string, matrix, cols int) (*input, error) {
+	if s.inputs == nil {
+		s.inputs = make(map[string][]*input)
+	}
+	for len(s.inputs[tensor]) <= matrix {
+		s.inputs[tensor] = append(s.inputs[tensor], nil)
+	}
+	in := s.inputs[tensor][matrix]
+	if in == nil {
+		in = new(input)
+		if s.Moments {
+			in.squares = make([]float64, cols)
+		} else {
+			var err error
+			if in.hessian, err = quant.NewHessian(cols); err != nil {
+				return nil, err
+			}
+		}
+		s.inputs[tensor][matrix] = in
+	}
+	if in.cols() != cols {
+		return nil, fmt.Errorf("%w: vectors of %d elements after some of %d", quant.ErrShape, cols, in.cols())
+	}
+	return in, nil
+}
+
+func (in *input) cols() int {
+	if in.hessian != nil {
+		return in.hessian.Cols()
+	}
+	return len(in.squares)
+}
+
+// Share says that a tensor is multiplied by the same vectors as another one, from which
+// it has what was and will be added, without memory of its own.
+func (s *Statistics) Share(tensor, as string) {
+	if s.inputs == nil {
+		s.inputs = make(map[string][]*input)
+	}
+	s.inputs[tensor] = s.inputs[as]
+}
+
+// Rename gives tensors the names that f returns; those of "" are gone.
+func (s *Statistics) Rename(f func(tensor string) string) {
+	renamed := make(map[string][]*input)
+	for _, name := range s.Tensors() {
+		if to := f(name); to != "" {
+			renamed[to] = s.inputs[name]
+		}
+	}
+	s.inputs = renamed
+}
+
+// Tensors returns the names of the tensors, sorted.
+func (s *Statistics) Tensors() []string { return slices.Sorted(maps.Keys(s.inputs)) }
+
+func (s *Statistics) find(tensor string, matrix int) *input {
+	if ins := s.inputs[tensor]; uint(matrix) < uint(len(ins)) {
+		return ins[matrix]
+	}
+	return nil
+}
+
+// Hessian returns the Hessian of what a matrix is multiplied by, nil if there is none.
+func (s *Statistics) Hessian(tensor string, matrix int) *quant.Hessian {
+	if in := s.find(tensor, matrix); in != nil {
+		return in.hessian
+	}
+	return nil
+}
+
+// Importance returns a new slice of the mean squares of what a matrix is multiplied by,
+// by column, for quant.Config; nil if nothing is known of it.
+func (s *Statistics) Importance(tensor string, matrix int) []float64 {
+	in := s.find(tensor, matrix)
+	switch {
+	case in == nil:
+		return nil
+	case in.hessian != nil:
+		if in.hessian.Vectors() == 0 {
+			return nil
+		}
+		return in.hessian.Importance()
+	case in.vectors == 0:
+		return nil
+	}
+	a := slices.Clone(in.squares)
+	for i := range a {
+		a[i] /= float64(in.vectors)
+	}
+	return a
+}

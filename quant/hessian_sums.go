@@ -1,0 +1,37 @@
+package quant
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Sums returns a new slice of what the Hessian has gathered, to be stored: the upper
+// triangle of Σ x·xᵀ row by row, each row from the diagonal on, cols·(cols+1)/2 elements.
+func (h *Hessian) Sums() []float64 { return slices.Clone(h.sums) }
+
+// NewHessianOf returns the Hessian with the given [Hessian.Sums] over a number of vectors.
+// It keeps sums. The error matches ErrShape for a triangle of another number of columns,
+// and ErrNotFinite, with the index, for a sum that is not finite or for a square below 0.
+func NewHessianOf(cols, vectors int, sums []float64) (*Hessian, error) {
+	if cols < 1 || cols > maxHessianCols {
+		return nil, shapeError("cols", cols, "1 to %d", maxHessianCols)
+	}
+	if vectors < 0 {
+		return nil, shapeError("vectors", vectors, "at least 0")
+	}
+	if len(sums) != triangle(cols) {
+		return nil, shapeError("len(sums)", len(sums), "%d (%d columns)", triangle(cols), cols)
+	}
+	diagonal, next := 0, cols
+	for i, s := range sums {
+		if math.IsNaN(s) || math.IsInf(s, 0) || i == diagonal && s < 0 {
+			return nil, fmt.Errorf("quant: sum %d of a Hessian is %v: %w", i, s, ErrNotFinite)
+		}
+		if i == diagonal {
+			diagonal += next
+			next--
+		}
+	}
+	return &Hessian{cols: cols, n: vectors, sums: sums}, nil
+}
