@@ -117,6 +117,35 @@ func compareBatch(t *testing.T, m *quant.Matrix, as []Activation, taken *loopsTa
 	}
 }
 
+// TestBatchLarge compares batches of more activations than are multiplied at a time, of
+// more rows and of more columns, with single activations.
+func TestBatchLarge(t *testing.T) {
+	const rows, cols = 34, 2052
+	forImplementations(t, func(t *testing.T, impl implementation) {
+		if impl == portable {
+			t.Skip("it has one way for batches of all sizes")
+		}
+		r := rand.New(rand.NewPCG(2, 98))
+		var mem guards
+		defer mem.free()
+		p := newPlan(randomMatrix(&mem, r, datatype.BitMoD4, 64, rows, cols))
+		// One more than panelTile and floatTile.
+		for mode, batch := range map[string]int{"integer": 193, "float": 97} {
+			as := randomBatch(t, r, cols, batch, mode)
+			got, want := make([]float32, batch*rows), make([]float32, rows)
+			p.multiplyBatch(got, as, 0, rows, impl)
+			for i := 0; i < batch; i += 8 { // the last is one of them
+				p.multiply(want, &as[i], 0, rows, impl)
+				for row, v := range got[i*rows : (i+1)*rows] {
+					if !sameBits(v, want[row]) {
+						t.Fatalf("%s mode: row %d of activation %d is %v, want %v", mode, row, i, v, want[row])
+					}
+				}
+			}
+		}
+	})
+}
+
 // TestBatchRows divides the rows of a batch among several calls.
 func TestBatchRows(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
