@@ -163,8 +163,8 @@
 // # What may be shared
 //
 // A Matrix, an Activation that is loaded, and a [Pool] may be used by any number of
-// goroutines at the same time. Calls on a Pool that are large enough to be shared out
-// wait for each other; small ones don't.
+// goroutines at the same time. Large calls on a Pool wait for each other, as one has
+// its workers at a time; others don't.
 //
 // # What 8-bit activations lose
 //
