@@ -178,7 +178,7 @@ func TestSummary(t *testing.T) {
 			"111 tensors in all: 4.88 MB to 1.42 MB\n" +
 			"kept 1 embedding (bfloat16, 65.5 kB)\n" +
 			"kept 1 output head (bfloat16, 65.5 kB)\n" +
-			"kept 25 norms (bfloat16, 6.40 kB)\n"
+			"kept 25 norms (bfloat16, 6.40 kB)\n" + wouldGive + "\n"
 		if out != want {
 			t.Errorf("got\n%swant\n%s", out, want)
 		}
@@ -186,7 +186,7 @@ func TestSummary(t *testing.T) {
 		if !strings.HasPrefix(out, want) {
 			t.Errorf("-v begins otherwise:\n%s", out)
 		}
-		if n := strings.Count(out, "\n"); n != 5+1+111 {
+		if n := strings.Count(out, "\n"); n != 6+1+111 {
 			t.Errorf("-v has %d lines", n)
 		}
 		inOrder(t, "-v", out, "model.layers.%d.mlp.up_proj.weight ")
