@@ -10,6 +10,7 @@ and gguf.
 
 import json
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -29,9 +30,12 @@ def run(*command):
 
 
 def made(name, make):
-    path = peers / name
+    path, partial = peers / name, peers / f"partial-{name}"
     if not path.exists():
-        make(path)
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        make(partial)
+        partial.rename(path)
     return path
 
 
