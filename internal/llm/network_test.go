@@ -48,6 +48,9 @@ func calibrateDir(t *testing.T, dir, out string, texts [][]int, o calibrate.Opti
 
 // TestNetworkEqualsRecipe compares what calibration writes with what it makes in memory.
 func TestNetworkEqualsRecipe(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it reads texts with float32 weights, which takes a minute without assembly")
+	}
 	m, err := Load(embeddedDir, Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,9 @@ import (
 // TestWorths compares what errors of a tensor are said to add to the loss with the
 // divergence that they cause.
 func TestWorths(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it reads texts with float32 weights, which takes a minute without assembly")
+	}
 	f, err := OpenFile(embeddedDir)
 	if err != nil {
 		t.Fatal(err)
