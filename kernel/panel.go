@@ -188,17 +188,10 @@ func (w *panelWork) setOuter(p *plan, row, n int) {
 // finish writes n rows from row on, for so many activations.
 func (w *panelWork) finish(dst []float32, p *plan, activations, row, n int) {
 	for t := range activations {
-		rows, out := dst[t*p.rows+row:][:n], w.out[:]
-		if n == len(out) {
-			out = rows
-		}
-		w.finishArgs = loops.FinishArgs{Dst: &out[0], Acc: &w.acc[t][0], Outer: &w.outer[0]}
+		w.finishArgs = loops.FinishArgs{Dst: &w.out[0], Acc: &w.acc[t][0], Outer: &w.outer[0]}
 		w.set.Finish(&w.finishArgs)
-		if n < len(out) {
-			copy(rows, out)
-		}
+		copy(dst[t*p.rows+row:][:n], w.out[:])
 	}
-	w.finishArgs.Dst = nil
 }
 
 // panelCols returns the number of columns of a panel for so many activations: for
