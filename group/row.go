@@ -14,18 +14,9 @@ import (
 // [WeightError] is that in the row. The error matches [ErrShape] also if groupSize is
 // below 1, or if choices or codes are too few.
 func (s *Selector) SelectFloat32(choices []Choice, codes []uint8, w []float32, groupSize int, importance []float64, tensorScale float32) error {
-	if groupSize < 1 {
-		return fmt.Errorf("group: %w: groupSize is %d, want at least 1", ErrShape, groupSize)
-	}
-	if len(w) == 0 {
-		return nil
-	}
-	groups := (len(w)-1)/groupSize + 1
-	if len(choices) < groups {
-		return fmt.Errorf("group: %w: len(choices) is %d, want at least %d (groups)", ErrShape, len(choices), groups)
-	}
-	if len(codes) < len(w) {
-		return fmt.Errorf("group: %w: len(codes) is %d, want at least %d (weights)", ErrShape, len(codes), len(w))
+	groups, err := rowGroups(len(w), groupSize, len(choices), len(codes))
+	if err != nil || groups == 0 {
+		return err
 	}
 	if importance != nil && len(importance) != len(w) {
 		return fmt.Errorf("group: %w: len(importance) is %d, want %d (weights)", ErrShape, len(importance), len(w))
@@ -57,22 +48,32 @@ func (s *Selector) SelectFloat32(choices []Choice, codes []uint8, w []float32, g
 	return nil
 }
 
+// rowGroups returns the number of groups in a row, or an error if there are too few choices
+// for them or too few codes for the weights.
+func rowGroups(weights, groupSize, choices, codes int) (int, error) {
+	if groupSize < 1 {
+		return 0, fmt.Errorf("group: %w: groupSize is %d, want at least 1", ErrShape, groupSize)
+	}
+	if weights == 0 {
+		return 0, nil
+	}
+	groups := (weights-1)/groupSize + 1
+	if choices < groups {
+		return 0, fmt.Errorf("group: %w: len(choices) is %d, want at least %d (groups)", ErrShape, choices, groups)
+	}
+	if codes < weights {
+		return 0, fmt.Errorf("group: %w: len(codes) is %d, want at least %d (weights)", ErrShape, codes, weights)
+	}
+	return groups, nil
+}
+
 // EncodeFloat32 is [Selector.Encode] for the groups of a row, each of groupSize weights but
 // the last, with a choice for each. The error matches [ErrShape] also if groupSize is below
 // 1 or choices are too few.
 func (s *Selector) EncodeFloat32(codes []uint8, w []float32, groupSize int, choices []Choice) error {
-	if groupSize < 1 {
-		return fmt.Errorf("group: %w: groupSize is %d, want at least 1", ErrShape, groupSize)
-	}
-	if len(w) == 0 {
-		return nil
-	}
-	groups := (len(w)-1)/groupSize + 1
-	if len(choices) < groups {
-		return fmt.Errorf("group: %w: len(choices) is %d, want at least %d (groups)", ErrShape, len(choices), groups)
-	}
-	if len(codes) < len(w) {
-		return fmt.Errorf("group: %w: len(codes) is %d, want at least %d (weights)", ErrShape, len(codes), len(w))
+	groups, err := rowGroups(len(w), groupSize, len(choices), len(codes))
+	if err != nil || groups == 0 {
+		return err
 	}
 	choices = choices[:groups]
 	for _, c := range choices {

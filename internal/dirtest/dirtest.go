@@ -3,6 +3,7 @@ package dirtest
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -18,4 +19,23 @@ func Names(t testing.TB, dir string) []string {
 		ns = append(ns, e.Name())
 	}
 	return ns
+}
+
+// Files returns the contents of all files of a directory, by their names, without those in directories below.
+func Files(t testing.TB, dir string) map[string][]byte {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := make(map[string][]byte)
+	for _, e := range entries {
+		if e.IsDir() {
+			continue
+		}
+		if files[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files
 }

@@ -104,22 +104,29 @@ func (e *evaluator) attributes(values []value, attribute, standard value) ([]val
 	return all, nil
 }
 
+// keyed returns the items of v, and what they are compared by: an attribute of each, or the
+// items themselves if attribute is nil, in lower case unless case counts.
+func (e *evaluator) keyed(v, attribute value, sensitive bool) (items, keys []value, err error) {
+	if items, err = e.items(v); err != nil {
+		return nil, nil, err
+	}
+	keys = items
+	if attribute != nil {
+		if keys, err = e.attributes(items, attribute, nil); err != nil {
+			return nil, nil, err
+		}
+	}
+	keys, err = e.folded(keys, sensitive)
+	return items, keys, err
+}
+
 func filterSort(e *evaluator, v value, a *arguments) (value, error) {
 	b, err := a.bind([]string{"reverse", "case_sensitive", "attribute"}, false, false, nil)
 	if err != nil {
 		return nil, err
 	}
-	items, err := e.items(v)
+	items, keys, err := e.keyed(v, b[2], truth(b[1]))
 	if err != nil {
-		return nil, err
-	}
-	keys := items
-	if b[2] != nil {
-		if keys, err = e.attributes(items, b[2], nil); err != nil {
-			return nil, err
-		}
-	}
-	if keys, err = e.folded(keys, truth(b[1])); err != nil {
 		return nil, err
 	}
 	items, err = e.sorted(items, keys, truth(b[0]))
@@ -158,17 +165,8 @@ func filterUnique(e *evaluator, v value, a *arguments) (value, error) {
 	if err != nil {
 		return nil, err
 	}
-	items, err := e.items(v)
+	items, keys, err := e.keyed(v, b[1], truth(b[0]))
 	if err != nil {
-		return nil, err
-	}
-	keys := items
-	if b[1] != nil {
-		if keys, err = e.attributes(items, b[1], nil); err != nil {
-			return nil, err
-		}
-	}
-	if keys, err = e.folded(keys, truth(b[0])); err != nil {
 		return nil, err
 	}
 	if err := e.spend(pairCost * len(keys)); err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/dirtest"
 	"github.com/bitmod-go/bitmod/quant"
 	"github.com/bitmod-go/bitmod/quant/calibrate"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
@@ -125,7 +126,7 @@ func TestNetworkFamilies(t *testing.T) {
 				t.Fatal(err)
 			}
 			verifyDir(t, out, dir)
-			files := readFiles(t, out)
+			files := dirtest.Files(t, out)
 			shards := slices.DeleteFunc(slices.Sorted(maps.Keys(files)), func(s string) bool { return filepath.Ext(s) != ".safetensors" })
 			if len(shards) < 2 {
 				return
@@ -140,7 +141,7 @@ func TestNetworkFamilies(t *testing.T) {
 			if len(again) >= len(gains) {
 				t.Errorf("%d matrices were calibrated again, of %d", len(again), len(gains))
 			}
-			for name, data := range readFiles(t, out) {
+			for name, data := range dirtest.Files(t, out) {
 				if !bytes.Equal(data, files[name]) {
 					t.Errorf("%s is another after an interruption", name)
 				}
@@ -164,23 +165,6 @@ func verifyDir(t *testing.T, result, original string) {
 	if _, err := checkpoint.Verify(t.Context(), r, o, nil); err != nil {
 		t.Error(err)
 	}
-}
-
-func readFiles(t *testing.T, dir string) map[string][]byte {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := make(map[string][]byte)
-	for _, e := range entries {
-		if !e.IsDir() {
-			if files[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name())); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	return files
 }
 
 // Hessians are of the vectors that a model multiplies its matrices by, whatever family

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/dirtest"
 	"github.com/bitmod-go/bitmod/quant"
 	"github.com/bitmod-go/bitmod/quant/calibrate"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
@@ -76,7 +77,7 @@ func TestNetwork(t *testing.T) {
 			if !(calibrated < plain) || seen != 6*m.Config.Layers {
 				t.Errorf("errors of outputs of %d matrices are %g, with the paper's choice %g", seen, calibrated, plain)
 			}
-			files := readFiles(t, out)
+			files := dirtest.Files(t, out)
 			shards := slices.DeleteFunc(slices.Sorted(maps.Keys(files)), func(s string) bool { return filepath.Ext(s) != ".safetensors" })
 			if len(shards) < 3 {
 				t.Fatalf("files %q", shards)
@@ -87,30 +88,13 @@ func TestNetwork(t *testing.T) {
 			if again := calibrateDir(t, dir, out, texts); len(again) >= len(gains) {
 				t.Errorf("%d matrices were calibrated again, of %d", len(again), len(gains))
 			}
-			for name, data := range readFiles(t, out) {
+			for name, data := range dirtest.Files(t, out) {
 				if !bytes.Equal(data, files[name]) {
 					t.Errorf("%s is another after an interruption", name)
 				}
 			}
 		})
 	}
-}
-
-func readFiles(t *testing.T, dir string) map[string][]byte {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := make(map[string][]byte)
-	for _, e := range entries {
-		if !e.IsDir() {
-			if files[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name())); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	return files
 }
 
 // Hessians are of the vectors that the model multiplies its matrices by.

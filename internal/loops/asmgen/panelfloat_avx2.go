@@ -5,20 +5,7 @@ func panelFloatAVX2() *file {
 	f.data("float2p23", 0x4b000000)
 	f.data("lowByte", 0xff)
 	f.data("low6", 0x3f)
-	for _, mode := range floatModes {
-		widenAVX2(f, mode)
-	}
-	s := avx2Set()
-	for n := 1; n <= s.floats; n++ {
-		floatsAMD64(f, s, n, 32, y, nil)
-	}
-	for _, mode := range floatModes {
-		for n := 1; n <= s.few; n++ {
-			floatsAMD64(f, s, n, 32, y, fewAVX2(f, mode))
-		}
-	}
-	floatFinishAMD64(f, s, 32, y)
-	quadsAMD64(f, s)
+	panelFloatAMD64(f, avx2Set(), 32, y, widenAVX2, fewAVX2)
 	return f
 }
 

@@ -58,21 +58,26 @@ var floatModes = []string{"Sub", "Table16", "Table64"}
 func panelFloatAVX512() *file {
 	f := newFile("amd64 && !purego")
 	f.data("bit5", 32)
+	panelFloatAMD64(f, avx512Set(), 64, z, widenAVX512, fewAVX512)
+	return f
+}
+
+// panelFloatAMD64 emits all loops of a set, whose registers have size bytes and the names
+// that reg returns.
+func panelFloatAMD64(f *file, s set, size int, reg func(int) string, widen func(*file, string), few func(*file, string) *fewLoop) {
 	for _, mode := range floatModes {
-		widenAVX512(f, mode)
+		widen(f, mode)
 	}
-	s := avx512Set()
 	for n := 1; n <= s.floats; n++ {
-		floatsAMD64(f, s, n, 64, z, nil)
+		floatsAMD64(f, s, n, size, reg, nil)
 	}
 	for _, mode := range floatModes {
 		for n := 1; n <= s.few; n++ {
-			floatsAMD64(f, s, n, 64, z, fewAVX512(f, mode))
+			floatsAMD64(f, s, n, size, reg, few(f, mode))
 		}
 	}
-	floatFinishAMD64(f, s, 64, z)
+	floatFinishAMD64(f, s, size, reg)
 	quadsAMD64(f, s)
-	return f
 }
 
 // widenAVX512 emits the loop that makes floats of a panel.
