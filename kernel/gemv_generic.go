@@ -117,10 +117,10 @@ func (p *plan) floatRow(acc *[floatLanes]float32, a *Activation, row, col int, i
 				codes, at = codes[n:], at+n
 			}
 			for i, c := range codes {
-				sum = fma(table[c], a.x[laneOrder(at+i)], sum)
+				sum = floats.FMA(table[c], a.x[laneOrder(at+i)], sum)
 				if n := at + i + 1; n%4 == 0 || n == hi {
 					l := &acc[laneOf(n-1)]
-					*l = fma(sum, k, *l)
+					*l = floats.FMA(sum, k, *l)
 					sum = 0
 				}
 			}
@@ -150,10 +150,10 @@ func floatQuads(acc *[floatLanes]float32, codes []uint8, x []float32, at int, ta
 		p4, t4 := float64(float32(s3))*float64(k), float64(*l)
 		s4 := p4 + t4
 		if floats.Inexact(s1, p1, t1) || floats.Inexact(s2, p2, t2) || floats.Inexact(s3, p3, t3) || floats.Inexact(s4, p4, t4) {
-			t = fma(n1, y1, t)
-			t = fma(n2, y2, t)
-			t = fma(n3, y3, t)
-			*l = fma(t, k, *l)
+			t = floats.FMA(n1, y1, t)
+			t = floats.FMA(n2, y2, t)
+			t = floats.FMA(n3, y3, t)
+			*l = floats.FMA(t, k, *l)
 		} else {
 			*l = float32(s4)
 		}

@@ -85,8 +85,9 @@ const (
 )
 
 // NewPool starts a pool of n goroutines, the caller's included, so that n of 1
-// starts none; 0 is runtime.GOMAXPROCS(0). More than that never help, and more than
-// 1024, if they are more than that, too, are an error that matches ErrShape.
+// starts none; 0 is runtime.GOMAXPROCS(0). More goroutines than processors never help.
+// The error matches ErrShape if n is negative, or above both 1024 and
+// runtime.GOMAXPROCS(0).
 func NewPool(n int) (*Pool, error) {
 	if most := max(maxWorkers, runtime.GOMAXPROCS(0)); n < 0 || n > most {
 		return nil, shapeError("n", n, "0 to %d (workers)", most)

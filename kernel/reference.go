@@ -4,6 +4,7 @@ import (
 	"runtime"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/loops/floats"
 	"github.com/bitmod-go/bitmod/quant"
 )
 
@@ -77,9 +78,9 @@ func (p *plan) referenceFloat(codes []uint8, a *Activation, row int) float32 {
 				hi := min(end, (g+1)*p.groupSize)
 				var sum float32
 				for c := lo; c < hi; c++ {
-					sum = fma(p.floats[p.selector(row, g)][codes[c]], a.x[laneOrder(c)], sum)
+					sum = floats.FMA(p.floats[p.selector(row, g)][codes[c]], a.x[laneOrder(c)], sum)
 				}
-				acc[l] = fma(sum, p.scaleValue(p.scaleByte(row, g)), acc[l])
+				acc[l] = floats.FMA(sum, p.scaleValue(p.scaleByte(row, g)), acc[l])
 				lo = hi
 			}
 		}

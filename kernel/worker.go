@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// A worker is a goroutine of a Pool. Its state is idle, posted once there is a job, which
-// the caller takes back when nothing is left to do before the worker noticed, and running.
+// A worker is a goroutine of a Pool. Its state is idle until a caller posts a job, and
+// running from when the worker notices. A caller that has finished the job alone before
+// that makes the state idle again.
 type worker struct {
 	state   atomic.Uint32
 	asleep  atomic.Bool   // or about to be
@@ -24,12 +25,12 @@ const (
 )
 
 const (
-	// stayAwake is how long a worker looks for a job before it sleeps. It is about
-	// what a sleeping one takes to wake up: so looking never costs more than twice
-	// what it would have cost to know the future.
+	// stayAwake is how long a worker looks for a job before it sleeps. A sleeping worker
+	// takes about as long to wake up, so that looking costs at most twice what is lost
+	// by sleeping at once.
 	stayAwake = 50 * time.Microsecond
 	// looks is how often a goroutine looks, with a pause behind each look, before it
-	// reads the clock, which takes as long as a pause or two.
+	// reads the clock. Reading the clock takes as long as one or two pauses.
 	looks = 16
 )
 
@@ -77,8 +78,9 @@ func (w *worker) wait() {
 	if look(func() bool { return w.state.Load() == posted }, w.spin) {
 		return
 	}
-	// Whoever posts a job after asleep is set sends to wake; for who did so
-	// before, look first. What is in wake may be of a job that is done.
+	// A caller that posts a job after asleep is set also sends to wake. A caller that
+	// posted before has not sent, so the state is read once more. What wake holds may
+	// come from an earlier job: the loop of Pool.work then finds nothing posted.
 	w.asleep.Store(true)
 	if w.state.Load() != posted {
 		<-w.wake
