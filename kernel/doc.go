@@ -12,7 +12,7 @@
 // both are cut into the same blocks of 128 columns.
 //
 //	w []float32                                   x []float32
-//	     │ group     package group                     │ load
+//	     │ group     package quant                     │ load
 //	     │ pack      internal/pack                     │
 //	quant.Matrix                                  Activation
 //	     codes       ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒  a row           q  ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒  int8
@@ -27,7 +27,7 @@
 //
 // The steps, each with the file to read, in this order:
 //
-//	group    choose codebook and scale, round      group/selector.go, scale.go
+//	group    choose codebook and scale, round      internal/group
 //	pack     a row of codes into strips            quant/group.go, internal/pack/pack.go
 //	load     int8 or float32, in blocks            activation.go
 //	tile     check; a matrix as a plan of tables   gemv.go, check.go, tables.go

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/bitmod-go/bitmod/group"
+	"github.com/bitmod-go/bitmod/internal/group"
 	"gonum.org/v1/gonum/mat"
 )
 
