@@ -52,10 +52,6 @@ func (c Codebook) String() string {
 // Type returns the type that the codebook is a candidate of.
 func (c Codebook) Type() Type { return c.typ }
 
-// Special returns the special value that takes the code of negative zero, or 0
-// if the codebook has none.
-func (c Codebook) Special() float32 { return c.special }
-
 // Len returns the number of codes: 2^bits, or one less for the symmetric
 // integers.
 func (c Codebook) Len() int { return len(c.values) }

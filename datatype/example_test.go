@@ -1,8 +1,8 @@
 package datatype_test
 
 import (
-	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/bitmod-go/bitmod/datatype"
 )
@@ -18,15 +18,16 @@ func ExampleParse() {
 	for _, cb := range t.Codebooks() {
 		fmt.Println(cb)
 	}
-	_, err = datatype.Parse("bitmod")
-	fmt.Println(errors.Is(err, datatype.ErrUnknown))
+	_, err = datatype.Parse("bitmod5")
+	message, _, _ := strings.Cut(err.Error(), "; have")
+	fmt.Println(message)
 	// Output:
 	// 3 bits
 	// bitmod3+3{0 1 2 4 3 -1 -2 -4}
 	// bitmod3-3{0 1 2 4 -3 -1 -2 -4}
 	// bitmod3+6{0 1 2 4 6 -1 -2 -4}
 	// bitmod3-6{0 1 2 4 -6 -1 -2 -4}
-	// true
+	// datatype: unknown data type "bitmod5"; did you mean "bitmod4"?
 }
 
 // Round numbers to FP4.

@@ -31,91 +31,20 @@ func (f ScaleFormat) String() string {
 	return "ScaleFormat(?)"
 }
 
-const maxE4M3 = 0x7e // 448; 0x7f is NaN
-
-// Valid reports whether b stands for a scale: every byte for RowStep, all but
-// 255 (NaN) for E8M0, and 0…0x7e (no sign, no NaN) for E4M3.
-func (f ScaleFormat) Valid(b uint8) bool {
-	switch f {
-	case RowStep:
-		return true
-	case E8M0:
-		return b != 255
-	case E4M3:
-		return b <= maxE4M3
-	}
-	return false
-}
-
-// Value returns the number that b stands for, NaN if it is not valid.
+// Value returns the number that b stands for. It is NaN for the bytes that stand for
+// none: 255 of E8M0, and of E4M3 those above 0x7e, which have a sign or are NaN.
 func (f ScaleFormat) Value(b uint8) float32 {
 	switch {
-	case !f.Valid(b):
-		return float32(math.NaN())
-	case f == E8M0:
-		if b == 0 {
-			return 0x1p-127 // subnormal
-		}
+	case f == RowStep:
+		return float32(b)
+	case f == E8M0 && b == 0:
+		return 0x1p-127 // subnormal
+	case f == E8M0 && b < 255:
 		return math.Float32frombits(uint32(b) << 23)
-	case f == E4M3:
-		if b < 8 {
-			return float32(b) * 0x1p-9
-		}
+	case f == E4M3 && b < 8:
+		return float32(b) * 0x1p-9
+	case f == E4M3 && b <= 0x7e:
 		return math.Float32frombits(uint32(b)<<20 + 120<<23)
 	}
-	return float32(b)
+	return float32(math.NaN())
 }
-
-// Nearest returns the byte whose value is nearest to x, a tie going to the even
-// byte, and saturates at the ends of the range: 0…255 for RowStep, 2^−127…2^127
-// for E8M0 (whose ties are midway between two powers, and which floors instead
-// where OCP MX asks for it: see [ScaleFormat.Floor]), 0…448 for E4M3. NaN gives
-// 0.
-func (f ScaleFormat) Nearest(x float64) uint8 {
-	if f == E4M3 && x > 0 && x < 448 {
-		// As Floor, but rounded; 16 carries over to the exponent.
-		e := max(exponent(x), -6)
-		return uint8((e+6)<<3 + int(math.RoundToEven(x*power(3-e))))
-	}
-	lo := f.Floor(x)
-	if !f.Valid(lo+1) || lo == 255 {
-		return lo
-	}
-	mid := (float64(f.Value(lo)) + float64(f.Value(lo+1))) / 2
-	if x > mid || x == mid && lo&1 == 1 {
-		lo++
-	}
-	return lo
-}
-
-// Floor returns the byte of the largest value that is not above x, and 0 where
-// there is none or x is NaN.
-func (f ScaleFormat) Floor(x float64) uint8 {
-	switch f {
-	case RowStep:
-		if x >= 1 {
-			return uint8(min(x, 255))
-		}
-	case E8M0:
-		if x > 0 {
-			return uint8(min(max(exponent(x)+127, 0), 254))
-		}
-	case E4M3:
-		switch {
-		case x >= 448:
-			return maxE4M3
-		case x > 0:
-			e := max(exponent(x), -6)
-			m := int(x * power(3-e)) // 0…15, 8 and up when normal
-			return uint8((e+6)<<3 + m)
-		}
-	}
-	return 0
-}
-
-// exponent returns the largest e with 2^e ≤ x, for x above 0, and what is below −1022
-// for a subnormal x.
-func exponent(x float64) int { return int(math.Float64bits(x)>>52) - 1023 }
-
-// power returns 2^e, for e of normal numbers.
-func power(e int) float64 { return math.Float64frombits(uint64(e+1023) << 52) }

@@ -71,7 +71,8 @@ const (
 var ErrUnknown = errors.New("unknown data type")
 
 // Parse returns the type called name, in lower case as in the comments of the
-// constants. The error wraps [ErrUnknown] and lists the names there are.
+// constants. The error wraps [ErrUnknown], and names the type that was probably meant
+// and all that there are.
 func Parse(name string) (Type, error) {
 	for t := range numTypes {
 		if infos[t].name == name {
@@ -82,7 +83,11 @@ func Parse(name string) (Type, error) {
 	for t := range numTypes {
 		names = append(names, infos[t].name)
 	}
-	return 0, fmt.Errorf("datatype: %w %q; have %s", ErrUnknown, name, strings.Join(names, ", "))
+	hint := ""
+	if near := nearest(name, names); near != "" {
+		hint = fmt.Sprintf("; did you mean %q?", near)
+	}
+	return 0, fmt.Errorf("datatype: %w %q%s; have %s", ErrUnknown, name, hint, strings.Join(names, ", "))
 }
 
 // Types returns every type, in the order of the constants.
@@ -116,6 +121,9 @@ func (t Type) MarshalText() ([]byte, error) {
 // UnmarshalText sets t to the type that [Parse] finds for text.
 func (t *Type) UnmarshalText(text []byte) error {
 	p, err := Parse(string(text))
+	if err == nil && t == nil {
+		err = errors.New("datatype: UnmarshalText of a nil Type")
+	}
 	if err == nil {
 		*t = p
 	}
@@ -140,7 +148,7 @@ func (t Type) Asymmetric() bool { return t.info().asym }
 // SelectorBits returns the bits per group that say which candidate codebook
 // the group uses: 0, 1, 2, 4 or 8, the least of these that is enough.
 func (t Type) SelectorBits() int {
-	n := t.NumCodebooks()
+	n := t.numCodebooks()
 	for _, b := range []int{0, 1, 2, 4} {
 		if n <= 1<<b {
 			return b
@@ -155,8 +163,8 @@ func (t Type) SelectorBits() int {
 // product computes with.
 func (t Type) Unit() float32 { return t.info().unit }
 
-// NumCodebooks returns len(t.Codebooks()) without allocating.
-func (t Type) NumCodebooks() int {
+// numCodebooks returns len(t.Codebooks()) without allocating.
+func (t Type) numCodebooks() int {
 	in := t.info()
 	switch {
 	case in.asym:

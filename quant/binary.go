@@ -236,7 +236,7 @@ func (m *Matrix) validate() (part, offset int, reason string) {
 		}
 	}
 	for i, b := range s.Scales {
-		if !m.typ.Scale().Valid(b) {
+		if math.IsNaN(float64(m.typ.Scale().Value(b))) {
 			return 1, i, fmt.Sprintf("%#x is not an %v scale", b, m.typ.Scale())
 		}
 	}

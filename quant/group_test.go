@@ -154,7 +154,7 @@ func TestPaperExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := m.Codebook(0, 0).Special(); got != 5 {
+	if got := m.Codebook(0, 0).Value(8); got != 5 {
 		t.Errorf("special value %v, want 5", got)
 	}
 	got := make([]float32, len(w))

@@ -151,7 +151,7 @@ func newRun(m *quant.Matrix, activations int) (*run, error) {
 		if f := t.Scale(); f != datatype.RowStep {
 			return nil, &TypeError{t, fmt.Sprintf("its %v scales are not 8-bit integers", f)}
 		}
-		r.parts = append(r.parts, make([]*Table, t.NumCodebooks()))
+		r.parts = append(r.parts, make([]*Table, len(t.Codebooks())))
 	}
 	return r, nil
 }

@@ -150,7 +150,7 @@ func legend(s *svg, names []string, byKind map[string][]reportRow, x, top, heigh
 }
 
 // hasChoice reports whether groups of a type choose a codebook by trial.
-func hasChoice(t datatype.Type) bool { return !t.Asymmetric() && t.NumCodebooks() > 1 }
+func hasChoice(t datatype.Type) bool { return !t.Asymmetric() && len(t.Codebooks()) > 1 }
 
 func codebookName(t datatype.Type, i int) string {
 	name := strings.TrimPrefix(t.Codebooks()[i].Name(), t.String())
@@ -192,7 +192,7 @@ func choiceCharts(rows []reportRow) []choiceChart {
 		}
 		if counts[t][r.Layer] == nil {
 			layers[t] = append(layers[t], r.Layer)
-			counts[t][r.Layer] = make([]int64, t.NumCodebooks())
+			counts[t][r.Layer] = make([]int64, len(t.Codebooks()))
 		}
 		for i, n := range r.Stats.Choices {
 			counts[t][r.Layer][i] += n
@@ -201,7 +201,7 @@ func choiceCharts(rows []reportRow) []choiceChart {
 	var charts []choiceChart
 	for _, t := range types {
 		var key strings.Builder
-		for i := range t.NumCodebooks() {
+		for i := range len(t.Codebooks()) {
 			fmt.Fprintf(&key, `<span class="key"><i class="s%d"></i>%s</span>`, i%colours, html.EscapeString(codebookName(t, i)))
 		}
 		charts = append(charts, choiceChart{Type: t.String(), Legend: template.HTML(key.String()), SVG: choiceSVG(t, layers[t], counts[t])})

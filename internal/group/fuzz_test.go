@@ -137,7 +137,7 @@ func FuzzEncodeFloat32(f *testing.F) {
 		size := 1 + int(groupSize)
 		choices := make([]Choice, (len(w)-1)/size+1)
 		for g := range choices {
-			choices[g] = Choice{Codebook: (int(codebook) + g) % datatype.Type(typ).NumCodebooks(), Delta: float64(delta) * float64(1+g)}
+			choices[g] = Choice{Codebook: (int(codebook) + g) % len(datatype.Type(typ).Codebooks()), Delta: float64(delta) * float64(1+g)}
 		}
 		compareEncode(t, all[typ], w, size, choices)
 	})

@@ -78,7 +78,7 @@ func TestImportanceDecides(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if sv := datatype.BitMoD4.Codebooks()[c.Codebook].Special(); sv != want {
+		if sv := datatype.BitMoD4.Codebooks()[c.Codebook].Value(8); sv != want {
 			t.Errorf("with weight %d ten times as important the special value is %v, want %v", i, sv, want)
 		}
 	}

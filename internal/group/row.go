@@ -77,8 +77,8 @@ func (s *Selector) EncodeFloat32(codes []uint8, w []float32, groupSize int, choi
 	}
 	choices = choices[:groups]
 	for _, c := range choices {
-		if uint(c.Codebook) >= uint(s.typ.NumCodebooks()) {
-			return fmt.Errorf("group: %w: codebook %d of %d", ErrShape, c.Codebook, s.typ.NumCodebooks())
+		if uint(c.Codebook) >= uint(s.codebooks) {
+			return fmt.Errorf("group: %w: codebook %d of %d", ErrShape, c.Codebook, s.codebooks)
 		}
 	}
 	if s.fast != nil && !s.fast.encode(s, codes[:len(w)], w, groupSize, choices) {

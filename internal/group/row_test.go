@@ -260,7 +260,7 @@ func TestEncodeFloat32EqualsEncode(t *testing.T) {
 				size := 8 + r.IntN(140)
 				choices := make([]Choice, (len(w)-1)/size+1)
 				for g := range choices {
-					c := r.IntN(typ.NumCodebooks())
+					c := r.IntN(len(typ.Codebooks()))
 					m := float64(typ.Codebooks()[c].MaxAbs())
 					choices[g] = Choice{Codebook: c, Delta: amax / m * math.Exp(3*r.NormFloat64())}
 					switch r.IntN(8) {

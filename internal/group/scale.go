@@ -13,7 +13,7 @@ func candidateScale(t datatype.Type, amax, cbMax float64, tensorScale float32) C
 	switch f {
 	case datatype.E8M0:
 		// OCP MX v1.0: floor(log2 amax) − emax, where emax = 2 for E2M1.
-		b := f.Floor(amax / 4)
+		b := FloorScale(f, amax/4)
 		if amax == 0 {
 			return Choice{Scale: b}
 		}
@@ -22,7 +22,7 @@ func candidateScale(t datatype.Type, amax, cbMax float64, tensorScale float32) C
 		if tensorScale == 0 {
 			return Choice{}
 		}
-		b := f.Nearest(amax / cbMax / float64(tensorScale))
+		b := nearestScale(f, amax/cbMax/float64(tensorScale))
 		return Choice{Scale: b, Delta: float64(f.Value(b)) * float64(tensorScale)}
 	}
 	return Choice{Delta: amax / cbMax}

@@ -46,10 +46,11 @@ func (e *WeightError) Unwrap() error { return ErrNotFinite }
 // A Selector quantizes groups of one type. It holds the type's tables and
 // scratch memory of a few bytes a weight: use one per goroutine.
 type Selector struct {
-	typ     datatype.Type
-	top     int     // the largest code of an integer type, 0 for others
-	classes []class // the candidates of the others, gathered by scale
-	trials  []trial // where in classes a candidate is
+	typ       datatype.Type
+	codebooks int     // candidates
+	top       int     // the largest code of an integer type, 0 for others
+	classes   []class // the candidates of the others, gathered by scale
+	trials    []trial // where in classes a candidate is
 
 	fast *fast     // nil if this processor or the type has none
 	wide []float64 // a group's weights
@@ -76,8 +77,8 @@ var prototypes [math.MaxUint8 + 1]struct {
 }
 
 func newSelector(t datatype.Type) *Selector {
-	s := &Selector{typ: t}
 	cbs := t.Codebooks()
+	s := &Selector{typ: t, codebooks: len(cbs)}
 	if t.Asymmetric() || t >= datatype.Int2 && t <= datatype.Int8 {
 		s.top = cbs[0].Len() - 1
 	} else {
@@ -89,7 +90,7 @@ func newSelector(t datatype.Type) *Selector {
 
 // clone returns a Selector that shares what is never written to.
 func (s *Selector) clone() *Selector {
-	c := &Selector{typ: s.typ, top: s.top, classes: slices.Clone(s.classes), trials: s.trials}
+	c := &Selector{typ: s.typ, codebooks: s.codebooks, top: s.top, classes: slices.Clone(s.classes), trials: s.trials}
 	for i := range c.classes {
 		c.classes[i].members = slices.Clone(c.classes[i].members)
 	}
@@ -161,8 +162,8 @@ func (s *Selector) Encode(codes []uint8, w []float64, c Choice) error {
 	if len(codes) < len(w) {
 		return fmt.Errorf("group: %w: len(codes) is %d, want at least %d (weights)", ErrShape, len(codes), len(w))
 	}
-	if uint(c.Codebook) >= uint(s.typ.NumCodebooks()) {
-		return fmt.Errorf("group: %w: codebook %d of %d", ErrShape, c.Codebook, s.typ.NumCodebooks())
+	if uint(c.Codebook) >= uint(s.codebooks) {
+		return fmt.Errorf("group: %w: codebook %d of %d", ErrShape, c.Codebook, s.codebooks)
 	}
 	codes = codes[:len(w)]
 	for i, x := range w {
@@ -173,7 +174,7 @@ func (s *Selector) Encode(codes []uint8, w []float64, c Choice) error {
 
 // EncodeValue is Encode for one weight, and 0 if there is no such codebook.
 func (s *Selector) EncodeValue(w float64, c Choice) uint8 {
-	if uint(c.Codebook) >= uint(s.typ.NumCodebooks()) {
+	if uint(c.Codebook) >= uint(s.codebooks) {
 		return 0
 	}
 	return s.encode(w, c)

@@ -283,13 +283,13 @@ func (c *Candidates) Stored(outer float32) group.Choice {
 		if d == 0 || c.found[i].err > near*c.found[c.best].err && d > 32*step {
 			continue // rounding the scale adds less than to be the best takes
 		}
-		first := int(f.Floor(d / step))
+		first := int(group.FloorScale(f, d/step))
 		last := first + 1
 		if f != datatype.RowStep {
 			first, last = max(first-1, 0), last+1
 		}
 		deltas := c.deltas[:0]
-		for b := first; b <= last && b < 256 && f.Valid(uint8(b)); b++ {
+		for b := first; b <= last && b < 256 && f.Value(uint8(b)) >= 0; b++ {
 			// A scale of 0 has no ratios; what it leaves is known.
 			delta := float64(f.Value(uint8(b))) * step / c.sample.unit
 			if !(delta > tiny) {

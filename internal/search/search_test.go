@@ -217,7 +217,7 @@ func TestStored(t *testing.T) {
 					if ch.Delta != float64(typ.Scale().Value(ch.Scale))*float64(outer) && ch.Delta != 0 {
 						t.Fatalf("%v: %+v with %v", typ, ch, outer)
 					}
-					if ch.Codebook < 0 || ch.Codebook >= typ.NumCodebooks() || math.IsNaN(ch.Delta) || ch.Delta < 0 {
+					if ch.Codebook < 0 || ch.Codebook >= len(typ.Codebooks()) || math.IsNaN(ch.Delta) || ch.Delta < 0 {
 						t.Fatalf("%v: %+v", typ, ch)
 					}
 				}

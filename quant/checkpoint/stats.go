@@ -81,7 +81,7 @@ func count(m *quant.Matrix, first int) Stats {
 	if m.Parts() > 1 {
 		return Stats{Choices: []int64{}}
 	}
-	s := Stats{Choices: make([]int64, m.Type().NumCodebooks())}
+	s := Stats{Choices: make([]int64, len(m.Type().Codebooks()))}
 	if len(s.Choices) == 1 {
 		s.Choices[0] = int64(m.Rows()-first) * int64(m.Groups())
 		return s
