@@ -15,6 +15,7 @@ import (
 func TestAccuracy(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
 	const rows, cols = 64, 4096
+	const finer = 120 // what 16 bits lose less, at least
 	w := make([]float32, rows*cols)
 	for i := range w {
 		w[i] = float32(r.NormFloat64())
@@ -45,27 +46,34 @@ func TestAccuracy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var sum, norm float64
+			var sum, sum16, norm float64
 			for range 4 {
 				x := make([]float32, cols)
 				for i := range x {
 					x[i] = float32(c.x(i))
 				}
-				var a, exact Activation
+				var a, double, exact Activation
 				if err := a.Load(x); err != nil {
+					t.Fatal(err)
+				}
+				if err := double.Load16(x); err != nil {
 					t.Fatal(err)
 				}
 				if err := exact.LoadFloat(x); err != nil {
 					t.Fatal(err)
 				}
-				got, want := product(t, m, &a), product(t, m, &exact)
+				got, got16, want := product(t, m, &a), product(t, m, &double), product(t, m, &exact)
 				for i := range got {
 					sum += float64(got[i]-want[i]) * float64(got[i]-want[i])
+					sum16 += float64(got16[i]-want[i]) * float64(got16[i]-want[i])
 					norm += float64(want[i]) * float64(want[i])
 				}
 			}
-			e := math.Sqrt(sum / norm)
-			t.Logf("%-36s %v, group %3d: %.4f", c.name, m.Type(), m.GroupSize(), e)
+			e, e16 := math.Sqrt(sum/norm), math.Sqrt(sum16/norm)
+			t.Logf("%-36s %v, group %3d: %.4f, with 16 bits %.6f", c.name, m.Type(), m.GroupSize(), e, e16)
+			if e16 > e/finer && m.Type().Unit() != 0 {
+				t.Errorf("%s, %v, group %d: relative error %.6f with 16 bits, %.4f with 8", c.name, m.Type(), m.GroupSize(), e16, e)
+			}
 			if e > c.max {
 				t.Errorf("%s, %v, group %d: relative error %.4f, want at most %v", c.name, m.Type(), m.GroupSize(), e, c.max)
 			}

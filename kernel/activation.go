@@ -15,8 +15,13 @@ import (
 // goroutines; Load must not run at the same time as anything else. A copy
 // shares memory with the original.
 type Activation struct {
-	n     int  // columns; 0 until something is loaded
-	exact bool // LoadFloat: x is what was loaded, and only it is set; otherwise all else is
+	n    int // columns; 0 until something is loaded
+	mode mode
+
+	// After Load16, planes has two vectors after Load, the sum of which is what was loaded,
+	// and of the rest only x is set, as memory. After LoadFloat, x is what was loaded, and
+	// only it is set. After Load, all else is.
+	planes []Activation
 
 	// All are padded with zeros to a multiple of step columns.
 	q      []int8    // the integers
@@ -26,6 +31,15 @@ type Activation struct {
 	prefix []int32   // −offset · Σ q of all columns before 16·i, if hasPrefix
 	x      []float32 // what was loaded, in laneOrder
 }
+
+// A mode is which of the methods has loaded an Activation.
+type mode uint8
+
+const (
+	int8Mode  mode = iota // Load
+	int16Mode             // Load16
+	floatMode             // LoadFloat
+)
 
 const (
 	// block is the number of columns that share an activation scale.
@@ -77,7 +91,7 @@ func (a *Activation) load(x []float32, impl implementation) error {
 	if hasPrefix {
 		a.setPrefix()
 	}
-	a.n, a.exact = len(x), false
+	a.n, a.mode = len(x), int8Mode
 	return nil
 }
 
@@ -153,7 +167,7 @@ func (a *Activation) loadFloat(x []float32, impl implementation) error {
 			}
 		}
 	}
-	a.n, a.exact = len(x), true
+	a.n, a.mode = len(x), floatMode
 	return nil
 }
 
@@ -191,7 +205,7 @@ func (a *Activation) LoadFloat16(x []float16.Float16) error {
 		}
 		a.x[laneOrder(i)] = v
 	}
-	a.n, a.exact = len(x), true
+	a.n, a.mode = len(x), floatMode
 	return nil
 }
 

@@ -27,6 +27,23 @@ func loadBlocksVector(a *loadArgs) int
 //go:noescape
 func setRunsVector(dst, x *float32, n int) uint32
 
+// remaindersVector writes x less the activations of blocks, 128·n of them, to r: products
+// and sums are rounded once.
+//
+//go:noescape
+func remaindersVector(r, x *float32, q *int8, d *float32, blocks int)
+
+// remainders sets r to what is left of whole blocks of x from block b on, and returns the
+// number of columns that it has done.
+func remainders(r, x []float32, a *Activation, b int, impl implementation) int {
+	if impl == portable || len(x) < block {
+		return 0
+	}
+	n := len(x) / block
+	remaindersVector(&r[0], &x[0], &a.q[b*block], &a.d[b], n)
+	return n * block
+}
+
 // loadBlocks loads whole blocks from block b on, and returns the number of columns
 // that it has done. It stops before a block with a NaN or an infinity.
 func loadBlocks(a *Activation, x []float32, b int, impl implementation) int {

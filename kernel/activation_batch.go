@@ -11,6 +11,11 @@ func LoadBatch(as []Activation, x []float32) error {
 	return loadBatch(as, x, (*Activation).Load)
 }
 
+// Load16Batch is [LoadBatch] with [Activation.Load16].
+func Load16Batch(as []Activation, x []float32) error {
+	return loadBatch(as, x, (*Activation).Load16)
+}
+
 // LoadFloatBatch is [LoadBatch] with [Activation.LoadFloat].
 func LoadFloatBatch(as []Activation, x []float32) error {
 	return loadBatch(as, x, (*Activation).LoadFloat)

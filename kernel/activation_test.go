@@ -41,8 +41,8 @@ func TestLoadDefinition(t *testing.T) {
 
 func checkLoaded(t *testing.T, a *Activation, x []float32) {
 	t.Helper()
-	if a.Len() != len(x) || a.exact || len(a.q)%step != 0 || len(a.q) < len(x) || len(a.d) != len(a.q)/block {
-		t.Fatalf("%d columns: Len() = %d, exact %v, padded to %d and %d", len(x), a.Len(), a.exact, len(a.q), len(a.d)*block)
+	if a.Len() != len(x) || a.mode != int8Mode || len(a.q)%step != 0 || len(a.q) < len(x) || len(a.d) != len(a.q)/block {
+		t.Fatalf("%d columns: Len() = %d, mode %v, padded to %d and %d", len(x), a.Len(), a.mode, len(a.q), len(a.d)*block)
 	}
 	before := 0 // block and run
 	for b := range a.d {
@@ -86,12 +86,48 @@ func checkLoaded(t *testing.T, a *Activation, x []float32) {
 	}
 }
 
+// TestLoad16 compares the two vectors of Load16 with the definition.
+func TestLoad16(t *testing.T) {
+	forImplementations(t, func(t *testing.T, impl implementation) {
+		r := rand.New(rand.NewPCG(3, 4))
+		var a Activation
+		for _, n := range []int{1, 5000, 127, 128, 129, 255, 512, 576, 1000} {
+			for _, size := range []float32{1, 1e-30, math.MaxFloat32, 0x1p-113, 0x1p-120, 0} {
+				x := make([]float32, n)
+				for i := range x {
+					x[i] = float32(2*r.Float64()-1) * size
+				}
+				x[n/2] = -size
+				if err := a.load16(x, impl); err != nil {
+					t.Fatal(err)
+				}
+				high, low := &a.planes[0], &a.planes[1]
+				checkLoaded(t, high, x)
+				rest := make([]float32, n)
+				for i, v := range x {
+					// Exact before it is rounded: 24 bits times 7, and numbers of like size.
+					q, d := float64(high.q[i]), float64(high.d[i/block])
+					rest[i] = float32(float64(v) - q*d)
+				}
+				checkLoaded(t, low, rest)
+				for i, v := range x {
+					got := float64(high.q[i])*float64(high.d[i/block]) + float64(low.q[i])*float64(low.d[i/block])
+					if e := math.Abs(got - float64(v)); e > float64(size)/127/127/4*1.001 && size >= 0x1p-106 {
+						t.Fatalf("column %d of %d, up to %v: %v became %v", i, n, size, v, got)
+					}
+				}
+			}
+		}
+	})
+}
+
 func TestLoadErrors(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	var a Activation
 	loads := map[string]func(x []float32) error{
 		"Load":      a.Load,
 		"portable":  func(x []float32) error { return a.load(x, portable) },
+		"Load16":    a.Load16,
 		"LoadFloat": a.LoadFloat,
 		"LoadFloat16": func(x []float32) error {
 			h := make([]float16.Float16, len(x))
@@ -162,6 +198,7 @@ func TestLoadBatch(t *testing.T) {
 		one   func(*Activation, []float32) error
 	}{
 		"LoadBatch":      {LoadBatch, (*Activation).Load},
+		"Load16Batch":    {Load16Batch, (*Activation).Load16},
 		"LoadFloatBatch": {LoadFloatBatch, (*Activation).LoadFloat},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -218,8 +255,8 @@ func TestAllocations(t *testing.T) {
 	h := make([]float16.Float16, len(x))
 	var mem guards
 	defer mem.free()
-	var a, exact Activation
-	as := make([]Activation, 3)
+	var a, exact, double Activation
+	as, doubles := make([]Activation, 3), make([]Activation, 3)
 	pl, err := NewPool(2)
 	if err != nil {
 		t.Fatal(err)
@@ -234,14 +271,17 @@ func TestAllocations(t *testing.T) {
 		check(a.load(x, impl))
 	}
 	check(exact.LoadFloat(x))
+	check(double.Load16(x))
 	for i := range as {
 		check(as[i].Load(x))
+		check(doubles[i].Load16(x))
 	}
 	long := slices.Concat(x, x, x)
 	const rows = 300
 	dst := make([]float32, len(as)*rows)
 	for name, f := range map[string]func(){
 		"Load":        func() { check(a.Load(x)) },
+		"Load16":      func() { check(double.Load16(x)) },
 		"LoadFloat":   func() { check(exact.LoadFloat(x)) },
 		"LoadFloat16": func() { check(exact.LoadFloat16(h)) },
 		"LoadBatch":   func() { check(LoadBatch(as, long)) },
@@ -255,14 +295,16 @@ func TestAllocations(t *testing.T) {
 			m := randomMatrix(&mem, r, typ, groupSize, rows, len(x))
 			p := newPlan(m)
 			for name, f := range map[string]func(){
-				"GEMV":       func() { check(GEMV(dst[:rows], m, &a)) },
-				"float GEMV": func() { check(GEMV(dst[:rows], m, &exact)) },
-				"GEMVRows":   func() { check(GEMVRows(dst[:rows], m, &a, 1, 17)) },
-				"Pool.GEMV":  func() { check(pl.GEMV(dst[:rows], m, &a)) },
-				"GEMM":       func() { check(GEMM(dst, m, as)) },
-				"GEMMRows":   func() { check(GEMMRows(dst, m, as, 3, 130)) },
-				"Pool.GEMM":  func() { check(pl.GEMM(dst, m, as)) },
-				"portable":   func() { p.multiply(dst[:rows], &a, 0, rows, portable) },
+				"GEMV":        func() { check(GEMV(dst[:rows], m, &a)) },
+				"float GEMV":  func() { check(GEMV(dst[:rows], m, &exact)) },
+				"16-bit":      func() { check(GEMV(dst[:rows], m, &double)) },
+				"16-bit GEMM": func() { check(GEMM(dst, m, doubles)) },
+				"GEMVRows":    func() { check(GEMVRows(dst[:rows], m, &a, 1, 17)) },
+				"Pool.GEMV":   func() { check(pl.GEMV(dst[:rows], m, &a)) },
+				"GEMM":        func() { check(GEMM(dst, m, as)) },
+				"GEMMRows":    func() { check(GEMMRows(dst, m, as, 3, 130)) },
+				"Pool.GEMM":   func() { check(pl.GEMM(dst, m, as)) },
+				"portable":    func() { p.multiply(dst[:rows], &a, 0, rows, portable) },
 			} {
 				n := allocsPerRun(1, f)
 				if n != 0 { // or the runtime did, which it does not do every time

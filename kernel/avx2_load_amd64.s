@@ -174,3 +174,43 @@ run:
 	MOVL         AX, ret+24(FP)
 	VZEROUPPER
 	RET
+
+// func remaindersVector(r, x *float32, q *int8, d *float32, blocks int)
+TEXT ·remaindersVector(SB), NOSPLIT, $0-40
+	MOVQ r+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ q+16(FP), R10
+	MOVQ d+24(FP), R8
+	MOVQ blocks+32(FP), CX
+
+block:
+	VBROADCASTSS (R8), Y15
+	MOVQ         $4, AX
+
+run:
+	VPMOVSXBD    0(R10), Y0
+	VPMOVSXBD    8(R10), Y1
+	VPMOVSXBD    16(R10), Y2
+	VPMOVSXBD    24(R10), Y3
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VFNMADD213PS 0(SI), Y15, Y0  // x − d·q
+	VFNMADD213PS 32(SI), Y15, Y1
+	VFNMADD213PS 64(SI), Y15, Y2
+	VFNMADD213PS 96(SI), Y15, Y3
+	VMOVUPS      Y0, 0(DI)
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y3, 96(DI)
+	ADDQ         $32, R10
+	ADDQ         $128, SI
+	ADDQ         $128, DI
+	DECQ         AX
+	JNZ          run
+	ADDQ         $4, R8
+	DECQ         CX
+	JNZ          block
+	VZEROUPPER
+	RET

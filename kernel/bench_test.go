@@ -71,9 +71,9 @@ func BenchmarkGEMV(b *testing.B) {
 				ms = append(ms, clone(m))
 			}
 			x := activations(r, c.cols, false)
-			for _, mode := range []string{"int8", "float32"} {
+			for mode := range floatMode + 1 {
 				for _, impl := range implementations() {
-					b.Run(fmt.Sprintf("x=%s/threads=1/impl=%v", mode, impl), func(b *testing.B) {
+					b.Run(fmt.Sprintf("x=%v/threads=1/impl=%v", mode, impl), func(b *testing.B) {
 						benchmarkGEMV(b, ms, x, mode, 1, func(dst []float32, m *quant.Matrix, a *Activation) {
 							p := newPlan(m)
 							p.multiply(dst, a, 0, p.rows, impl)
@@ -87,7 +87,7 @@ func BenchmarkGEMV(b *testing.B) {
 			}
 			defer pl.Close()
 			b.Run(fmt.Sprintf("x=int8/threads=2/impl=%v", best), func(b *testing.B) {
-				benchmarkGEMV(b, ms, x, "int8", 2, func(dst []float32, m *quant.Matrix, a *Activation) {
+				benchmarkGEMV(b, ms, x, int8Mode, 2, func(dst []float32, m *quant.Matrix, a *Activation) {
 					if err := pl.GEMV(dst, m, a); err != nil {
 						b.Fatal(err)
 					}
@@ -112,17 +112,13 @@ func normalMatrix(b *testing.B, r *rand.Rand, typ datatype.Type, groupSize, rows
 	return m
 }
 
-func benchmarkGEMV(b *testing.B, ms []*quant.Matrix, x []float32, mode string, threads int, gemv func([]float32, *quant.Matrix, *Activation), impl implementation) {
+func benchmarkGEMV(b *testing.B, ms []*quant.Matrix, x []float32, mode mode, threads int, gemv func([]float32, *quant.Matrix, *Activation), impl implementation) {
 	m := ms[0]
 	dst := make([]float32, m.Rows())
 	var a Activation
-	load := func(x []float32) error { return a.load(x, impl) }
-	if mode == "float32" {
-		load = func(x []float32) error { return a.loadFloat(x, impl) }
-	}
 	i := 0
 	for b.Loop() {
-		if err := load(x); err != nil {
+		if err := a.loadMode(x, mode, impl); err != nil {
 			b.Fatal(err)
 		}
 		gemv(dst, ms[i%len(ms)], &a)
@@ -200,23 +196,17 @@ func BenchmarkLoad(b *testing.B) {
 	for _, n := range []int{512, 576, 600, 2048, 4096} {
 		x := activations(rand.New(rand.NewPCG(1, 4)), n, false)
 		for _, impl := range implementations() {
-			b.Run(fmt.Sprintf("x=int8/cols=%d/impl=%v", n, impl), func(b *testing.B) {
-				var a Activation
-				for b.Loop() {
-					if err := a.load(x, impl); err != nil {
-						b.Fatal(err)
+			for mode := range floatMode + 1 {
+				b.Run(fmt.Sprintf("x=%v/cols=%d/impl=%v", mode, n, impl), func(b *testing.B) {
+					var a Activation
+					for b.Loop() {
+						if err := a.loadMode(x, mode, impl); err != nil {
+							b.Fatal(err)
+						}
 					}
-				}
-			})
-		}
-		b.Run(fmt.Sprintf("x=float32/cols=%d", n), func(b *testing.B) {
-			var a Activation
-			for b.Loop() {
-				if err := a.LoadFloat(x); err != nil {
-					b.Fatal(err)
-				}
+				})
 			}
-		})
+		}
 	}
 }
 

@@ -100,13 +100,13 @@ var rubbish = func() []float32 {
 	return x
 }()
 
-// compare multiplies m by x in both modes with all implementations, with canaries around
+// compare multiplies m by x in all modes with all implementations, with canaries around
 // dst and dst and x at odd addresses, and fails the test unless the results are those of
 // Reference.
 func compare(t *testing.T, m *quant.Matrix, x []float32, taken *loopsTaken) {
 	t.Helper()
 	shifted := append(make([]float32, 1, len(x)+1), x...)[1:]
-	for _, float := range []bool{false, true} {
+	for mode := range floatMode + 1 {
 		var want []float32 // the same for all
 		for _, impl := range implementations() {
 			// A longer vector first leaves rubbish in the memory that is reused.
@@ -114,11 +114,7 @@ func compare(t *testing.T, m *quant.Matrix, x []float32, taken *loopsTaken) {
 			if err := a.load(rubbish[:len(x)+700], impl); err != nil {
 				t.Fatal(err)
 			}
-			load := a.load
-			if float {
-				load = a.loadFloat
-			}
-			if err := load(shifted, impl); err != nil {
+			if err := a.loadMode(shifted, mode, impl); err != nil {
 				t.Fatal(err)
 			}
 			if want == nil {
@@ -127,10 +123,25 @@ func compare(t *testing.T, m *quant.Matrix, x []float32, taken *loopsTaken) {
 					t.Fatal(err)
 				}
 			}
-			taken.add(m, 1, float, impl)
+			if mode != int16Mode {
+				taken.add(m, 1, mode == floatMode, impl)
+			}
 			compareProduct(t, m, &a, impl, want)
 		}
 	}
+}
+
+func (m mode) String() string { return [...]string{"int8", "int16", "float32"}[m] }
+
+// loadMode loads x by the method of a mode.
+func (a *Activation) loadMode(x []float32, m mode, impl implementation) error {
+	switch m {
+	case int16Mode:
+		return a.load16(x, impl)
+	case floatMode:
+		return a.loadFloat(x, impl)
+	}
+	return a.load(x, impl)
 }
 
 // compareProduct multiplies m by a, whole and in ranges of rows.
@@ -143,12 +154,12 @@ func compareProduct(t *testing.T, m *quant.Matrix, a *Activation, impl implement
 	multiply(dst, m, a, 0, m.Rows(), impl)
 	for i, v := range buf {
 		if inside := i >= margin && i < margin+m.Rows(); !inside && v != canary {
-			t.Fatalf("%v, %v, float mode %v: element %d of dst was written to", m, impl, a.exact, i-margin)
+			t.Fatalf("%v, %v, %v mode: element %d of dst was written to", m, impl, a.mode, i-margin)
 		}
 	}
 	for i := range want {
 		if !sameBits(dst[i], want[i]) {
-			t.Fatalf("%v, %v, float mode %v, row %d: %v (%#08x), want %v (%#08x)", m, impl, a.exact, i,
+			t.Fatalf("%v, %v, %v mode, row %d: %v (%#08x), want %v (%#08x)", m, impl, a.mode, i,
 				dst[i], math.Float32bits(dst[i]), want[i], math.Float32bits(want[i]))
 		}
 	}
@@ -158,13 +169,13 @@ func compareProduct(t *testing.T, m *quant.Matrix, a *Activation, impl implement
 		hi := min(m.Rows(), lo+1+lo%3)
 		multiply(got, m, a, lo, hi, impl)
 		if hi < m.Rows() && got[hi] != canary {
-			t.Fatalf("%v, %v, float mode %v: rows %d to %d wrote to the next", m, impl, a.exact, lo, hi-1)
+			t.Fatalf("%v, %v, %v mode: rows %d to %d wrote to the next", m, impl, a.mode, lo, hi-1)
 		}
 		lo = hi
 	}
 	for i := range want {
 		if !sameBits(got[i], want[i]) {
-			t.Fatalf("%v, %v, float mode %v, row %d in ranges: %v, want %v", m, impl, a.exact, i, got[i], want[i])
+			t.Fatalf("%v, %v, %v mode, row %d in ranges: %v, want %v", m, impl, a.mode, i, got[i], want[i])
 		}
 	}
 }

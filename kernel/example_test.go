@@ -87,6 +87,28 @@ func ExampleGEMV() {
 	// Output: [1.26 0.25 0.62 1.37] [-0.50 -0.25] [-1.00 1.26]
 }
 
+// Vectors with few large elements lose much to 8 bits, and next to nothing to 16.
+func ExampleActivation_Load16() {
+	m := quantized(1, 256, 1)
+	x := activations(256)
+	x[7] = 1000
+	var a kernel.Activation
+	y := make([]float32, 1)
+	for _, load := range []func([]float32) error{a.Load, a.Load16, a.LoadFloat} {
+		if err := load(x); err != nil {
+			log.Fatal(err)
+		}
+		if err := kernel.GEMV(y, m, &a); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%.3f\n", y)
+	}
+	// Output:
+	// [625.756]
+	// [626.256]
+	// [626.250]
+}
+
 // An engine that has threads of its own gives each of them a part of the rows.
 func ExampleGEMVRows() {
 	m := quantized(6, 256, 4)

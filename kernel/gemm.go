@@ -34,12 +34,15 @@ func GEMMRows(dst []float32, m *quant.Matrix, as []Activation, lo, hi int) error
 // faster for so many, or else by one activation after the other, so many rows at a time
 // that they stay in the cache for all.
 func (p *plan) multiplyBatch(dst []float32, as []Activation, lo, hi int, impl implementation) {
-	switch n := integers(as); {
-	case len(as) < 2:
-	case n == len(as) && p.loop(n, impl) == byPanels:
+	switch n := len(as); {
+	case n < 2 || !oneMode(as):
+	case as[0].mode == int8Mode && p.loop(n, impl) == byPanels:
 		panelRows(dst, p, as, lo, hi, false, impl)
 		return
-	case n == 0 && p.floatLoop(len(as), impl) == byPanels:
+	case as[0].mode == int16Mode:
+		p.multiplyInt16Batch(dst, as, lo, hi, impl)
+		return
+	case as[0].mode == floatMode && p.floatLoop(n, impl) == byPanels:
 		floatPanelRows(dst, p, as, lo, hi, impl)
 		return
 	}
@@ -54,12 +57,12 @@ func (p *plan) multiplyBatch(dst []float32, as []Activation, lo, hi int, impl im
 	}
 }
 
-// integers returns how many activations are in integer mode.
-func integers(as []Activation) (n int) {
+// oneMode reports whether all activations are in the mode of the first.
+func oneMode(as []Activation) bool {
 	for i := range as {
-		if !as[i].exact {
-			n++
+		if as[i].mode != as[0].mode {
+			return false
 		}
 	}
-	return n
+	return true
 }

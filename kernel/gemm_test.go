@@ -15,7 +15,7 @@ func TestBatch(t *testing.T) {
 	shapes := []struct{ rows, cols, batch int }{
 		{1, 40, 2}, {3, 128, 3}, {5, 300, 1}, {2, 512, 5}, {7, 896, 4}, {33, 640, 17}, {4, 1152, 9}, {9, 2100, 40},
 	}
-	modes := []string{"integer", "float", "mixed"}
+	modes := []string{"integer", "float", "mixed", "16-bit", "all"}
 	taken := newLoopsTaken(2)
 	t.Run("types", func(t *testing.T) {
 		// The last has rows of several.
@@ -60,15 +60,18 @@ func TestBatch(t *testing.T) {
 	})
 }
 
-// randomBatch returns activations in integer mode, in float mode or, if it is mixed, one
-// of several in float mode.
+// randomBatch returns activations in integer mode, with 16 bits, in float mode or, if it is
+// mixed, one of several in float mode, and if it is all, one in each.
 func randomBatch(t *testing.T, r *rand.Rand, cols, batch int, mode string) []Activation {
 	t.Helper()
 	as := make([]Activation, batch)
 	for i := range as {
 		load := as[i].Load
-		if mode == "float" || mode == "mixed" && i == 1 {
+		switch {
+		case mode == "float" || (mode == "mixed" || mode == "all") && i == 1:
 			load = as[i].LoadFloat
+		case mode == "16-bit" || mode == "all" && i%3 == 2:
+			load = as[i].Load16
 		}
 		if err := load(activations(r, cols, i%3 == 1)); err != nil {
 			t.Fatal(err)
@@ -83,7 +86,7 @@ func compareBatch(t *testing.T, m *quant.Matrix, as []Activation, taken *loopsTa
 	t.Helper()
 	rows := m.Rows()
 	want := make([]float32, rows*len(as))
-	floats := 0
+	var count [floatMode + 1]int
 	for i := range as {
 		y := want[i*rows : (i+1)*rows]
 		product := Reference
@@ -93,13 +96,11 @@ func compareBatch(t *testing.T, m *quant.Matrix, as []Activation, taken *loopsTa
 		if err := product(y, m, &as[i]); err != nil {
 			t.Fatal(err)
 		}
-		if as[i].exact {
-			floats++
-		}
+		count[as[i].mode]++
 	}
 	for _, impl := range implementations() {
-		taken.add(m, len(as)-floats, false, impl)
-		taken.add(m, floats, true, impl)
+		taken.add(m, count[int8Mode], false, impl)
+		taken.add(m, count[floatMode], true, impl)
 		const canary = 123.5
 		buf := make([]float32, len(want)+2)
 		buf[0], buf[len(buf)-1] = canary, canary
@@ -110,8 +111,8 @@ func compareBatch(t *testing.T, m *quant.Matrix, as []Activation, taken *loopsTa
 		}
 		for i := range want {
 			if !sameBits(dst[i], want[i]) {
-				t.Fatalf("%v, %v, activation %d of %d, %d in float mode, row %d: %v, want %v",
-					m, impl, i/rows, len(as), floats, i%rows, dst[i], want[i])
+				t.Fatalf("%v, %v, activation %d of %d, by mode %d, row %d: %v, want %v",
+					m, impl, i/rows, len(as), count, i%rows, dst[i], want[i])
 			}
 		}
 	}
@@ -129,8 +130,8 @@ func TestBatchLarge(t *testing.T) {
 		var mem guards
 		defer mem.free()
 		p := newPlan(randomMatrix(&mem, r, datatype.BitMoD4, 64, rows, cols))
-		// One more than panelTile and floatTile.
-		for mode, batch := range map[string]int{"integer": 193, "float": 97} {
+		// One more than panelTile, int16Tile and floatTile.
+		for mode, batch := range map[string]int{"integer": 193, "16-bit": 97, "float": 97} {
 			as := randomBatch(t, r, cols, batch, mode)
 			got, want := make([]float32, batch*rows), make([]float32, rows)
 			p.multiplyBatch(got, as, 0, rows, impl)

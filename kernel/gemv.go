@@ -35,8 +35,12 @@ func GEMVRows(dst []float32, m *quant.Matrix, a *Activation, lo, hi int) error {
 
 // multiply computes rows lo to hi−1 into dst[lo:hi].
 func (p *plan) multiply(dst []float32, a *Activation, lo, hi int, impl implementation) {
-	if !a.exact {
+	switch a.mode {
+	case int8Mode:
 		p.multiplyIntegers(dst, a, lo, hi, impl)
+		return
+	case int16Mode:
+		p.multiplyInt16(dst, a, lo, hi, impl)
 		return
 	}
 	switch p.floatLoop(1, impl) {

@@ -117,13 +117,9 @@ func TestAgainstDequantized(t *testing.T) {
 			t.Fatal(err)
 		}
 		x := activations(r, cols, false)
-		for _, exact := range []bool{false, true} {
+		for mode := range floatMode + 1 {
 			var a Activation
-			load := a.Load
-			if exact {
-				load = a.LoadFloat
-			}
-			if err := load(x); err != nil {
+			if err := a.loadMode(x, mode, best); err != nil {
 				t.Fatal(err)
 			}
 			got := product(t, m, &a)
@@ -131,20 +127,24 @@ func TestAgainstDequantized(t *testing.T) {
 				var want, size float64
 				for c := range cols {
 					v := float64(w[row*cols+c])
-					if exact {
+					switch mode {
+					case floatMode:
 						v *= float64(x[c])
-					} else {
+					case int16Mode:
+						high, low := &a.planes[0], &a.planes[1]
+						v *= float64(high.q[c])*float64(high.d[c/block]) + float64(low.q[c])*float64(low.d[c/block])
+					default:
 						v *= float64(a.q[c]) * float64(a.d[c/block])
 					}
 					want += v
 					size += math.Abs(v)
 				}
 				most := 1e-6
-				if !exact && typ.Unit() == 0 {
+				if mode != floatMode && typ.Unit() == 0 {
 					most = 5e-3
 				}
 				if e := math.Abs(float64(got[row])-want) / size; e > most {
-					t.Errorf("%v, exact %v, row %d: %v, want %v (off by %.1e)", typ, exact, row, got[row], want, e)
+					t.Errorf("%v, %v mode, row %d: %v, want %v (off by %.1e)", typ, mode, row, got[row], want, e)
 				}
 			}
 		}
@@ -176,29 +176,27 @@ func FuzzImplementations(f *testing.F) {
 		if rows%3 == 0 { // rows of several types, these among them
 			m = withOthers(t, &mem, r, m, n)
 		}
-		as := make([]Activation, 3)
+		as := make([]Activation, 5) // one in each mode, and what makes batches of two
 		x := activations(r, m.Cols(), seed%2 == 0)
 		for i := range x {
 			x[i] *= float32(size)
 		}
 		var want []float32
 		for _, impl := range implementations() {
-			if err := as[0].load(x, impl); err != nil {
-				t.Skip(err) // x·size is infinite
+			for i, mode := range []mode{floatMode, int8Mode, int8Mode, int16Mode, int16Mode} {
+				if err := as[i].loadMode(x, mode, impl); err != nil {
+					if i == 0 {
+						t.Skip(err) // x·size is infinite
+					}
+					t.Fatal(err)
+				}
 			}
-			if err := as[1].loadFloat(x, impl); err != nil {
-				t.Fatal(err)
+			got := make([]float32, 7*m.Rows())
+			for i, a := range []int{0, 1, 3} {
+				multiply(got[i*m.Rows():(i+1)*m.Rows()], m, &as[a], 0, m.Rows(), impl)
 			}
-			if err := as[2].load(x, impl); err != nil {
-				t.Fatal(err)
-			}
-			got := make([]float32, 4*m.Rows())
-			for i := range 2 {
-				multiply(got[i*m.Rows():(i+1)*m.Rows()], m, &as[i], 0, m.Rows(), impl)
-			}
-			as[1], as[2] = as[2], as[1]
-			multiplyBatch(got[2*m.Rows():], m, as[:2], 0, m.Rows(), impl)
-			as[1], as[2] = as[2], as[1]
+			multiplyBatch(got[3*m.Rows():], m, as[1:3], 0, m.Rows(), impl)
+			multiplyBatch(got[5*m.Rows():], m, as[3:], 0, m.Rows(), impl)
 			if want == nil {
 				want = got
 				continue

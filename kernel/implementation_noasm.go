@@ -27,6 +27,8 @@ func setRuns(_, _ []float32, _ implementation) (int, bool) { return 0, true }
 
 func loadBlocks(*Activation, []float32, int, implementation) int { return 0 }
 
+func remainders(_, _ []float32, _ *Activation, _ int, _ implementation) int { return 0 }
+
 func dot(v []int16, q []int8, _ implementation) int32 { return dotGeneric(v, q) }
 
 // panelSet returns the loops for panels that an implementation has.

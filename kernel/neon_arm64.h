@@ -17,6 +17,9 @@
 #define SMLALH(m, n, d) WORD $(0x0e608000 | (m)<<16 | (n)<<5 | (d)) // smlal vd.4s, vn.4h, vm.4h
 #define SMLALH2(m, n, d) WORD $(0x4e608000 | (m)<<16 | (n)<<5 | (d)) // smlal2 vd.4s, vn.8h, vm.8h
 
+#define SXTLH(n, d) WORD $(0x0f10a400 | (n)<<5 | (d)) // sxtl vd.4s, vn.4h
+#define SXTLH2(n, d) WORD $(0x4f10a400 | (n)<<5 | (d)) // sxtl2 vd.4s, vn.8h
+
 // Four of int32, or of float32.
 #define ZERO(d) WORD $(0x4f000400 | (d)) // movi vd.4s, #0
 #define MUL(m, n, d) WORD $(0x4ea09c00 | (m)<<16 | (n)<<5 | (d)) // mul vd.4s, vn.4s, vm.4s
@@ -29,6 +32,7 @@
 #define FMLA1(m, n, d) WORD $(0x4fa01000 | (m)<<16 | (n)<<5 | (d)) // fmla vd.4s, vn.4s, vm.s[1]
 #define FMLA2(m, n, d) WORD $(0x4f801800 | (m)<<16 | (n)<<5 | (d)) // fmla vd.4s, vn.4s, vm.s[2]
 #define FMLA3(m, n, d) WORD $(0x4fa01800 | (m)<<16 | (n)<<5 | (d)) // fmla vd.4s, vn.4s, vm.s[3]
+#define FMLS0(m, n, d) WORD $(0x4f805000 | (m)<<16 | (n)<<5 | (d)) // fmls vd.4s, vn.4s, vm.s[0]
 #define FADD(m, n, d) WORD $(0x4e20d400 | (m)<<16 | (n)<<5 | (d)) // fadd vd.4s, vn.4s, vm.4s
 #define FABS(n, d) WORD $(0x4ea0f800 | (n)<<5 | (d)) // fabs vd.4s, vn.4s
 #define FMAX(m, n, d) WORD $(0x4e20f400 | (m)<<16 | (n)<<5 | (d)) // fmax vd.4s, vn.4s, vm.4s

@@ -147,3 +147,39 @@ run:
 	FMOVS F23, R0
 	MOVW  R0, ret+24(FP)
 	RET
+
+// func remaindersVector(r, x *float32, q *int8, d *float32, blocks int)
+TEXT ·remaindersVector(SB), NOSPLIT, $0-40
+	MOVD r+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD q+16(FP), R2
+	MOVD d+24(FP), R3
+	MOVD blocks+32(FP), R4
+
+block:
+	FMOVS.P 4(R3), F15
+	MOVD    $8, R5
+
+run:
+	VLD1.P 16(R2), [V4.B16]
+	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
+	SXTL(4, 5)
+	SXTL2(4, 6)
+	SXTLH(5, 0)
+	SXTLH2(5, 1)
+	SXTLH(6, 2)
+	SXTLH2(6, 3)
+	SCVTF(0, 0)
+	SCVTF(1, 1)
+	SCVTF(2, 2)
+	SCVTF(3, 3)
+	FMLS0(15, 0, 16)             // x − d·q
+	FMLS0(15, 1, 17)
+	FMLS0(15, 2, 18)
+	FMLS0(15, 3, 19)
+	VST1.P [V16.S4, V17.S4, V18.S4, V19.S4], 64(R0)
+	SUBS   $1, R5, R5
+	BNE    run
+	SUBS   $1, R4, R4
+	BNE    block
+	RET

@@ -270,19 +270,22 @@ func (t *task) divide(goroutines int) (tile, rowWork int) {
 	if t.a == nil {
 		rowWork *= len(t.as)
 	}
+	if t.mode() == int16Mode {
+		rowWork *= 2
+	}
 	tile = max(1, tileWeights/max(1, rowWork))
 	share := (rows-1)/goroutines + 1
 	if t.a == nil {
 		tile = max(tile, 16) // unpacked once for all activations
 	}
-	if len(t.as) > 0 && t.as[0].exact {
+	if t.a == nil && t.mode() == floatMode {
 		tile = max(tile, min(floatTileRows, share)) // activations are put in order once for all
 	}
 	if each := (share + tile/2) / tile; each > 0 { // as many tiles for each goroutine
 		tile = (share-1)/each + 1
 	}
 	switch {
-	case t.a != nil && t.m.Parts() == 1 && !t.a.exact && t.p.loop(1, best) == byFours:
+	case t.a != nil && t.m.Parts() == 1 && t.a.mode == int8Mode && t.p.loop(1, best) == byFours:
 		tile = (tile + 3) / 4 * 4
 	case panelSet(best) != nil:
 		tile = (tile + panelTileRows - 1) / panelTileRows * panelTileRows
@@ -297,6 +300,17 @@ func (t *task) divide(goroutines int) (tile, rowWork int) {
 		tile = max(tile, min(pairTile, max(pairTile/2, share)))
 	}
 	return tile, rowWork
+}
+
+// mode returns that of the activation, or of the first.
+func (t *task) mode() mode {
+	switch {
+	case t.a != nil:
+		return t.a.mode
+	case len(t.as) > 0:
+		return t.as[0].mode
+	}
+	return int8Mode
 }
 
 // divide divides so many tiles among takers.

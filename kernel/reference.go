@@ -26,9 +26,14 @@ func Reference(dst []float32, m *quant.Matrix, a *Activation) error {
 			return err
 		}
 		part, at := m.RowPart(row)
-		if p := &plans[part]; !a.exact {
+		switch p := &plans[part]; a.mode {
+		case int8Mode:
 			dst[row] = p.referenceInteger(codes, a, at)
-		} else {
+		case int16Mode:
+			high := p.referenceInteger(codes, &a.planes[0], at)
+			low := p.referenceInteger(codes, &a.planes[1], at)
+			dst[row] = float32(high + low)
+		case floatMode:
 			dst[row] = p.referenceFloat(codes, a, at)
 		}
 	}
