@@ -1,18 +1,18 @@
 package serial
 
-// maxBoothBits is the width of the widest integer that [AppendBooth] takes
+// maxBoothBits is the width of the widest integer that [appendDigits] takes
 // apart; BSig goes to 8, one step beyond the INT8 of the paper, for int8_asym
 // and the 9-bit fixed points of FP5 and FP6.
 const maxBoothBits = 10
 
-// AppendBooth appends the ⌈width/2⌉ radix-4 Booth digits of v, a two's
+// appendDigits appends the ⌈width/2⌉ radix-4 Booth digits of v, a two's
 // complement integer of 1 to 10 bits, the least significant digit first. Digit
 // i is −2, −1, 0, 1 or 2 at BSig 2i, chosen by the bits 2i+1, 2i and 2i−1 of v:
 //
 //	000 0   001 +1   010 +1   011 +2   100 −2   101 −1   110 −1   111 0
 //
 // The error wraps [ErrConfig]; it allocates only to grow dst.
-func AppendBooth(dst []Term, v, width int) ([]Term, error) {
+func appendDigits(dst []Term, v, width int) ([]Term, error) {
 	if width < 1 || width > maxBoothBits {
 		return dst, configError("width", width, "1…10 bits")
 	}

@@ -4,7 +4,7 @@
 // kernel's integer results are compared with, and what a circuit can be compared
 // with, cycle by cycle.
 //
-//	Terms, Table, AppendBooth    a code as signed powers of two
+//	Terms, Table                 a code as signed powers of two
 //	PE                           four lanes, FP16 or INT8 activations
 //	Dequantize, Pipeline         8-bit scales, one bit a cycle, behind the next group
 //	GEMV, GEMVFloat16            a whole quant.Matrix through all of these

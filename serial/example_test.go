@@ -24,7 +24,7 @@ func ExampleTerms() {
 	// Output:
 	// [+2^2 +2^0] <nil>
 	// [-2^0 +2^2 -2^4 -2^6] <nil>
-	// serial: nf4 is not bit-serial: its values are not multiples of a unit
+	// serial: type is nf4, want a bit-serial one: its values are not multiples of a unit
 }
 
 // Two cycles: four bitmod4 weights, term by term, against four activations.

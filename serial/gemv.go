@@ -1,8 +1,6 @@
 package serial
 
 import (
-	"fmt"
-
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/quant"
 	"github.com/x448/float16"
@@ -149,7 +147,7 @@ func newRun(m *quant.Matrix, activations int) (*run, error) {
 	for i := range m.Parts() {
 		t := m.Part(i).Type()
 		if f := t.Scale(); f != datatype.RowStep {
-			return nil, &TypeError{t, fmt.Sprintf("its %v scales are not 8-bit integers", f)}
+			return nil, typeError(t, "its %v scales are not 8-bit integers", f)
 		}
 		r.parts = append(r.parts, make([]*Table, len(t.Codebooks())))
 	}

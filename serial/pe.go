@@ -79,13 +79,18 @@ type PE struct {
 
 // Reset empties the accumulator.
 func (p *PE) Reset() {
-	*p = PE{Mode: p.Mode, LowBSig: p.LowBSig}
+	if p != nil {
+		*p = PE{Mode: p.Mode, LowBSig: p.LowBSig}
+	}
 }
 
 // Sum returns the partial sum, rounded to the nearest float64. In the modes other
 // than Exact, and for INT8 activations up to 2^53, it is the accumulator's value
 // itself.
 func (p *PE) Sum() float64 {
+	if p == nil {
+		return 0
+	}
 	if p.nan {
 		return math.NaN()
 	}
@@ -103,10 +108,9 @@ func (p *PE) total() fixed {
 
 // Step takes one term of each of four weights against four activations: one
 // cycle. The terms must have the same BSig, LowBSig…LowBSig+8 and at most 8.
-// The error wraps [ErrTerm], or [ErrConfig] for an unknown Mode, and the PE is
-// then as before.
+// The error wraps [ErrConfig], also for an unknown Mode, and the PE is then as before.
 func (p *PE) Step(w *[Lanes]Term, x *[Lanes]float16.Float16) error {
-	if err := p.check(w); err != nil {
+	if err := p.check(w, x != nil); err != nil {
 		return err
 	}
 	p.step(w, x)
@@ -115,7 +119,7 @@ func (p *PE) Step(w *[Lanes]Term, x *[Lanes]float16.Float16) error {
 
 // StepInt8 is Step with INT8 activations. It is exact in every mode.
 func (p *PE) StepInt8(w *[Lanes]Term, x *[Lanes]int8) error {
-	if err := p.check(w); err != nil {
+	if err := p.check(w, x != nil); err != nil {
 		return err
 	}
 	var sum int64
@@ -130,7 +134,10 @@ func (p *PE) StepInt8(w *[Lanes]Term, x *[Lanes]int8) error {
 	return nil
 }
 
-func (p *PE) check(w *[Lanes]Term) error {
+func (p *PE) check(w *[Lanes]Term, given bool) error {
+	if p == nil || w == nil || !given {
+		return configError("PE, w or x", "nil", "none of them nil")
+	}
 	if p.Mode > Truncate {
 		return configError("PE.Mode", p.Mode, "exact, paper or truncate")
 	}
@@ -140,16 +147,22 @@ func (p *PE) check(w *[Lanes]Term) error {
 	for i, t := range w {
 		switch {
 		case t.Man > 1:
-			return &TermError{i, t, "Man is not 0 or 1"}
+			return termError(i, t, "Man 0 or 1")
 		case t.Exp > 3:
-			return &TermError{i, t, "Exp is not 0…3"}
+			return termError(i, t, "Exp 0…3")
 		case t.BSig != w[0].BSig:
-			return &TermError{i, t, fmt.Sprintf("BSig is %d in lane 0", w[0].BSig)}
+			return termError(i, t, "BSig %d, as in lane 0", w[0].BSig)
 		case t.BSig < p.LowBSig || t.BSig > min(p.LowBSig+maxShift, maxBSig):
-			return &TermError{i, t, fmt.Sprintf("BSig is not %d…%d", p.LowBSig, min(p.LowBSig+maxShift, maxBSig))}
+			return termError(i, t, "BSig %d…%d", p.LowBSig, min(p.LowBSig+maxShift, maxBSig))
 		}
 	}
 	return nil
+}
+
+func termError(lane int, t Term, format string, args ...any) error {
+	// A Term's own String leaves out what may be wrong with it.
+	type fields Term
+	return configError(fmt.Sprintf("w[%d]", lane), fmt.Sprintf("%+v", fields(t)), format, args...)
 }
 
 // step is Step on terms that are known to be good.
@@ -188,7 +201,7 @@ func (p *PE) step(w *[Lanes]Term, x *[Lanes]float16.Float16) {
 // the values of codes by t, times x, len(codes) of each. The lanes that the last
 // four weights leave over hold zeros. It returns the sum in true units (a float64
 // nearest to the accumulator) and the cycles, ⌈len(codes)/4⌉ times the terms of a code. The
-// error wraps [ErrShape], [ErrCode] or [ErrConfig].
+// error wraps [ErrShape] or [ErrConfig].
 func (p *PE) Group(t *Table, codes []uint8, x []float16.Float16) (sum float64, cycles int, err error) {
 	if err := p.begin(t, codes, len(x)); err != nil {
 		return 0, 0, err
@@ -225,6 +238,9 @@ func (p *PE) GroupInt8(t *Table, codes []uint8, x []int8) (sum int64, cycles int
 }
 
 func (p *PE) begin(t *Table, codes []uint8, n int) error {
+	if p == nil {
+		return configError("PE", "nil", "one")
+	}
 	if p.Mode > Truncate {
 		return configError("PE.Mode", p.Mode, "exact, paper or truncate")
 	}
@@ -236,7 +252,7 @@ func (p *PE) begin(t *Table, codes []uint8, n int) error {
 	}
 	for i, c := range codes {
 		if int(c) >= t.codes() {
-			return &CodeError{t.name, c, i}
+			return codeError(i, c, t.name)
 		}
 	}
 	p.LowBSig = t.plan.low

@@ -359,12 +359,12 @@ func TestStepErrors(t *testing.T) {
 		w    [Lanes]Term
 		want error
 	}{
-		{"mantissa", PE{}, [Lanes]Term{{}, {Man: 2}}, ErrTerm},
-		{"exponent", PE{}, [Lanes]Term{{}, {}, {Exp: 4}}, ErrTerm},
-		{"unequal significance", PE{}, [Lanes]Term{{}, {BSig: 2}}, ErrTerm},
-		{"below LowBSig", PE{}, [Lanes]Term{{BSig: -1}, {BSig: -1}, {BSig: -1}, {BSig: -1}}, ErrTerm},
-		{"above the shifter", PE{}, [Lanes]Term{{BSig: 9}, {BSig: 9}, {BSig: 9}, {BSig: 9}}, ErrTerm},
-		{"beyond the shifter", PE{LowBSig: -4}, [Lanes]Term{{BSig: 5}, {BSig: 5}, {BSig: 5}, {BSig: 5}}, ErrTerm},
+		{"mantissa", PE{}, [Lanes]Term{{}, {Man: 2}}, ErrConfig},
+		{"exponent", PE{}, [Lanes]Term{{}, {}, {Exp: 4}}, ErrConfig},
+		{"unequal significance", PE{}, [Lanes]Term{{}, {BSig: 2}}, ErrConfig},
+		{"below LowBSig", PE{}, [Lanes]Term{{BSig: -1}, {BSig: -1}, {BSig: -1}, {BSig: -1}}, ErrConfig},
+		{"above the shifter", PE{}, [Lanes]Term{{BSig: 9}, {BSig: 9}, {BSig: 9}, {BSig: 9}}, ErrConfig},
+		{"beyond the shifter", PE{LowBSig: -4}, [Lanes]Term{{BSig: 5}, {BSig: 5}, {BSig: 5}, {BSig: 5}}, ErrConfig},
 		{"LowBSig", PE{LowBSig: -5}, [Lanes]Term{}, ErrConfig},
 		{"mode", PE{Mode: 3}, [Lanes]Term{}, ErrConfig},
 	} {
@@ -381,8 +381,8 @@ func TestStepErrors(t *testing.T) {
 	if _, _, err := p.Group(tab, make([]uint8, 3), x[:]); !errors.Is(err, ErrShape) {
 		t.Errorf("lengths: %v", err)
 	}
-	var code *CodeError
-	if _, _, err := p.GroupInt8(tab, []uint8{0, 1, 15}, make([]int8, 3)); !errors.As(err, &code) || code.Index != 2 {
+	var code *ConfigError
+	if _, _, err := p.GroupInt8(tab, []uint8{0, 1, 15}, make([]int8, 3)); !errors.As(err, &code) || code.Field != "codes[2]" {
 		t.Errorf("code: %v", err)
 	}
 	for _, none := range []*Table{nil, {}} {

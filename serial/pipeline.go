@@ -4,7 +4,8 @@ package serial
 // one dequantizer ([Dequantize]). The element hands over a finished group as soon as the
 // dequantizer is free, and goes on with the next group at once: the 8 cycles of
 // dequantization are hidden behind a next group that takes 8 cycles or more, and
-// stall the element for the rest of them otherwise. The zero value is ready.
+// stall the element for the rest of them otherwise. The zero value is ready;
+// a nil Pipeline counts nothing.
 type Pipeline struct {
 	now    int64 // when the element can start the next group
 	free   int64 // when the dequantizer is free
@@ -15,6 +16,9 @@ type Pipeline struct {
 // the dequantizer. It returns for how many cycles the element had to wait to
 // hand it over. A negative number of cycles counts as 0.
 func (p *Pipeline) Group(cycles int) (stall int) {
+	if p == nil {
+		return 0
+	}
 	done := p.now + int64(max(cycles, 0))
 	p.now = max(done, p.free)
 	p.free = p.now + scaleBits
@@ -24,7 +28,17 @@ func (p *Pipeline) Group(cycles int) (stall int) {
 
 // Cycles returns when the last group is dequantized: the cycles of all groups in
 // the element, the stalls, and the 8 cycles of the last dequantization.
-func (p *Pipeline) Cycles() int64 { return p.free }
+func (p *Pipeline) Cycles() int64 {
+	if p == nil {
+		return 0
+	}
+	return p.free
+}
 
 // Stalls returns the cycles that the element has waited.
-func (p *Pipeline) Stalls() int64 { return p.stalls }
+func (p *Pipeline) Stalls() int64 {
+	if p == nil {
+		return 0
+	}
+	return p.stalls
+}

@@ -7,7 +7,7 @@ import (
 )
 
 // A Table holds the terms of every code of one codebook; [NewTable] makes it. The
-// zero Table has no codes. Make a Table once for many groups: it is immutable
+// zero Table has no codes, and nil is like it. Make a Table once for many groups: it is immutable
 // and safe for concurrent use, and takes 2 KiB a step. It also takes the types
 // whose unit is not a power of two (apot4): their terms sum to
 // value/[Table.Scale].
@@ -39,15 +39,30 @@ func NewTable(cb datatype.Codebook) (*Table, error) {
 }
 
 // codes returns the number of codes.
-func (t *Table) codes() int { return len(t.terms) / max(t.plan.steps, 1) }
+func (t *Table) codes() int {
+	if t == nil {
+		return 0
+	}
+	return len(t.terms) / max(t.plan.steps, 1)
+}
 
 // LowBSig returns the least BSig of the terms, which is what [PE.LowBSig] has to
 // be for them.
-func (t *Table) LowBSig() int8 { return t.plan.low }
+func (t *Table) LowBSig() int8 {
+	if t == nil {
+		return 0
+	}
+	return t.plan.low
+}
 
 // Scale returns what the sum of a code's terms is multiplied by to give its
 // value: 1 but for apot4 and apot4_sp, where it is 0.1.
-func (t *Table) Scale() float32 { return t.plan.scale }
+func (t *Table) Scale() float32 {
+	if t == nil {
+		return 0
+	}
+	return t.plan.scale
+}
 
 // Terms returns the terms of code, which the caller must not change, or nil if
 // the codebook has no such code. There are as many for each code, which is the

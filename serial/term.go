@@ -59,7 +59,7 @@ func (t Term) String() string {
 // one-sided forms, mxfp4, nvfp4, RaZeR, e2m1_sr, e2m1_sp) are FP3 and FP4 here.
 // The error wraps [ErrNotBitSerial] for nf3, nf4, sf3, sf4 (and for apot4 and
 // apot4_sp, whose values are multiples of 0.1: [NewTable] takes these), or
-// [ErrCode]. Where many codes of one codebook are wanted, [Table.Terms] gives the
+// [ErrConfig]. Where many codes of one codebook are wanted, [Table.Terms] gives the
 // same without allocating.
 func Terms(cb datatype.Codebook, code uint8) ([]Term, error) {
 	p, err := newPlan(cb)
@@ -67,10 +67,10 @@ func Terms(cb datatype.Codebook, code uint8) ([]Term, error) {
 		return nil, err
 	}
 	if p.scale != 1 {
-		return nil, &TypeError{cb.Type(), "its values are multiples of 0.1, not sums of powers of two"}
+		return nil, typeError(cb.Type(), "its values are multiples of 0.1, not sums of powers of two")
 	}
 	if int(code) >= cb.Len() {
-		return nil, &CodeError{cb.Name(), code, 0}
+		return nil, codeError(0, code, cb.Name())
 	}
 	return p.append(nil, cb.Value(code)), nil
 }
@@ -88,8 +88,11 @@ type plan struct {
 func newPlan(cb datatype.Codebook) (plan, error) {
 	t := cb.Type()
 	unit := t.Unit()
-	if cb.Len() == 0 || unit == 0 {
-		return plan{}, &TypeError{t, "its values are not multiples of a unit"}
+	if cb.Len() == 0 {
+		return plan{}, configError("codebook", "empty", "one with values")
+	}
+	if unit == 0 {
+		return plan{}, typeError(t, "its values are not multiples of a unit")
 	}
 	p := plan{steps: 2, scale: 1}
 	frac, exp := math.Frexp(float64(unit))

@@ -144,9 +144,9 @@ func TestBooth(t *testing.T) {
 	for width := 1; width <= maxBoothBits; width++ {
 		half := 1 << (width - 1)
 		for v := -half; v < half; v++ {
-			ts, err := AppendBooth(nil, v, width)
+			ts, err := appendDigits(nil, v, width)
 			if err != nil || len(ts) != (width+1)/2 {
-				t.Fatalf("AppendBooth(%d, %d) = %v, %v", v, width, ts, err)
+				t.Fatalf("appendDigits(%d, %d) = %v, %v", v, width, ts, err)
 			}
 			sum := 0.
 			for i, term := range ts {
@@ -161,29 +161,29 @@ func TestBooth(t *testing.T) {
 			}
 		}
 		for _, v := range []int{half, -half - 1, math.MaxInt, math.MinInt} {
-			if _, err := AppendBooth(nil, v, width); !errors.Is(err, ErrConfig) {
-				t.Errorf("AppendBooth(%d, %d): %v", v, width, err)
+			if _, err := appendDigits(nil, v, width); !errors.Is(err, ErrConfig) {
+				t.Errorf("appendDigits(%d, %d): %v", v, width, err)
 			}
 		}
 	}
 	for _, width := range []int{-1, 0, maxBoothBits + 1, math.MaxInt} {
-		if _, err := AppendBooth(nil, 0, width); !errors.Is(err, ErrConfig) {
-			t.Errorf("AppendBooth(0, %d): %v", width, err)
+		if _, err := appendDigits(nil, 0, width); !errors.Is(err, ErrConfig) {
+			t.Errorf("appendDigits(0, %d): %v", width, err)
 		}
 	}
 }
 
 func TestTermsErrors(t *testing.T) {
 	cb := datatype.Int6.Codebooks()[0]
-	var code *CodeError
-	if _, err := Terms(cb, 63); !errors.Is(err, ErrCode) || !errors.As(err, &code) || code.Code != 63 {
+	var code *ConfigError
+	if _, err := Terms(cb, 63); !errors.Is(err, ErrConfig) || !errors.As(err, &code) || code.Value != uint8(63) {
 		t.Errorf("unused code: %v", err)
 	}
-	var typ *TypeError
-	if _, err := Terms(datatype.NF4.Codebooks()[0], 0); !errors.As(err, &typ) || typ.Type != datatype.NF4 {
+	var typ *ConfigError
+	if _, err := Terms(datatype.NF4.Codebooks()[0], 0); !errors.As(err, &typ) || !errors.Is(err, ErrNotBitSerial) || typ.Value != datatype.NF4 {
 		t.Errorf("nf4: %v", err)
 	}
-	if _, err := Terms(datatype.Codebook{}, 0); !errors.Is(err, ErrCode) && !errors.Is(err, ErrNotBitSerial) {
+	if _, err := Terms(datatype.Codebook{}, 0); !errors.Is(err, ErrConfig) {
 		t.Errorf("empty codebook: %v", err)
 	}
 }

@@ -356,8 +356,8 @@ func TestSimulateErrors(t *testing.T) {
 			t.Tokens, m.Hidden, m.Blocks = largest, largest, largest
 		}),
 	} {
-		var c *ConfigError
-		if !errors.Is(err, ErrConfig) || !errors.As(err, &c) || c.Want == "" || !strings.HasPrefix(err.Error(), "accelerator: ") {
+		var c *configError
+		if !errors.Is(err, ErrConfig) || !errors.As(err, &c) || c.want == "" || !strings.HasPrefix(err.Error(), "accelerator: ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -138,14 +138,14 @@ func (d Design) check(t Task) error {
 		value int
 	}{{"Rows", a.Rows}, {"Cols", a.Cols}, {"Lanes", d.Lanes}} {
 		if f.value < 1 || f.value > largest {
-			return &ConfigError{"Design." + f.name, f.value, "1…2^24"}
+			return &configError{"Design." + f.name, f.value, "1…2^24"}
 		}
 	}
 	if !(a.WeightBits >= 1 && a.WeightBits <= 64) {
-		return &ConfigError{"Design.WeightBits", a.WeightBits, "1…64"}
+		return &configError{"Design.WeightBits", a.WeightBits, "1…64"}
 	}
 	if !(d.PEEnergy >= 0) {
-		return &ConfigError{"Design.PEEnergy", d.PEEnergy, "0 or more"}
+		return &configError{"Design.PEEnergy", d.PEEnergy, "0 or more"}
 	}
 	return nil
 }

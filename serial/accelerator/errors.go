@@ -5,20 +5,20 @@ import (
 	"fmt"
 )
 
-// ErrConfig is what every error of this package matches, with errors.Is: a
-// setting out of its range.
+// ErrConfig is what every error of this package matches with errors.Is: a setting out
+// of its range, which the message names.
 var ErrConfig = errors.New("invalid configuration")
 
-// A ConfigError is a setting out of its range. It wraps [ErrConfig].
-type ConfigError struct {
-	Field string // such as "Design.Rows"
-	Value any
-	Want  string
+// A configError is for a setting out of its range.
+type configError struct {
+	field string // such as "Design.Rows"
+	value any
+	want  string
 }
 
-func (e *ConfigError) Error() string {
-	return fmt.Sprintf("accelerator: %s is %v, want %s", e.Field, e.Value, e.Want)
+func (e *configError) Error() string {
+	return fmt.Sprintf("accelerator: %s is %v, want %s", e.field, e.value, e.want)
 }
 
 // Unwrap returns [ErrConfig].
-func (e *ConfigError) Unwrap() error { return ErrConfig }
+func (e *configError) Unwrap() error { return ErrConfig }

@@ -8,8 +8,11 @@ type Result struct {
 }
 
 // Cycles returns the cycles of the paper's task: the discriminative pass, and
-// after it, where generate is set, 20 tokens one by one.
+// after it, where generate is set, 20 tokens one by one. It is 0 without the reports.
 func (r Result) Cycles(generate bool) int64 {
+	if r.Discriminative == nil || r.Generative == nil {
+		return 0
+	}
 	n := r.Discriminative.Cycles
 	if generate {
 		n += generatedTokens * r.Generative.Cycles
@@ -19,6 +22,9 @@ func (r Result) Cycles(generate bool) int64 {
 
 // Energy returns the energy of the paper's task, as Cycles its cycles.
 func (r Result) Energy(generate bool) Energy {
+	if r.Discriminative == nil || r.Generative == nil {
+		return Energy{}
+	}
 	e := r.Discriminative.Energy
 	if generate {
 		e = e.plus(r.Generative.Energy, generatedTokens)
@@ -80,6 +86,9 @@ func (e *Evaluation) Speedup(over string) Comparison {
 
 func (e *Evaluation) compare(over string, cost func(r Result, generate bool) float64) Comparison {
 	var c Comparison
+	if e == nil {
+		return c
+	}
 	for _, rs := range e.Results {
 		for _, base := range rs {
 			for _, r := range rs {
@@ -98,6 +107,9 @@ func (e *Evaluation) compare(over string, cost func(r Result, generate bool) flo
 // cycles and its energy divided by those of fp16: the bars of the paper's
 // figures 7 and 8. It is zero if there is no such design.
 func (e *Evaluation) Relative(design string, generate bool) (cycles, energy float64) {
+	if e == nil {
+		return 0, 0
+	}
 	for _, rs := range e.Results {
 		for _, r := range rs {
 			if r.Design.Name == design {

@@ -43,7 +43,7 @@ func FindModel(name string) (Model, error) {
 		}
 		names = append(names, m.Name)
 	}
-	return Model{}, &ConfigError{"model", name, "one of " + strings.Join(names, ", ")}
+	return Model{}, &configError{"model", name, "one of " + strings.Join(names, ", ")}
 }
 
 // ParseModel reads a Hugging Face config.json, of a model of type llama,
@@ -74,10 +74,10 @@ func ParseModel(config []byte) (Model, error) {
 		gated = true
 	case "opt", "phi":
 	default:
-		return Model{}, &ConfigError{"model_type", fmt.Sprintf("%q", c.Type), "llama, mistral, qwen2, opt or phi"}
+		return Model{}, &configError{"model_type", fmt.Sprintf("%q", c.Type), "llama, mistral, qwen2, opt or phi"}
 	}
 	if c.Embedding != 0 && c.Embedding != c.Hidden {
-		return Model{}, &ConfigError{"word_embed_proj_dim", c.Embedding, "hidden_size: projections of embeddings are not modelled"}
+		return Model{}, &configError{"word_embed_proj_dim", c.Embedding, "hidden_size: projections of embeddings are not modelled"}
 	}
 	m := Model{
 		Name: c.Name, Blocks: c.Blocks, Hidden: c.Hidden, Intermediate: c.Intermediate,
@@ -96,7 +96,7 @@ func ParseModel(config []byte) (Model, error) {
 		return Model{}, err
 	}
 	if c.HeadDim != 0 && c.HeadDim*m.Heads != m.Hidden {
-		return Model{}, &ConfigError{"head_dim", c.HeadDim, "hidden_size/num_attention_heads"}
+		return Model{}, &configError{"head_dim", c.HeadDim, "hidden_size/num_attention_heads"}
 	}
 	return m, nil
 }
@@ -114,14 +114,14 @@ func (m Model) check() error {
 		{"Heads", m.Heads}, {"KVHeads", m.KVHeads}, {"Vocabulary", m.Vocabulary},
 	} {
 		if f.value < 1 || f.value > largest {
-			return &ConfigError{"Model." + f.name, f.value, "1…2^24"}
+			return &configError{"Model." + f.name, f.value, "1…2^24"}
 		}
 	}
 	if m.Hidden%m.Heads != 0 {
-		return &ConfigError{"Model.Hidden", m.Hidden, fmt.Sprintf("a multiple of %d heads", m.Heads)}
+		return &configError{"Model.Hidden", m.Hidden, fmt.Sprintf("a multiple of %d heads", m.Heads)}
 	}
 	if m.Heads%m.KVHeads != 0 {
-		return &ConfigError{"Model.KVHeads", m.KVHeads, fmt.Sprintf("a divisor of %d heads", m.Heads)}
+		return &configError{"Model.KVHeads", m.KVHeads, fmt.Sprintf("a divisor of %d heads", m.Heads)}
 	}
 	return nil
 }

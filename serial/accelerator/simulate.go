@@ -69,7 +69,7 @@ func Simulate(d Design, m Model, t Task, s System) (*Report, error) {
 		}
 	}
 	if float64(m.Heads)*float64(t.Tokens) > math.MaxInt32 || float64(m.Blocks)*float64(m.KVHeads) > math.MaxInt32 {
-		return nil, &ConfigError{"heads × tokens or heads × blocks", "too large", "less than 2^31"}
+		return nil, &configError{"heads × tokens or heads × blocks", "too large", "less than 2^31"}
 	}
 	r := &Report{}
 	a := d.array(t)
@@ -95,7 +95,7 @@ func Simulate(d Design, m Model, t Task, s System) (*Report, error) {
 	}
 	// Up to here the integers in float64 have been exact.
 	if !(max(cycles, 8*traffic) < 1<<53) {
-		return nil, &ConfigError{"model and task", "too large", "fewer than 2^53 cycles and bits"}
+		return nil, &configError{"model and task", "too large", "fewer than 2^53 cycles and bits"}
 	}
 	r.Energy.DRAM = 8 * traffic * s.DRAMEnergy
 	r.Cycles = int64(cycles)

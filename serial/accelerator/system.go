@@ -26,10 +26,10 @@ const generatedTokens = 20
 
 func (t Task) check() error {
 	if t.Tokens < 1 || t.Tokens > largest {
-		return &ConfigError{"Task.Tokens", t.Tokens, "1…2^24"}
+		return &configError{"Task.Tokens", t.Tokens, "1…2^24"}
 	}
 	if t.Context < 1 || t.Context > largest {
-		return &ConfigError{"Task.Context", t.Context, "1…2^24"}
+		return &configError{"Task.Context", t.Context, "1…2^24"}
 	}
 	return nil
 }
@@ -108,15 +108,15 @@ func (s System) sram(width float64) SRAMCost {
 func (s System) check() error {
 	switch {
 	case !(s.DRAMBits > 0):
-		return &ConfigError{"System.DRAMBits", s.DRAMBits, "more than 0"}
+		return &configError{"System.DRAMBits", s.DRAMBits, "more than 0"}
 	case s.WeightBuffer < 1:
-		return &ConfigError{"System.WeightBuffer", s.WeightBuffer, "at least 1 byte"}
+		return &configError{"System.WeightBuffer", s.WeightBuffer, "at least 1 byte"}
 	case s.InputBuffer < 1:
-		return &ConfigError{"System.InputBuffer", s.InputBuffer, "at least 1 byte"}
+		return &configError{"System.InputBuffer", s.InputBuffer, "at least 1 byte"}
 	case s.ActivationBits < 1 || s.ActivationBits > 64:
-		return &ConfigError{"System.ActivationBits", s.ActivationBits, "1…64"}
+		return &configError{"System.ActivationBits", s.ActivationBits, "1…64"}
 	case !slices.IsSortedFunc(s.SRAM, func(a, b SRAMCost) int { return cmp.Compare(a.Bits, b.Bits) }):
-		return &ConfigError{"System.SRAM", "unsorted", "ascending widths"}
+		return &configError{"System.SRAM", "unsorted", "ascending widths"}
 	}
 	return nil
 }

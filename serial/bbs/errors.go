@@ -16,6 +16,9 @@ var (
 	ErrConfig = serial.ErrConfig
 )
 
+// errEmpty is for a nil Matrix and the zero Matrix.
+var errEmpty = shapeError("Matrix.Rows()", 0, "at least 1")
+
 func shapeError(what string, got int, format string, args ...any) error {
 	return &quant.ShapeError{Package: "bbs", What: what, Got: got, Want: fmt.Sprintf(format, args...)}
 }

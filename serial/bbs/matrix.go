@@ -16,7 +16,7 @@ const (
 )
 
 // A Matrix is one of INT8 weights, pruned and packed in bit columns. It is
-// immutable and safe for concurrent use.
+// immutable and safe for concurrent use. The zero Matrix has no rows, and nil is like it.
 type Matrix struct {
 	config     Config
 	rows, cols int
@@ -102,19 +102,37 @@ func (m *Matrix) offset(g window) int {
 }
 
 // Rows returns the number of rows: channels.
-func (m *Matrix) Rows() int { return m.rows }
+func (m *Matrix) Rows() int {
+	if m == nil {
+		return 0
+	}
+	return m.rows
+}
 
 // Cols returns the number of columns.
-func (m *Matrix) Cols() int { return m.cols }
+func (m *Matrix) Cols() int {
+	if m == nil {
+		return 0
+	}
+	return m.cols
+}
 
 // Bytes returns the size of the encoding: the columns that are left, the
 // metadata and the mark of sensitive channels. Uncompressed it is Rows·Cols. The
 // channels' scales, which both have, are not counted.
-func (m *Matrix) Bytes() int { return len(m.data) + (m.rows+7)/8 }
+func (m *Matrix) Bytes() int {
+	if m == nil {
+		return 0
+	}
+	return len(m.data) + (m.rows+7)/8
+}
 
 // Decompress writes the pruned weights to dst, Rows·Cols long (else [ErrShape]).
 // Zero-point shifting may leave the range of int8 by up to 32.
 func (m *Matrix) Decompress(dst []int16) error {
+	if m == nil || m.rows == 0 {
+		return errEmpty
+	}
 	if len(dst) != m.rows*m.cols {
 		return shapeError("len(dst)", len(dst), "%d (rows × columns)", m.rows*m.cols)
 	}
@@ -154,6 +172,9 @@ type Stats struct {
 // cost no cycles of the element, like the dequantizer. dst, of length Rows, gets
 // the exact sums. The error wraps [ErrShape].
 func (m *Matrix) GEMV(dst []int64, x []int8) (Stats, error) {
+	if m == nil || m.rows == 0 {
+		return Stats{}, errEmpty
+	}
 	if len(x) != m.cols {
 		return Stats{}, shapeError("len(x)", len(x), "%d (columns)", m.cols)
 	}
