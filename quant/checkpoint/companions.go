@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -190,7 +191,8 @@ func (w *companionWalk) dir(name string, depth int) error {
 		if w.own[e.Name()] && name == "." {
 			continue
 		}
-		if local, err := filepath.Localize(p); !fs.ValidPath(p) || err != nil || !filepath.IsLocal(local) {
+		if local, err := filepath.Localize(p); !fs.ValidPath(p) || err != nil || !filepath.IsLocal(local) ||
+			runtime.GOOS == "windows" && !windowsName(e.Name()) {
 			w.leave(p, "its name is no path here")
 			continue
 		}
@@ -258,6 +260,14 @@ func (w *companionWalk) subdirectory(p string, depth int) error {
 		w.leave(p+"/", "other weights")
 	}
 	return nil
+}
+
+// windowsName reports whether Windows can have a file of this name, as far as
+// [filepath.Localize] does not check it. Windows drops dots and spaces at the end, so
+// that two names may be one.
+func windowsName(name string) bool {
+	return !strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || strings.ContainsRune(`<>"|?*`, c) }) &&
+		strings.TrimRight(name, ". ") == name
 }
 
 // ofModule reports whether a file is in the directory of a module.
@@ -405,6 +415,10 @@ func (cs *companions) write(ctx context.Context, create atomicfile.Creator) erro
 	})
 	for _, f := range files {
 		if f.there {
+			// Its contents are right, but a killed run may have begun to replace it.
+			if err := atomicfile.RemoveStale(cs.path(f)); err != nil {
+				return fmt.Errorf("checkpoint: %w", err)
+			}
 			continue
 		}
 		if err := cs.writeFile(ctx, create, f); err != nil {

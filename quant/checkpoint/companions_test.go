@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -128,8 +129,10 @@ func TestCompanions(t *testing.T) {
 		t.Errorf("config.json does not begin as the source's:\n%s", got["config.json"])
 	}
 
-	// Again: all is there. Then one file is lost, and one is another.
+	// Again: all is there, one file is lost, and a killed run left part of another.
+	// Then one has other contents.
 	first := tree(t, dst)
+	os.WriteFile(filepath.Join(dst, ".NOTICE.partial-7"), []byte("n"), 0o666)
 	os.Remove(filepath.Join(dst, "1_Pooling", "config.json"))
 	run(t, p, dst, RunOptions{})
 	if diff := cmp.Diff(first, tree(t, dst)); diff != "" {
@@ -235,7 +238,7 @@ func TestHostileCompanions(t *testing.T) {
 	}
 	dst := t.TempDir()
 	r := run(t, plan(t, c, Options{}), dst, RunOptions{})
-	if len(r.Companions) != 4 || r.Companions[3].LeftOut == "" {
+	if len(r.Companions) != 4 || r.Companions[3].LeftOut == "" || (r.Companions[1].LeftOut != "") != (runtime.GOOS == "windows") {
 		t.Errorf("companions %+v", r.Companions)
 	}
 	c.companions = hostile{c.companions}
@@ -266,6 +269,19 @@ func TestHostileCompanions(t *testing.T) {
 	c.companions = many
 	if _, err := plan(t, c, Options{}).Run(context.Background(), t.TempDir(), RunOptions{}); err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("%d files: %v", len(many), err)
+	}
+}
+
+func TestWindowsName(t *testing.T) {
+	for _, name := range []string{"a", "a.b", ".a", "a b", "ä", "文", "1_Pooling"} {
+		if !windowsName(name) {
+			t.Errorf("%q is refused", name)
+		}
+	}
+	for _, name := range []string{"a\x1b[2Jb", "a\n", "a?", "*", "a|b", "<a>", `"a"`, "a.", "a ", "..."} {
+		if windowsName(name) {
+			t.Errorf("%q is taken", name)
+		}
 	}
 }
 
