@@ -3,15 +3,14 @@ package serial
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"math/rand/v2"
 	"os"
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/dirtest"
 	"github.com/bitmod-go/bitmod/quant"
 	"github.com/x448/float16"
 )
@@ -309,11 +308,7 @@ func TestErrorStudyReal(t *testing.T) {
 // halves.
 func realQuery(t *testing.T) (weights []float32, tokens [][]float16.Float16) {
 	t.Helper()
-	// A small model, beside the repository.
-	data, err := os.ReadFile("../../shared/data/stories260K.bin")
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("%v: this test needs real weights", err)
-	}
+	data, err := os.ReadFile(dirtest.Data(t, "stories260K.bin"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,21 @@ import (
 	"testing"
 )
 
+// Data returns the path of a file in the directory $BITMOD_DATA, and skips the test
+// where there is none. CONTRIBUTING.md says which files are meant.
+func Data(t testing.TB, name string) string {
+	t.Helper()
+	dir := os.Getenv("BITMOD_DATA")
+	if dir == "" {
+		t.Skipf("BITMOD_DATA is not set: this test needs %s", name)
+	}
+	path := filepath.Join(dir, name)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("BITMOD_DATA: %v", err)
+	}
+	return path
+}
+
 // Names returns the names of all files of a directory, hidden ones too.
 func Names(t testing.TB, dir string) []string {
 	t.Helper()

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/dirtest"
 	"github.com/bitmod-go/bitmod/quant"
 )
 
@@ -227,18 +228,23 @@ func storyBlocks(t *testing.T, tok Tokenizer, text string, length, total int) []
 	return blocks
 }
 
-// A known model has its known perplexity: llama2.c gives stories260K a validation
-// loss of 1.2968, on text of which this is another part and which was cut otherwise.
+// TestStoriesPerplexity compares the loss on the first 3,000 tokens with what it was
+// when all 30,000 gave the loss that llama2.c has for stories260K: 1.2968, on another
+// part of the text. LLM_STORIES=all compares with that.
 func TestStoriesPerplexity(t *testing.T) {
 	if testing.Short() {
-		t.Skip("reads 30,000 tokens")
+		t.Skip("takes long with the race detector")
+	}
+	tokens, want, tolerance := 3000, 1.20428, 1e-5
+	if os.Getenv("LLM_STORIES") == "all" {
+		tokens, want, tolerance = 30000, 1.2968, 0.06
 	}
 	m, tok := stories(t, Options{})
-	text, err := os.ReadFile(shared(t, "tinystories_val.txt"))
+	text, err := os.ReadFile(dirtest.Data(t, "tinystories_val.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := NewEvaluator(t.Context(), m, storyBlocks(t, tok, string(text), m.Config.Context, 30000), nil)
+	e, err := NewEvaluator(t.Context(), m, storyBlocks(t, tok, string(text), m.Config.Context, tokens), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +253,7 @@ func TestStoriesPerplexity(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d tokens, loss %.3f ± %.3f, perplexity %.3f", s.Tokens, s.NLL.Mean, s.NLL.SE, s.Perplexity.Mean)
-	if want := 1.2968; math.Abs(s.NLL.Mean-want) > 0.06 {
-		t.Errorf("loss %v, want about %v", s.NLL.Mean, want)
+	if math.Abs(s.NLL.Mean-want) > tolerance {
+		t.Errorf("loss %v, want %v ± %v", s.NLL.Mean, want, tolerance)
 	}
 }

@@ -4,26 +4,24 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/bitmod-go/bitmod/internal/dirtest"
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// shared returns a file of ../shared/data, which lies beside the repository where
-// there is one, and skips the test where there is none.
-func shared(t testing.TB, name string) []byte {
+func readData(t testing.TB, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "data", name))
+	data, err := os.ReadFile(dirtest.Data(t, name))
 	if err != nil {
-		t.Skipf("needs a file beside the repository: %v", err)
+		t.Fatal(err)
 	}
 	return data
 }
 
 func TestLlama2cTokenizer(t *testing.T) {
-	data := shared(t, "tok512.bin")
+	data := readData(t, "tok512.bin")
 	tok, err := ParseLlama2c(data, 512)
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +30,7 @@ func TestLlama2cTokenizer(t *testing.T) {
 	if want := []int{403, 407, 261, 378}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("tokens %d, error %v, want %d", got, err, want)
 	}
-	for _, s := range []string{string(shared(t, "tinystories_val.txt")), "naïve 🙂 \x00\xff\t", " two  spaces "} {
+	for _, s := range []string{string(readData(t, "tinystories_val.txt")), "naïve 🙂 \x00\xff\t", " two  spaces "} {
 		tokens, err := tok.Encode(s)
 		if err != nil {
 			t.Fatal(err)

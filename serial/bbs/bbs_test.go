@@ -4,9 +4,10 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/bitmod-go/bitmod/internal/dirtest"
 )
 
 // bellShaped returns n INT8 weights like those of a trained layer.
@@ -234,9 +235,8 @@ func TestSizes(t *testing.T) {
 // On trained weights: at least half of the bits can be skipped, and the two
 // settings have the sizes of the paper.
 func TestRealWeights(t *testing.T) {
-	for _, path := range realModels {
-		t.Run(filepath.Base(path), func(t *testing.T) { testRealWeights(t, realTensors(t, path)) })
-	}
+	t.Run("tinylm", func(t *testing.T) { testRealWeights(t, realTensors(t, "../../internal/tinylm/model.safetensors")) })
+	t.Run("dtln", func(t *testing.T) { testRealWeights(t, realTensors(t, dirtest.Data(t, "dtln.safetensors"))) })
 }
 
 func testRealWeights(t *testing.T, tensors []tensor) {
