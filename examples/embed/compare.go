@@ -104,7 +104,7 @@ func contenders(o *options, f *encoder.File) ([]contender, error) {
 		if c.GroupSize > 0 {
 			name = fmt.Sprintf("%s, groups of %d", name, c.GroupSize)
 		}
-		list = append(list, contender{name: name, weights: weights{options: encoder.Options{Quantize: &c, Int8: !o.exact}}})
+		list = append(list, contender{name: name, weights: weights{options: encoder.Options{Quantize: &c, Activations: o.activations}}})
 	}
 	return list, nil
 }
@@ -116,7 +116,7 @@ func (o *options) other(path string) (contender, error) {
 		return contender{}, err
 	}
 	defer f.Close()
-	c := contender{name: filepath.Base(path), weights: weights{options: encoder.Options{Int8: !o.exact}}}
+	c := contender{name: filepath.Base(path), weights: weights{options: encoder.Options{Activations: o.activations}}}
 	c.e, err = o.embedder(f, c.weights)
 	return c, err
 }

@@ -32,6 +32,7 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/examples/internal/cli"
+	"github.com/bitmod-go/bitmod/internal/llm"
 	"github.com/bitmod-go/bitmod/internal/llm/encoder"
 	"github.com/bitmod-go/bitmod/internal/tinyembed"
 )
@@ -49,7 +50,7 @@ type options struct {
 	sentences           []string
 	weights, embeddings string
 	group               int
-	exact               bool
+	activations         llm.Activations
 	pooling             string
 	json, table         bool
 	compare             bool
@@ -65,7 +66,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&o.weights, "type", "", "data `TYPE` to quantize the weights of the layers to; if empty, they are as they are stored")
 	flags.IntVar(&o.group, "group", 0, "weights that share a scale; 0 is the type's own")
 	flags.StringVar(&o.embeddings, "embeddings", "", "data `TYPE` to quantize the embeddings of tokens to")
-	flags.BoolVar(&o.exact, "exact", false, "multiply packed weights by float32, not by 8-bit integers")
+	flags.TextVar(&o.activations, "activations", llm.Int8, "`FORM` of what packed weights are multiplied by: int8, int16, which loses next to nothing, or float32")
 	flags.StringVar(&o.pooling, "pooling", "", "`WAY` of making one vector: mean, cls, max …; if empty, as the model's files say")
 	flags.BoolVar(&o.json, "json", false, "print a JSON object of each sentence")
 	flags.BoolVar(&o.table, "table", false, "print the cosines of all pairs")

@@ -107,7 +107,7 @@ func TestVectors(t *testing.T) {
 func TestWeights(t *testing.T) {
 	want := vectors(t, program.Must(t, sentences...))
 	last := 0.0
-	for _, args := range []string{"-type bitmod3", "-type bitmod4 -group 32", "-type int8", "-type int8 -exact -embeddings int8"} {
+	for _, args := range []string{"-type bitmod3", "-type bitmod4 -group 32", "-type int8", "-type int8 -activations float32 -embeddings int8"} {
 		got := vectors(t, program.Must(t, append(strings.Fields(args), sentences...)...))
 		mean, _ := similar(want, got)
 		t.Logf("%s: cosine %.5f", args, mean)

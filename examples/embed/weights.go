@@ -18,7 +18,7 @@ type weights struct {
 // choose returns what -type, -group and -embeddings ask for of a model. Weights that are
 // packed are never quantized again: that would add the errors of both, and hide it.
 func (o *options) choose(f *encoder.File) (weights, error) {
-	w := weights{name: "weights as stored", embeddings: f.Embedding(), options: encoder.Options{Int8: !o.exact}}
+	w := weights{name: "weights as stored", embeddings: f.Embedding(), options: encoder.Options{Activations: o.activations}}
 	if packed := f.Packed(); len(packed) > 0 {
 		var names []string
 		for _, p := range packed {

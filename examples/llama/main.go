@@ -55,7 +55,8 @@ type options struct {
 	mapped                 bool
 	weights, cache         string
 	group, cacheGroup      int
-	all, exact             bool
+	all                    bool
+	activations            llm.Activations
 	temperature, topP      float64
 	topK                   int
 	given                  map[string]bool // flags of the command line
@@ -78,7 +79,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&o.weights, "type", "", "data `TYPE` of the weights, or float32; if empty, what they are packed in, and bitmod4 if they are not")
 	flags.IntVar(&o.group, "group", 0, "weights that share a scale; 0 is the type's own, or what they are packed in")
 	flags.BoolVar(&o.all, "all", false, "quantize embedding and classifier, too")
-	flags.BoolVar(&o.exact, "exact", false, "multiply weights by float32, not by 8-bit integers")
+	flags.TextVar(&o.activations, "activations", llm.Int8, "`FORM` of what packed weights are multiplied by: int8, int16, which loses next to nothing, or float32")
 	flags.StringVar(&o.cache, "kv", "float32", "data `TYPE` of the key-value cache, or float32")
 	flags.IntVar(&o.cacheGroup, "kvgroup", 0, "keys and values that share a scale; 0 is a head's")
 	flags.Float64Var(&o.temperature, "temperature", 0.8, "0 takes the likeliest token, 1 samples as the model says")

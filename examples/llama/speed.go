@@ -99,7 +99,7 @@ func quantized(o *options, float *llm.Model) ([]contender, error) {
 	inLayers := func(p llm.Place) bool { return p.Layer >= 0 }
 	outside := func(p llm.Place) bool { return p.Layer < 0 }
 	for _, t := range []datatype.Type{datatype.BitMoD4, datatype.BitMoD3} {
-		maker := llm.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: true, Int8: !o.exact}.Make
+		maker := llm.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: true, Activations: o.activations}.Make
 		m, err := float.ReplaceSome(inLayers, maker)
 		if err != nil {
 			return nil, err

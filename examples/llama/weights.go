@@ -35,7 +35,7 @@ func (o *options) choose(f *llm.File) (weights, error) {
 			return weights{}, cli.Usagef("-type: %w", err)
 		}
 	}
-	q := llm.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: o.all, Int8: !o.exact}
+	q := llm.Quantizer{Config: quant.Config{Type: t, GroupSize: o.group}, All: o.all, Activations: o.activations}
 	// The embedding may be packed where the layers are not.
 	return weights{t.String(), llm.Options{Maker: q.Make, Packed: q.Packed}}, nil
 }
@@ -51,5 +51,5 @@ func (o *options) asPacked(packed []llm.Packing, embedding string) (weights, err
 	if other {
 		return weights{}, fmt.Errorf("the weights are %s already: leave out -type, -group and -all, or take the model that they were made from", name)
 	}
-	return weights{name + ", embedding " + embedding, llm.Options{Packed: llm.Quantizer{Int8: !o.exact}.Packed}}, nil
+	return weights{name + ", embedding " + embedding, llm.Options{Packed: llm.Quantizer{Activations: o.activations}.Packed}}, nil
 }

@@ -45,7 +45,8 @@ weights, type by type:
 
 each with its standard error, if the text has several windows. Quantized are the matrices of the layers; embedding
 and classifier stay float32. "kv:TYPE" is float32 weights with a quantized
-key-value cache, "a8:TYPE" quantized weights multiplied by 8-bit activations.
+key-value cache, "a8:TYPE" and "a16:TYPE" quantized weights multiplied by activations of
+8 and 16 bits.
 
 "mixed3.5" gives rows of all layers 3, 4 or 8 bits (bitmod3, bitmod4, int8), 3.5 on
 average with their scales. Behind a type, or behind mixed3.5, go options, such as

@@ -40,7 +40,7 @@ func TestJSON(t *testing.T) {
 	if err := os.WriteFile(text, []byte(strings.Repeat("Once upon a time there was a king. ", 20)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out := program.Must(t, "-text", text, "-tokens", "120", "-types", "int8,bitmod3, kv:bitmod4,nvfp4,a8:bitmod3", "-group", "64", "-json")
+	out := program.Must(t, "-text", text, "-tokens", "120", "-types", "int8,bitmod3, kv:bitmod4,nvfp4,a8:bitmod3,a16:bitmod3", "-group", "64", "-json")
 	var names []string
 	kl := map[string]float64{}
 	for line := range strings.Lines(out) {
@@ -68,7 +68,7 @@ func TestJSON(t *testing.T) {
 			t.Errorf("%s: want no difference", line)
 		}
 	}
-	if want := []string{"float32", "int8", "bitmod3", "kv:bitmod4", "nvfp4", "a8:bitmod3"}; !slices.Equal(names, want) {
+	if want := []string{"float32", "int8", "bitmod3", "kv:bitmod4", "nvfp4", "a8:bitmod3", "a16:bitmod3"}; !slices.Equal(names, want) {
 		t.Errorf("rows %q, want %q", names, want)
 	}
 	if kl["a8:bitmod3"] == kl["bitmod3"] {

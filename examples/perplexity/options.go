@@ -86,9 +86,9 @@ func parseBits(s string) (float64, error) {
 func (v *variant) recipe() llm.Recipe {
 	return llm.Recipe{
 		Quantizer: llm.Quantizer{
-			Config: quant.Config{Type: v.typ, GroupSize: v.group, Search: v.search},
-			Int8:   v.int8,
-			Unpack: !v.int8,
+			Config:      quant.Config{Type: v.typ, GroupSize: v.group, Search: v.search},
+			Activations: v.activations,
+			Unpack:      v.activations == llm.Float32,
 		},
 		Importance: v.importance,
 		Feedback:   v.gptq,

@@ -12,20 +12,21 @@ import (
 
 // A variant is a way to store the model, and a row of the table.
 type variant struct {
-	name   string
-	float  bool    // float32 weights, as they are
-	stored float64 // bits of float weights in their file, if they count
-	packed bool    // weights as the model has them packed
-	cache  bool    // the type is of the key-value cache
-	int8   bool    // what the weights are multiplied by is rounded to 8 bits
-	typ    datatype.Type
-	group  int
+	name        string
+	float       bool            // float32 weights, as they are
+	stored      float64         // bits of float weights in their file, if they count
+	packed      bool            // weights as the model has them packed
+	cache       bool            // the type is of the key-value cache
+	activations llm.Activations // what the weights are multiplied by
+	typ         datatype.Type
+	group       int
 	options
 }
 
 const (
 	cachePrefix = "kv:"
 	int8Prefix  = "a8:"
+	int16Prefix = "a16:"
 )
 
 // What -types may say, and what it means if it says nothing.
@@ -88,7 +89,7 @@ func parseVariants(names string, group int) ([]variant, error) {
 		}
 	}
 	for _, t := range defaultInt8 {
-		add(variant{name: int8Prefix + t.String(), typ: t, int8: true}, groups)
+		add(variant{name: int8Prefix + t.String(), typ: t, activations: llm.Int8}, groups)
 	}
 	for _, t := range defaultCaches {
 		add(variant{name: cachePrefix + t.String(), typ: t, cache: true}, groups)
@@ -111,7 +112,12 @@ func parseVariant(name string) (variant, error) {
 	v := variant{name: name}
 	name, list, more := strings.Cut(name, "+")
 	if name, v.cache = strings.CutPrefix(name, cachePrefix); !v.cache {
-		name, v.int8 = strings.CutPrefix(name, int8Prefix)
+		for prefix, of := range map[string]llm.Activations{int8Prefix: llm.Int8, int16Prefix: llm.Int16} {
+			if rest, ok := strings.CutPrefix(name, prefix); ok {
+				name, v.activations = rest, of
+				break
+			}
+		}
 	}
 	var err error
 	if more {
@@ -174,7 +180,7 @@ func (v variant) measure(m *llm.Model, e *llm.Evaluator, c *llm.Calibration) (ro
 			return r, err
 		}
 	default:
-		// The kernel multiplies packed weights by 8-bit integers. With float32 its sums
+		// The kernel multiplies packed weights by integers. With float32 its sums
 		// are the same as of unpacked weights, but for rounding.
 		if m, err = c.Quantize(v.recipe()); err != nil {
 			return r, err

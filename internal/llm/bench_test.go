@@ -22,7 +22,7 @@ func BenchmarkDecode(b *testing.B) {
 	}
 	for name, load := range models {
 		for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.BitMoD3} {
-			m, err := load(Options{Maker: Quantizer{Config: quant.Config{Type: typ}, All: true, Int8: true}.Make})
+			m, err := load(Options{Maker: Quantizer{Config: quant.Config{Type: typ}, All: true, Activations: Int8}.Make})
 			if err != nil {
 				b.Fatal(err)
 			}

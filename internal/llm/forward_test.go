@@ -132,7 +132,7 @@ func TestForwardIsDeterministic(t *testing.T) {
 	for _, q := range []*Quantizer{
 		nil,
 		{Config: quant.Config{Type: datatype.BitMoD3, GroupSize: 8}},
-		{Config: quant.Config{Type: datatype.BitMoD4, GroupSize: 16}, All: true, Int8: true},
+		{Config: quant.Config{Type: datatype.BitMoD4, GroupSize: 16}, All: true, Activations: Int8},
 		{Config: quant.Config{Type: datatype.BitMoD4, GroupSize: 16}, Unpack: true},
 	} {
 		m := float
@@ -280,7 +280,7 @@ func TestReplace(t *testing.T) {
 	if packed.Bytes() != unpacked.Bytes() || packed.BitsPerWeight() != unpacked.BitsPerWeight() {
 		t.Errorf("packed %d bytes, unpacked %d", packed.Bytes(), unpacked.Bytes())
 	}
-	int8s := replace(t, m, Quantizer{Config: c, All: true, Int8: true}.Make)
+	int8s := replace(t, m, Quantizer{Config: c, All: true, Activations: Int8}.Make)
 	if d := maxDiff(got, logits(t, int8s, text, 30, 1, KV{})); d == 0 || d > 0.3 {
 		t.Errorf("8-bit activations change logits by %g", d)
 	}

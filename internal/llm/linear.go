@@ -24,7 +24,7 @@ type Linear interface {
 func MulAll(dsts [][]float32, ws []Linear, x []float32, n int, c *Crew) error {
 	var packed []*Quantized
 	for _, w := range ws {
-		if q, ok := w.(*Quantized); ok && (len(packed) == 0 || q.Int8 == packed[0].Int8) {
+		if q, ok := w.(*Quantized); ok && (len(packed) == 0 || q.Activations == packed[0].Activations) {
 			packed = append(packed, q)
 		}
 	}
@@ -122,10 +122,8 @@ func Float(p Place, w []float32, cols int) (Linear, error) { return newDense(w, 
 type Quantizer struct {
 	quant.Config
 	// All is for embedding and classifier, too, which otherwise stay float32.
-	All bool
-	// Int8 rounds the vectors that are multiplied to 8 bits, which is faster;
-	// otherwise they stay float32.
-	Int8 bool
+	All         bool
+	Activations Activations
 	// Unpack multiplies by the weights as float32, which takes 4 bytes of memory for
 	// each, besides what Bytes says. The sums are the same but for rounding. It is
 	// for small models that read much text, where memory is no limit.
@@ -156,5 +154,5 @@ func (q Quantizer) linear(m *quant.Matrix) (Linear, error) {
 	if q.Unpack {
 		return unpack(m)
 	}
-	return &Quantized{m, q.Int8}, nil
+	return &Quantized{m, q.Activations}, nil
 }

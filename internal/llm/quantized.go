@@ -8,7 +8,7 @@ import (
 // A Quantized is a Linear of a packed matrix, multiplied in its packed form.
 type Quantized struct {
 	*quant.Matrix
-	Int8 bool // see Quantizer
+	Activations Activations
 }
 
 // Row writes the weights of a row to dst.
@@ -19,9 +19,9 @@ func (q *Quantized) Mul(dst, x []float32, n int, c *Crew) error {
 	return mulPacked([][]float32{dst}, []*Quantized{q}, x, n, c)
 }
 
-// mulPacked multiplies n vectors by matrices that have the same Int8 and number of
-// columns: the vectors are loaded once, and all rows shared out as if they were of one
-// matrix.
+// mulPacked multiplies n vectors by matrices that have the same Activations and
+// number of columns: the vectors are loaded once, and all rows shared out as if they were
+// of one matrix.
 func mulPacked(dsts [][]float32, qs []*Quantized, x []float32, n int, c *Crew) error {
 	rows, cols := 0, qs[0].Cols()
 	for _, q := range qs {
@@ -87,8 +87,11 @@ func eachOf(qs []*Quantized, lo, hi int, f func(i, lo, hi int) error) error {
 }
 
 func (q *Quantized) load(a *kernel.Activation, x []float32) error {
-	if q.Int8 {
+	switch q.Activations {
+	case Int8:
 		return a.Load(x)
+	case Int16:
+		return a.Load16(x)
 	}
 	return a.LoadFloat(x)
 }

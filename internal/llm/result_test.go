@@ -133,7 +133,7 @@ func TestResult(t *testing.T) {
 			t.Errorf("%s: other logits token by token", name)
 		}
 		// The same with 8-bit activations, as examples/llama has them.
-		int8s, err := f.Load(Options{Packed: Quantizer{Int8: true}.Packed})
+		int8s, err := f.Load(Options{Packed: Quantizer{Activations: Int8}.Packed})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,7 +208,7 @@ func TestResultMixedRows(t *testing.T) {
 			return Float(p, w, cols)
 		}
 		m, err := mix(w, cols)
-		return &Quantized{m, false}, err
+		return &Quantized{m, Float32}, err
 	}})
 	if err != nil {
 		t.Fatal(err)

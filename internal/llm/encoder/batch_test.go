@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/llm"
 	"github.com/bitmod-go/bitmod/quant"
 )
 
@@ -17,7 +18,7 @@ func TestBatch(t *testing.T) {
 		for name, o := range map[string]Options{
 			"float":  {},
 			"packed": {Quantize: &quant.Config{Type: datatype.BitMoD4, GroupSize: 8}},
-			"int8":   {Quantize: &quant.Config{Type: datatype.BitMoD3, GroupSize: 16}, Embeddings: &quant.Config{Type: datatype.Int8}, Int8: true},
+			"int8":   {Quantize: &quant.Config{Type: datatype.BitMoD3, GroupSize: 16}, Embeddings: &quant.Config{Type: datatype.Int8}, Activations: llm.Int8},
 		} {
 			_, m := load(t, dir, o)
 			var texts [][]int

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/llm"
 	"github.com/bitmod-go/bitmod/quant"
 )
 
@@ -22,8 +23,8 @@ func BenchmarkForward(b *testing.B) {
 		o    Options
 	}{
 		{"float32", Options{}},
-		{"int8", Options{Quantize: &quant.Config{Type: datatype.Int8}, Int8: true}},
-		{"bitmod4", Options{Quantize: &quant.Config{Type: datatype.BitMoD4}, Int8: true}},
+		{"int8", Options{Quantize: &quant.Config{Type: datatype.Int8}, Activations: llm.Int8}},
+		{"bitmod4", Options{Quantize: &quant.Config{Type: datatype.BitMoD4}, Activations: llm.Int8}},
 	} {
 		_, m := load(b, filepath.Join(dir, "minilm"), c.o)
 		var texts [][]int

@@ -7,7 +7,7 @@
 // pass: what kinds of models differ in is in a family, one file for each.
 //
 //	f, err := encoder.OpenFile("all-MiniLM-L6-v2")
-//	m, err := f.Load(encoder.Options{Quantize: &quant.Config{}, Int8: true})
+//	m, err := f.Load(encoder.Options{Quantize: &quant.Config{}, Activations: llm.Int8})
 //	p, err := f.Pipeline()
 //	r := encoder.NewRunner(m, 2)
 //	err = r.Forward(texts...)           // tokens of any number of texts

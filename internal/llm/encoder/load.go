@@ -202,9 +202,8 @@ type Options struct {
 	Quantize *quant.Config
 	// Embeddings is the same for the table of tokens.
 	Embeddings *quant.Config
-	// Int8 rounds the vectors that packed matrices are multiplied by to 8 bits, which
-	// is faster; otherwise they stay float32.
-	Int8 bool
+	// Activations are those of packed matrices.
+	Activations llm.Activations
 }
 
 // Load reads the weights, on GOMAXPROCS goroutines. A weight that is not finite is an
@@ -332,7 +331,7 @@ func (b *builder) matrix(to *llm.Linear, name string, rows, cols int, config *qu
 		if err != nil {
 			return fmt.Errorf("tensor %s: %w", badfile.Quote(t.Name), err)
 		}
-		*to = &llm.Quantized{Matrix: m, Int8: b.options.Int8}
+		*to = &llm.Quantized{Matrix: m, Activations: b.options.Activations}
 		return nil
 	})
 }
