@@ -15,31 +15,34 @@ var ErrSingular = errors.New("singular Hessian")
 
 const defaultDamping = 0.01
 
-// A factor is (H + λ·I)⁻¹ = Vᵀ·D⁻¹·V with V unit upper triangular and D diagonal, rows
-// and columns in the order of visits. With GPTQ's U, where H⁻¹ = Uᵀ·U, it is
-// V_ij = U_ij/U_ii and D_i = 1/U_ii²: an error r of column i takes r·V_ij from every
-// later column j, and adds D_i·r² to the loss of the row.
+// A factor is H + λ·I = M·D·Mᵀ with M unit upper triangular and D diagonal, rows and
+// columns in the order of visits. With η = w − ŵ, what a row loses is
 //
-// GPTQ inverts H and factors the inverse. Here M·D·Mᵀ = H + λ·I is factored from the
-// last column to the first, and V = M⁻¹, which takes a third of the work and keeps
-// its precision for a nearly singular H (QuIP, arXiv 2307.13304, section 3, has the
-// relation). It is done here rather than by gonum, whose assembly and portable code
-// add up in different orders: which codes are chosen would depend on the processor.
+//	ηᵀ·(H + λ·I)·η = Σ D_k·(η_k + Σ M_ik·η_i)²    i < k
+//
+// so that column k, once those before it are rounded, had best be rounded to what is
+// nearest to w_k + Σ M_ik·η_i. That is GPTQ, as QuIP shows (arXiv 2307.13304, section 4.1):
+// GPTQ inverts H, factors the inverse, H⁻¹ = Uᵀ·U, and takes the error of target i,
+// times U_ik/U_ii, from the later targets k. Since M⁻¹ has these quotients as its elements,
+// and D is 1/U_ii², the targets are the same. No inverse takes a third of the work and
+// keeps its precision for a nearly singular H. It is done here rather than by gonum,
+// whose assembly and portable code add up in different orders: which codes are chosen
+// would depend on the processor.
 type factor struct {
 	n       int
 	order   []int     // column of each visit; nil for ascending
-	m       []float64 // V's upper triangle by rows; on the diagonal D
+	m       []float64 // M's upper triangle by rows; on the diagonal D
 	damping float64   // that it took
 	lambda  float64   // damping times the mean of the diagonal
 }
 
-// row returns V's row i from column i on, with D_i in front.
+// row returns M's row i from column i on, with D_i in front.
 func (f *factor) row(i int) []float64 {
 	at := rowOffset(f.n, i)
 	return f.m[at : at+f.n-i]
 }
 
-// from returns V's rows from element j of row i on.
+// from returns M's rows from element j of row i on.
 func (f *factor) from(i, j int) []float64 { return f.m[rowOffset(f.n, i)+j-i:] }
 
 func (f *factor) column(visit int) int {
@@ -120,7 +123,7 @@ func newFactor(ctx context.Context, fb *Feedback, cols, workers int) (*factor, e
 		}
 		if ok {
 			f.damping = damping
-			return f, f.invert(ctx, workers)
+			return f, nil
 		}
 		if damping >= 1 {
 			return nil, fmt.Errorf("quant: %w, even with a damping of %g", ErrSingular, damping)
@@ -265,70 +268,6 @@ func (f *factor) eliminate(first, last, lo int, a, m []float64, stride, n int) {
 		rows(i, end, end-1, last-1)
 	}
 	rows(first, last, last-1, lo)
-}
-
-// invertedRows rows of V are found together, which read M once.
-const invertedRows = 16
-
-// invert replaces M by V = M⁻¹. Row i of V begins as that of M's unit matrix, and
-// each of its elements k ≥ i, once it is reached, takes itself times M_kj from
-// every later j. That needs no rows of M before i, so that V can take their place.
-func (f *factor) invert(ctx context.Context, workers int) error {
-	n := f.n
-	batch := min(invertedRows*workers, n)
-	v := make([]float64, batch*n)
-	for first := 0; first < n; first += batch {
-		rows := min(batch, n-first)
-		err := forBlocks(ctx, rows, invertedRows, workers, func() (func(lo, hi int) (int, error), error) {
-			return func(lo, hi int) (int, error) {
-				f.invertRows(v[lo*n:hi*n], first+lo)
-				return 0, nil
-			}, nil
-		})
-		if err != nil {
-			return err
-		}
-		for i := range rows {
-			copy(f.row(first + i)[1:], v[i*n+first+i+1:(i+1)*n])
-		}
-	}
-	return nil
-}
-
-// invertRows sets v to rows of V, n elements each, of which the first is number first.
-func (f *factor) invertRows(v []float64, first int) {
-	n := f.n
-	clear(v)
-	for i := range len(v) / n {
-		v[i*n+first+i] = 1
-	}
-	// Some columns at a time, and of them some, and the triangle between these first.
-	const block, part = 64, 8
-	rows, from := make([][]float64, len(v)/n), make([][]float64, len(v)/n)
-	take := func(k, lo, hi int) { // columns k to lo−1 from those from lo to hi−1
-		if hi == lo {
-			return
-		}
-		for i := range rows {
-			row := v[i*n : (i+1)*n]
-			rows[i], from[i] = row[lo:hi], row[k:]
-		}
-		reduce(rows, from, 1, f.from(k, lo), n-k-1, 1, lo-k)
-	}
-	for k := first; k < n; k += block {
-		end := min(k+block, n)
-		for lo := k; lo < end; lo += part {
-			hi := min(lo+part, end)
-			for i := range rows {
-				row := v[i*n : (i+1)*n]
-				for a := lo; a < hi; a++ {
-					takeOne(row[a+1:hi], f.row(a)[1:], row[a])
-				}
-			}
-			take(lo, hi, end)
-		}
-		take(k, end, n)
-	}
 }
 
 // reduce takes r[i][k·rStep]·M_kj from each c[i][j] for k from 0 to n−1, rounding once

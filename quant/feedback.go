@@ -76,7 +76,8 @@ type feedbackQuantizer struct {
 type feedbackRow struct {
 	weights []float64 // by column
 	target  []float64 // by visit: weights with the feedback so far
-	errors  []float64 // by visit: targets minus what they became
+	errors  []float64 // by visit: what weights became, minus the weights
+	ideal   []float64 // of a group
 	codes   []uint8   // by column
 	choices []group.Choice
 	values  []float64 // by group and code, dequantized
@@ -87,6 +88,7 @@ func newFeedbackQuantizer(w any, m *Matrix, f *factor, d *descent, c *chooser) *
 	for i := range q.rows {
 		r := &q.rows[i]
 		r.weights, r.target, r.errors = make([]float64, m.cols), make([]float64, m.cols), make([]float64, m.cols)
+		r.ideal = make([]float64, len(q.first))
 		r.codes = make([]uint8, m.cols)
 		r.choices = make([]group.Choice, m.groups)
 		r.values = make([]float64, m.groups<<m.typ.Bits())
@@ -189,9 +191,10 @@ func (q *feedbackQuantizer) run(rows []feedbackRow, first int) {
 			col := f.column(visit)
 			g := col / m.groupSize
 			if from, to := m.groupColumns(g); f.order == nil && from == col {
+				q.ideal(rows, from, to)
 				for i := range rows {
 					w := q.first[:to-from]
-					for j, x := range rows[i].target[from:to] {
+					for j, x := range rows[i].ideal[:len(w)] {
 						w[j] = clamp(x, rows[i].weights[from+j])
 					}
 					// Its only errors are for weights that clamp leaves none of.
@@ -206,17 +209,48 @@ func (q *feedbackQuantizer) run(rows []feedbackRow, first int) {
 				x := clamp(r.target[visit], r.weights[col])
 				code := q.chooser.selector.EncodeValue(x, r.choices[g])
 				r.codes[col] = code
-				e := x - r.valuesOf(m, g)[code]
+				e := r.valuesOf(m, g)[code] - r.weights[col]
 				r.errors[visit] = e
 				takeOne(r.target[visit+1:near], next, e)
 			}
 			if visit+1 == near {
-				q.spread(rows, part, near, hi)
+				q.spreadTo(rows, part, near, hi)
 				part, near = near, q.partEnd(near, hi)
 			}
 		}
-		q.spread(rows, lo, hi, m.cols)
+		q.spreadTo(rows, lo, hi, m.cols)
 		lo = hi
+	}
+}
+
+// ideal sets the first of rows[i].ideal to what columns lo to hi−1 had best become after
+// what those before became, if nothing were rounded any more. For each column that is its
+// target once the columns between lo and it are their own ideals. It writes to the errors
+// of these columns, which are not known yet.
+func (q *feedbackQuantizer) ideal(rows []feedbackRow, lo, hi int) {
+	f := q.factor
+	for i := range rows {
+		copy(rows[i].ideal, rows[i].target[lo:hi])
+	}
+	if lo == 0 {
+		return // there are no errors yet
+	}
+	for part := lo; part < hi; {
+		end := min(part+feedbackPart, hi)
+		for i := range rows {
+			r := &rows[i]
+			for k := part; k < end; k++ {
+				e := r.ideal[k-lo] - r.weights[k]
+				r.errors[k] = e
+				takeOne(r.ideal[k+1-lo:end-lo], f.row(k)[1:end-k], e)
+			}
+		}
+		var c, e [feedbackRows][]float64
+		for i := range rows {
+			c[i], e[i] = rows[i].ideal[end-lo:hi-lo], rows[i].errors[part:]
+		}
+		q.spread(c[:len(rows)], e[:len(rows)], part, end)
+		part = end
 	}
 }
 
@@ -244,17 +278,21 @@ func (q *feedbackQuantizer) partEnd(lo, hi int) int {
 	return end
 }
 
-// spread takes the errors of visits lo to hi−1 to the targets from hi to end−1, in the
-// order of visits.
-func (q *feedbackQuantizer) spread(rows []feedbackRow, lo, hi, end int) {
-	if hi == end {
-		return
-	}
-	var c, r [feedbackRows][]float64
+// spreadTo spreads the errors of visits lo to hi−1 to the targets from hi to end−1.
+func (q *feedbackQuantizer) spreadTo(rows []feedbackRow, lo, hi, end int) {
+	var c, e [feedbackRows][]float64
 	for i := range rows {
-		c[i], r[i] = rows[i].target[hi:end], rows[i].errors[lo:]
+		c[i], e[i] = rows[i].target[hi:end], rows[i].errors[lo:]
 	}
-	reduce(c[:len(rows)], r[:len(rows)], 1, q.factor.from(lo, hi), q.m.cols-lo-1, 1, hi-lo)
+	q.spread(c[:len(rows)], e[:len(rows)], lo, hi)
+}
+
+// spread takes the errors e of visits lo to hi−1 to the targets c, of which the first is
+// for visit hi, in the order of visits.
+func (q *feedbackQuantizer) spread(c, e [][]float64, lo, hi int) {
+	if len(c[0]) > 0 {
+		reduce(c, e, 1, q.factor.from(lo, hi), q.m.cols-lo-1, 1, hi-lo)
+	}
 }
 
 // clamp returns x, within the range of float32, or w if x is not a number: with
