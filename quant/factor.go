@@ -251,23 +251,33 @@ const eliminatedRows = 32
 // eliminate takes A_ik·M_jk from A_ij for rows i from first to last−1, columns j below
 // lo, and the columns k of a block, of which there are n in a and m.
 func (f *factor) eliminate(first, last, lo int, a, m []float64, stride, n int) {
-	var c, r [eliminatedRows][]float64
-	rows := func(first, last, from, to int) {
-		for i := first; i < last; i++ {
-			c[i-first] = f.row(i)[from-i : to-i]
-			r[i-first] = a[i:]
-		}
-		reduce(c[:last-first], r[:last-first], stride, m[from:], stride, 0, n)
+	var (
+		c, r [eliminatedRows][]float64
+		near [algebra.TileRows][eliminatedRows]float64
+	)
+	for i := range last - first {
+		r[i] = a[first+i:]
 	}
-	// Near the diagonal some rows at a time, and further on all together.
+	// Near the diagonal, tiles are squares, of which the triangle has a part.
 	for i := first; i < last; i += algebra.TileRows {
-		end := min(i+algebra.TileRows, last)
-		for j := i; j < end-1; j++ {
-			rows(j, j+1, j, end-1)
+		rows, width := min(algebra.TileRows, last-i), last-i
+		for j := range rows {
+			clear(near[j][:j])
+			copy(near[j][j:width], f.row(i+j))
+			c[j] = near[j][:width]
 		}
-		rows(i, end, end-1, last-1)
+		reduce(c[:rows], r[i-first:], stride, m[i:], stride, 0, n)
+		for j := range rows {
+			copy(f.row(i+j), near[j][j:width])
+		}
 	}
-	rows(first, last, last-1, lo)
+	if last == lo {
+		return
+	}
+	for i := range last - first {
+		c[i] = f.row(first + i)[last-first-i : lo-first-i]
+	}
+	reduce(c[:last-first], r[:], stride, m[last:], stride, 0, n)
 }
 
 // reduce takes r[i][k·rStep]·M_kj from each c[i][j] for k from 0 to n−1, rounding once
@@ -295,7 +305,8 @@ func reduce(c, r [][]float64, rStep int, m []float64, mStep, mLess, n int) {
 	for col := 0; col < len(c[0]); col += algebra.TileCols {
 		a.M, a.Cols = &m[col], min(algebra.TileCols, len(c[0])-col)
 		for i := 0; i < len(c); i += algebra.TileRows {
-			for row := range algebra.TileRows {
+			a.Rows = min(algebra.TileRows, len(c)-i)
+			for row := range (a.Rows + 3) &^ 3 {
 				a.C[row], a.R[row] = &none[0], &r[i][0]
 				if i+row < len(c) {
 					a.C[row], a.R[row] = &c[i+row][col], &r[i+row][0]

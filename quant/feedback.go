@@ -16,7 +16,7 @@ import (
 //
 // Besides the matrix, it takes 4·cols² bytes for the factored Hessian, 1,024 bytes per
 // column while that is made, and some 450 bytes per column for each worker, more for
-// groups of less than 64 and codes of more than 4 bits; time is cols³/3
+// groups of less than 64 and codes of more than 4 bits; time is cols³/6
 // multiplications for the factor and cols²/2 for each row. Codes are the same for any
 // number of workers and on every architecture.
 type Feedback struct {
@@ -290,7 +290,7 @@ func (q *feedbackQuantizer) spreadTo(rows []feedbackRow, lo, hi, end int) {
 // spread takes the errors e of visits lo to hi−1 to the targets c, of which the first is
 // for visit hi, in the order of visits.
 func (q *feedbackQuantizer) spread(c, e [][]float64, lo, hi int) {
-	if len(c[0]) > 0 {
+	if len(c) > 0 && len(c[0]) > 0 {
 		reduce(c, e, 1, q.factor.from(lo, hi), q.m.cols-lo-1, 1, hi-lo)
 	}
 }

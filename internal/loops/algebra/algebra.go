@@ -8,7 +8,7 @@ package algebra
 
 // The size of a tile of GramArgs and ReduceArgs.
 const (
-	TileRows = 4
+	TileRows = 8
 	TileCols = 24
 )
 
@@ -39,12 +39,13 @@ type TakeArgs struct {
 }
 
 // ReduceArgs are a tile, from which multiples of the rows of a matrix are taken: for
-// each r < TileRows, c < Cols and then k from 0 to N−1,
+// each r < Rows, c < Cols and then k from 0 to N−1,
 //
 //	C[r][c] -= R[r][k·RStep] · M[k][c]
 //
 // rounding once for each k. M[k+1] is MStep − k·MLess numbers behind M[k]. Rows of C must
-// not overlap M or R.
+// not overlap M or R. Rows are done four or eight together, so that C and R have to be there,
+// and may be written to, up to the next multiple of four of them.
 type ReduceArgs struct {
 	C     [TileRows]*float64
 	R     [TileRows]*float64
@@ -53,5 +54,6 @@ type ReduceArgs struct {
 	MStep int
 	MLess int
 	N     int // at least 1
+	Rows  int // 1 to TileRows
 	Cols  int // 1 to TileCols
 }

@@ -79,8 +79,8 @@ func TestReduce(t *testing.T) {
 		x := numbers(r, TileRows*n*rStep)
 		m := numbers(r, n*mStep)
 		want := append([]float64(nil), c...)
-		a := ReduceArgs{RStep: rStep, M: &m[0], MStep: mStep, MLess: less, N: n, Cols: cols}
-		for row := range TileRows {
+		a := ReduceArgs{RStep: rStep, M: &m[0], MStep: mStep, MLess: less, N: n, Rows: 1 + r.IntN(TileRows), Cols: cols}
+		for row := range (a.Rows + 3) &^ 3 {
 			a.C[row], a.R[row] = &c[row*(TileCols+1)], &x[row*n*rStep]
 			at := 0
 			for k := range n {

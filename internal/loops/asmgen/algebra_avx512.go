@@ -1,13 +1,15 @@
 package main
 
+import "fmt"
+
 // Offsets of algebra.GramArgs, algebra.TakeArgs and algebra.ReduceArgs.
 const (
 	gramSums    = 0
-	gramX       = 32
-	gramY       = 40
-	gramStride  = 48
-	gramVectors = 56
-	gramCols    = 64
+	gramX       = 64
+	gramY       = 72
+	gramStride  = 80
+	gramVectors = 88
+	gramCols    = 96
 
 	takeT = 0
 	takeN = 8
@@ -15,13 +17,14 @@ const (
 	takeR = 24
 
 	reduceC     = 0
-	reduceR     = 32
-	reduceRStep = 64
-	reduceM     = 72
-	reduceMStep = 80
-	reduceMLess = 88
-	reduceN     = 96
-	reduceCols  = 104
+	reduceR     = 64
+	reduceRStep = 128
+	reduceM     = 136
+	reduceMStep = 144
+	reduceMLess = 152
+	reduceN     = 160
+	reduceRows  = 168
+	reduceCols  = 176
 )
 
 func algebraAVX512() *file {
@@ -32,11 +35,11 @@ func algebraAVX512() *file {
 	return f
 }
 
-// gram emits the loop that adds products of vectors to a tile of 4 × 24.
+// gram emits the loop that adds products of vectors to a tile of 8 × 24.
 func gram(f *file) {
-	const rows, parts = 4, 3
+	const rows, parts = 8, 3
 	sum := func(r, p int) string { return z(parts*r + p) }
-	at := []string{"R8", "R9", "R10", "R11"}
+	at := []string{"R8", "R9", "R10", "R11", "R12", "R13", "R14", "DX"}
 	f.text("gramAVX512", "GramArgs")
 	f.tileMasks(gramCols)
 	for r := range rows {
@@ -52,12 +55,13 @@ func gram(f *file) {
 	f.op("MOVQ %d(AX), CX", gramVectors)
 	f.label("vector")
 	for p := range parts {
-		f.op("VMOVUPD %d(DI), %s", 64*p, z(12+p))
+		f.op("VMOVUPD %d(DI), %s", 64*p, z(24+p))
 	}
 	for r := range rows {
-		f.op("VBROADCASTSD %d(SI), %s", 8*r, z(16+r))
+		x := z(27 + r%4)
+		f.op("VBROADCASTSD %d(SI), %s", 8*r, x)
 		for p := range parts {
-			f.op("VFMADD231PD %s, %s, %s", z(12+p), z(16+r), sum(r, p))
+			f.op("VFMADD231PD %s, %s, %s", z(24+p), x, sum(r, p))
 		}
 	}
 	f.op("ADDQ BX, SI")
@@ -105,51 +109,81 @@ func take(f *file) {
 	f.op("RET")
 }
 
-// reduce emits the loop that takes products from a tile of 4 × 24.
+// reduce emits the loop that takes products from a tile of 8 × 24, or less of it.
 func reduce(f *file) {
-	const rows, parts = 4, 3
-	sum := func(r, p int) string { return z(parts*r + p) }
-	at := []string{"R8", "R9", "R10", "R11"}
 	f.text("reduceAVX512", "ReduceArgs")
 	f.tileMasks(reduceCols)
-	for r := range rows {
-		f.op("MOVQ %d(AX), DI", reduceC+8*r)
-		for p := range parts {
-			f.op("VMOVUPD.Z %d(DI), K%d, %s", 64*p, 1+p, sum(r, p))
-			f.op("PREFETCHT0 %d(DI)", 64*(parts+p)) // of the next tile
-		}
-		f.op("MOVQ %d(AX), %s", reduceR+8*r, at[r])
-	}
 	f.op("MOVQ %d(AX), DX", reduceRStep)
 	f.op("SHLQ $3, DX")
 	f.op("MOVQ %d(AX), SI", reduceM)
 	f.op("MOVQ %d(AX), BX", reduceMStep)
 	f.op("SHLQ $3, BX")
-	f.op("MOVQ %d(AX), R12", reduceMLess)
-	f.op("SHLQ $3, R12")
 	f.op("MOVQ %d(AX), CX", reduceN)
-	f.label("row")
+	f.op("CMPQ %d(AX), $4", reduceRows)
+	f.op("JLE some")
+	f.reduceParts(8)
+	f.label("some")
+	f.reduceParts(4)
+}
+
+// reduceParts emits reduce for so many rows, and 8, 16 and 24 columns.
+func (f *file) reduceParts(rows int) {
+	f.op("CMPQ %d(AX), $8", reduceCols)
+	f.op("JLE cols%dx1", rows)
+	f.op("CMPQ %d(AX), $16", reduceCols)
+	f.op("JLE cols%dx2", rows)
+	for parts := 3; parts > 0; parts-- {
+		f.label(fmt.Sprintf("cols%dx%d", rows, parts))
+		f.reduceTile(rows, parts)
+	}
+}
+
+// reduceTile emits reduce for so many rows and vectors of columns.
+func (f *file) reduceTile(rows, parts int) {
+	sum := func(r, p int) string { return z(parts*r + p) }
+	at := []string{"R8", "R9", "R10", "R11", "R12", "R13", "R14", "AX"}
+	each := func(do func(r, p int)) {
+		for r := range rows {
+			f.op("MOVQ %d(AX), DI", reduceC+8*r)
+			for p := range parts {
+				do(r, p)
+			}
+		}
+	}
+	each(func(r, p int) {
+		f.op("VMOVUPD.Z %d(DI), K%d, %s", 64*p, 1+p, sum(r, p))
+		f.op("PREFETCHT0 %d(DI)", 64*(parts+p)) // of the next tile
+	})
+	f.op("MOVQ %d(AX), R15", reduceMLess)
+	f.op("SHLQ $3, R15")
+	for r := range rows {
+		f.op("MOVQ %d(AX), %s", reduceR+8*r, at[r])
+	}
+	f.label(fmt.Sprintf("row%dx%d", rows, parts))
 	for p := range parts {
-		f.op("VMOVUPD.Z %d(SI), K%d, %s", 64*p, 1+p, z(12+p))
+		f.op("VMOVUPD.Z %d(SI), K%d, %s", 64*p, 1+p, z(24+p))
 		f.op("PREFETCHT1 %d(SI)", 64*(parts+p)) // of the next tile
 	}
 	for r := range rows {
-		f.op("VBROADCASTSD (%s), %s", at[r], z(16+r))
+		x := z(27 + r%4)
+		f.op("VBROADCASTSD (%s), %s", at[r], x)
 		for p := range parts {
-			f.op("VFNMADD231PD %s, %s, %s", z(12+p), z(16+r), sum(r, p))
+			f.op("VFNMADD231PD %s, %s, %s", z(24+p), x, sum(r, p))
 		}
 		f.op("ADDQ DX, %s", at[r])
 	}
 	f.op("ADDQ BX, SI")
-	f.op("SUBQ R12, BX")
+	f.op("SUBQ R15, BX")
 	f.op("DECQ CX")
-	f.op("JNZ row")
-	for r := range rows {
-		f.op("MOVQ %d(AX), DI", reduceC+8*r)
-		for p := range parts {
+	f.op("JNZ row%dx%d", rows, parts)
+	f.op("MOVQ a+0(FP), AX")
+	each(func(r, p int) {
+		if p < parts-1 {
+			f.op("VMOVUPD %s, %d(DI)", sum(r, p), 64*p)
+		} else {
 			f.op("VMOVUPD %s, K%d, %d(DI)", sum(r, p), 1+p, 64*p)
 		}
-	}
+	})
 	f.op("VZEROUPPER")
 	f.op("RET")
 }
