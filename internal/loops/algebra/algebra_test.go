@@ -6,9 +6,21 @@ import (
 	"testing"
 )
 
-func need(t *testing.T) {
-	if !Have() {
+// A set is the loops of one kind of processor.
+type set struct {
+	name   string
+	gram   func(*GramArgs)
+	take   func(*TakeArgs)
+	reduce func(*ReduceArgs)
+}
+
+// each runs a test with the loops of each kind that the processor has.
+func each(t *testing.T, test func(t *testing.T, s set)) {
+	if len(sets()) == 0 {
 		t.Skip("the processor has no loops")
+	}
+	for _, s := range sets() {
+		t.Run(s.name, func(t *testing.T) { test(t, s) })
 	}
 }
 
@@ -21,8 +33,9 @@ func numbers(r *rand.Rand, n int) []float64 {
 }
 
 // TestGram compares every bit, and that nothing beside the tile is written.
-func TestGram(t *testing.T) {
-	need(t)
+func TestGram(t *testing.T) { each(t, testGram) }
+
+func testGram(t *testing.T, s set) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
 		vectors, cols := 1+r.IntN(9), 1+r.IntN(TileCols)
@@ -40,7 +53,7 @@ func TestGram(t *testing.T) {
 				}
 			}
 		}
-		Gram(&a)
+		s.gram(&a)
 		for i := range sums {
 			if sums[i] != want[i] {
 				t.Fatalf("%d vectors, %d columns: number %d is %v, want %v", vectors, cols, i, sums[i], want[i])
@@ -49,8 +62,9 @@ func TestGram(t *testing.T) {
 	}
 }
 
-func TestTake(t *testing.T) {
-	need(t)
+func TestTake(t *testing.T) { each(t, testTake) }
+
+func testTake(t *testing.T, s set) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for n := 1; n < 100; n++ {
 		x, m := numbers(r, n+1), numbers(r, n)
@@ -59,7 +73,7 @@ func TestTake(t *testing.T) {
 		for i := range n {
 			want[i] = math.FMA(-a.R, m[i], want[i])
 		}
-		Take(&a)
+		s.take(&a)
 		for i := range x {
 			if x[i] != want[i] {
 				t.Fatalf("%d: number %d is %v, want %v", n, i, x[i], want[i])
@@ -69,8 +83,9 @@ func TestTake(t *testing.T) {
 }
 
 // TestReduce compares every bit, and that nothing beside the tile is written.
-func TestReduce(t *testing.T) {
-	need(t)
+func TestReduce(t *testing.T) { each(t, testReduce) }
+
+func testReduce(t *testing.T, s set) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 2000 {
 		n, cols, rStep, less := 1+r.IntN(9), 1+r.IntN(TileCols), 1+r.IntN(3), r.IntN(2)
@@ -91,7 +106,7 @@ func TestReduce(t *testing.T) {
 				at += mStep - k*less
 			}
 		}
-		Reduce(&a)
+		s.reduce(&a)
 		for i := range c {
 			if c[i] != want[i] {
 				t.Fatalf("%d × %d: number %d is %v, want %v", n, cols, i, c[i], want[i])

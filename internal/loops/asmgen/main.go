@@ -23,6 +23,7 @@ func files() map[string][]byte {
 	add("avx512", "avx512_amd64", avx512Set(), map[string]*file{"panel": panelAVX512(), "dots": dotsAVX512(), "panelfloat": panelFloatAVX512()})
 	all["coding/avx2_amd64.s"] = codingAVX2().Bytes()
 	all["coding/avx512_amd64.s"] = codingAVX512().Bytes()
+	all["algebra/avx2_amd64.s"] = algebraAVX2().Bytes()
 	all["algebra/avx512_amd64.s"] = algebraAVX512().Bytes()
 	all["floats/avx2_amd64.s"] = floatsAVX2().Bytes()
 	all["floats/avx512_amd64.s"] = floatsAVX512().Bytes()
