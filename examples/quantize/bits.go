@@ -69,10 +69,7 @@ func (o *options) shareOut(ctx context.Context, w io.Writer, source *checkpoint.
 	}
 	loss := 0.0
 	for i, x := range worths {
-		p, err := checkpoint.ParsePattern("re:^" + regexp.QuoteMeta(x.Tensor) + "$")
-		if err != nil {
-			return err
-		}
+		p := "re:^" + regexp.QuoteMeta(x.Tensor) + "$"
 		o.rules.Types = append(o.rules.Types, checkpoint.TypeRule{Pattern: p, Type: bitsTypes[picked[i]], GroupSize: o.config.GroupSize})
 		loss += x.Choices[picked[i]].Loss
 	}

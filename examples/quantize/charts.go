@@ -158,7 +158,7 @@ func codebookName(t datatype.Type, i int) string {
 }
 
 // choiceBar draws the shares of the codebooks of one tensor.
-func choiceBar(it checkpoint.ItemResult) template.HTML {
+func choiceBar(it checkpoint.Item) template.HTML {
 	if !hasChoice(it.To.Type) {
 		return ""
 	}

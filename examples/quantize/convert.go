@@ -61,7 +61,7 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		return fmt.Errorf("%s: no tensor is to be quantized", o.in)
 	}
 	if o.verbose && !o.measure {
-		if err := preview(stdout, itemsOnly(plan.Items()), false); err != nil {
+		if err := preview(stdout, plan.Items(), false); err != nil {
 			return err
 		}
 	}
@@ -125,14 +125,6 @@ func quantized(items []checkpoint.Item) int {
 		}
 	}
 	return n
-}
-
-func itemsOnly(items []checkpoint.Item) []checkpoint.ItemResult {
-	var rs []checkpoint.ItemResult
-	for _, it := range items {
-		rs = append(rs, checkpoint.ItemResult{Item: it})
-	}
-	return rs
 }
 
 // merge is the command of that name.

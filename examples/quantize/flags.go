@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -115,10 +116,15 @@ func (o *options) check() error {
 	return nil
 }
 
-func patternFlag(ps *[]checkpoint.Pattern) func(string) error {
+func patternFlag(ps *[]string) func(string) error {
 	return func(s string) error {
-		p, err := checkpoint.ParsePattern(s)
-		*ps = append(*ps, p)
+		*ps = append(*ps, s)
+		expr, isRE := strings.CutPrefix(s, "re:")
+		if !isRE {
+			return nil
+		}
+		// NewPlan finds this, too, but cannot say which flag it was.
+		_, err := regexp.Compile(expr)
 		return err
 	}
 }
@@ -138,11 +144,8 @@ func (o *options) roleFlag(pattern string) func(string) error {
 
 // addType adds a rule: a pattern, and a type that may have a group size.
 func (o *options) addType(pattern, typ string) error {
-	var r checkpoint.TypeRule
+	r := checkpoint.TypeRule{Pattern: pattern}
 	var err error
-	if r.Pattern, err = checkpoint.ParsePattern(pattern); err != nil {
-		return err
-	}
 	name, group, ok := strings.Cut(typ, ":")
 	if r.Type, err = datatype.Parse(name); err != nil {
 		return err

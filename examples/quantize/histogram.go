@@ -27,13 +27,16 @@ func histogramCharts(rows []reportRow) []histogramChart {
 	return charts
 }
 
+// edge returns the lower edge of a bin of [checkpoint.Stats.Histogram], in σ.
+func edge(bin int) float64 { return float64(bin)/8 - 6 }
+
 // beyond returns the share of weights of which the magnitude is above n σ, an
 // edge.
-func beyond(h *checkpoint.Histogram, n float64) float64 {
+func beyond(h *[96]int64, n float64) float64 {
 	var out, total int64
 	for i, c := range h {
 		total += c
-		if h.Edge(i) >= n || h.Edge(i+1) <= -n {
+		if edge(i) >= n || edge(i+1) <= -n {
 			out += c
 		}
 	}
@@ -49,14 +52,14 @@ func percent(share float64) string {
 
 // histogramSVG draws counts on a logarithmic axis, where tails can be seen, with
 // the normal distribution of the same variance.
-func histogramSVG(h *checkpoint.Histogram) template.HTML {
+func histogramSVG(h *[96]int64) template.HTML {
 	const left, width, height, bottom, top = 30., 280., 120., 18., 6.
 	s := newSVG(left+width, top+height+bottom, "histogram of weights")
 	var total int64
 	for _, n := range h {
 		total += n
 	}
-	binWidth := h.Edge(1) - h.Edge(0)
+	binWidth := edge(1) - edge(0)
 	const floor = -6.5 // decades below 1 a σ
 	y := func(density float64) float64 {
 		return top + height*min(1, max(0, math.Log10(density)/floor))
@@ -75,7 +78,7 @@ func histogramSVG(h *checkpoint.Histogram) template.HTML {
 			continue
 		}
 		at := y(float64(n) / float64(total) / binWidth)
-		s.printf(`<rect x="%.2f" y="%.1f" width="%.2f" height="%.1f" class="fill c0"/>`, x(h.Edge(i)), at, width*binWidth/12+.3, top+height-at)
+		s.printf(`<rect x="%.2f" y="%.1f" width="%.2f" height="%.1f" class="fill c0"/>`, x(edge(i)), at, width*binWidth/12+.3, top+height-at)
 	}
 	s.printf(`<polyline class="normal" points="`)
 	for sigma := -5.2; sigma <= 5.2; sigma += .1 {

@@ -11,9 +11,9 @@ import (
 )
 
 // preview prints a line for each tensor, in the order of the layers.
-func preview(w io.Writer, items []checkpoint.ItemResult, measured bool) error {
+func preview(w io.Writer, items []checkpoint.Item, measured bool) error {
 	items = slices.Clone(items)
-	slices.SortStableFunc(items, func(a, b checkpoint.ItemResult) int { return compareNames(a.From.Name, b.From.Name) })
+	slices.SortStableFunc(items, func(a, b checkpoint.Item) int { return compareNames(a.From.Name, b.From.Name) })
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprint(tab, "tensor\tshape\tfrom\tto\tgroup\tbits/weight\tbytes")
 	if measured {
@@ -25,7 +25,7 @@ func preview(w io.Writer, items []checkpoint.ItemResult, measured bool) error {
 		if it.To.Quantized {
 			group = fmt.Sprint(it.To.GroupSize)
 		}
-		fmt.Fprintf(tab, "%s\t%v\t%s\t%s\t%s\t%.3f\t%s", show(it.To.Name), it.To.Shape, show(it.From.DType), show(it.To.DType), group, it.BitsPerWeight(), cli.Size(it.To.Bytes))
+		fmt.Fprintf(tab, "%s\t%v\t%s\t%s\t%s\t%.3f\t%s", show(it.To.Name), it.To.Shape, show(it.From.DType), show(it.To.DType), group, bitsPerWeight(it.To), cli.Size(it.To.Bytes))
 		if measured && it.To.Quantized {
 			fmt.Fprintf(tab, "\t%.2f\t%.3g", it.Stats.SQNR(), it.Stats.MaxError)
 		} else if measured {
@@ -36,17 +36,22 @@ func preview(w io.Writer, items []checkpoint.ItemResult, measured bool) error {
 	return tab.Flush()
 }
 
+// bitsPerWeight returns the bits that an element of t takes.
+func bitsPerWeight(t checkpoint.Tensor) float64 {
+	return 8 * float64(t.Bytes) / float64(max(t.Elements(), 1))
+}
+
 // previewKinds prints a line for the quantized tensors of each kind, which is those
 // whose names differ in the layer alone.
-func previewKinds(w io.Writer, items []checkpoint.ItemResult) error {
+func previewKinds(w io.Writer, items []checkpoint.Item) error {
 	names, byKind := kinds(rowsOf(items))
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tab, "tensors\tcount\tto\tbits/weight\tbytes\tSQNR dB\tthe least, of layer\tmax error")
 	for _, name := range names {
-		var rs []checkpoint.ItemResult
+		var rs []checkpoint.Item
 		least := byKind[name][0]
 		for _, r := range byKind[name] {
-			rs = append(rs, r.ItemResult)
+			rs = append(rs, r.Item)
 			if r.Stats.SQNR() < least.Stats.SQNR() {
 				least = r
 			}
@@ -71,7 +76,7 @@ type totals struct {
 	stats                      checkpoint.Stats
 }
 
-func sums(items []checkpoint.ItemResult) totals {
+func sums(items []checkpoint.Item) totals {
 	var t totals
 	for _, it := range items {
 		t.from += it.From.Bytes

@@ -37,11 +37,14 @@ type report struct {
 
 // A reportRow is one quantized tensor.
 type reportRow struct {
-	checkpoint.ItemResult
+	checkpoint.Item
 	Kind  string // its name with * for the layer
 	Layer int    // -1 if its name has none
 	Bar   template.HTML
 }
+
+// BitsPerWeight is for the template.
+func (r reportRow) BitsPerWeight() float64 { return bitsPerWeight(r.To) }
 
 type choiceChart struct {
 	Type   string
@@ -61,12 +64,12 @@ func newReport(source string, plan *checkpoint.Plan, res *checkpoint.Result, ela
 	r := &report{Source: source, Settings: plan.Settings(), Elapsed: elapsed.Round(10 * time.Millisecond), Sum: sums(res.Items)}
 	for _, it := range res.Items {
 		if !it.To.Quantized {
-			r.Kept = append(r.Kept, it.Item)
+			r.Kept = append(r.Kept, it)
 		}
 	}
 	r.Rows = rowsOf(res.Items)
 	for i := range r.Rows {
-		r.Rows[i].Bar = choiceBar(r.Rows[i].ItemResult)
+		r.Rows[i].Bar = choiceBar(r.Rows[i].Item)
 	}
 	r.Bits = 8 * float64(r.Sum.quantizedTo) / float64(max(r.Sum.weights, 1))
 	r.Errors = errorChart(r.Rows)
@@ -80,12 +83,12 @@ func newReport(source string, plan *checkpoint.Plan, res *checkpoint.Result, ela
 }
 
 // rowsOf returns the quantized tensors in the order of the layers.
-func rowsOf(items []checkpoint.ItemResult) []reportRow {
+func rowsOf(items []checkpoint.Item) []reportRow {
 	var rows []reportRow
 	for _, it := range items {
 		if it.To.Quantized {
 			kind, layer := kindOf(it.To.Name)
-			rows = append(rows, reportRow{ItemResult: it, Kind: kind, Layer: layer})
+			rows = append(rows, reportRow{Item: it, Kind: kind, Layer: layer})
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b reportRow) int { return cmp.Compare(a.Layer, b.Layer) })

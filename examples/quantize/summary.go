@@ -91,7 +91,7 @@ func storedAs(it checkpoint.Item) string {
 // tensors that is kept, for each assumption, and for each cause that some can't be
 // quantized.
 func (o *options) summary(w io.Writer, source *checkpoint.Checkpoint, items []checkpoint.Item) error {
-	sum := sums(itemsOnly(items))
+	sum := sums(items)
 	if sum.quantized > 0 {
 		fmt.Fprintf(w, "%s quantized%s: %s to %s, %.3f bits a weight\n", plural(sum.quantized, "tensor", "tensors"), typesOf(items),
 			cli.Size(sum.quantizedFrom), cli.Size(sum.quantizedTo), 8*float64(sum.quantizedTo)/float64(sum.weights))
@@ -162,12 +162,8 @@ func (o *options) hint(source *checkpoint.Checkpoint, items []checkpoint.Item, k
 	var hints []string
 	flag := map[checkpoint.Role]string{checkpoint.RoleEmbedding: "embeddings", checkpoint.RoleHead: "head"}[k.first.From.Role]
 	if flag != "" {
-		pattern, err := checkpoint.ParsePattern(flag)
-		if err != nil {
-			return "", err
-		}
 		other := *o
-		other.rules.Types = append(slices.Clip(o.rules.Types), checkpoint.TypeRule{Pattern: pattern, Type: o.config.Type, GroupSize: o.config.GroupSize})
+		other.rules.Types = append(slices.Clip(o.rules.Types), checkpoint.TypeRule{Pattern: flag, Type: o.config.Type, GroupSize: o.config.GroupSize})
 		plan, err := checkpoint.NewPlan(source, other.planOptions())
 		if err != nil {
 			return "", err

@@ -61,7 +61,7 @@ func TestNetworkEqualsRecipe(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		o := checkpoint.Options{Config: config, ShardSize: 300e3}
 		if all {
-			o.Types = []checkpoint.TypeRule{{Pattern: pattern(t, "embeddings"), Type: datatype.BitMoD4, GroupSize: 64}}
+			o.Types = []checkpoint.TypeRule{{Pattern: "embeddings", Type: datatype.BitMoD4, GroupSize: 64}}
 		}
 		out := t.TempDir()
 		gains := calibrateDir(t, embeddedDir, out, texts, calibrate.GPTQ(), o)

@@ -47,15 +47,6 @@ func quantizeDir(t *testing.T, dir string, o checkpoint.Options) string {
 	return out
 }
 
-func pattern(t *testing.T, s string) checkpoint.Pattern {
-	t.Helper()
-	p, err := checkpoint.ParsePattern(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
 // A result computes what the same weights compute that were quantized in memory.
 func TestResult(t *testing.T) {
 	for _, test := range []struct {
@@ -76,7 +67,7 @@ func TestResult(t *testing.T) {
 		maker := Quantizer{Config: test.config}.Make
 		if test.embed {
 			name += ", embeddings " + test.embeddings.String()
-			o.Types = []checkpoint.TypeRule{{Pattern: pattern(t, "embed_tokens"), Type: test.embeddings, GroupSize: 128}}
+			o.Types = []checkpoint.TypeRule{{Pattern: "embed_tokens", Type: test.embeddings, GroupSize: 128}}
 			layers := maker
 			maker = func(p Place, w []float32, cols int) (Linear, error) {
 				if p.Kind == Embedding {

@@ -95,7 +95,9 @@ func (r *runner) calibrate(ctx context.Context, it *Item) error {
 		}
 		r.meter.add(it.From.Name, share(it.From.Bytes, it.To.Rows(), lo, lo+outs))
 	}
-	r.result.Items = append(r.result.Items, ItemResult{*it, stats})
+	done := *it
+	done.Stats = stats
+	r.result.Items = append(r.result.Items, done)
 	return nil
 }
 

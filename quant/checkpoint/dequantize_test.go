@@ -103,7 +103,7 @@ func TestDequantize(t *testing.T) {
 	for i, typ := range []datatype.Type{datatype.BitMoD4, datatype.BitMoD3, datatype.NVFP4, datatype.Int6Asym} {
 		p := plan(t, c, Options{
 			Config: quant.Config{Type: typ},
-			Rules:  Rules{Include: patterns(t, "linear", "wide", "stack", "c_fc"), Transposed: patterns(t, "c_fc")},
+			Rules:  Rules{Include: []string{"linear", "wide", "stack", "c_fc"}, Transposed: []string{"c_fc"}},
 		})
 		result := t.TempDir()
 		run(t, p, result, RunOptions{})
@@ -163,7 +163,7 @@ func TestDequantizeTooLarge(t *testing.T) {
 		rules := Rules{}
 		place := "row 299, column 17"
 		if transposed {
-			rules.Transposed = patterns(t, "up_proj")
+			rules.Transposed = []string{"up_proj"}
 		}
 		dst := t.TempDir()
 		run(t, plan(t, openSource(t, w), Options{Config: quant.Config{Type: datatype.Int8, GroupSize: 8}, Rules: rules}), dst, RunOptions{})

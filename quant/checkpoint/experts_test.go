@@ -58,7 +58,7 @@ func TestExpertOrder(t *testing.T) {
 			}
 		}
 		if x.assumed {
-			for _, it := range plan(t, c, Options{Rules: Rules{Transposed: patterns(t, "experts")}}).Items() {
+			for _, it := range plan(t, c, Options{Rules: Rules{Transposed: []string{"experts"}}}).Items() {
 				if !it.To.Transposed || it.Reason != "" {
 					t.Errorf("%s: -transposed: %+v", x.config, it)
 				}

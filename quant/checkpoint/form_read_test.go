@@ -180,7 +180,7 @@ func TestWrongScales(t *testing.T) {
 		{"", []weight{blank("e.up_blocks", "U8", 2, 8, 3, 16), blank("e.up_scales", "U8", 2, 8, 3), blank("e.up", "F32", 2)}, []string{`"e.up_blocks"`, `"e.up"`}},
 	} {
 		c := openModel(t, x.config, append(x.ws, blank("norm.weight", "F32", 8))...)
-		_, err := NewPlan(c, Options{Rules: Rules{Include: patterns(t, "*")}})
+		_, err := NewPlan(c, Options{Rules: Rules{Include: []string{"*"}}})
 		if !errors.Is(err, quant.ErrFormat) {
 			t.Errorf("%d: %v", i, err)
 			continue
@@ -219,7 +219,7 @@ func TestScaleValues(t *testing.T) {
 			w.bytes[i] = 0x40 // 2
 		}
 		copy(s.bytes[4*9:], leBytes([]float32{x.scale}))
-		p := plan(t, openModel(t, "", w, s), Options{Rules: Rules{Include: patterns(t, "*")}})
+		p := plan(t, openModel(t, "", w, s), Options{Rules: Rules{Include: []string{"*"}}})
 		_, err := p.Run(context.Background(), t.TempDir(), RunOptions{})
 		if !errors.Is(err, x.want) || err != nil && !strings.Contains(err.Error(), `"l.weight"`) {
 			t.Errorf("%v: %v", x.scale, err)
@@ -231,7 +231,7 @@ func TestScaleValues(t *testing.T) {
 	// The scale of MXFP4 that is NaN.
 	b, s := blank("e.up_blocks", "U8", 2, 64, 4, 16), blank("e.up_scales", "U8", 2, 64, 4)
 	s.bytes[100] = 0xff
-	p := plan(t, openModel(t, "", b, s), Options{Rules: Rules{Include: patterns(t, "*")}})
+	p := plan(t, openModel(t, "", b, s), Options{Rules: Rules{Include: []string{"*"}}})
 	if _, err := p.Run(context.Background(), t.TempDir(), RunOptions{}); !errors.Is(err, quant.ErrNotFinite) || !strings.Contains(err.Error(), `"e.up"`) {
 		t.Error(err)
 	}
@@ -281,9 +281,9 @@ func TestFormsQuantized(t *testing.T) {
 		dir := f.dir(t)
 		c := open(t, dir)
 		for _, o := range []Options{
-			{Rules: Rules{Include: patterns(t, "*"), Exclude: patterns(t, "a")}},
-			{Config: quant.Config{Type: datatype.NVFP4}, Rules: Rules{Include: patterns(t, "*")}},
-			{Rules: Rules{Exclude: patterns(t, "*")}},
+			{Rules: Rules{Include: []string{"*"}, Exclude: []string{"a"}}},
+			{Config: quant.Config{Type: datatype.NVFP4}, Rules: Rules{Include: []string{"*"}}},
+			{Rules: Rules{Exclude: []string{"*"}}},
 		} {
 			p := plan(t, c, o)
 			dst := filepath.Join(t.TempDir(), "r.safetensors")
@@ -451,7 +451,7 @@ func TestFormsLeaveNoTrace(t *testing.T) {
 		t.Errorf("%v, left out %v", err, c.LeftOut())
 	}
 	result, copied := t.TempDir(), t.TempDir()
-	r := run(t, plan(t, c, Options{Rules: Rules{Include: patterns(t, "*")}}), result, RunOptions{})
+	r := run(t, plan(t, c, Options{Rules: Rules{Include: []string{"*"}}}), result, RunOptions{})
 	if i := slices.IndexFunc(r.Companions, func(x Companion) bool { return x.Name == "hf_quant_config.json" }); i < 0 || !strings.Contains(r.Companions[i].LeftOut, "quantized") {
 		t.Errorf("%+v", r.Companions)
 	}

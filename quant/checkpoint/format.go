@@ -138,7 +138,7 @@ func (h header) metadata(stored []safetensors.Tensor) map[string]string {
 		keyWriter:  quant.Version,
 	}
 	if len(h.tensors) > 0 {
-		m["format"] = QuantMethod // in place of pt, say, for which others would load it
+		m["format"] = quantMethod // in place of pt, say, for which others would load it
 	}
 	for k, v := range map[string]string{keySettings: h.settings, keyPlan: h.plan, keyShard: h.shard} {
 		if v != "" {

@@ -43,7 +43,7 @@ func TestGGUFModels(t *testing.T) {
 				}
 			}
 			dst := t.TempDir()
-			p := plan(t, c, Options{Rules: Rules{Transposed: patterns(t, "c_attn", "c_fc", "c_proj")}})
+			p := plan(t, c, Options{Rules: Rules{Transposed: []string{"c_attn", "c_fc", "c_proj"}}})
 			r := run(t, p, dst, RunOptions{})
 			for _, f := range r.Companions {
 				if why := f.LeftOut; why != "" && !strings.Contains(why, "tokenizer.ggml.model") {

@@ -106,7 +106,7 @@ func TestFromGGUF(t *testing.T) {
 	writeGGUF(t, path, someMetadata, llamaWeights(rand.New(rand.NewPCG(1, 1)))...)
 	c := open(t, path)
 	dst := t.TempDir()
-	p := plan(t, c, Options{ShardSize: 10_000, Rules: Rules{Transposed: patterns(t, "attn_q")}})
+	p := plan(t, c, Options{ShardSize: 10_000, Rules: Rules{Transposed: []string{"attn_q"}}})
 	run(t, p, dst, RunOptions{})
 	q := open(t, dst)
 	want := map[string]string{

@@ -70,7 +70,7 @@ func TestTensorErrors(t *testing.T) {
 		}
 	}
 	dst := filepath.Join(t.TempDir(), "q.safetensors")
-	run(t, plan(t, c, Options{Rules: Rules{Include: patterns(t, "w")}}), dst, RunOptions{})
+	run(t, plan(t, c, Options{Rules: Rules{Include: []string{"w"}}}), dst, RunOptions{})
 	q := open(t, dst)
 	for _, x := range [][2]int{{-1, 1}, {1, 1}, {2, 1}, {0, 5}} {
 		if _, err := q.MatrixRows("w", x[0], x[1]); !errors.Is(err, quant.ErrShape) {
@@ -187,7 +187,7 @@ func TestInvalidCodes(t *testing.T) {
 		{datatype.BitMoD4, suffixSpecial, 0xff},
 	} {
 		dst := filepath.Join(t.TempDir(), "q.safetensors")
-		run(t, plan(t, c, Options{Config: quant.Config{Type: x.typ}, Rules: Rules{Include: patterns(t, "w")}}), dst, RunOptions{})
+		run(t, plan(t, c, Options{Config: quant.Config{Type: x.typ}, Rules: Rules{Include: []string{"w"}}}), dst, RunOptions{})
 		f, err := safetensors.Open(dst)
 		if err != nil {
 			t.Fatal(err)

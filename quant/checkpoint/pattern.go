@@ -4,20 +4,12 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A Pattern selects tensors by name. It is one of
-//
-//	mlp.down_proj    a run of whole components of the name, which '.' and '/' separate
-//	layers.*.mlp     the same with wildcards: * for any characters, ? for one
-//	re:gate|up_proj  a regular expression (RE2) that some part of the name matches
-//	linear           weights of linear layers, which is the default: see [Rules]
-//	embeddings       tables of embeddings of tokens
-//	head             output heads, and the embedding that is one, too
-//
-// so that "lm_head" matches lm_head.weight, and "layers.1" matches
-// model.layers.1.mlp.up_proj.weight, but not model.layers.10.mlp.up_proj.weight.
-type Pattern struct {
+// A pattern of [Rules] that has been parsed.
+type pattern struct {
 	text string
 	re   *regexp.Regexp
 	role Role // instead of re
@@ -26,16 +18,29 @@ type Pattern struct {
 // rolePatterns are the patterns that go by role.
 var rolePatterns = map[string]Role{"linear": RoleLinear, "embeddings": RoleEmbedding, "head": RoleHead}
 
-// ParsePattern returns the pattern of s. The error is for an empty one, or a
+// parsePatterns parses all of ss.
+func parsePatterns(ss []string) ([]pattern, error) {
+	var ps []pattern
+	for _, s := range ss {
+		p, err := parsePattern(s)
+		if err != nil {
+			return nil, err
+		}
+		ps = append(ps, p)
+	}
+	return ps, nil
+}
+
+// parsePattern returns the pattern of s. The error is for an empty one, or a
 // regular expression that is not.
-func ParsePattern(s string) (Pattern, error) {
-	p := Pattern{text: s, role: rolePatterns[s]}
+func parsePattern(s string) (pattern, error) {
+	p := pattern{text: s, role: rolePatterns[s]}
 	expr, isRE := strings.CutPrefix(s, "re:")
 	switch {
 	case p.role != RoleUnknown:
 		return p, nil
 	case expr == "":
-		return p, fmt.Errorf("checkpoint: the pattern %q is empty", s)
+		return p, fmt.Errorf("checkpoint: %w: the pattern %q is empty", quant.ErrFormat, s)
 	case !isRE:
 		expr = regexp.QuoteMeta(s)
 		expr = strings.ReplaceAll(expr, `\*`, `.*`)
@@ -43,21 +48,17 @@ func ParsePattern(s string) (Pattern, error) {
 	}
 	re, err := regexp.Compile(expr)
 	if err != nil {
-		return p, fmt.Errorf("checkpoint: the pattern %q: %w", s, err)
+		return p, fmt.Errorf("checkpoint: %w: the pattern %q: %w", quant.ErrFormat, s, err)
 	}
 	p.re = re
 	return p, nil
 }
 
-// String returns what the pattern was parsed from.
-func (p Pattern) String() string { return p.text }
-
-// Match reports whether the pattern selects a tensor, by its name or role. The
-// zero Pattern matches nothing. That a tensor with the role of an embedding is the
+// match reports whether the pattern selects a tensor, by its name or role. That a tensor with the role of an embedding is the
 // output head, too, is what [NewPlan] knows of a whole model.
-func (p Pattern) Match(t Tensor) bool {
+func (p pattern) match(t Tensor) bool {
 	if p.role != RoleUnknown {
 		return p.role == t.Role
 	}
-	return p.re != nil && p.re.MatchString(t.Name)
+	return p.re.MatchString(t.Name)
 }

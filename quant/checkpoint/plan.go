@@ -116,7 +116,10 @@ func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{source: source, options: o}
-	d := decider{Rules: o.Rules, typ: o.Type, groupSize: o.GroupSize, tied: source.tied}
+	d, err := newDecider(o.Rules, o.Config, source.tied)
+	if err != nil {
+		return nil, err
+	}
 	if err := d.check(source.tensors); err != nil {
 		return nil, err
 	}
@@ -139,19 +142,12 @@ func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 	}
 	p.divide()
 	p.settings = o.settings()
-	var err error
 	p.id, err = p.fingerprint()
 	return p, err
 }
 
 // settings encodes what was asked for.
 func (o Options) settings() string {
-	strs := func(ps []Pattern) (ss []string) {
-		for _, p := range ps {
-			ss = append(ss, p.String())
-		}
-		return ss
-	}
 	var types []string
 	for _, r := range o.Types {
 		s := fmt.Sprintf("%v=%v", r.Pattern, r.Type)
@@ -177,7 +173,7 @@ func (o Options) settings() string {
 		Transposed  []string        `json:"transposed,omitempty"`
 		ShardSize   int64           `json:"shard_size"`
 		Parts       int             `json:"parts"`
-	}{o.Tool, o.Type.String(), o.GroupSize, o.Search, calibration, o.Kept, strs(o.Include), strs(o.Exclude), types, strs(o.Transposed), o.ShardSize, o.Parts})
+	}{o.Tool, o.Type.String(), o.GroupSize, o.Search, calibration, o.Kept, o.Include, o.Exclude, types, o.Transposed, o.ShardSize, o.Parts})
 }
 
 // check looks for what can't be done, and in a strict plan for what isn't, and

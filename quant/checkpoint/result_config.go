@@ -9,9 +9,9 @@ import (
 	"github.com/bitmod-go/bitmod/internal/jsonedit"
 )
 
-// QuantMethod is the quant_method in the quantization_config of a result's
+// quantMethod is the quant_method in the quantization_config of a result's
 // config.json.
-const QuantMethod = "bitmod"
+const quantMethod = "bitmod"
 
 // Members of config.json.
 const (
@@ -39,7 +39,7 @@ type quantizationConfig struct {
 // newQuantizationConfig describes tensors, by the type and the group size that
 // most of their weights have. It returns nil if none is quantized.
 func newQuantizationConfig(tensors []Tensor) *quantizationConfig {
-	q := &quantizationConfig{Method: QuantMethod, Version: version, Kept: []string{}}
+	q := &quantizationConfig{Method: quantMethod, Version: version, Kept: []string{}}
 	type kind struct {
 		typ   string
 		bits  int
@@ -86,7 +86,7 @@ func configFor(text []byte, tensors []Tensor) (out []byte, changed string, err e
 				return nil, "", err
 			}
 		}
-		return out, "quantization_config says " + QuantMethod, nil
+		return out, "quantization_config says " + quantMethod, nil
 	}
 	return dequantizedConfig(text, tensors)
 }

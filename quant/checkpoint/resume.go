@@ -71,7 +71,7 @@ func (r *runner) addResumed(ctx context.Context, finished map[int]bool) error {
 	if len(finished) == 0 {
 		return nil
 	}
-	var all []ItemResult
+	var all []Item
 	written := r.result.Items
 	var c *Checkpoint
 	defer func() {
@@ -86,7 +86,7 @@ func (r *runner) addResumed(ctx context.Context, finished map[int]bool) error {
 			all = append(all, written[0])
 			written = written[1:]
 		case !it.quantize() || !r.o.Measure:
-			all = append(all, ItemResult{Item: it})
+			all = append(all, it)
 		default:
 			path := r.plan.file(r.dst, it.Shard)
 			if c == nil || c.path != path {
@@ -102,7 +102,8 @@ func (r *runner) addResumed(ctx context.Context, finished map[int]bool) error {
 			if err != nil {
 				return err
 			}
-			all = append(all, ItemResult{it, s})
+			it.Stats = s
+			all = append(all, it)
 		}
 	}
 	r.result.Items = all

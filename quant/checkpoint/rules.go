@@ -6,28 +6,42 @@ import (
 	"slices"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/quant"
 )
 
 // Rules say which tensors are quantized, and how. The zero Rules take those whose
 // role is [RoleLinear]. No tensor is quantized that would not get smaller.
+//
+// They select tensors by patterns. A pattern is one of
+//
+//	mlp.down_proj    a run of whole components of the name, which '.' and '/' separate
+//	layers.*.mlp     the same with wildcards: * for any characters, ? for one
+//	re:gate|up_proj  a regular expression (RE2) that some part of the name matches
+//	linear           weights of linear layers, which is the default
+//	embeddings       tables of embeddings of tokens
+//	head             output heads, and the embedding that is one, too
+//
+// so that "lm_head" matches lm_head.weight, and "layers.1" matches
+// model.layers.1.mlp.up_proj.weight, but not model.layers.10.mlp.up_proj.weight.
+// An empty pattern, or one that is no regular expression, is an error of [NewPlan].
 type Rules struct {
 	// Include replaces that default: tensors that any of them matches, of two or
 	// more dimensions. The pattern "linear" among them adds the default.
-	Include []Pattern
+	Include []string
 	// Exclude leaves out tensors that any of them matches, whatever else does.
-	Exclude []Pattern
+	Exclude []string
 	// Types are other types for some tensors, which are then included; the last
 	// that matches counts.
 	Types []TypeRule
 	// Transposed tensors are [in, out], and are quantized as [out, in], as rows
 	// must be output channels: the Conv1D weights of GPT-2. Of more dimensions,
 	// the last two are meant: experts. Of known families this is known.
-	Transposed []Pattern
+	Transposed []string
 }
 
 // A TypeRule gives a type to the tensors that a pattern matches.
 type TypeRule struct {
-	Pattern   Pattern
+	Pattern   string // see [Rules]
 	Type      datatype.Type
 	GroupSize int // 0: the plan's if its type has the same by default, else the type's own
 }
@@ -44,45 +58,67 @@ type Item struct {
 	Skipped bool
 	// Shard is the index of the file that it goes to.
 	Shard int
+	// Stats is what a run found; see [Result]. A plan has only zeros.
+	Stats Stats
 }
 
 // quantize reports whether the plan quantizes the tensor.
 func (it *Item) quantize() bool { return it.To.Quantized && !it.From.Quantized }
 
-// BitsPerWeight returns the bits that an element takes in the result, 0 for an
-// empty tensor.
-func (it *Item) BitsPerWeight() float64 {
-	if n := it.To.Elements(); n > 0 {
-		return 8 * float64(it.To.Bytes) / float64(n)
-	}
-	return 0
-}
-
 // A decider applies the rules of a plan to the tensors of its source.
 type decider struct {
-	Rules
+	include, exclude, transposed []pattern
+
+	types     []typePattern
 	typ       datatype.Type // of what no rule gives another
 	groupSize int
 	tied      string // the embedding that is the output head, too
 }
 
-// match reports whether any pattern selects t.
-func (d decider) match(ps []Pattern, t Tensor) bool {
-	return slices.ContainsFunc(ps, func(p Pattern) bool { return d.matches(p, t) })
+// A typePattern is a [TypeRule] whose pattern has been parsed.
+type typePattern struct {
+	pattern pattern
+	TypeRule
 }
 
-func (d decider) matches(p Pattern, t Tensor) bool {
-	return p.Match(t) || p.role == RoleHead && d.tied != "" && t.Name == d.tied
+func newDecider(r Rules, c quant.Config, tied string) (decider, error) {
+	d := decider{typ: c.Type, groupSize: c.GroupSize, tied: tied}
+	for _, x := range []struct {
+		from []string
+		to   *[]pattern
+	}{{r.Include, &d.include}, {r.Exclude, &d.exclude}, {r.Transposed, &d.transposed}} {
+		var err error
+		if *x.to, err = parsePatterns(x.from); err != nil {
+			return d, err
+		}
+	}
+	for _, t := range r.Types {
+		p, err := parsePattern(t.Pattern)
+		if err != nil {
+			return d, err
+		}
+		d.types = append(d.types, typePattern{p, t})
+	}
+	return d, nil
+}
+
+// match reports whether any pattern selects t.
+func (d decider) match(ps []pattern, t Tensor) bool {
+	return slices.ContainsFunc(ps, func(p pattern) bool { return d.matches(p, t) })
+}
+
+func (d decider) matches(p pattern, t Tensor) bool {
+	return p.match(t) || p.role == RoleHead && d.tied != "" && t.Name == d.tied
 }
 
 // check looks for rules for roles that do not fit the model.
 func (d decider) check(tensors []Tensor) error {
-	byRole := make(map[Role]*TypeRule)
-	for i := range d.Types {
-		if r := &d.Types[i]; r.Pattern.role == RoleEmbedding || r.Pattern.role == RoleHead {
-			byRole[r.Pattern.role] = r
-			if !slices.ContainsFunc(tensors, func(t Tensor) bool { return d.matches(r.Pattern, t) }) {
-				return fmt.Errorf("checkpoint: a type for %q: %w: the model has none of these", r.Pattern.String(), ErrNoTensor)
+	byRole := make(map[Role]*typePattern)
+	for i := range d.types {
+		if r := &d.types[i]; r.pattern.role == RoleEmbedding || r.pattern.role == RoleHead {
+			byRole[r.pattern.role] = r
+			if !slices.ContainsFunc(tensors, func(t Tensor) bool { return d.matches(r.pattern, t) }) {
+				return fmt.Errorf("checkpoint: a type for %q: %w: the model has none of these", r.Pattern, ErrNoTensor)
 			}
 		}
 	}
@@ -103,13 +139,13 @@ func (d decider) decide(t Tensor, k kind, kept int64) Item {
 	typ, groupSize := d.typ, d.groupSize
 	q := quantized{Type: typ, GroupSize: groupSize, Shape: t.Shape, Original: t.DType}
 	byType := false
-	for _, rule := range d.Types {
-		if d.matches(rule.Pattern, t) {
+	for _, rule := range d.types {
+		if d.matches(rule.pattern, t) {
 			byType = true
 			q.Type, q.GroupSize = rule.Type, rule.groupSize(typ, groupSize)
 		}
 	}
-	included := byType || d.match(d.Include, t)
+	included := byType || d.match(d.include, t)
 	keep := func(skipped bool, format string, args ...any) Item {
 		it.Reason, it.Skipped = fmt.Sprintf(format, args...), skipped
 		return it
@@ -118,9 +154,9 @@ func (d decider) decide(t Tensor, k kind, kept int64) Item {
 	switch {
 	case t.Quantized:
 		return keep(false, "it is %s already", t.DType)
-	case d.match(d.Exclude, t):
+	case d.match(d.exclude, t):
 		return keep(false, "excluded")
-	case !included && len(d.Include) > 0:
+	case !included && len(d.include) > 0:
 		return keep(false, "not included")
 	case t.Elements() == 0:
 		return keep(false, "it is empty")
@@ -136,7 +172,7 @@ func (d decider) decide(t Tensor, k kind, kept int64) Item {
 		return keep(false, "%s", k.why)
 	}
 	it.Reason = k.note
-	if k.inOut || d.match(d.Transposed, t) {
+	if k.inOut || d.match(d.transposed, t) {
 		q.Transposed = true
 		q.Shape = swap(t.Shape)
 		it.Reason = ""

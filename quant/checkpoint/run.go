@@ -32,8 +32,10 @@ type RunOptions struct {
 
 // A Result is what a run has done.
 type Result struct {
-	// Items are those of the part, in the order of the plan.
-	Items []ItemResult
+	// Items are those of the part, in the order of the plan, with their Stats. These
+	// have only zeros for tensors that are not quantized, and without Measure for those
+	// of resumed files.
+	Items []Item
 	// Written and Resumed are the paths of the files that were written, and that
 	// were found finished.
 	Written, Resumed []string
@@ -45,14 +47,6 @@ type Result struct {
 	// Others are names in the directory that were there before and are neither
 	// weights nor of Companions. They are left alone.
 	Others []string
-}
-
-// An ItemResult is an Item with what is known of it afterwards.
-type ItemResult struct {
-	Item
-	// Stats has only zeros for tensors that are not quantized, and without
-	// Measure for those of resumed files.
-	Stats Stats
 }
 
 // Run does a part of the plan and writes it to dst: a file if its name ends in
@@ -348,7 +342,7 @@ func (r *runner) consume(ctx context.Context, s step, b block) error {
 	case tellFinished:
 		return tensorError(s.it.From.Name, r.tell(ctx, s.it))
 	case copyWhole:
-		r.result.Items = append(r.result.Items, ItemResult{Item: *s.it})
+		r.result.Items = append(r.result.Items, *s.it)
 		if r.dry {
 			r.meter.add(s.it.From.Name, s.it.From.Bytes)
 			return nil
@@ -356,7 +350,7 @@ func (r *runner) consume(ctx context.Context, s step, b block) error {
 		return r.open.copyTensor(ctx, s.it.To, s.it.From, r.plan.source.dataOf(s.it.From), &r.meter)
 	}
 	if s.lo == 0 {
-		r.result.Items = append(r.result.Items, ItemResult{Item: *s.it})
+		r.result.Items = append(r.result.Items, *s.it)
 	}
 	if s.kind == quantizeRows {
 		r.result.Items[len(r.result.Items)-1].Stats.Add(b.stats)

@@ -121,7 +121,7 @@ func TestBlocks(t *testing.T) {
 	for _, typ := range []datatype.Type{datatype.BitMoD3, datatype.NVFP4, datatype.MXFP4RaZeR, datatype.Int6Asym} {
 		p := plan(t, c, Options{
 			Config: quant.Config{Type: typ, Workers: 3},
-			Rules:  Rules{Include: patterns(t, "*"), Transposed: patterns(t, "transposed")},
+			Rules:  Rules{Include: []string{"*"}, Transposed: []string{"transposed"}},
 		})
 		dst := t.TempDir()
 		run(t, p, dst, RunOptions{})

@@ -196,7 +196,7 @@ func carried(metadata map[string]string, shard int) map[string]string {
 	maps.DeleteFunc(m, func(k, _ string) bool {
 		return strings.HasPrefix(k, keyPrefix) || shard > 0 && strings.HasPrefix(k, "gguf.")
 	})
-	if m["format"] == QuantMethod { // which a file with quantized tensors gets anew
+	if m["format"] == quantMethod { // which a file with quantized tensors gets anew
 		m["format"] = "pt"
 	}
 	return m

@@ -88,7 +88,7 @@ func TestSaveRoundTrip(t *testing.T) {
 	quantized := t.TempDir()
 	run(t, plan(t, openSource(t, append(model(9), everyType()[9:]...)...), Options{ShardSize: 50_000}), quantized, RunOptions{})
 	mixed := filepath.Join(t.TempDir(), "q.safetensors")
-	run(t, plan(t, openSource(t, model(4)...), Options{Rules: Rules{Transposed: patterns(t, "*o_proj*")}, Config: quant.Config{Type: datatype.NVFP4RaZeR}}), mixed, RunOptions{})
+	run(t, plan(t, openSource(t, model(4)...), Options{Rules: Rules{Transposed: []string{"*o_proj*"}}, Config: quant.Config{Type: datatype.NVFP4RaZeR}}), mixed, RunOptions{})
 	for name, c := range map[string]*Checkpoint{
 		"model": openSource(t, model(9)...), "types": openSource(t, everyType()...),
 		"quantized": open(t, quantized), "quantized file": open(t, mixed), "quantized rows": openMixed(t),

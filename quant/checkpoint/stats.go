@@ -20,8 +20,10 @@ type Stats struct {
 	Noise    float64 // Σ (w − ŵ)²
 	Power    float64 // Σ w²
 	MaxError float64 // the largest |w − ŵ|
-	// Histogram is of the weights, in standard deviations of their row.
-	Histogram Histogram
+	// Histogram counts weights w by w/σ, where σ is the root mean square of the
+	// weight's row: bin i has those from i/8 − 6 up to, not including, i/8 − 5.875, the
+	// first bin also those below, and the last those above.
+	Histogram [96]int64
 }
 
 // NMSE returns Noise/Power, 0 if there is no error.
@@ -59,19 +61,11 @@ func (s *Stats) Add(o Stats) {
 	}
 }
 
-// A Histogram counts weights w by w/σ, where σ is the root mean square of the
-// weight's row: bin i has those from [Histogram.Edge](i) up to, not including,
-// Edge(i+1), the first bin also those below, and the last those above.
-type Histogram [96]int64
+// histogramEnd is the upper edge of the last bin of a Histogram, in σ.
+const histogramEnd = 6
 
-const histogramEnd = 6 // σ
-
-// Edge returns the lower edge of bin i, from −6 up.
-func (h *Histogram) Edge(i int) float64 {
-	return histogramEnd * (2*float64(i)/float64(len(h)) - 1)
-}
-
-func (h *Histogram) add(ratio float64) {
+func (s *Stats) addToHistogram(ratio float64) {
+	h := &s.Histogram
 	i := math.Floor((ratio/histogramEnd + 1) * float64(len(h)) / 2)
 	h[int(min(max(i, 0), float64(len(h)-1)))]++
 }
@@ -120,7 +114,7 @@ func measure[T float32 | float64](s *Stats, w []T, m *quant.Matrix, first int, b
 		}
 		if sigma := math.Sqrt(power / float64(cols)); sigma > 0 {
 			for _, x := range own {
-				s.Histogram.add(float64(x) / sigma)
+				s.addToHistogram(float64(x) / sigma)
 			}
 		} else {
 			s.Histogram[len(s.Histogram)/2] += int64(cols)

@@ -23,7 +23,7 @@ func TestTables(t *testing.T) {
 	head := random(r, "lm_head.weight", "F32", 80, 64)
 	layer := random(r, "model.layers.0.mlp.up_proj.weight", "F32", 64, 64)
 	rule := func(pattern string, typ datatype.Type, group int) TypeRule {
-		return TypeRule{patterns(t, pattern)[0], typ, group}
+		return TypeRule{pattern, typ, group}
 	}
 	const lm = `{"architectures":["LlamaForCausalLM"],"vocab_size":80}`
 	for _, x := range []struct {
@@ -167,8 +167,8 @@ func TestNothingGrows(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 4))
 	c := openSource(t, random(r, "a.up_proj.weight", "F16", 256, 2), random(r, "b.up_proj.weight", "F16", 256, 64), random(r, "c.up_proj.weight", "F32", 256, 2))
 	for _, o := range []Options{
-		{}, {Kept: "BF16"}, {Rules: Rules{Include: patterns(t, "*")}}, {Config: quant.Config{Type: datatype.Int8}},
-		{Rules: Rules{Types: []TypeRule{{patterns(t, "a")[0], datatype.BitMoD3, 8}}}},
+		{}, {Kept: "BF16"}, {Rules: Rules{Include: []string{"*"}}}, {Config: quant.Config{Type: datatype.Int8}},
+		{Rules: Rules{Types: []TypeRule{{"a", datatype.BitMoD3, 8}}}},
 	} {
 		for _, it := range plan(t, c, o).Items() {
 			if want := it.From.Cols() > 2; it.To.Quantized != want && it.From.DType == "F16" {

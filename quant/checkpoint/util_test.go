@@ -152,19 +152,6 @@ func floats(t testing.TB, c *Checkpoint, name string) []float32 {
 	return vs
 }
 
-func patterns(t testing.TB, ss ...string) []Pattern {
-	t.Helper()
-	var ps []Pattern
-	for _, s := range ss {
-		p, err := ParsePattern(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ps = append(ps, p)
-	}
-	return ps
-}
-
 // copyDamaged copies the files of a checkpoint and changes a bit at the end of
 // one.
 func copyDamaged(t testing.TB, from, to string) {

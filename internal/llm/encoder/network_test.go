@@ -36,13 +36,9 @@ func calibrateDir(t *testing.T, dir, out string, texts [][]int) []calibrate.Gain
 	s := calibrate.NewSequential(n, calibrate.GPTQ())
 	var gains []calibrate.Gain
 	s.Report = func(g calibrate.Gain) { gains = append(gains, g) }
-	embeddings, err := checkpoint.ParsePattern("embeddings")
-	if err != nil {
-		t.Fatal(err)
-	}
 	p, err := checkpoint.NewPlan(source, checkpoint.Options{
 		Config: quant.Config{Type: datatype.BitMoD4, GroupSize: 8, Search: true}, Calibrator: s, ShardSize: 4000,
-		Rules: checkpoint.Rules{Types: []checkpoint.TypeRule{{Pattern: embeddings, Type: datatype.Int8, GroupSize: 16}}},
+		Rules: checkpoint.Rules{Types: []checkpoint.TypeRule{{Pattern: "embeddings", Type: datatype.Int8, GroupSize: 16}}},
 	})
 	if err != nil {
 		t.Fatal(err)
