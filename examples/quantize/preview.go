@@ -22,7 +22,7 @@ func preview(w io.Writer, items []checkpoint.Item, measured bool) error {
 	fmt.Fprintln(tab, "\twhy")
 	for _, it := range items {
 		group := ""
-		if it.To.Quantized {
+		if it.To.Quantized && it.To.Parts == nil {
 			group = fmt.Sprint(it.To.GroupSize)
 		}
 		fmt.Fprintf(tab, "%s\t%v\t%s\t%s\t%s\t%.3f\t%s", show(it.To.Name), it.To.Shape, show(it.From.DType), show(it.To.DType), group, bitsPerWeight(it.To), cli.Size(it.To.Bytes))

@@ -142,6 +142,9 @@ func typesOf(items []checkpoint.Item) string {
 	for _, it := range items {
 		if it.To.Quantized {
 			name := fmt.Sprintf("to %s in groups of %d", it.To.DType, it.To.GroupSize)
+			if it.To.Parts != nil {
+				name = "with rows of several types"
+			}
 			if counts[name]++; counts[name] == 1 {
 				names = append(names, name)
 			}

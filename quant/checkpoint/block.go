@@ -50,6 +50,7 @@ type quantizer struct {
 	source  *Checkpoint
 	measure bool
 	search  bool
+	order   func(it *Item) ([]uint8, error) // the part of each row of a mixed tensor
 	buf32   []float32
 	buf64   []float64
 	bufBF16 []quant.BFloat16
@@ -94,7 +95,16 @@ func quantizeSpan[T quant.Weight](q *quantizer, buf *[]T, d data, s span) (block
 		return b, err
 	}
 	var err error
-	b.m, err = quant.Group(w, cols, quant.Config{Type: to.Type, GroupSize: to.GroupSize, Workers: 1, Search: q.search})
+	config := quant.Config{Type: to.Type, GroupSize: to.GroupSize, Workers: 1, Search: q.search}
+	if to.Parts == nil {
+		b.m, err = quant.Group(w, cols, config)
+	} else {
+		var order []uint8
+		if order, err = q.order(s.it); err != nil {
+			return b, err
+		}
+		b.m, err = quant.GroupMixed(w, cols, order[s.lo:s.hi], to.configs(config))
+	}
 	if err != nil {
 		if bad, ok := errors.AsType[*quant.WeightError](err); ok {
 			err = &quant.WeightError{Row: max(bad.Row-b.first, 0) + s.lo, Col: bad.Col, Value: bad.Value}
@@ -102,6 +112,9 @@ func quantizeSpan[T quant.Weight](q *quantizer, buf *[]T, d data, s span) (block
 		return b, err
 	}
 	b.stats = count(b.m, b.first)
+	if to.Parts != nil { // though these rows may be of one type
+		b.stats.Choices = []int64{}
+	}
 	if q.measure {
 		err = measureAny(&b.stats, own, b.m, b.first, q)
 	}

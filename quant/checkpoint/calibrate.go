@@ -63,12 +63,21 @@ func (r *runner) calibrate(ctx context.Context, it *Item) error {
 	d := r.plan.source.dataOf(it.From)
 	var row []float32
 	var stats Stats
+	if it.To.Parts != nil {
+		stats.Choices = []int64{}
+	}
 	w := Weights{Tensor: it.To.Name, Float: grow(&r.weights, outs*cols), Cols: cols}
 	c := r.plan.options.Config
-	c.Type, c.GroupSize = it.To.Type, it.To.GroupSize
-	w.Configs = []quant.Config{c}
+	w.Configs = it.To.configs(c)
+	order, err := r.plan.order(it)
+	if err != nil {
+		return err
+	}
 	for w.Matrix = range it.To.matrices() {
 		lo := w.Matrix * outs
+		if it.To.Parts != nil {
+			w.Of = order[lo:][:outs]
+		}
 		if err := readRows(d, w.Float, outs, cols, lo, lo+outs, it.To.Transposed); err != nil {
 			return err
 		}
@@ -79,17 +88,19 @@ func (r *runner) calibrate(ctx context.Context, it *Item) error {
 		if err != nil {
 			return err
 		}
-		if err := checkCalibrated(m, it.To, outs); err != nil {
+		if err := checkCalibrated(m, it.To, w); err != nil {
 			return err
 		}
-		stats.Add(count(m, 0))
+		if it.To.Parts == nil {
+			stats.Add(count(m, 0))
+		}
 		if r.o.Measure {
 			if err := measure(&stats, w.Float, m, 0, grow(&row, cols)); err != nil {
 				return err
 			}
 		}
 		if !r.dry {
-			if err := r.open.writeBlock(it.To.Name, m, 0); err != nil {
+			if err := r.write(it, m, 0); err != nil {
 				return err
 			}
 		}
@@ -101,10 +112,21 @@ func (r *runner) calibrate(ctx context.Context, it *Item) error {
 	return nil
 }
 
-// checkCalibrated returns an error if a matrix is not what the plan has promised.
-func checkCalibrated(m *quant.Matrix, to Tensor, rows int) error {
-	if m == nil || m.Rows() != rows || m.Cols() != to.Cols() || m.Parts() != 1 || m.Type() != to.Type || m.GroupSize() != to.GroupSize {
-		return fmt.Errorf("checkpoint: %w: the calibrator made %v, want %d × %d of %v in groups of %d", quant.ErrShape, m, rows, to.Cols(), to.Type, to.GroupSize)
+// checkCalibrated returns an error if a matrix is not what the plan has promised of w.
+func checkCalibrated(m *quant.Matrix, to Tensor, w Weights) error {
+	rows := len(w.Float) / w.Cols
+	if m == nil || m.Rows() != rows || m.Cols() != to.Cols() {
+		return fmt.Errorf("checkpoint: %w: the calibrator made %v, want %d × %d", quant.ErrShape, m, rows, to.Cols())
+	}
+	for row := range rows {
+		c := w.Configs[0]
+		if w.Of != nil {
+			c = w.Configs[w.Of[row]]
+		}
+		i, _ := m.RowPart(row)
+		if p := m.Part(i); p.Type() != c.Type || p.GroupSize() != c.GroupSize {
+			return fmt.Errorf("checkpoint: %w: the calibrator made %v, want row %d of %v in groups of %d", quant.ErrShape, m, row, c.Type, c.GroupSize)
+		}
 	}
 	return nil
 }

@@ -43,13 +43,14 @@ func (c *Checkpoint) remaking(ctx context.Context, original *Checkpoint, o, t Te
 		Search      bool
 		Calibration json.RawMessage
 	}
-	if h, ok := c.headerOf(t); ok && h.plan != "" && len(types) == 1 && json.Unmarshal([]byte(h.settings), &settings) == nil {
+	if h, ok := c.headerOf(t); ok && h.plan != "" && json.Unmarshal([]byte(h.settings), &settings) == nil {
 		// A search may be improved upon; all else is the same for ever. What is
 		// quantized itself is not what a plan had for a source.
-		r.exact = (!settings.Search || h.writer == quant.Version) && !o.Quantized && settings.Calibration == nil
+		r.exact = (!settings.Search || h.writer == quant.Version) && !o.Quantized && settings.Calibration == nil &&
+			(len(types) == 1 || !slices.ContainsFunc(types, func(p Part) bool { return needsMax(p.Type) }))
 	}
 	r.quantizer = func() *quantizer {
-		return &quantizer{source: original, measure: !r.exact, search: settings.Search}
+		return &quantizer{source: original, measure: !r.exact, search: settings.Search, order: c.order}
 	}
 	if needsMax(r.of.Type) {
 		var err error
@@ -58,6 +59,12 @@ func (c *Checkpoint) remaking(ctx context.Context, original *Checkpoint, o, t Te
 		}
 	}
 	return r, nil
+}
+
+// order returns the part of each row of a tensor with rows of several types.
+func (c *Checkpoint) order(it *Item) ([]uint8, error) {
+	order, _, err := c.dataOf(it.To).(*packed).readOrder()
+	return order, err
 }
 
 // headerOf returns the header of the file that has a quantized tensor.
@@ -81,7 +88,9 @@ type remadeSpan struct {
 // rows of the result.
 func (r *remaking) span(q *quantizer, s span, m *quant.Matrix) (remadeSpan, error) {
 	it := *s.it
-	it.To.Type, it.To.GroupSize = r.of.Type, r.of.GroupSize
+	if !r.exact {
+		it.To.Type, it.To.GroupSize, it.To.Parts = r.of.Type, r.of.GroupSize, nil
+	}
 	b, err := q.quantize(span{&it, s.lo, s.hi, r.amax})
 	found := remadeSpan{stats: b.stats, first: -1}
 	if err != nil || !r.exact {

@@ -112,7 +112,11 @@ func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 	if o.Calibrator != nil && o.Parts > 1 {
 		return nil, fmt.Errorf("checkpoint: %w: %d parts with a Calibrator, want 1", quant.ErrShape, o.Parts)
 	}
-	if err := source.Readable(); err != nil {
+	err := source.Readable()
+	if err != nil {
+		return nil, err
+	}
+	if o.Mixed, err = source.canonicalMixed(o.Mixed); err != nil {
 		return nil, err
 	}
 	p := &Plan{source: source, options: o}
@@ -170,10 +174,11 @@ func (o Options) settings() string {
 		Include     []string        `json:"include,omitempty"`
 		Exclude     []string        `json:"exclude,omitempty"`
 		Types       []string        `json:"tensor_type,omitempty"`
+		Mixed       string          `json:"mixed_rows,omitempty"` // SHA-256
 		Transposed  []string        `json:"transposed,omitempty"`
 		ShardSize   int64           `json:"shard_size"`
 		Parts       int             `json:"parts"`
-	}{o.Tool, o.Type.String(), o.GroupSize, o.Search, calibration, o.Kept, o.Include, o.Exclude, types, o.Transposed, o.ShardSize, o.Parts})
+	}{o.Tool, o.Type.String(), o.GroupSize, o.Search, calibration, o.Kept, o.Include, o.Exclude, types, mixedDigest(o.Mixed), o.Transposed, o.ShardSize, o.Parts})
 }
 
 // check looks for what can't be done, and in a strict plan for what isn't, and
@@ -270,7 +275,7 @@ func (p *Plan) fingerprint() (string, error) {
 			fmt.Fprintf(h, "%q %q\n", name, file.sha256[name])
 		}
 	}
-	for _, it := range p.items {
+	for _, it := range p.items { // the order of mixed rows is among the settings
 		fmt.Fprintf(h, "%q %s %v %s %v %d %v %d\n", it.From.Name, it.From.DType, it.From.Shape, it.To.DType, it.To.Shape, it.To.GroupSize, it.To.Transposed, it.Shard)
 		if err := sample(h, p.source.dataOf(it.From)); err != nil {
 			return "", tensorError(it.From.Name, err)

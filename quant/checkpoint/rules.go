@@ -33,6 +33,9 @@ type Rules struct {
 	// Types are other types for some tensors, which are then included; the last
 	// that matches counts.
 	Types []TypeRule
+	// Mixed has, by their names, tensors whose rows are of several types. They are
+	// included, and what Types say of them does not count.
+	Mixed map[string]Mixed
 	// Transposed tensors are [in, out], and are quantized as [out, in], as rows
 	// must be output channels: the Conv1D weights of GPT-2. Of more dimensions,
 	// the last two are meant: experts. Of known families this is known.
@@ -70,6 +73,7 @@ type decider struct {
 	include, exclude, transposed []pattern
 
 	types     []typePattern
+	mixed     map[string]Mixed
 	typ       datatype.Type // of what no rule gives another
 	groupSize int
 	tied      string // the embedding that is the output head, too
@@ -82,7 +86,7 @@ type typePattern struct {
 }
 
 func newDecider(r Rules, c quant.Config, tied string) (decider, error) {
-	d := decider{typ: c.Type, groupSize: c.GroupSize, tied: tied}
+	d := decider{mixed: r.Mixed, typ: c.Type, groupSize: c.GroupSize, tied: tied}
 	for _, x := range []struct {
 		from []string
 		to   *[]pattern
@@ -145,7 +149,14 @@ func (d decider) decide(t Tensor, k kind, kept int64) Item {
 			q.Type, q.GroupSize = rule.Type, rule.groupSize(typ, groupSize)
 		}
 	}
-	included := byType || d.match(d.include, t)
+	mixed, isMixed := d.mixed[t.Name]
+	if isMixed {
+		q.Type, q.GroupSize = mixed.Parts[0].Type, mixed.Parts[0].GroupSize
+		if len(mixed.Parts) > 1 {
+			q.Type, q.GroupSize, q.Parts = noType, 0, mixed.Parts
+		}
+	}
+	included := byType || isMixed || d.match(d.include, t)
 	keep := func(skipped bool, format string, args ...any) Item {
 		it.Reason, it.Skipped = fmt.Sprintf(format, args...), skipped
 		return it

@@ -241,7 +241,7 @@ func (r *runner) run(ctx context.Context, finished map[int]bool) error {
 	err := ordered(ctx, p.options.Workers,
 		func(ctx context.Context, yield func(step) bool) error { return r.steps(ctx, finished, yield) },
 		func() func(context.Context, step) (block, error) {
-			q := &quantizer{source: p.source, measure: r.o.Measure, search: p.options.Search}
+			q := &quantizer{source: p.source, measure: r.o.Measure, search: p.options.Search, order: p.order}
 			c := &converter{source: p.source}
 			return func(_ context.Context, s step) (b block, err error) {
 				switch {
@@ -362,13 +362,24 @@ func (r *runner) consume(ctx context.Context, s step, b block) error {
 			return err
 		}
 	default:
-		if err := r.open.writeBlock(s.it.To.Name, b.m, b.first); err != nil {
+		if err := r.write(s.it, b.m, b.first); err != nil {
 			return err
 		}
 	}
 	r.meter.add(s.it.From.Name, share(s.it.From.Bytes, s.it.To.Rows(), s.lo, s.hi))
 	return nil
 }
+
+// write appends rows of a quantized tensor, those of m from first on.
+func (r *runner) write(it *Item, m *quant.Matrix, first int) error {
+	if it.To.Parts != nil {
+		return r.open.writeRows(it.To.Name, m, it.To.Parts)
+	}
+	return r.open.writeBlock(it.To.Name, m, first)
+}
+
+// order returns the part of each row of a tensor with rows of several types.
+func (p *Plan) order(it *Item) ([]uint8, error) { return p.options.Mixed[it.To.Name].Order, nil }
 
 // begin starts a file.
 func (r *runner) begin(i int) error {
