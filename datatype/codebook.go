@@ -82,7 +82,7 @@ func (c Codebook) MaxAbs() float32 {
 // say so, that whose code is even, and of the smaller value only if both are or neither
 // is. Of two codes with the same value it is the lower one. It compares x with midpoints,
 // which are exact in float64, so that no rounding decides. NaN gives code 0. It is the
-// definition, a search over all values; package quant has the fast form.
+// definition, a search over all values; package group has the fast form.
 func (c Codebook) Encode(x float64) uint8 {
 	even := c.typ.Scale() != RowStep
 	best := 0

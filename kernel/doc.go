@@ -12,7 +12,7 @@
 // both are cut into the same blocks of 128 columns.
 //
 //	w []float32                                   x []float32
-//	     │ group     package quant                     │ load
+//	     │ group     package group                     │ load
 //	     │ pack      internal/pack                     │
 //	quant.Matrix                                  Activation
 //	     codes       ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒  a row           q  ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒  int8
@@ -27,7 +27,7 @@
 //
 // The steps, each with the file to read, in this order:
 //
-//	group    choose codebook and scale, round      internal/group
+//	group    choose codebook and scale, round      group/selector.go, scale.go
 //	pack     a row of codes into strips            quant/group.go, internal/pack/pack.go
 //	load     int8 or float32, in blocks            activation.go
 //	         two vectors of int8 for 16 bits       activation_16.go

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/bitmod-go/bitmod/internal/group"
+	"github.com/bitmod-go/bitmod/group"
 	"github.com/bitmod-go/bitmod/quant"
 )
 

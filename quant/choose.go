@@ -4,7 +4,7 @@ import (
 	"math"
 
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/bitmod-go/bitmod/internal/group"
+	"github.com/bitmod-go/bitmod/group"
 	"github.com/bitmod-go/bitmod/internal/search"
 )
 

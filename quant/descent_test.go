@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/bitmod-go/bitmod/internal/group"
+	"github.com/bitmod-go/bitmod/group"
 )
 
 // A plainRow is a row as it is stored.

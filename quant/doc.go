@@ -4,41 +4,13 @@
 //
 // weights is a row-major rows × cols matrix: a row is an output channel, a
 // column an input channel. Each row is cut into groups of consecutive columns
-// that share a scale and a codebook.
+// that share a scale and a codebook; see package group for how they are chosen.
 // The [Matrix] is what package kernel multiplies by, without another copy.
 //
 //	            ┌──── group 0 ────┬──── group 1 ────┬─ … ─┐
 //	row 0       │ codes           │ codes           │     │  one float32 step
 //	            │ scale, selector │ scale, selector │     │
 //	row 1       │ …               │                 │     │  one float32 step
-//
-// # How a group is chosen
-//
-// For each candidate codebook of the type, in order of trial, with everything
-// in float64 (BitMoD, arXiv 2411.11745, Algorithm 1):
-//
-//	Δ     = max|w| / max|codebook|
-//	q     = the codebook value nearest to w/Δ, a tie going to the smaller
-//	error = Σ (w − Δ·q)², added up from the first weight to the last
-//
-// The least error wins; a later candidate must be strictly better than an
-// earlier one to replace it. An asymmetric integer type has no trial: with
-// lo = min(0, min w) and hi = max(0, max w), Δ = (hi − lo)/(2^bits − 1), and the
-// zero-point is −lo/Δ rounded half to even. A group whose Δ is 0 takes the first
-// candidate and the code nearest to 0 throughout.
-//
-// Codes are chosen with this unquantized Δ. Only then are the scales of a row
-// rounded to 8 bits against one step, float32(max Δ / 255), half to even. The OCP MX
-// and NVFP4 standards define elements against the stored scale instead, and so the
-// types with [datatype.E8M0] and [datatype.E4M3] scales round Δ before they choose
-// codes, and of two values that are equally near they take that with the even code, as
-// round-half-to-even does.
-//
-// A group that is not all zero may have a Δ below half a step, so that its scale rounds
-// to 0. It takes 1 instead if that has the smaller error.
-//
-// This is the definition. internal/group has it in its plainest form, too, and a fast
-// form whose bits are the same.
 //
 // # Beyond the paper
 //

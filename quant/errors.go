@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/bitmod-go/bitmod/internal/group"
+	"github.com/bitmod-go/bitmod/group"
 )
 
 // Errors of this package match one of these with [errors.Is], and are a

@@ -42,33 +42,6 @@ func ExampleGroup() {
 	// 0.0285 became 0.0260
 }
 
-// One group by hand: its largest weight fixes the scale, and the special value
-// −5 fits a weight that FP4 would move by a whole scale.
-func ExampleMatrix_Codes() {
-	weights := []float32{0.6, -0.5, 0.3, 0.11, 0, -0.2}
-	m, err := quant.Group(weights, len(weights), quant.Config{Type: datatype.BitMoD4})
-	if err != nil {
-		panic(err)
-	}
-	codes := make([]uint8, m.Cols())
-	if err := m.Codes(codes, 0); err != nil {
-		panic(err)
-	}
-	cb, scale := m.Codebook(0, 0), m.Scale(0, 0)
-	fmt.Printf("%s, scale %.2f\n", cb.Name(), scale)
-	for i, code := range codes {
-		fmt.Printf("%5.2f is code %2d: %5.2f\n", weights[i], code, cb.Value(code)*scale)
-	}
-	// Output:
-	// bitmod4-5, scale 0.10
-	//  0.60 is code  7:  0.60
-	// -0.50 is code  8: -0.50
-	//  0.30 is code  5:  0.30
-	//  0.11 is code  2:  0.10
-	//  0.00 is code  0:  0.00
-	// -0.20 is code 12: -0.20
-}
-
 // Compare types on your own weights.
 func ExampleMeasure() {
 	weights := exampleWeights(256, 1024)

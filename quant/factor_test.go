@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/bitmod-go/bitmod/internal/group"
+	"github.com/bitmod-go/bitmod/group"
 	"gonum.org/v1/gonum/mat"
 )
 

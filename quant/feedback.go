@@ -5,7 +5,7 @@ import (
 	"math"
 
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/bitmod-go/bitmod/internal/group"
+	"github.com/bitmod-go/bitmod/group"
 )
 
 // Feedback says how errors are fed back: GPTQ (arXiv 2210.17323). Columns are

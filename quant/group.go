@@ -6,7 +6,7 @@ import (
 	"math"
 
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/bitmod-go/bitmod/internal/group"
+	"github.com/bitmod-go/bitmod/group"
 	"github.com/x448/float16"
 )
 

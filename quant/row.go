@@ -2,7 +2,7 @@ package quant
 
 import (
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/bitmod-go/bitmod/internal/group"
+	"github.com/bitmod-go/bitmod/group"
 	"github.com/bitmod-go/bitmod/internal/pack"
 	"github.com/x448/float16"
 )

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/bitmod-go/bitmod/internal/group"
+	"github.com/bitmod-go/bitmod/group"
 	"github.com/bitmod-go/bitmod/internal/search"
 )
 

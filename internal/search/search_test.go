@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/bitmod-go/bitmod/internal/group"
+	"github.com/bitmod-go/bitmod/group"
 	"github.com/bitmod-go/bitmod/internal/grouptest"
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
