@@ -2,6 +2,7 @@ package quant
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"math"
@@ -26,7 +27,7 @@ func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.
 // describes, to b. It implements [encoding.BinaryAppender]. The error is for the
 // zero Matrix, which has no binary form.
 func (m *Matrix) AppendBinary(b []byte) ([]byte, error) {
-	if m.rows == 0 {
+	if m == nil || m.rows == 0 {
 		return b, shapeError("rows", 0, "at least 1")
 	}
 	start := len(b)
@@ -70,6 +71,11 @@ func (m *Matrix) appendStorage(b []byte) []byte {
 // [encoding.BinaryMarshaler].
 func (m *Matrix) MarshalBinary() ([]byte, error) { return m.AppendBinary(nil) }
 
+// MarshalJSON returns an error: a Matrix has no form in JSON.
+func (Matrix) MarshalJSON() ([]byte, error) {
+	return nil, errors.New("quant: a Matrix has no JSON form; AppendBinary gives its bytes")
+}
+
 // UnmarshalBinary sets m to the matrix in data, of which it keeps no part. It
 // implements [encoding.BinaryUnmarshaler]. Anything but exactly what
 // AppendBinary writes is an error that matches ErrFormat, a *[FormatError] with
@@ -78,6 +84,9 @@ func (m *Matrix) MarshalBinary() ([]byte, error) { return m.AppendBinary(nil) }
 //
 // It is the only method that writes to a Matrix: m must not be in use.
 func (m *Matrix) UnmarshalBinary(data []byte) error {
+	if m == nil {
+		return fmt.Errorf("quant: UnmarshalBinary of a nil Matrix: %w", ErrShape)
+	}
 	v, err := readVersion(data)
 	if err != nil {
 		return err

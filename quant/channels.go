@@ -364,6 +364,9 @@ func (h *Hessian) quadratic(q, e, y []float64) {
 // must be positive: the inputs of weights that were multiplied by s. The error
 // matches ErrShape or ErrNotFinite.
 func (h *Hessian) Divide(s []float32) (*Hessian, error) {
+	if h.Cols() == 0 {
+		return nil, shapeError("Cols()", 0, "at least 1")
+	}
 	if len(s) != h.cols {
 		return nil, shapeError("len(s)", len(s), "%d (columns)", h.cols)
 	}

@@ -10,6 +10,9 @@ import (
 // Dequantize writes all weights to dst, row-major, which must be rows·cols long
 // (ErrShape). It runs on the caller's goroutine and does not allocate.
 func (m *Matrix) Dequantize(dst []float32) error {
+	if m.Rows() == 0 {
+		return shapeError("Rows()", 0, "at least 1")
+	}
 	if n := m.rows * m.cols; len(dst) != n {
 		return shapeError("len(dst)", len(dst), "%d (%d rows × %d columns)", n, m.rows, m.cols)
 	}
@@ -52,6 +55,9 @@ func (m *Matrix) Codes(dst []uint8, row int) error {
 }
 
 func (m *Matrix) checkRow(n, row int) error {
+	if m.Rows() == 0 {
+		return shapeError("Rows()", 0, "at least 1")
+	}
 	if uint(row) >= uint(m.rows) {
 		return shapeError("row", row, "0 to %d", m.rows-1)
 	}
@@ -85,6 +91,9 @@ func (m *Matrix) dequantizeRow(dst []float32, row int) {
 
 // String describes the matrix in a few words.
 func (m *Matrix) String() string {
+	if m == nil {
+		m = new(Matrix)
+	}
 	s := fmt.Sprintf("%d×%d", m.rows, m.cols)
 	if m.mixed == nil {
 		s += fmt.Sprintf(" %v", m.typ)

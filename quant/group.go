@@ -38,6 +38,9 @@ func GroupContext[T Weight](ctx context.Context, w []T, cols int, c Config) (*Ma
 	if err != nil {
 		return nil, err
 	}
+	if ctx == nil {
+		return nil, shapeError("contexts", 0, "1, not nil")
+	}
 	if cols < 1 {
 		return nil, shapeError("cols", cols, "at least 1")
 	}

@@ -440,7 +440,7 @@ func TestOutOfRange(t *testing.T) {
 		}
 	}
 	var zero quant.Matrix
-	if zero.Rows() != 0 || zero.Bytes() != 0 || zero.BitsPerWeight() != 0 || zero.Dequantize(nil) != nil {
+	if zero.Rows() != 0 || zero.Bytes() != 0 || zero.BitsPerWeight() != 0 || !errors.Is(zero.Dequantize(nil), quant.ErrShape) {
 		t.Error("the zero Matrix is not empty")
 	}
 	if _, err := zero.AppendBinary(nil); !errors.Is(err, quant.ErrShape) {

@@ -13,7 +13,7 @@ import (
 // upper triangle in float64, 4·cols·(cols+1) bytes.
 //
 // A Hessian may be read by any number of goroutines, but not while Add runs. The
-// zero Hessian has no columns; make one with [NewHessian].
+// zero Hessian has no columns, and nil is like it; make one with [NewHessian].
 type Hessian struct {
 	cols int
 	n    int       // vectors
@@ -46,7 +46,10 @@ func triangle(n int) int { return n * (n + 1) / 2 }
 // the same bits however it is cut into calls. It takes cols²/2 multiplications a
 // vector, on the caller's goroutine.
 func (h *Hessian) Add(x []float32) error {
-	if h.cols == 0 || len(x)%h.cols != 0 {
+	if h == nil || h.cols == 0 {
+		return shapeError("Cols()", 0, "at least 1")
+	}
+	if len(x)%h.cols != 0 {
 		return shapeError("len(x)", len(x), "a multiple of %d (columns)", h.cols)
 	}
 	for i, v := range x {
@@ -160,16 +163,26 @@ func (h *Hessian) row(i int) []float64 {
 }
 
 // Cols returns the number of columns.
-func (h *Hessian) Cols() int { return h.cols }
+func (h *Hessian) Cols() int {
+	if h == nil {
+		return 0
+	}
+	return h.cols
+}
 
 // Vectors returns the number of vectors that were added.
-func (h *Hessian) Vectors() int { return h.n }
+func (h *Hessian) Vectors() int {
+	if h == nil {
+		return 0
+	}
+	return h.n
+}
 
 // Importance returns a new slice of the mean squares by column, the diagonal
 // divided by the number of vectors, for [Config.Importance]; all 0 without vectors.
 func (h *Hessian) Importance() []float64 {
-	a := make([]float64, h.cols)
-	if h.n == 0 {
+	a := make([]float64, h.Cols())
+	if h.Vectors() == 0 {
 		return a
 	}
 	at := 0

@@ -8,7 +8,12 @@ import (
 
 // Sums returns a new slice of what the Hessian has gathered, to be stored: the upper
 // triangle of Σ x·xᵀ row by row, each row from the diagonal on, cols·(cols+1)/2 elements.
-func (h *Hessian) Sums() []float64 { return slices.Clone(h.sums) }
+func (h *Hessian) Sums() []float64 {
+	if h == nil {
+		return nil
+	}
+	return slices.Clone(h.sums)
+}
 
 // NewHessianOf returns the Hessian with the given [Hessian.Sums] over a number of vectors.
 // It keeps sums. The error matches ErrShape for a triangle of another number of columns,

@@ -12,7 +12,8 @@ import (
 
 // A Matrix is a quantized rows × cols matrix of weights. It is immutable and
 // safe for concurrent use. Matrices are made by [Group], [New], [GroupMixed],
-// [NewMixed] and [Matrix.UnmarshalBinary]; the zero Matrix has no rows.
+// [NewMixed] and [Matrix.UnmarshalBinary]; the zero Matrix has no rows, and
+// nil is like it.
 //
 // Most have rows of one type. Rows may be of several types, too, or of one type in
 // groups of several sizes: such a Matrix is made of one for each, its parts
@@ -127,25 +128,53 @@ func New(t datatype.Type, groupSize, rows, cols int, s Storage) (*Matrix, error)
 }
 
 // Rows returns the number of rows: output channels.
-func (m *Matrix) Rows() int { return m.rows }
+func (m *Matrix) Rows() int {
+	if m == nil {
+		return 0
+	}
+	return m.rows
+}
 
 // Cols returns the number of columns: input channels.
-func (m *Matrix) Cols() int { return m.cols }
+func (m *Matrix) Cols() int {
+	if m == nil {
+		return 0
+	}
+	return m.cols
+}
 
 // GroupSize returns the number of columns that share a scale; the last group of
 // a row may have fewer. It is 0 if that differs between rows.
-func (m *Matrix) GroupSize() int { return m.groupSize }
+func (m *Matrix) GroupSize() int {
+	if m == nil {
+		return 0
+	}
+	return m.groupSize
+}
 
 // Groups returns the number of groups in a row, 0 if that differs between rows.
-func (m *Matrix) Groups() int { return m.groups }
+func (m *Matrix) Groups() int {
+	if m == nil {
+		return 0
+	}
+	return m.groups
+}
 
 // Type returns the data type, and one that is not valid ([datatype.Type.Valid]) if
 // there are several parts, each of which has its own.
-func (m *Matrix) Type() datatype.Type { return m.typ }
+func (m *Matrix) Type() datatype.Type {
+	if m == nil {
+		return 0
+	}
+	return m.typ
+}
 
 // Bytes returns all that is kept in memory for the weights: codes, selectors,
 // and scales of both levels, and which part each row is in, if there are several.
 func (m *Matrix) Bytes() int {
+	if m == nil {
+		return 0
+	}
 	if m.mixed != nil {
 		return m.mixed.bytes()
 	}
@@ -155,7 +184,7 @@ func (m *Matrix) Bytes() int {
 
 // BitsPerWeight returns 8·Bytes/(rows·cols), and 0 for the zero Matrix.
 func (m *Matrix) BitsPerWeight() float64 {
-	if m.rows == 0 {
+	if m == nil || m.rows == 0 {
 		return 0
 	}
 	return 8 * float64(m.Bytes()) / (float64(m.rows) * float64(m.cols))
@@ -165,7 +194,12 @@ func (m *Matrix) BitsPerWeight() float64 {
 // packed form: a kernel, a file format, a transfer to a device. It must not be
 // written to. If there are several parts, each has its own, and this is empty. Who
 // reads it keeps the Matrix, or [Storage.Owner], reachable meanwhile.
-func (m *Matrix) Storage() Storage { return m.storage }
+func (m *Matrix) Storage() Storage {
+	if m == nil {
+		return Storage{}
+	}
+	return m.storage
+}
 
 // Codebook returns the codebook of a group, and the empty codebook for a row or
 // group that isn't there.
@@ -213,7 +247,7 @@ func (m *Matrix) ScaleCode(row, group int) uint8 {
 // tensor's (or its part's) for NV types, 1 for MX types, and NaN for a row that isn't
 // there.
 func (m *Matrix) RowScale(row int) float32 {
-	if uint(row) >= uint(m.rows) {
+	if m == nil || uint(row) >= uint(m.rows) {
 		return float32(math.NaN())
 	}
 	p, at := m.ofRow(row)
@@ -235,7 +269,7 @@ func (m *Matrix) rowScale(row int) float32 {
 // find returns the part that has a group, and which of its rows it is in, or nil if
 // the group isn't there.
 func (m *Matrix) find(row, group int) (p *Matrix, at int) {
-	if uint(row) >= uint(m.rows) {
+	if m == nil || uint(row) >= uint(m.rows) {
 		return nil, 0
 	}
 	if p, at = m.ofRow(row); uint(group) >= uint(p.groups) {

@@ -39,6 +39,9 @@ type Report struct {
 // goroutines; sums are in float64 and in one order, so that results do not
 // depend on their number.
 func Measure[T Weight](w []T, m *Matrix, importance []float64) (*Report, error) {
+	if m == nil {
+		m = new(Matrix)
+	}
 	if n := m.rows * m.cols; len(w) != n || n == 0 {
 		return nil, shapeError("len(w)", len(w), "%d (%d rows × %d columns)", n, m.rows, m.cols)
 	}

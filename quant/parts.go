@@ -223,10 +223,10 @@ func GroupMixed[T Weight](w []T, cols int, of []uint8, configs []Config) (*Matri
 // all rows are of one type, and 0 for the zero Matrix.
 func (m *Matrix) Parts() int {
 	switch {
+	case m == nil || m.rows == 0:
+		return 0
 	case m.mixed != nil:
 		return len(m.mixed.parts)
-	case m.rows == 0:
-		return 0
 	}
 	return 1
 }
@@ -247,7 +247,7 @@ func (m *Matrix) Part(i int) *Matrix {
 // twice for a row that isn't there. It takes the same time for any row.
 func (m *Matrix) RowPart(row int) (part, at int) {
 	switch {
-	case uint(row) >= uint(m.rows):
+	case m == nil || uint(row) >= uint(m.rows):
 		return -1, -1
 	case m.mixed == nil:
 		return 0, row
@@ -259,7 +259,7 @@ func (m *Matrix) RowPart(row int) (part, at int) {
 // Order returns the part of every row, and nil if there are no several parts. It is
 // the memory of the matrix itself and must not be written to.
 func (m *Matrix) Order() []uint8 {
-	if m.mixed == nil {
+	if m == nil || m.mixed == nil {
 		return nil
 	}
 	return m.mixed.of

@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/internal/release"
 )
 
 // The newest entry of the change log is the version that the code says it has, and
@@ -19,12 +19,12 @@ func TestVersion(t *testing.T) {
 	if m == nil {
 		t.Fatal("CHANGELOG.md has no version")
 	}
-	if got := string(m[1]); got != quant.Version {
-		t.Errorf("CHANGELOG.md begins with version %s; quant.Version is %s", got, quant.Version)
+	if got := string(m[1]); got != release.Version {
+		t.Errorf("CHANGELOG.md begins with version %s; the code has %s", got, release.Version)
 	}
-	v := regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?$`).FindStringSubmatch(quant.Version)
+	v := regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?$`).FindStringSubmatch(release.Version)
 	if v == nil {
-		t.Fatalf("quant.Version %s is not a semantic version", quant.Version)
+		t.Fatalf("the version %s is not a semantic version", release.Version)
 	}
 	mod, err := os.ReadFile(root + "/go.mod")
 	if err != nil {
@@ -35,6 +35,6 @@ func TestVersion(t *testing.T) {
 		path += "/v" + v[1]
 	}
 	if !regexp.MustCompile(`(?m)^module ` + regexp.QuoteMeta(path) + `$`).Match(mod) {
-		t.Errorf("version %s wants the module path %s", quant.Version, path)
+		t.Errorf("version %s wants the module path %s", release.Version, path)
 	}
 }

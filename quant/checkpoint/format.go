@@ -11,6 +11,7 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/internal/badfile"
 	"github.com/bitmod-go/bitmod/internal/pack"
+	"github.com/bitmod-go/bitmod/internal/release"
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 	"github.com/bitmod-go/bitmod/quant"
 )
@@ -24,7 +25,7 @@ const (
 	keySettings = "bitmod.settings" // JSON
 	keyPlan     = "bitmod.plan"     // hex digits
 	keyShard    = "bitmod.shard"    // "2 of 7"
-	keyWriter   = "bitmod.writer"   // quant.Version
+	keyWriter   = "bitmod.writer"   // release.Version
 )
 
 const version = "1"
@@ -135,7 +136,7 @@ func (h header) metadata(stored []safetensors.Tensor) map[string]string {
 		keyVersion: version,
 		keyTensors: jsonString(h.tensors),
 		keySHA256:  jsonString(sums),
-		keyWriter:  quant.Version,
+		keyWriter:  release.Version,
 	}
 	if len(h.tensors) > 0 {
 		m["format"] = quantMethod // in place of pt, say, for which others would load it

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/bitmod-go/bitmod/internal/release"
 	"github.com/bitmod-go/bitmod/quant"
 )
 
@@ -46,7 +47,7 @@ func (c *Checkpoint) remaking(ctx context.Context, original *Checkpoint, o, t Te
 	if h, ok := c.headerOf(t); ok && h.plan != "" && json.Unmarshal([]byte(h.settings), &settings) == nil {
 		// A search may be improved upon; all else is the same for ever. What is
 		// quantized itself is not what a plan had for a source.
-		r.exact = (!settings.Search || h.writer == quant.Version) && !o.Quantized && settings.Calibration == nil &&
+		r.exact = (!settings.Search || h.writer == release.Version) && !o.Quantized && settings.Calibration == nil &&
 			(len(types) == 1 || !slices.ContainsFunc(types, func(p Part) bool { return needsMax(p.Type) }))
 	}
 	r.quantizer = func() *quantizer {

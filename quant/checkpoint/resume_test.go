@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/internal/release"
 )
 
 // TestResumeOtherWriter takes a file that another version of the library wrote as
@@ -16,15 +16,15 @@ func TestResumeOtherWriter(t *testing.T) {
 	p := plan(t, openSource(t, model(1)...), Options{})
 	dst := filepath.Join(t.TempDir(), "out.safetensors")
 	run(t, p, dst, RunOptions{})
-	if got := open(t, dst).Metadata()[keyWriter]; got != quant.Version {
-		t.Errorf("%s is %q, want %q", keyWriter, got, quant.Version)
+	if got := open(t, dst).Metadata()[keyWriter]; got != release.Version {
+		t.Errorf("%s is %q, want %q", keyWriter, got, release.Version)
 	}
 	b, err := os.ReadFile(dst)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := strings.Repeat("9", len(quant.Version)) // which leaves the offsets as they are
-	b = bytes.Replace(b, []byte(keyWriter+`":"`+quant.Version), []byte(keyWriter+`":"`+other), 1)
+	other := strings.Repeat("9", len(release.Version)) // which leaves the offsets as they are
+	b = bytes.Replace(b, []byte(keyWriter+`":"`+release.Version), []byte(keyWriter+`":"`+other), 1)
 	if err := os.WriteFile(dst, b, 0o666); err != nil {
 		t.Fatal(err)
 	}
