@@ -105,7 +105,7 @@ type MaxArgs struct {
 //
 //	Codes[i] = max(0, min(Top, n + Zeros[g]))
 //
-// where |r| is at most 2^9 and 1/Deltas[g] is a normal float32.
+// where |r| is at most 2^30 and 1/Deltas[g] is a normal float32.
 type RoundArgs struct {
 	Groups
 	Codes  *uint8

@@ -257,7 +257,7 @@ func (f Activation) Of(x float32) float32 {
 			p = float32(p*t) + NormalPoly[i]
 		}
 		tail := float32(p*t) * Exp(float32(x*x)*-0.5)
-		tail *= x
+		tail = float32(tail * x)
 		if x > 0 {
 			return x - tail
 		}
