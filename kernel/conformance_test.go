@@ -318,7 +318,7 @@ var wanted = map[string][]struct {
 	"amd64": {
 		{avx2, "avx2 fma"},
 		{avxVNNI, "avx2 fma avx_vnni"},
-		{avx512, "avx2 fma bmi2 avx512f avx512bw avx512vl avx512vbmi avx512_vnni"},
+		{avx512, "avx2 fma bmi2 avx512f avx512bw avx512dq avx512vl avx512vbmi avx512_vnni"},
 	},
 	"arm64": {{neon, "asimd"}, {neonDot, "asimddp"}, {neonMatrix, "asimddp i8mm"}},
 }

@@ -8,7 +8,7 @@ import "golang.org/x/sys/cpu"
 func AVX512() *Set {
 	x := &cpu.X86
 	if x.HasAVX2 && x.HasFMA && x.HasBMI2 && x.HasAVX512F && x.HasAVX512BW &&
-		x.HasAVX512VL && x.HasAVX512VBMI && x.HasAVX512VNNI {
+		x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VBMI && x.HasAVX512VNNI {
 		return &avx512
 	}
 	return nil

@@ -147,7 +147,7 @@ const (
 //	Z0 lanes, quarter r of row r                Z1… planes       Z8…Z11 sums of blocks
 //	Z12 selectors Z13 table      Z14 scales     Z16…Z19 sums of the rows
 //	Z20…Z23 sums of second halves               Z28…Z31 anything
-//	K1 a RowPart  K2, K6 selectors and scales that are there     K3 48 bytes
+//	K1 a RowPart  K2, K6 selectors and scales that are there     K3 half of a register
 //	K4, K5, K7 the quarters of rows 1 to 3
 //
 // and what reg finds room for.
@@ -232,8 +232,8 @@ func (f rows) emit() {
 		f.constant("zero", 15)
 	}
 	if f.bits == 3 {
-		f.op("MOVQ $0xffffffffffff, AX")
-		f.op("KMOVQ AX, K3")
+		f.op("MOVL $0xff00, AX")
+		f.op("KMOVW AX, K3")
 	}
 	f.op("MOVQ %d(DX), AX", rowSpread)
 	if f.looksUp() && f.sel != selHalf && f.sel != selPair && (f.scale != coarse || f.bits > 4) {
@@ -258,6 +258,8 @@ func (f rows) emit() {
 	case e8m0:
 		f.op("MOVL $0x00400000, BX")
 		f.op("VPBROADCASTD BX, %s", f.reg("least"))
+		f.op("MOVL $0x7f7f7f7f, BX")
+		f.op("VPBROADCASTD BX, Y%s", f.reg("ones")[1:])
 	case e4m3:
 		f.op("MOVL $0x7b800000, BX")
 		f.op("VPBROADCASTD BX, %s", f.reg("bias"))
@@ -388,7 +390,13 @@ func (f rows) startStep() {
 func (f rows) startRow() {
 	switch {
 	case f.scale != coarse:
-		f.op("VMOVDQU8.Z (R9), K6, Y14")
+		if f.scale == e8m0 {
+			f.comment("scales that are not there are 1, since subnormal ones take long")
+			f.op("VMOVDQA64 %s, Z14", f.reg("ones"))
+			f.op("VMOVDQU8 (R9), K6, Y14")
+		} else {
+			f.op("VMOVDQU8.Z (R9), K6, Y14")
+		}
 		if f.sel != selNone {
 			f.op("VMOVDQU8.Z (SI), K2, X12")
 		}
@@ -871,8 +879,8 @@ func (f rows) narrow(b, at int) {
 func (f rows) chunk32() {
 	f.op("VMOVDQU64 (DI), Z1")
 	f.op("VBROADCASTI64X4 64(DI), Z2")
-	for h, imm := range []string{"$0x44", "$0xee"} {
-		f.op("VSHUFI64X2 %s, Z1, Z1, Z28", imm)
+	for h := range 2 {
+		f.op("VBROADCASTI64X4 %d(DI), Z28", 32*h)
 		f.op("VPSRLVW shift32<>(SB), Z28, Z28")
 		f.half(h, "Z28")
 	}
@@ -887,14 +895,14 @@ func (f rows) chunk32() {
 // chunk16 multiplies a chunk of 128 columns of 3-bit codes, block b from byte at on, of
 // which every vector of columns is four strips.
 func (f rows) chunk16(b, at int) {
-	f.op("VMOVDQU8.Z %d(DI), K3, Z1", at)
-	f.op("VSHUFI32X4 $0x50, Z1, Z1, Z28")
+	f.op("VBROADCASTI32X4 %d(DI), Z28", at)
+	f.op("VBROADCASTI32X4 %d(DI), K3, Z28", at+16)
 	f.op("VPSRLVW shift16<>(SB), Z28, Z28")
 	f.half(2*b, "Z28")
-	f.op("VSHUFI32X4 $0x4a, Z1, Z1, Z28")
-	f.op("VPSRLVW last16<>(SB), Z28, Z28")
-	f.op("VSHUFI32X4 $0xa0, Z1, Z1, Z30")
-	f.op("VPSRLVW high16<>(SB), Z30, Z30")
+	f.op("VBROADCASTI32X4 %d(DI), Z1", at+32)
+	f.op("VPSRLVW high16<>(SB), Z1, Z30")
+	f.op("VBROADCASTI32X8 %d(DI), K3, Z1", at)
+	f.op("VPSRLVW last16<>(SB), Z1, Z28")
 	f.op("VPTERNLOGD $0xe4, keep16<>(SB), Z30, Z28")
 	f.half(2*b+1, "Z28")
 }
@@ -908,13 +916,12 @@ func (f rows) chunk64(at int) {
 		return
 	}
 	f.op("VMOVDQU %d(DI), X1", at)
-	f.op("VMOVQ %d(DI), X2", at+16)
-	f.op("VINSERTI128 $1, X2, Y1, Y1")
+	f.op("VPBROADCASTQ %d(DI), Z2", at+16)
+	f.op("VPBLENDD $0x30, Y2, Y1, Y1")
 	f.op("VMOVDQU64 strips8<>(SB), Z28")
 	f.op("VPERMQ Z1, Z28, Z28")
 	f.op("VPSRLVW shift8<>(SB), Z28, Z28")
-	f.op("VPBROADCASTQ X2, Z30")
-	f.op("VPSRLVW high8<>(SB), Z30, Z30")
+	f.op("VPSRLVW high8<>(SB), Z2, Z30")
 	f.op("VPTERNLOGD $0xe4, keep8<>(SB), Z30, Z28")
 }
 
