@@ -295,13 +295,15 @@ func OutputErrors[T Weight](w []T, m *Matrix, h *Hessian) ([]float64, error) {
 // s, if it is not nil.
 func outputErrors(w []float64, m *Matrix, h *Hessian, s []float32, workers int) ([]float64, error) {
 	errs := make([]float64, m.rows)
-	err := forBlocks(context.Background(), m.rows, quadraticRows, workers, func() (func(lo, hi int) (int, error), error) {
+	block := min((m.rows-1)/workers+1, quadraticRows)
+	err := forBlocks(context.Background(), m.rows, block, workers, func() (func(lo, hi int) (int, error), error) {
 		got := make([]float32, m.cols)
-		e, y := make([]float64, quadraticRows*m.cols), make([]float64, quadraticRows*m.cols)
+		stride := quadraticStride(m.cols)
+		e, y := make([]float64, block*stride), make([]float64, block*stride)
 		return func(lo, hi int) (int, error) {
 			for row := lo; row < hi; row++ {
 				m.dequantizeRow(got, row)
-				e := e[(row-lo)*m.cols:]
+				e := e[(row-lo)*stride:]
 				for i, x := range w[row*m.cols : (row+1)*m.cols] {
 					y := float64(got[i])
 					if s != nil {
@@ -317,16 +319,21 @@ func outputErrors(w []float64, m *Matrix, h *Hessian, s []float32, workers int) 
 	return errs, err
 }
 
-// quadraticRows is the number of vectors that one pass over a Hessian serves.
-const quadraticRows = 16
+// quadraticRows is the most vectors that one pass over a Hessian serves.
+const quadraticRows = 32
 
-// quadratic sets q to e·H·e divided by the number of vectors, for as many vectors e one
-// behind the other. y is memory of the same size.
+// quadraticStride returns how far vectors of so many columns are apart: an odd number of
+// cache lines, so that they are spread over all of the cache.
+func quadraticStride(cols int) int { return (cols+7)/8*8 | 8 }
+
+// quadratic sets q to e·H·e divided by the number of vectors, for as many vectors e,
+// quadraticStride apart. y is memory of the same size.
 func (h *Hessian) quadratic(q, e, y []float64) {
 	// y becomes −e·U, where U is what H has above its diagonal.
 	n := h.cols
+	stride := quadraticStride(n)
 	clear(y)
-	const block = 32
+	const block = 64
 	var (
 		near [block * block]float64 // of U, the part within a block
 		c, r [quadraticRows][]float64
@@ -337,14 +344,14 @@ func (h *Hessian) quadratic(q, e, y []float64) {
 			copy(near[(i-lo)*block+i-lo+1:], h.row(i)[1:hi-i])
 		}
 		for row := range q {
-			c[row], r[row] = y[row*n+lo:row*n+hi], e[row*n+lo:]
+			c[row], r[row] = y[row*stride+lo:row*stride+hi], e[row*stride+lo:]
 		}
 		reduce(c[:len(q)], r[:len(q)], 1, near[:], block, 0, hi-lo)
 		if hi == n {
 			break
 		}
 		for row := range q {
-			c[row] = y[row*n+hi : (row+1)*n]
+			c[row] = y[row*stride+hi : row*stride+n]
 		}
 		reduce(c[:len(q)], r[:len(q)], 1, h.sums[rowOffset(n, lo)+hi-lo:], n-lo-1, 1, hi-lo)
 	}
@@ -352,8 +359,8 @@ func (h *Hessian) quadratic(q, e, y []float64) {
 	for row := range q {
 		sum := 0.0
 		at := 0
-		for i, x := range e[row*n : (row+1)*n] {
-			sum += float64(x * (float64(h.sums[at]*x) - 2*y[row*n+i]))
+		for i, x := range e[row*stride:][:n] {
+			sum += float64(x * (float64(h.sums[at]*x) - 2*y[row*stride+i]))
 			at += n - i
 		}
 		q[row] = max(sum/float64(h.n), 0) // rounding may take it below
