@@ -1,10 +1,6 @@
 package kernel
 
-import (
-	"math"
-
-	"github.com/x448/float16"
-)
+import "math"
 
 // An Activation is a vector to multiply matrices by, prepared once for any
 // number of them, of any type and group size. The zero value is ready for one
@@ -12,9 +8,12 @@ import (
 // memory, so that it allocates only when the vector is longer than any before.
 //
 // A loaded Activation is only read, and may be shared by any number of
-// goroutines; Load must not run at the same time as anything else. A copy
-// shares memory with the original.
+// goroutines; Load must not run at the same time as anything else. It must not be
+// copied: a copy would share memory with the original, so that loading one would change
+// the other, and go vet reports it. A batch is a slice that is made at its full length.
 type Activation struct {
+	_ noCopy
+
 	n    int // columns; 0 until something is loaded
 	mode mode
 
@@ -31,6 +30,12 @@ type Activation struct {
 	prefix []int32   // −offset · Σ q of all columns before 16·i, if hasPrefix
 	x      []float32 // what was loaded, in laneOrder
 }
+
+// noCopy has the methods by which go vet knows what must not be copied.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
 
 // A mode is which of the methods has loaded an Activation.
 type mode uint8
@@ -59,9 +64,6 @@ const (
 	// it 127/amax could be infinite.
 	minAmax = 0x1p-120
 )
-
-// Len returns the number of activations that are loaded, 0 if none are.
-func (a *Activation) Len() int { return a.n }
 
 // Load prepares x as 8-bit integers with a scale per block of 128, the fast mode;
 // the package documentation gives the rounding. It is an error, and leaves
@@ -190,26 +192,10 @@ func (a *Activation) setFloats(x []float32, impl implementation) bool {
 	return finite
 }
 
-// LoadFloat16 is [Activation.LoadFloat] for half-precision floats, which become
-// float32 without rounding.
-func (a *Activation) LoadFloat16(x []float16.Float16) error {
-	if err := a.start(len(x)); err != nil {
-		return err
-	}
-	a.x = grow(a.x, len(x))
-	clear(a.x)
-	for i, h := range x {
-		v := h.Float32()
-		if v-v != 0 {
-			return &ActivationError{Index: i, Value: v}
-		}
-		a.x[laneOrder(i)] = v
-	}
-	a.n, a.mode = len(x), floatMode
-	return nil
-}
-
 func (a *Activation) start(n int) error {
+	if a == nil {
+		return shapeError("Activations", 0, "1, not nil")
+	}
 	a.n = 0
 	if n == 0 {
 		return shapeError("len(x)", 0, "at least 1")

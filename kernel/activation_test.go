@@ -4,13 +4,11 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
-	"reflect"
 	"runtime/debug"
 	"slices"
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/x448/float16"
 )
 
 // TestLoadDefinition compares what is loaded with the definition of the package
@@ -41,8 +39,8 @@ func TestLoadDefinition(t *testing.T) {
 
 func checkLoaded(t *testing.T, a *Activation, x []float32) {
 	t.Helper()
-	if a.Len() != len(x) || a.mode != int8Mode || len(a.q)%step != 0 || len(a.q) < len(x) || len(a.d) != len(a.q)/block {
-		t.Fatalf("%d columns: Len() = %d, mode %v, padded to %d and %d", len(x), a.Len(), a.mode, len(a.q), len(a.d)*block)
+	if a.n != len(x) || a.mode != int8Mode || len(a.q)%step != 0 || len(a.q) < len(x) || len(a.d) != len(a.q)/block {
+		t.Fatalf("%d columns: n = %d, mode %v, padded to %d and %d", len(x), a.n, a.mode, len(a.q), len(a.d)*block)
 	}
 	before := 0 // block and run
 	for b := range a.d {
@@ -129,13 +127,6 @@ func TestLoadErrors(t *testing.T) {
 		"portable":  func(x []float32) error { return a.load(x, portable) },
 		"Load16":    a.Load16,
 		"LoadFloat": a.LoadFloat,
-		"LoadFloat16": func(x []float32) error {
-			h := make([]float16.Float16, len(x))
-			for i, v := range x {
-				h[i] = float16.Fromfloat32(v)
-			}
-			return a.LoadFloat16(h)
-		},
 	}
 	for name, load := range loads {
 		t.Run(name, func(t *testing.T) {
@@ -154,8 +145,8 @@ func TestLoadErrors(t *testing.T) {
 					if !errors.Is(err, ErrNotFinite) || !errors.As(err, &e) || e.Index != at {
 						t.Errorf("%v at %d: error is %v", bad, at, err)
 					}
-					if a.Len() != 0 {
-						t.Errorf("after an error Len() = %d", a.Len())
+					if a.n != 0 {
+						t.Errorf("after an error n = %d", a.n)
 					}
 				}
 			}
@@ -174,85 +165,18 @@ func TestLoadErrors(t *testing.T) {
 
 func TestLoadFloat(t *testing.T) {
 	x := []float32{1, -2.5, 65504, 0x1p-24, 0}
-	h := make([]float16.Float16, len(x))
-	for i, v := range x {
-		h[i] = float16.Fromfloat32(v)
-	}
-	var a, b Activation
+	var a Activation
 	if err := a.LoadFloat(x); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.LoadFloat16(h); err != nil {
-		t.Fatal(err)
-	}
-	if !slices.EqualFunc(a.x, b.x, sameBits) || !slices.Equal([]float32{a.x[0], a.x[16], a.x[32], a.x[48], a.x[1]}, x) || a.Len() != 5 || b.Len() != 5 {
-		t.Errorf("LoadFloat has %v, LoadFloat16 %v", a.x, b.x)
-	}
-}
-
-func TestLoadBatch(t *testing.T) {
-	const n, cols = 5, 200
-	x := activations(rand.New(rand.NewPCG(4, 4)), n*cols, false)
-	for name, f := range map[string]struct {
-		batch func([]Activation, []float32) error
-		one   func(*Activation, []float32) error
-	}{
-		"LoadBatch":      {LoadBatch, (*Activation).Load},
-		"Load16Batch":    {Load16Batch, (*Activation).Load16},
-		"LoadFloatBatch": {LoadFloatBatch, (*Activation).LoadFloat},
-	} {
-		t.Run(name, func(t *testing.T) {
-			as := make([]Activation, n)
-			if err := f.batch(as, x); err != nil {
-				t.Fatal(err)
-			}
-			for i := range as {
-				var want Activation
-				if err := f.one(&want, x[i*cols:(i+1)*cols]); err != nil {
-					t.Fatal(err)
-				}
-				if !reflect.DeepEqual(as[i], want) {
-					t.Errorf("vector %d is not what %s alone gives", i, name)
-				}
-			}
-			bad := slices.Clone(x)
-			bad[3*cols+17] = float32(math.Inf(-1))
-			bad[4*cols] = float32(math.NaN())
-			err := f.batch(as, bad)
-			var e *ActivationError
-			if want := "kernel: activation 17 of vector 3 is -Inf"; !errors.Is(err, ErrNotFinite) || !errors.As(err, &e) ||
-				e.Vector != 3 || e.Index != 17 || err.Error() != want {
-				t.Errorf("error is %v, want %s", err, want)
-			}
-			for i := range as {
-				if as[i].Len() != 0 {
-					t.Errorf("after an error vector %d has %d columns", i, as[i].Len())
-				}
-			}
-			for _, c := range []struct {
-				as, x int
-				want  string
-			}{
-				{5, 0, "kernel: len(x) is 0, want a multiple of 5 (activations), not 0"},
-				{5, 999, "kernel: len(x) is 999, want a multiple of 5 (activations), not 0"},
-				{5, 4, "kernel: len(x) is 4, want a multiple of 5 (activations), not 0"},
-				{0, 1, "kernel: len(x) is 1, want 0 (no activations)"},
-			} {
-				if err := f.batch(as[:c.as], x[:c.x]); !errors.Is(err, ErrShape) || err.Error() != c.want {
-					t.Errorf("%d activations, %d floats: error is %v, want %s", c.as, c.x, err, c.want)
-				}
-			}
-			if err := f.batch(nil, nil); err != nil {
-				t.Errorf("an empty batch: %v", err)
-			}
-		})
+	if !slices.Equal([]float32{a.x[0], a.x[16], a.x[32], a.x[48], a.x[1]}, x) || a.n != 5 {
+		t.Errorf("LoadFloat has %v", a.x)
 	}
 }
 
 func TestAllocations(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
 	x := activations(r, 1000, false)
-	h := make([]float16.Float16, len(x))
 	var mem guards
 	defer mem.free()
 	var a, exact, double Activation
@@ -276,15 +200,12 @@ func TestAllocations(t *testing.T) {
 		check(as[i].Load(x))
 		check(doubles[i].Load16(x))
 	}
-	long := slices.Concat(x, x, x)
 	const rows = 300
 	dst := make([]float32, len(as)*rows)
 	for name, f := range map[string]func(){
-		"Load":        func() { check(a.Load(x)) },
-		"Load16":      func() { check(double.Load16(x)) },
-		"LoadFloat":   func() { check(exact.LoadFloat(x)) },
-		"LoadFloat16": func() { check(exact.LoadFloat16(h)) },
-		"LoadBatch":   func() { check(LoadBatch(as, long)) },
+		"Load":      func() { check(a.Load(x)) },
+		"Load16":    func() { check(double.Load16(x)) },
+		"LoadFloat": func() { check(exact.LoadFloat(x)) },
 	} {
 		if n := allocsPerRun(10, f); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)

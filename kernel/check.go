@@ -61,7 +61,7 @@ func checkRange(lo, hi, rows int) error {
 // activationError is the error for an activation of the wrong length.
 func activationError(s shape, a *Activation, name string) error {
 	if a == nil || a.n == 0 {
-		return shapeError(name+".Len()", 0, "%d (columns); nothing is loaded", s.cols)
+		return shapeError("columns of "+name, 0, "%d; nothing is loaded", s.cols)
 	}
-	return shapeError(name+".Len()", a.n, "%d (columns)", s.cols)
+	return shapeError("columns of "+name, a.n, "%d", s.cols)
 }

@@ -137,9 +137,8 @@
 //
 // # What it costs
 //
-// Load takes some 0.15 µs per thousand columns with AVX2, Load16 0.45 µs, LoadFloat 0.05 µs,
-// and [LoadBatch], [Load16Batch] and [LoadFloatBatch] as much for each vector. An
-// Activation takes 1.5 bytes a column after Load, 7 after Load16, and 4 after LoadFloat.
+// Load takes some 0.15 µs per thousand columns with AVX2, Load16 0.45 µs, LoadFloat 0.05 µs.
+// An Activation takes 1.5 bytes a column after Load, 7 after Load16, and 4 after LoadFloat.
 // It allocates only when a vector is longer than any that it had before; nothing else
 // allocates, apart from [NewPool].
 //

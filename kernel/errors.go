@@ -18,16 +18,11 @@ var (
 
 // An ActivationError is the error for an activation that is NaN or infinite.
 type ActivationError struct {
-	Vector int // that it is in, of a batch; 0 otherwise
-	Index  int
-	Value  float32
-	batch  bool
+	Index int
+	Value float32
 }
 
 func (e *ActivationError) Error() string {
-	if e.batch {
-		return fmt.Sprintf("kernel: activation %d of vector %d is %v", e.Index, e.Vector, e.Value)
-	}
 	return fmt.Sprintf("kernel: activation %d is %v", e.Index, e.Value)
 }
 

@@ -175,9 +175,11 @@ func ExamplePool_Run() {
 // An engine with goroutines of its own gives each some rows of a batch.
 func ExampleGEMMRows() {
 	m := quantized(128, 256, 4)
-	batch := make([]kernel.Activation, 3)
-	if err := kernel.LoadBatch(batch, activations(3*256)); err != nil {
-		log.Fatal(err)
+	batch, x := make([]kernel.Activation, 3), activations(3*256)
+	for t := range batch {
+		if err := batch[t].Load(x[t*256 : (t+1)*256]); err != nil {
+			log.Fatal(err)
+		}
 	}
 	y := make([]float32, len(batch)*m.Rows())
 	var wg sync.WaitGroup
@@ -198,13 +200,15 @@ func ExampleGEMMRows() {
 	// [-0.49 -0.74]
 }
 
-// A prompt's tokens are loaded and multiplied together.
+// A prompt's tokens are multiplied together.
 func ExampleGEMM() {
 	m := quantized(2, 256, 4)
 	batch := make([]kernel.Activation, 3)
 	x := activations(3 * 256) // a token after the other
-	if err := kernel.LoadBatch(batch, x); err != nil {
-		log.Fatal(err)
+	for t := range batch {
+		if err := batch[t].Load(x[t*256 : (t+1)*256]); err != nil {
+			log.Fatal(err)
+		}
 	}
 	y := make([]float32, len(batch)*m.Rows())
 	if err := kernel.GEMM(y, m, batch); err != nil {

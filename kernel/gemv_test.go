@@ -16,7 +16,8 @@ func TestErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var a, short, empty Activation
+	as := make([]Activation, 3)
+	a, short, empty := &as[0], &as[1], &as[2]
 	if err := a.Load(make([]float32, 16)); err != nil {
 		t.Fatal(err)
 	}
@@ -33,26 +34,27 @@ func TestErrors(t *testing.T) {
 		err  error
 		want string
 	}{
-		{GEMV(dst[:7], m, &a), "kernel: len(dst) is 7, want 8 (rows)"},
-		{GEMV(nil, m, &a), "kernel: len(dst) is 0, want 8 (rows)"},
-		{GEMV(dst, nil, &a), "kernel: m.Rows() is 0, want at least 1"},
-		{GEMV(nil, new(quant.Matrix), &a), "kernel: m.Rows() is 0, want at least 1"},
-		{GEMV(dst, m, nil), "kernel: a.Len() is 0, want 16 (columns); nothing is loaded"},
-		{GEMV(dst, m, &empty), "kernel: a.Len() is 0, want 16 (columns); nothing is loaded"},
-		{GEMV(dst, m, &short), "kernel: a.Len() is 15, want 16 (columns)"},
-		{GEMVRows(dst[:7], m, &a, 0, 1), "kernel: len(dst) is 7, want 8 (rows)"},
-		{GEMVRows(dst, m, &a, 0, 9), "kernel: hi is 9, want 0 to 8 (rows)"},
-		{GEMVRows(dst, m, &a, 0, -1), "kernel: hi is -1, want 0 to 8 (rows)"},
-		{GEMVRows(dst, m, &a, 3, 2), "kernel: lo is 3, want 0 to 2 (hi)"},
-		{GEMVRows(dst, m, &a, -1, 2), "kernel: lo is -1, want 0 to 2 (hi)"},
+		{GEMV(dst[:7], m, a), "kernel: len(dst) is 7, want 8 (rows)"},
+		{GEMV(nil, m, a), "kernel: len(dst) is 0, want 8 (rows)"},
+		{GEMV(dst, nil, a), "kernel: m.Rows() is 0, want at least 1"},
+		{GEMV(nil, new(quant.Matrix), a), "kernel: m.Rows() is 0, want at least 1"},
+		{GEMV(dst, m, nil), "kernel: columns of a is 0, want 16; nothing is loaded"},
+		{GEMV(dst, m, empty), "kernel: columns of a is 0, want 16; nothing is loaded"},
+		{GEMV(dst, m, short), "kernel: columns of a is 15, want 16"},
+		{GEMVRows(dst[:7], m, a, 0, 1), "kernel: len(dst) is 7, want 8 (rows)"},
+		{GEMVRows(dst, m, a, 0, 9), "kernel: hi is 9, want 0 to 8 (rows)"},
+		{GEMVRows(dst, m, a, 0, -1), "kernel: hi is -1, want 0 to 8 (rows)"},
+		{GEMVRows(dst, m, a, 3, 2), "kernel: lo is 3, want 0 to 2 (hi)"},
+		{GEMVRows(dst, m, a, -1, 2), "kernel: lo is -1, want 0 to 2 (hi)"},
 		{GEMM(dst, m, make([]Activation, 2)), "kernel: len(dst) is 8, want 16 (2 activations × 8 rows)"},
 		{GEMM(dst[:7], m, nil), "kernel: len(dst) is 7, want 0 (0 activations × 8 rows)"},
-		{GEMM(make([]float32, 16), m, []Activation{a, short}), "kernel: as[1].Len() is 15, want 16 (columns)"},
-		{GEMM(make([]float32, 16), m, []Activation{a, empty}), "kernel: as[1].Len() is 0, want 16 (columns); nothing is loaded"},
+		{GEMM(make([]float32, 16), m, as[:2]), "kernel: columns of as[1] is 15, want 16"},
+		{GEMM(make([]float32, 16), m, as[1:]), "kernel: columns of as[0] is 15, want 16"},
+		{GEMM(dst, m, as[2:]), "kernel: columns of as[0] is 0, want 16; nothing is loaded"},
 		{GEMM(nil, nil, nil), "kernel: m.Rows() is 0, want at least 1"},
-		{pl.GEMV(dst[:7], m, &a), "kernel: len(dst) is 7, want 8 (rows)"},
-		{pl.GEMM(dst, m, []Activation{short}), "kernel: as[0].Len() is 15, want 16 (columns)"},
-		{Reference(dst[:7], m, &a), "kernel: len(dst) is 7, want 8 (rows)"},
+		{pl.GEMV(dst[:7], m, a), "kernel: len(dst) is 7, want 8 (rows)"},
+		{pl.GEMM(dst, m, as[1:2]), "kernel: columns of as[0] is 15, want 16"},
+		{Reference(dst[:7], m, a), "kernel: len(dst) is 7, want 8 (rows)"},
 	} {
 		var e *quant.ShapeError
 		if !errors.Is(c.err, ErrShape) || !errors.As(c.err, &e) || c.err.Error() != c.want {
@@ -60,7 +62,7 @@ func TestErrors(t *testing.T) {
 		}
 	}
 	for name, err := range map[string]error{
-		"no rows":             GEMVRows(dst, m, &a, 8, 8),
+		"no rows":             GEMVRows(dst, m, a, 8, 8),
 		"empty batch":         GEMM(nil, m, nil),
 		"empty batch, pooled": pl.GEMM(nil, m, nil),
 	} {

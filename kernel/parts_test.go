@@ -189,7 +189,7 @@ func TestMixedExported(t *testing.T) {
 		"batch: no matrix":     GEMM(got, nil, as),
 		"batch: dst":           GEMM(got[:899], m, as),
 		"batch: activations":   GEMM(got[:600], m, as),
-		"batch: an activation": GEMM(got[:600], m, []Activation{as[0], short}),
+		"batch: an activation": GEMM(got[:600], m, make([]Activation, 2)),
 	} {
 		if !errors.Is(err, ErrShape) {
 			t.Errorf("%s: error %v, want ErrShape", name, err)

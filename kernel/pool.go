@@ -108,8 +108,16 @@ func NewPool(n int) (*Pool, error) {
 	return pl, nil
 }
 
+// isClosed reports whether pl can't work. A nil Pool can't.
+func (pl *Pool) isClosed() bool { return pl == nil || pl.closed.Load() }
+
 // Size returns the number of goroutines that multiply, the caller's included.
-func (pl *Pool) Size() int { return len(pl.workers) + 1 }
+func (pl *Pool) Size() int {
+	if pl == nil {
+		return 0
+	}
+	return len(pl.workers) + 1
+}
 
 // GEMV is [GEMV] on the goroutines of the pool. The error is ErrClosed after
 // Close.
@@ -146,7 +154,10 @@ func (pl *Pool) Run(n, grain int, f func(worker, lo, hi int)) error {
 	if grain < 1 {
 		return shapeError("grain", grain, "at least 1")
 	}
-	if pl.closed.Load() {
+	if f == nil {
+		return shapeError("functions", 0, "1, not nil")
+	}
+	if pl.isClosed() {
 		return ErrClosed
 	}
 	if n <= grain || len(pl.workers) == 0 {
@@ -162,6 +173,9 @@ func (pl *Pool) Run(n, grain int, f func(worker, lo, hi int)) error {
 // Close stops the workers and waits for them, and for calls that are under way on them.
 // It may be called more than once.
 func (pl *Pool) Close() error {
+	if pl == nil {
+		return nil
+	}
 	pl.mu.Lock()
 	defer pl.mu.Unlock()
 	if !pl.closed.Swap(true) {
@@ -176,7 +190,7 @@ func (pl *Pool) Close() error {
 
 // multiply does a product.
 func (pl *Pool) multiply(t task) error {
-	if pl.closed.Load() {
+	if pl.isClosed() {
 		return ErrClosed
 	}
 	if t.m.Parts() == 1 {
@@ -204,7 +218,7 @@ func (pl *Pool) lock() bool {
 // calls have worked long enough without them.
 func (pl *Pool) share(t task, rows, tile, helpers int, wake bool) error {
 	defer pl.mu.Unlock()
-	if pl.closed.Load() {
+	if pl.isClosed() {
 		return ErrClosed
 	}
 	j := &pl.job

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/quant"
@@ -73,7 +74,7 @@ func TestPool(t *testing.T) {
 		if err := pl.GEMV(make([]float32, 1), m, &a); !errors.Is(err, ErrClosed) {
 			t.Errorf("GEMV after Close: %v", err)
 		}
-		if err := pl.GEMM(make([]float32, 1), m, []Activation{a}); !errors.Is(err, ErrClosed) {
+		if err := pl.GEMM(make([]float32, 1), m, unsafe.Slice(&a, 1)); !errors.Is(err, ErrClosed) {
 			t.Errorf("GEMM after Close: %v", err)
 		}
 		if err := pl.Run(1, 1, func(_, _, _ int) { t.Error("f was called") }); !errors.Is(err, ErrClosed) {

@@ -210,8 +210,10 @@ func addBatches(add func(string, int, int, func(int) error), r *rand.Rand, weigh
 			return nil
 		})
 		add(fmt.Sprint("bitmod4 GEMM ", tokens), work, m.Bytes(), func(int) error {
-			if err := kernel.LoadBatch(as, x); err != nil {
-				return err
+			for t := range as {
+				if err := as[t].Load(x[t*cols : (t+1)*cols]); err != nil {
+					return err
+				}
 			}
 			return kernel.GEMM(dst, m, as)
 		})

@@ -192,7 +192,7 @@ func TestMappedLifetime(t *testing.T) {
 		case 0:
 			err = kernel.GEMV(got, take(), &a)
 		case 1:
-			err = kernel.GEMM(got, take(), []kernel.Activation{a})
+			err = kernel.GEMM(got, take(), unsafe.Slice(&a, 1))
 		case 2:
 			err = pool.GEMV(got, take(), &a)
 		case 3:
