@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
+	"maps"
+	"slices"
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/internal/llm"
@@ -12,67 +13,110 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// bitsTypes are those among which -bits chooses, by tensor.
-var bitsTypes = []datatype.Type{datatype.BitMoD3, datatype.BitMoD4, datatype.Int5Asym, datatype.Int6Asym, datatype.Int8}
+// bitsConfigs are those among which -bits chooses.
+var bitsConfigs = []quant.Config{
+	{Type: datatype.BitMoD3, GroupSize: 128}, {Type: datatype.BitMoD3, GroupSize: 32},
+	{Type: datatype.BitMoD4, GroupSize: 128}, {Type: datatype.BitMoD4, GroupSize: 32},
+	{Type: datatype.Int5Asym, GroupSize: 128}, {Type: datatype.Int5Asym, GroupSize: 64},
+	{Type: datatype.Int6Asym, GroupSize: 128}, {Type: datatype.Int6Asym, GroupSize: 64},
+	{Type: datatype.Int8, GroupSize: 128}, {Type: datatype.Int8, GroupSize: 32},
+}
 
-// worthTexts is the number of texts that say what a bit is worth: a backward pass takes
-// twice as long as a forward pass.
-const worthTexts = 4
-
-// shareOut adds a rule for each tensor, so that all of the result, with what is kept,
-// takes o.bits bits for a weight, or just below, and the loss of the model is least by
-// what calibration says of it.
+// shareOut gives each tensor, or each row, a type and a group size, so that all that is
+// quantized, embedding and head included, takes o.bits bits a weight, or just below, and
+// the model changes least, by what is known of it.
 func (o *options) shareOut(ctx context.Context, w io.Writer, source *checkpoint.Checkpoint) error {
-	if isEncoder(source) {
-		return fmt.Errorf("-bits is for language models alone, as it goes by the loss of their predictions")
-	}
-	f, err := llm.OpenFile(source.Path())
+	tensors, err := o.toShare(source)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	data, err := o.calibration.read()
+	worths, what, err := o.worths(ctx, source, tensors)
 	if err != nil {
 		return err
 	}
-	texts, err := o.calibration.decoderTexts(f, data)
-	if err != nil {
-		return err
-	}
-	configs := make([]quant.Config, len(bitsTypes))
-	for i, t := range bitsTypes {
-		configs[i] = quant.Config{Type: t, GroupSize: o.config.GroupSize, Workers: o.config.Workers}
-	}
-	worths, err := f.Worths(ctx, texts[:min(worthTexts, len(texts))], configs)
-	if err != nil {
-		return err
-	}
+	var choices [][]quant.Choice
 	budget := 0.0
-	rest := make(map[string]bool)
-	for _, x := range worths {
-		rest[x.Tensor] = true
-	}
-	kept := int64(0)
-	for _, t := range source.Tensors() {
-		budget += o.bits / 8 * float64(t.Elements())
-		if !rest[t.Name] {
-			kept += t.Bytes
+	for i := range worths {
+		x := &worths[i]
+		budget += o.bits / 8 * float64(x.Rows()) * float64(x.Cols)
+		if o.byRow {
+			choices = append(choices, rowChoices(x)...)
+		} else {
+			choices = append(choices, tensorChoices(x))
 		}
 	}
-	choices := make([][]quant.Choice, len(worths))
-	for i, x := range worths {
-		choices[i] = x.Choices
-	}
-	picked, err := quant.Allot(choices, int(budget)-int(kept))
+	picked, err := quant.Allot(choices, int(budget))
 	if err != nil {
 		return fmt.Errorf("%v bits a weight: %w", o.bits, err)
 	}
-	loss := 0.0
-	for i, x := range worths {
-		p := "re:^" + regexp.QuoteMeta(x.Tensor) + "$"
-		o.rules.Types = append(o.rules.Types, checkpoint.TypeRule{Pattern: p, Type: bitsTypes[picked[i]], GroupSize: o.config.GroupSize})
-		loss += x.Choices[picked[i]].Loss
+	o.rules.Mixed = make(map[string]checkpoint.Mixed)
+	var parts []checkpoint.Part
+	for _, c := range bitsConfigs {
+		parts = append(parts, checkpoint.Part{Type: c.Type, GroupSize: c.GroupSize})
 	}
-	fmt.Fprintf(w, "types of %s for %v bits a weight: errors add about %.3g nats to the loss of a token without feedback\n", plural(len(worths), "tensor", "tensors"), o.bits, loss)
+	n := 0
+	weights := make(map[checkpoint.Part]int)
+	for i := range worths {
+		x := &worths[i]
+		order := make([]uint8, x.Rows())
+		for row := range order {
+			order[row] = picked[n]
+			if o.byRow {
+				n++
+			}
+			weights[parts[order[row]]] += x.Cols
+		}
+		if !o.byRow {
+			n++
+		}
+		o.rules.Mixed[x.Tensor] = checkpoint.Mixed{Parts: parts, Order: order}
+	}
+	fmt.Fprintf(w, "types of %s for %v bits a weight, by %s\n", plural(len(worths), "tensor", "tensors"), o.bits, what)
+	total := 8 * budget / o.bits
+	for _, p := range slices.SortedFunc(maps.Keys(weights), func(a, b checkpoint.Part) int { return slices.Index(parts, a) - slices.Index(parts, b) }) {
+		fmt.Fprintf(w, "  %4.1f %% of the weights are %v in groups of %d\n", 100*float64(weights[p])/total, p.Type, p.GroupSize)
+	}
 	return nil
+}
+
+// toShare returns the tensors that a plan quantizes, with embedding and head among them.
+func (o *options) toShare(source *checkpoint.Checkpoint) ([]checkpoint.Tensor, error) {
+	other := *o
+	other.rules.Types = nil
+	if len(o.rules.Include) == 0 {
+		other.rules.Include = []string{"linear", "embeddings", "head"}
+	}
+	plan, err := checkpoint.NewPlan(source, other.planOptions())
+	if err != nil {
+		return nil, err
+	}
+	var tensors []checkpoint.Tensor
+	for _, it := range plan.Items() {
+		if it.To.Quantized && !it.From.Quantized {
+			tensors = append(tensors, it.To)
+		}
+	}
+	return tensors, nil
+}
+
+func tensorChoices(x *llm.Worth) []quant.Choice {
+	choices := make([]quant.Choice, len(x.RowBytes))
+	for c, bytes := range x.RowBytes {
+		choices[c].Bytes = bytes * x.Rows()
+		for _, l := range x.Losses[c] {
+			choices[c].Loss += float64(l)
+		}
+	}
+	return choices
+}
+
+func rowChoices(x *llm.Worth) [][]quant.Choice {
+	rows := make([][]quant.Choice, x.Rows())
+	for row := range rows {
+		for c, bytes := range x.RowBytes {
+			// A byte says of which type a row is.
+			rows[row] = append(rows[row], quant.Choice{Bytes: bytes + 1, Loss: float64(x.Losses[c][row])})
+		}
+	}
+	return rows
 }

@@ -124,14 +124,23 @@ func (c *calibration) isStatistics() bool {
 	return strings.HasSuffix(c.text, ".gguf") || strings.HasSuffix(c.text, ".safetensors")
 }
 
-// static returns the calibrator of a file of statistics.
-func (c *calibration) static(w io.Writer, source *checkpoint.Checkpoint) (*calibrate.Static, error) {
+// statistics returns those of a file, by the names that tensors have in source.
+func (c *calibration) statistics(source *checkpoint.Checkpoint) (*calibrate.Statistics, error) {
 	s, err := calibrate.Load(c.text)
 	if err != nil {
 		return nil, err
 	}
 	if _, ok := source.Tensor(s.Tensors()[0]); !ok {
 		s.Rename(calibrate.HuggingFaceName)
+	}
+	return s, nil
+}
+
+// static returns the calibrator of a file of statistics.
+func (c *calibration) static(w io.Writer, source *checkpoint.Checkpoint) (*calibrate.Static, error) {
+	s, err := c.statistics(source)
+	if err != nil {
+		return nil, err
 	}
 	n := 0
 	for _, name := range s.Tensors() {

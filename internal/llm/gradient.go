@@ -3,6 +3,7 @@ package llm
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 
@@ -70,17 +71,23 @@ func transposed(l Linear) (*dense, error) {
 // residual stream in front of each layer is kept on the way there; everything else
 // in a layer is computed once more on the way back.
 type backward struct {
-	r          *Runner
-	c          *Config
-	observe    func(p Place, x, g []float32, n int) error
-	ends       func(tokens []int, x, logits, embedded []float32) error // see block; may be nil
-	transposed [][Down + 1]*dense                                      // by layer
+	r       *Runner
+	c       *Config
+	observe func(p Place, x, g []float32, n int) error
+	// sample, if not nil, draws the tokens whose probability the loss is of, in place of
+	// those that follow.
+	sample *rand.Rand
+	// classified and embedded, if not nil, are called with the inputs of the classifier
+	// and the probabilities of tokens, and with the gradients by the embeddings.
+	classified func(x, probabilities []float32, n int)
+	embedded   func(g []float32, n int)
+
+	transposed [][Down + 1]*dense // by layer
 	classifier *dense
 	turn       turn // of the block under way
 }
 
-// block goes through a text. If ends is not nil, it is called at last with the inputs of
-// the classifier, and the gradients by the logits and by the embeddings of the tokens.
+// block goes through a text.
 func (b *backward) block(tokens []int) error {
 	r, c, n := b.r, b.c, len(tokens)
 	s, err := r.model.NewSequence(KV{Length: n})
@@ -109,14 +116,23 @@ func (b *backward) block(tokens []int) error {
 	if err := r.Logits(logits, 0, n); err != nil {
 		return err
 	}
-	for i := range n {
-		l := logits[i*c.Vocab:][:c.Vocab]
-		if i == n-1 { // nothing follows that it could predict
-			clear(l)
-			continue
+	r.crew.Split(n, 1, len(logits), func(_, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			floats.Softmax(logits[i*c.Vocab:][:c.Vocab])
 		}
-		floats.Softmax(l)
-		l[tokens[i+1]]--
+	})
+	if b.classified != nil {
+		b.classified(last, logits, n)
+	}
+	for i := range n {
+		switch l := logits[i*c.Vocab:][:c.Vocab]; {
+		case b.sample != nil:
+			l[sampled(b.sample, l)]--
+		case i == n-1: // nothing follows that it could predict
+			clear(l)
+		default:
+			l[tokens[i+1]]--
+		}
 	}
 	dx := make([]float32, n*c.Dim)
 	if err := b.classifier.Mul(dx, logits, n, r.crew); err != nil {
@@ -128,10 +144,21 @@ func (b *backward) block(tokens []int) error {
 			return err
 		}
 	}
-	if b.ends == nil {
-		return nil
+	if b.embedded != nil {
+		b.embedded(dx, n)
 	}
-	return b.ends(tokens, last, logits, dx)
+	return nil
+}
+
+// sampled draws a token.
+func sampled(r *rand.Rand, probabilities []float32) int {
+	u := r.Float64()
+	for i, p := range probabilities {
+		if u -= float64(p); u < 0 {
+			return i
+		}
+	}
+	return len(probabilities) - 1 // the sum is rounded
 }
 
 // layer turns the gradient by what comes out of layer i into that by what goes in,

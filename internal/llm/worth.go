@@ -3,29 +3,99 @@ package llm
 import (
 	"context"
 	"fmt"
-	"maps"
+	"math/rand/v2"
+	"runtime"
 	"slices"
 
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A Worth says what each of several configurations does to a tensor: the bytes that it
-// takes, and what the tensor's errors add to the loss of a token, in nats.
+// A Worth says what each of several configurations does to the rows of a tensor.
 type Worth struct {
-	Tensor  string
-	Weights int
-	Choices []quant.Choice // by configuration
+	Tensor string
+	Cols   int
+	// RowBytes are what a row takes, by configuration.
+	RowBytes []int
+	// Losses are what the errors of a row add to the divergence of a token, in nats, by
+	// configuration and row.
+	Losses [][]float32
 }
 
+// NewWorth returns the Worth of a tensor that nothing was measured of.
+func NewWorth(tensor string, rows, cols, configs int) Worth {
+	w := Worth{Tensor: tensor, Cols: cols, RowBytes: make([]int, configs), Losses: make([][]float32, configs)}
+	for i := range w.Losses {
+		w.Losses[i] = make([]float32, rows)
+	}
+	return w
+}
+
+// Rows returns the number of rows.
+func (w *Worth) Rows() int { return len(w.Losses[0]) }
+
+// measureWeights is the number of weights that a goroutine quantizes at a time.
+const measureWeights = 1 << 16
+
+// Measure quantizes rows from first on as each configuration says, and has loss find what
+// the errors of a row are worth. loss is called by several goroutines.
+func (w *Worth) Measure(ctx context.Context, first int, weights []float32, configs []quant.Config, loss func(row int, errors []float32) float64) error {
+	cols := w.Cols
+	rows := len(weights) / cols
+	step := max(1, measureWeights/cols)
+	blocks := (rows + step - 1) / step
+	return InParallel(blocks*len(configs), func(job int) error {
+		if err := ended(ctx); err != nil {
+			return err
+		}
+		i, lo := job%len(configs), job/len(configs)*step
+		hi := min(lo+step, rows)
+		c := configs[i]
+		c.Workers = 1
+		q, err := quant.GroupContext(ctx, weights[lo*cols:hi*cols], cols, c)
+		if err != nil {
+			return err
+		}
+		if lo == 0 {
+			w.RowBytes[i] = q.Bytes() / q.Rows()
+		}
+		row := make([]float32, cols)
+		for r := lo; r < hi; r++ {
+			if err := q.DequantizeRow(row, r-lo); err != nil {
+				return err
+			}
+			for j, x := range weights[r*cols:][:cols] {
+				row[j] -= x
+			}
+			w.Losses[i][first+r] = float32(loss(first+r, row))
+		}
+		return nil
+	})
+}
+
+// Scale multiplies what was measured.
+func (w *Worth) Scale(by float64) {
+	for _, losses := range w.Losses {
+		for i, x := range losses {
+			losses[i] = float32(float64(x) * by)
+		}
+	}
+}
+
+// Differentiable reports whether the engine can go back through the model's layers, as
+// [File.Worths] does: those that do what Llama's do.
+func (f *File) Differentiable() bool { return f.Config.llamaOnly("") == nil }
+
 // Worths returns, for all tensors that are matrices, embedding and classifier included,
-// what each configuration is worth, in the order of their names. All weights are in memory
+// what each configuration is worth, in the order of the layers. All weights are in memory
 // meanwhile. With δ for what a configuration does to a row, x for a vector that it is
-// multiplied by, y for its output and L for the loss of a text, a row adds
+// multiplied by, y for its output and L for the loss, a row adds
 //
 //	½ · E[(∂L/∂y)²] · Σ δ²·E[x²]
 //
-// the second-order term of the loss without what errors of two weights have to do with
-// each other. Rows of the embedding add as much for every time that a token occurs.
+// the second-order term of the divergence without what errors of two weights have to do
+// with each other. L is the loss of tokens that the model itself would write next, whose
+// mean square of gradients is the curvature of the divergence (Fisher's information).
+// Rows of the embedding add as much for every time that a token is expected to occur.
 func (f *File) Worths(ctx context.Context, texts [][]int, configs []quant.Config) ([]Worth, error) {
 	s, ok := f.source.(*checkpointSource)
 	if !ok {
@@ -35,37 +105,57 @@ func (f *File) Worths(ctx context.Context, texts [][]int, configs []quant.Config
 	if err != nil {
 		return nil, err
 	}
-	e := &effects{inputs: make(map[Place][]float64), outputs: make(map[Place][]float64), tokens: make(map[int]float64)}
-	b := &backward{ends: e.ends, observe: func(p Place, x, g []float32, n int) error {
-		if p.Layer == 0 && p.Kind == Query {
-			e.n += n
-		}
-		e.add(p, x, g, n)
+	e := &effects{inputs: make(map[Place][]float64), outputs: make(map[Place][]float64), crew: NewCrew(runtime.GOMAXPROCS(0))}
+	defer e.crew.Close()
+	b := &backward{sample: rand.New(rand.NewPCG(1, 0)), classified: e.classified, observe: func(p Place, x, g []float32, n int) error {
+		e.addSquares(e.inputs, p, x, n)
+		e.addSquares(e.outputs, p, g, n)
 		return ended(ctx)
 	}}
+	b.embedded = func(g []float32, n int) { e.addSquares(e.outputs, Place{Layer: -1, Kind: Embedding}, g, n) }
 	if err := gradients(m, texts, b); err != nil {
 		return nil, err
 	}
 	if e.n == 0 {
 		return nil, fmt.Errorf("llm: no text")
 	}
-	tensors := make(map[string]*Worth)
+	parts := make(map[string][]partWorth)
+	var names []string
 	for _, p := range m.places() {
-		name := s.at(p.tensor()).name
-		w := tensors[name]
-		if w == nil {
-			w = &Worth{Tensor: name, Choices: make([]quant.Choice, len(configs))}
-			tensors[name] = w
+		w, err := e.worth(ctx, m, p, configs)
+		if err != nil {
+			return nil, fmt.Errorf("llm: %v: %w", p, err)
 		}
-		if err := e.worth(ctx, m, p, w, configs); err != nil {
-			return nil, err
+		at := s.at(p.tensor())
+		if parts[at.name] == nil {
+			names = append(names, at.name)
 		}
+		w.Tensor = at.name
+		parts[at.name] = append(parts[at.name], partWorth{at.first, w})
 	}
 	var ws []Worth
-	for _, name := range slices.Sorted(maps.Keys(tensors)) {
-		ws = append(ws, *tensors[name])
+	for _, name := range names {
+		ws = append(ws, joinWorths(parts[name]))
 	}
 	return ws, nil
+}
+
+// A partWorth is that of some rows of a tensor.
+type partWorth struct {
+	first int // of them
+	Worth
+}
+
+// joinWorths returns the worth of a tensor whose rows are in several matrices.
+func joinWorths(parts []partWorth) Worth {
+	slices.SortFunc(parts, func(a, b partWorth) int { return a.first - b.first })
+	w := parts[0].Worth
+	for _, p := range parts[1:] {
+		for c := range w.Losses {
+			w.Losses[c] = append(w.Losses[c], p.Losses[c]...)
+		}
+	}
+	return w
 }
 
 // effects are sums over tokens.
@@ -73,86 +163,86 @@ type effects struct {
 	n       int
 	inputs  map[Place][]float64 // squares, by column
 	outputs map[Place][]float64 // squares of gradients, by row
-	tokens  map[int]float64     // how often they occur
+	tokens  []float64           // how often each token is expected, by the model
+	crew    *Crew
 }
 
-func (e *effects) add(p Place, x, g []float32, n int) {
-	for _, of := range []struct {
-		to map[Place][]float64
-		x  []float32
-	}{{e.inputs, x}, {e.outputs, g}} {
-		s := of.to[p]
-		if s == nil {
-			s = make([]float64, len(of.x)/n)
-			of.to[p] = s
-		}
-		for v := range slices.Chunk(of.x, len(s)) {
-			for i, y := range v {
-				s[i] += float64(y) * float64(y) // the product is exact
+// addSquares adds the squares of n vectors.
+func (e *effects) addSquares(to map[Place][]float64, p Place, x []float32, n int) {
+	s := to[p]
+	if s == nil {
+		s = make([]float64, len(x)/n)
+		to[p] = s
+	}
+	e.crew.Split(len(s), 16, len(x), func(_, lo, hi int) {
+		for t := range n {
+			for i, y := range x[t*len(s)+lo : t*len(s)+hi] {
+				s[lo+i] += float64(y) * float64(y) // the product is exact
 			}
 		}
-	}
+	})
 }
 
-// ends takes what is known of the classifier and of the embedding.
-func (e *effects) ends(tokens []int, x, logits, embedded []float32) error {
-	e.add(Place{Layer: -1, Kind: Classifier}, x, logits, len(tokens))
-	e.add(Place{Layer: -1, Kind: Embedding}, embedded, embedded, len(tokens))
-	for _, t := range tokens {
-		e.tokens[t]++
+// classified takes what is known of the classifier: its inputs, and how probable each
+// token is. The mean square of the gradient by the logit of a token of probability p is
+// p·(1−p).
+func (e *effects) classified(x, probabilities []float32, n int) {
+	e.n += n
+	p := Place{Layer: -1, Kind: Classifier}
+	e.addSquares(e.inputs, p, x, n)
+	vocab := len(probabilities) / n
+	if e.tokens == nil {
+		e.tokens, e.outputs[p] = make([]float64, vocab), make([]float64, vocab)
 	}
-	return nil
+	out := e.outputs[p]
+	e.crew.Split(vocab, 16, len(probabilities), func(_, lo, hi int) {
+		for t := range n {
+			for i, p := range probabilities[t*vocab+lo : t*vocab+hi] {
+				e.tokens[lo+i] += float64(p)
+				out[lo+i] += float64(p) * float64(1-p)
+			}
+		}
+	})
 }
 
-// worth adds what configurations do to the matrix at p.
-func (e *effects) worth(ctx context.Context, m *Model, p Place, w *Worth, configs []quant.Config) error {
+// worth returns what configurations do to the matrix at p.
+func (e *effects) worth(ctx context.Context, m *Model, p Place, configs []quant.Config) (Worth, error) {
 	l := *m.slot(p)
+	w := NewWorth("", l.Rows(), l.Cols(), len(configs))
 	weights, err := Weights(l)
 	if err != nil {
-		return err
+		return w, err
 	}
-	w.Weights += len(weights)
-	cols, n := l.Cols(), float64(e.n)
-	row := make([]float32, cols)
-	for i, c := range configs {
-		q, err := quant.GroupContext(ctx, weights, cols, c)
-		if err != nil {
-			return fmt.Errorf("llm: %v: %w", p, err)
-		}
-		loss := 0.0
-		for r := range l.Rows() {
-			if err := q.DequantizeRow(row, r); err != nil {
-				return err
-			}
-			own := weights[r*cols:][:cols]
-			if p.Kind == Embedding {
-				if k := e.tokens[r]; k > 0 {
-					loss += k / n * noise(row, own, e.outputs[p]) / n / 2
-				}
-				if !m.Tied() {
-					continue
-				}
-			}
-			at := p
-			if p.Kind == Embedding {
-				at.Kind = Classifier
-			}
-			if g := e.outputs[at][r]; g > 0 {
-				loss += g / n * noise(row, own, e.inputs[at]) / n / 2
-			}
-		}
-		w.Choices[i].Bytes += q.Bytes()
-		w.Choices[i].Loss += loss
-	}
-	return nil
+	return w, w.Measure(ctx, 0, weights, configs, func(row int, errors []float32) float64 {
+		return e.loss(p, m.Tied(), row, errors)
+	})
 }
 
-// noise returns the squares of differences, weighted.
-func noise(a, b []float32, weights []float64) float64 {
+// loss returns what an error of a row adds.
+func (e *effects) loss(p Place, tied bool, row int, errors []float32) float64 {
+	n := float64(e.n)
+	if p.Kind != Embedding {
+		return e.outputs[p][row] / n * WeightedSquares(errors, e.inputs[p]) / n / 2
+	}
+	sum := e.tokens[row] / n * WeightedSquares(errors, e.outputs[p]) / n / 2
+	if tied {
+		sum += e.loss(Place{Layer: -1, Kind: Classifier}, false, row, errors)
+	}
+	return sum
+}
+
+// WeightedSquares returns the sum of squares of a row's elements, each times the weight
+// of its column if weights are not nil.
+func WeightedSquares(row []float32, weights []float64) float64 {
 	sum := 0.0
-	for i, x := range a {
-		d := float64(x) - float64(b[i])
-		sum += float64(d * d * weights[i])
+	if weights == nil {
+		for _, x := range row {
+			sum += float64(x) * float64(x) // the product is exact
+		}
+		return sum
+	}
+	for i, x := range row {
+		sum += float64(float64(x) * float64(x) * weights[i])
 	}
 	return sum
 }

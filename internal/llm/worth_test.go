@@ -7,8 +7,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// TestWorths compares what errors of a tensor are said to add to the loss with the
-// divergence that they cause.
+// TestWorths compares what errors of a tensor are said to add to the divergence with
+// what they do.
 func TestWorths(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it reads texts with float32 weights, which takes a minute without assembly")
@@ -46,10 +46,15 @@ func TestWorths(t *testing.T) {
 	weights := 0
 	for _, w := range worths {
 		p := places[w.Tensor]
-		weights += w.Weights
-		for i, c := range w.Choices {
-			if i > 0 && !(c.Loss < w.Choices[i-1].Loss && c.Bytes > w.Choices[i-1].Bytes) {
-				t.Errorf("%s: %+v after %+v", w.Tensor, c, w.Choices[i-1])
+		weights += w.Rows() * w.Cols
+		var losses []float64
+		for i := range configs {
+			sum := 0.0
+			for _, l := range w.Losses[i] {
+				sum += float64(l)
+			}
+			if losses = append(losses, sum); i > 0 && !(sum < losses[i-1] && w.RowBytes[i] > w.RowBytes[i-1]) {
+				t.Errorf("%s: losses %v, %v bytes a row", w.Tensor, losses, w.RowBytes)
 			}
 		}
 		if p.Layer > 0 && p.Kind != Down { // enough of them
@@ -63,10 +68,10 @@ func TestWorths(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ratio := w.Choices[1].Loss / score.KL.Mean
-		t.Logf("%-40s %.5f, KL %.5f", w.Tensor, w.Choices[1].Loss, score.KL.Mean)
+		ratio := losses[1] / score.KL.Mean
+		t.Logf("%-40s %.5f, KL %.5f", w.Tensor, losses[1], score.KL.Mean)
 		if !(ratio > 0.3 && ratio < 3) {
-			t.Errorf("%s: errors are said to add %g to the loss, the divergence is %g", w.Tensor, w.Choices[1].Loss, score.KL.Mean)
+			t.Errorf("%s: errors are said to add %g, the divergence is %g", w.Tensor, losses[1], score.KL.Mean)
 		}
 	}
 	sum := 0

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/quant/calibrate"
+	"github.com/bitmod-go/bitmod/quant/checkpoint"
+)
+
+// TestBits has types chosen for a number of bits: with a text and without, for a language
+// model and an encoder, by tensor and by row, and with statistics of activations.
+func TestBits(t *testing.T) {
+	model, encoder := filepath.Join("..", "..", "internal", "tinylm"), filepath.Join("..", "..", "internal", "tinyembed")
+	dir := t.TempDir()
+	text, statistics := filepath.Join(dir, "text"), filepath.Join(dir, "s.safetensors")
+	data, err := os.ReadFile(filepath.Join("..", "..", "quant", "checkpoint", "FORMAT.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(text, data[:8000], 0o666); err != nil {
+		t.Fatal(err)
+	}
+	s := calibrate.Statistics{Moments: true}
+	source, err := checkpoint.Open(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	q, _ := source.Tensor("model.layers.0.self_attn.q_proj.weight")
+	x := make([]float32, q.Cols())
+	for i := range x {
+		x[i] = float32(i%5) + 1
+	}
+	if err := s.Add("model.layers.0.self_attn.q_proj.weight", 0, x, len(x)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Save(t.Context(), statistics); err != nil {
+		t.Fatal(err)
+	}
+	samples := []string{"-calibrate", text, "-nsamples", "2", "-length", "60"}
+	for i, of := range []struct {
+		model string
+		flags []string
+		want  string
+		exact bool // verify makes it again
+	}{
+		{model, nil, "by the relative errors of weights; with -calibrate", true},
+		{model, []string{"-by-row"}, "by the relative errors of weights; with -calibrate", true},
+		{model, samples, "by what their errors do to the model's predictions", false},
+		{model, append([]string{"-by-row"}, samples...), "by what their errors do to the model's predictions", false},
+		{model, []string{"-calibrate", statistics}, "by the relative errors of outputs", false},
+		{encoder, nil, "by the relative errors of weights; with -calibrate", true},
+		{encoder, samples, "by the relative errors of outputs", false},
+	} {
+		dst := filepath.Join(dir, "out", string(rune('a'+i)))
+		args := append([]string{"-in", of.model, "-out", dst, "-bits", "4.6"}, of.flags...)
+		out := program.Must(t, args...)
+		if !strings.Contains(out, " tensors for 4.6 bits a weight, "+of.want) || !strings.Contains(out, " % of the weights are ") {
+			t.Errorf("%q:\n%s", of.flags, out)
+		}
+		if again := program.Must(t, args...); !strings.Contains(again, "was finished already") {
+			t.Errorf("%q again:\n%s", of.flags, again)
+		}
+		out = program.Must(t, "verify", dst, "-original", of.model)
+		if strings.Contains(out, "are calibrated: the original alone does not say") == of.exact {
+			t.Errorf("%q: verify:\n%s", of.flags, out)
+		}
+		c, err := checkpoint.Open(dst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bytes, weights int64
+		types := make(map[checkpoint.Part]bool)
+		for _, x := range c.Tensors() {
+			if !x.Quantized {
+				if x.Role == checkpoint.RoleLinear || x.Role == checkpoint.RoleEmbedding {
+					t.Errorf("%q: %s is not quantized", of.flags, x.Name)
+				}
+				continue
+			}
+			bytes += x.Bytes
+			weights += x.Elements()
+			types[checkpoint.Part{Type: x.Type, GroupSize: x.GroupSize}] = true
+			for _, p := range x.Parts {
+				types[checkpoint.Part{Type: p.Type, GroupSize: p.GroupSize}] = true
+			}
+		}
+		c.Close()
+		if b := 8 * float64(bytes) / float64(weights); !(b <= 4.6 && b > 4.4) || len(types) < 3 {
+			t.Errorf("%q: %.3f bits a weight, of types %v", of.flags, b, types)
+		}
+	}
+}
+
+// Without calibration a tensor is worth its relative error.
+func TestRelativeWorths(t *testing.T) {
+	source, err := checkpoint.Open(filepath.Join("..", "..", "internal", "tinylm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	o := options{parts: 1}
+	tensors, err := o.toShare(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	worths, err := relativeWorths(t.Context(), source, tensors[:3], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, x := range worths {
+		w, err := weightsOf(source, tensors[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j, c := range bitsConfigs {
+			m, err := quant.Group(w, x.Cols, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rep, err := quant.Measure(w, m, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := rep.NMSE
+			if tensors[i].Role == checkpoint.RoleEmbedding {
+				want *= headShare * 2
+			}
+			if got := tensorChoices(&x)[j]; !(got.Loss > .999*want && got.Loss < 1.001*want) || got.Bytes > m.Bytes() || got.Bytes < m.Bytes()*9/10 {
+				t.Errorf("%s: %+v, want %g and %d bytes", x.Tensor, got, want, m.Bytes())
+			}
+		}
+	}
+}
