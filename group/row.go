@@ -3,6 +3,8 @@ package group
 import (
 	"errors"
 	"fmt"
+
+	"github.com/bitmod-go/bitmod/internal/badweight"
 )
 
 // SelectFloat32 is [Selector.Select] for the groups of a row, each of groupSize
@@ -10,10 +12,13 @@ import (
 // code for each weight, the same as Select does, and many times as fast where the
 // processor has AVX2, or AVX-512 with DQ, BW, VL and VBMI.
 //
-// An importance is nil or has a number for each weight of the row. The index in a
-// [WeightError] is that in the row. The error matches [ErrShape] also if groupSize is
+// An importance is nil or has a number for each weight of the row. An error about a
+// weight names its index in the row. The error matches [ErrShape] also if groupSize is
 // below 1, or if choices or codes are too few.
 func (s *Selector) SelectFloat32(choices []Choice, codes []uint8, w []float32, groupSize int, importance []float64, tensorScale float32) error {
+	if !s.made() {
+		return errNotMade
+	}
 	groups, err := rowGroups(len(w), groupSize, len(choices), len(codes))
 	if err != nil || groups == 0 {
 		return err
@@ -37,7 +42,7 @@ func (s *Selector) SelectFloat32(choices []Choice, codes []uint8, w []float32, g
 		}
 		c, err := s.Select(codes[lo:hi], s.widen(w[lo:hi]), a, tensorScale)
 		if err != nil {
-			var bad *WeightError
+			var bad *badweight.Error
 			if errors.As(err, &bad) {
 				bad.Index += lo
 			}
@@ -71,6 +76,9 @@ func rowGroups(weights, groupSize, choices, codes int) (int, error) {
 // the last, with a choice for each. The error matches [ErrShape] also if groupSize is below
 // 1 or choices are too few.
 func (s *Selector) EncodeFloat32(codes []uint8, w []float32, groupSize int, choices []Choice) error {
+	if !s.made() {
+		return errNotMade
+	}
 	groups, err := rowGroups(len(w), groupSize, len(choices), len(codes))
 	if err != nil || groups == 0 {
 		return err

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/scale"
 )
 
 // candidateScale returns the scale that one candidate codebook gets in a group
@@ -13,7 +14,7 @@ func candidateScale(t datatype.Type, amax, cbMax float64, tensorScale float32) C
 	switch f {
 	case datatype.E8M0:
 		// OCP MX v1.0: floor(log2 amax) − emax, where emax = 2 for E2M1.
-		b := FloorScale(f, amax/4)
+		b := scale.Floor(f, amax/4)
 		if amax == 0 {
 			return Choice{Scale: b}
 		}
@@ -22,7 +23,7 @@ func candidateScale(t datatype.Type, amax, cbMax float64, tensorScale float32) C
 		if tensorScale == 0 {
 			return Choice{}
 		}
-		b := nearestScale(f, amax/cbMax/float64(tensorScale))
+		b := scale.Nearest(f, amax/cbMax/float64(tensorScale))
 		return Choice{Scale: b, Delta: float64(f.Value(b)) * float64(tensorScale)}
 	}
 	return Choice{Delta: amax / cbMax}
@@ -52,9 +53,13 @@ func RowScales(scales []uint8, deltas []float64) (step float32) {
 // group has the smaller error so, which it may if its largest weights are worth more
 // than none, and otherwise 0. The error is Σ importance·(w − ŵ)² with the weights ŵ as
 // they are dequantized, float32(value)·step, added up in float64 from the first to the
-// last; a nil importance is 1 throughout. codes and importance, if not nil, are as long as
-// w.
+// last; a nil importance is 1 throughout. Weights beyond the end of codes, or of an
+// importance that is not nil, do not count.
 func ZeroScale(cb datatype.Codebook, codes []uint8, w, importance []float64, step float32) uint8 {
+	w = w[:min(len(w), len(codes))]
+	if importance != nil {
+		w = w[:min(len(w), len(importance))]
+	}
 	var zero, one float64
 	for i, x := range w {
 		a := 1.

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/badweight"
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
 
@@ -25,26 +26,13 @@ type Choice struct {
 // ErrNotFinite is matched by the error for a weight that is NaN or infinite, or
 // beyond the range of float32; ErrShape by that for a length that doesn't fit.
 var (
-	ErrNotFinite = errors.New("not a finite float32 number")
+	ErrNotFinite = badweight.ErrNotFinite
 	ErrShape     = errors.New("wrong shape")
 )
 
-// A WeightError is the error for a weight that can't be quantized. It matches
-// [ErrNotFinite].
-type WeightError struct {
-	Index int     // of the weight in its group
-	Value float64 // the weight
-}
-
-func (e *WeightError) Error() string {
-	return fmt.Sprintf("group: weight %d is %v, %v", e.Index, e.Value, ErrNotFinite)
-}
-
-// Unwrap returns ErrNotFinite.
-func (e *WeightError) Unwrap() error { return ErrNotFinite }
-
 // A Selector quantizes groups of one type. It holds the type's tables and
-// scratch memory of a few bytes a weight: use one per goroutine.
+// scratch memory of a few bytes a weight: use one per goroutine. [NewSelector] makes it;
+// a nil Selector and the zero Selector give errors.
 type Selector struct {
 	typ       datatype.Type
 	codebooks int     // candidates
@@ -75,6 +63,11 @@ var prototypes [math.MaxUint8 + 1]struct {
 	once     sync.Once
 	selector *Selector
 }
+
+var errNotMade = fmt.Errorf("group: %w: a Selector that NewSelector did not make", ErrShape)
+
+// made reports whether NewSelector made s.
+func (s *Selector) made() bool { return s != nil && s.codebooks > 0 }
 
 func newSelector(t datatype.Type) *Selector {
 	cbs := t.Codebooks()
@@ -111,10 +104,13 @@ func (s *Selector) clone() *Selector {
 // that is 0 throughout counts as 1 throughout. What importances are NaN or negative is
 // not checked.
 //
-// The error is a *[WeightError] for a weight that is not finite or beyond
-// float32, and matches [ErrShape] if codes is shorter than w, or importance is
+// The error matches [ErrNotFinite] for a weight that is not finite or beyond
+// float32, whose index it names, and [ErrShape] if codes is shorter than w, or importance is
 // neither nil nor as long as w.
 func (s *Selector) Select(codes []uint8, w, importance []float64, tensorScale float32) (Choice, error) {
+	if !s.made() {
+		return Choice{}, errNotMade
+	}
 	amax, err := check(codes, w)
 	if err != nil {
 		return Choice{}, err
@@ -159,6 +155,9 @@ func (s *Selector) best() (choice Choice, best trial) {
 // 0 if c.Delta is 0. The error matches [ErrShape] if codes is shorter than w or there
 // is no such codebook.
 func (s *Selector) Encode(codes []uint8, w []float64, c Choice) error {
+	if !s.made() {
+		return errNotMade
+	}
 	if len(codes) < len(w) {
 		return fmt.Errorf("group: %w: len(codes) is %d, want at least %d (weights)", ErrShape, len(codes), len(w))
 	}
@@ -174,7 +173,7 @@ func (s *Selector) Encode(codes []uint8, w []float64, c Choice) error {
 
 // EncodeValue is Encode for one weight, and 0 if there is no such codebook.
 func (s *Selector) EncodeValue(w float64, c Choice) uint8 {
-	if uint(c.Codebook) >= uint(s.codebooks) {
+	if !s.made() || uint(c.Codebook) >= uint(s.codebooks) {
 		return 0
 	}
 	return s.encode(w, c)
@@ -217,7 +216,7 @@ func check(codes []uint8, w []float64) (amax float64, err error) {
 	for i, x := range w {
 		a := math.Abs(x)
 		if !(a <= math.MaxFloat32) {
-			return 0, &WeightError{Index: i, Value: x}
+			return 0, &badweight.Error{Index: i, Value: x}
 		}
 		if a > amax {
 			amax = a

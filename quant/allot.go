@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// A Choice is one way to store a row: the memory it takes and what it costs the
+// A Cost is one way to store a row: the memory it takes and what it costs the
 // model, in any unit, such as the growth of the loss.
-type Choice struct {
+type Cost struct {
 	Bytes int
 	Loss  float64
 }
@@ -30,12 +30,12 @@ type Choice struct {
 // The error matches ErrShape if a row has no choice or over 256, or one of negative
 // size, or if the smallest choices don't fit; and ErrNotFinite if a loss is NaN or
 // infinite.
-func Allot(rows [][]Choice, budget int) ([]uint8, error) {
+func Allot(rows [][]Cost, budget int) ([]uint8, error) {
 	picked := make([]uint8, len(rows))
 	var steps []allotStep
 	left := budget
 	for row, choices := range rows {
-		if err := checkChoices(row, choices); err != nil {
+		if err := checkCosts(row, choices); err != nil {
 			return nil, err
 		}
 		hull := lowerHull(choices)
@@ -70,13 +70,13 @@ type allotStep struct {
 	rate  float64 // loss saved by the byte
 }
 
-func checkChoices(row int, choices []Choice) error {
+func checkCosts(row int, choices []Cost) error {
 	if len(choices) < 1 || len(choices) > 256 {
 		return shapeError("number of choices", len(choices), "1 to 256 (row %d)", row)
 	}
 	for _, c := range choices {
 		if c.Bytes < 0 {
-			return shapeError("Choice.Bytes", c.Bytes, "at least 0 (row %d)", row)
+			return shapeError("Cost.Bytes", c.Bytes, "at least 0 (row %d)", row)
 		}
 		if math.IsNaN(c.Loss) || math.IsInf(c.Loss, 0) {
 			return fmt.Errorf("quant: loss of row %d is %v: %w", row, c.Loss, ErrNotFinite)
@@ -87,7 +87,7 @@ func checkChoices(row int, choices []Choice) error {
 
 // lowerHull returns the choices that a straight line between two others does not
 // beat, from the smallest on, with falling loss.
-func lowerHull(choices []Choice) []uint8 {
+func lowerHull(choices []Cost) []uint8 {
 	order := make([]uint8, len(choices))
 	for i := range order {
 		order[i] = uint8(i)

@@ -11,13 +11,13 @@ import (
 func TestAllot(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
-		rows := make([][]Choice, 1+r.IntN(5))
+		rows := make([][]Cost, 1+r.IntN(5))
 		least, most := 0, 0
 		for i := range rows {
-			rows[i] = make([]Choice, 1+r.IntN(4))
+			rows[i] = make([]Cost, 1+r.IntN(4))
 			lo, hi := math.MaxInt, 0
 			for j := range rows[i] {
-				c := Choice{r.IntN(20), float64(r.IntN(50))}
+				c := Cost{r.IntN(20), float64(r.IntN(50))}
 				rows[i][j] = c
 				lo, hi = min(lo, c.Bytes), max(hi, c.Bytes)
 			}
@@ -66,8 +66,8 @@ func TestAllot(t *testing.T) {
 }
 
 func TestAllotOrder(t *testing.T) {
-	row := func(saved float64) []Choice { return []Choice{{3, saved}, {4, 0}} }
-	picked, err := Allot([][]Choice{row(1), row(5), row(2), row(5)}, 12+2)
+	row := func(saved float64) []Cost { return []Cost{{3, saved}, {4, 0}} }
+	picked, err := Allot([][]Cost{row(1), row(5), row(2), row(5)}, 12+2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestAllotOrder(t *testing.T) {
 		t.Errorf("picked %q, want %q", picked, want)
 	}
 	// A step that does not fit leaves its room to smaller ones.
-	picked, err = Allot([][]Choice{{{3, 100}, {9, 0}}, row(1)}, 6+1)
+	picked, err = Allot([][]Cost{{{3, 100}, {9, 0}}, row(1)}, 6+1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,16 +86,16 @@ func TestAllotOrder(t *testing.T) {
 
 func TestAllotErrors(t *testing.T) {
 	for _, test := range []struct {
-		rows   [][]Choice
+		rows   [][]Cost
 		budget int
 		want   error
 	}{
-		{[][]Choice{{{1, 1}}, {}}, 10, ErrShape},
-		{[][]Choice{{{1, 1}}, make([]Choice, 257)}, 10, ErrShape},
-		{[][]Choice{{{-1, 1}}}, 10, ErrShape},
-		{[][]Choice{{{5, 1}}, {{6, 1}}}, 10, ErrShape},
-		{[][]Choice{{{1, math.NaN()}}}, 10, ErrNotFinite},
-		{[][]Choice{{{1, math.Inf(1)}}}, 10, ErrNotFinite},
+		{[][]Cost{{{1, 1}}, {}}, 10, ErrShape},
+		{[][]Cost{{{1, 1}}, make([]Cost, 257)}, 10, ErrShape},
+		{[][]Cost{{{-1, 1}}}, 10, ErrShape},
+		{[][]Cost{{{5, 1}}, {{6, 1}}}, 10, ErrShape},
+		{[][]Cost{{{1, math.NaN()}}}, 10, ErrNotFinite},
+		{[][]Cost{{{1, math.Inf(1)}}}, 10, ErrNotFinite},
 	} {
 		if _, err := Allot(test.rows, test.budget); !errors.Is(err, test.want) {
 			t.Errorf("%v, budget %d: error %v, want %v", test.rows, test.budget, err, test.want)

@@ -147,7 +147,7 @@ func ExampleAllot() {
 		weights[i] *= 5 // rows that matter more
 	}
 	configs := []quant.Config{{Type: datatype.BitMoD3}, {Type: datatype.BitMoD4}, {Type: datatype.Int8}}
-	choices := make([][]quant.Choice, rows)
+	choices := make([][]quant.Cost, rows)
 	for _, c := range configs {
 		m, err := quant.Group(weights, cols, c)
 		if err != nil {
@@ -159,7 +159,7 @@ func ExampleAllot() {
 		}
 		for row := range choices {
 			// A byte says which type a row is.
-			choices[row] = append(choices[row], quant.Choice{Bytes: m.Bytes()/rows + 1, Loss: rep.Rows[row].MSE})
+			choices[row] = append(choices[row], quant.Cost{Bytes: m.Bytes()/rows + 1, Loss: rep.Rows[row]})
 		}
 	}
 	of, err := quant.Allot(choices, rows*cols*35/80)

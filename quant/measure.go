@@ -6,27 +6,27 @@ import (
 	"runtime"
 )
 
-// Metrics are errors of quantized weights ŵ against the originals w. With
-// importances a by column, the sums in MSE and NMSE are weighted by them;
+// A Report is what [Measure] finds: errors of quantized weights ŵ against the originals
+// w. With importances a by column, the sums in MSE and NMSE are weighted by them;
 // without, a = 1.
-type Metrics struct {
-	MSE      float64 // Σ a·(w − ŵ)² / Σ a
-	NMSE     float64 // Σ a·(w − ŵ)² / Σ a·w²; 0 if there is no error
-	MaxError float64 // the largest |w − ŵ|, never weighted
+type Report struct {
+	MSE      float64   // Σ a·(w − ŵ)² / Σ a
+	NMSE     float64   // Σ a·(w − ŵ)² / Σ a·w²; 0 if there is no error
+	MaxError float64   // the largest |w − ŵ|, never weighted
+	Rows     []float64 // the MSE of each row
+	// Choices is the number of groups that chose each codebook, indexed as
+	// Type().Codebooks(): for BitMoD types, the special values. It is nil if rows are
+	// of several types, which have different codebooks.
+	Choices []int
 }
 
 // SQNR returns the signal-to-quantization-noise ratio in dB, −10·log10(NMSE);
 // +Inf if there is no error.
-func (m Metrics) SQNR() float64 { return -10 * math.Log10(m.NMSE) }
-
-// A Report is what [Measure] finds.
-type Report struct {
-	Metrics           // of the whole matrix
-	Rows    []Metrics // by row
-	// Groups is the number of groups that chose each codebook, indexed as
-	// Type().Codebooks(): for BitMoD types, the special values. It is nil if rows are
-	// of several types, which have different codebooks.
-	Groups []int
+func (r *Report) SQNR() float64 {
+	if r == nil {
+		return math.NaN()
+	}
+	return -10 * math.Log10(r.NMSE)
 }
 
 // Measure compares weights with their quantized form. w is what m was made of,
@@ -59,19 +59,19 @@ func Measure[T Weight](w []T, m *Matrix, importance []float64) (*Report, error) 
 		perRow = float64(m.cols)
 	}
 	weights := any(w)
-	rep := &Report{Rows: make([]Metrics, m.rows)}
+	rep := &Report{Rows: make([]float64, m.rows)}
 	if m.mixed == nil {
-		rep.Groups = make([]int, len(m.codebooks))
+		rep.Choices = make([]int, len(m.codebooks))
 	}
 	power := make([]float64, m.rows)
 	noise := make([]float64, m.rows)
+	worst := make([]float64, m.rows)
 	err := forRows(context.Background(), m.rows, m.cols, runtime.GOMAXPROCS(0), func() (func(row int) error, error) {
 		wide := make([]float64, m.cols)
 		got := make([]float32, m.cols)
 		return func(row int) error {
 			widen(wide, weights, row*m.cols)
 			m.dequantizeRow(got, row)
-			r := &rep.Rows[row]
 			for i, x := range wide {
 				if !(math.Abs(x) <= math.MaxFloat32) {
 					return &WeightError{Row: row, Col: i, Value: x}
@@ -83,9 +83,9 @@ func Measure[T Weight](w []T, m *Matrix, importance []float64) (*Report, error) 
 				e := x - float64(got[i])
 				noise[row] += float64(float64(a*e) * e)
 				power[row] += float64(float64(a*x) * x)
-				r.MaxError = max(r.MaxError, math.Abs(e))
+				worst[row] = max(worst[row], math.Abs(e))
 			}
-			r.set(noise[row], power[row], perRow)
+			rep.Rows[row] = ratio(noise[row], perRow)
 			return nil
 		}, nil
 	})
@@ -96,19 +96,19 @@ func Measure[T Weight](w []T, m *Matrix, importance []float64) (*Report, error) 
 	for row := range m.rows {
 		noiseSum += noise[row]
 		powerSum += power[row]
-		rep.MaxError = max(rep.MaxError, rep.Rows[row].MaxError)
-		for g := 0; rep.Groups != nil && g < m.groups; g++ {
-			rep.Groups[m.selector(row, g)]++
+		rep.MaxError = max(rep.MaxError, worst[row])
+		for g := 0; rep.Choices != nil && g < m.groups; g++ {
+			rep.Choices[m.selector(row, g)]++
 		}
 	}
-	rep.set(noiseSum, powerSum, perRow*float64(m.rows))
+	rep.MSE, rep.NMSE = ratio(noiseSum, perRow*float64(m.rows)), ratio(noiseSum, powerSum)
 	return rep, nil
 }
 
-func (m *Metrics) set(noise, power, weight float64) {
-	if noise == 0 {
-		return
+// ratio returns a/b, and 0 for 0/0.
+func ratio(a, b float64) float64 {
+	if a == 0 {
+		return 0
 	}
-	m.MSE = noise / weight
-	m.NMSE = noise / power
+	return a / b
 }

@@ -49,15 +49,15 @@ func TestMeasure(t *testing.T) {
 		near(t, "MaxError", rep.MaxError, worst)
 		var mse float64
 		for _, row := range rep.Rows {
-			mse += row.MSE / rows
+			mse += row / rows
 		}
 		near(t, "mean of rows' MSE", mse, rep.MSE)
 		groups := 0
-		for _, n := range rep.Groups {
+		for _, n := range rep.Choices {
 			groups += n
 		}
-		if len(rep.Groups) != 4 || groups != rows*m.Groups() {
-			t.Errorf("groups per special value %v, want %d in all", rep.Groups, rows*m.Groups())
+		if len(rep.Choices) != 4 || groups != rows*m.Groups() {
+			t.Errorf("groups per special value %v, want %d in all", rep.Choices, rows*m.Groups())
 		}
 	}
 }

@@ -40,7 +40,7 @@ func TestMisuse(t *testing.T) {
 		"NewHessianOf":  quant.NewHessianOf,
 		"NewMixed":      quant.NewMixed,
 		"OutputErrors":  quant.OutputErrors[float32],
-	}, m, mixed, h, &empty, m.Storage(), quant.BFloat16(1), quant.Metrics{}, feedback,
+	}, m, mixed, h, &empty, m.Storage(), quant.BFloat16(1), &quant.Report{}, feedback,
 		quant.Config{Feedback: &quant.Feedback{}}, quant.Config{Feedback: &quant.Feedback{Hessian: &empty}},
 		quant.Config{Search: true, GroupSize: 8, Workers: 1}, quant.Config{Type: 255}, datatype.BitMoD3)
 }

@@ -334,8 +334,8 @@ func TestMixedMeasure(t *testing.T) {
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
-	if rep.Groups != nil {
-		t.Errorf("%v: groups %v", m, rep.Groups)
+	if rep.Choices != nil {
+		t.Errorf("%v: groups %v", m, rep.Choices)
 	}
 	for i := range mixedConfigs {
 		var part []float32

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/group"
+	"github.com/bitmod-go/bitmod/internal/badweight"
 	"github.com/bitmod-go/bitmod/internal/search"
 )
 
@@ -263,10 +264,10 @@ func (m *Matrix) values(dst []float64, c group.Choice, step float32) {
 	}
 }
 
-// weightError returns an error of package group, for a group whose first column is
+// weightError returns an error of package group or internal/search, for a group whose first column is
 // at, as one of this package.
 func weightError(err error, row, at int) error {
-	var bad *group.WeightError
+	var bad *badweight.Error
 	if errors.As(err, &bad) {
 		return &WeightError{Row: row, Col: at + bad.Index, Value: bad.Value}
 	}

@@ -34,7 +34,7 @@ func (o *options) shareOut(ctx context.Context, w io.Writer, source *checkpoint.
 	if err != nil {
 		return err
 	}
-	var choices [][]quant.Choice
+	var choices [][]quant.Cost
 	budget := 0.0
 	for i := range worths {
 		x := &worths[i]
@@ -99,8 +99,8 @@ func (o *options) toShare(source *checkpoint.Checkpoint) ([]checkpoint.Tensor, e
 	return tensors, nil
 }
 
-func tensorChoices(x *llm.Worth) []quant.Choice {
-	choices := make([]quant.Choice, len(x.RowBytes))
+func tensorChoices(x *llm.Worth) []quant.Cost {
+	choices := make([]quant.Cost, len(x.RowBytes))
 	for c, bytes := range x.RowBytes {
 		choices[c].Bytes = bytes * x.Rows()
 		for _, l := range x.Losses[c] {
@@ -110,12 +110,12 @@ func tensorChoices(x *llm.Worth) []quant.Choice {
 	return choices
 }
 
-func rowChoices(x *llm.Worth) [][]quant.Choice {
-	rows := make([][]quant.Choice, x.Rows())
+func rowChoices(x *llm.Worth) [][]quant.Cost {
+	rows := make([][]quant.Cost, x.Rows())
 	for row := range rows {
 		for c, bytes := range x.RowBytes {
 			// A byte says of which type a row is.
-			rows[row] = append(rows[row], quant.Choice{Bytes: bytes + 1, Loss: float64(x.Losses[c][row])})
+			rows[row] = append(rows[row], quant.Cost{Bytes: bytes + 1, Loss: float64(x.Losses[c][row])})
 		}
 	}
 	return rows

@@ -89,9 +89,9 @@ func quantizeAll(ctx context.Context, layers []layer, c quant.Config) (result, e
 		r.bytes += m.Bytes()
 		r.groupSize = m.GroupSize()
 		if r.groups == nil {
-			r.groups = make([]int, len(rep.Groups))
+			r.groups = make([]int, len(rep.Choices))
 		}
-		for i, n := range rep.Groups {
+		for i, n := range rep.Choices {
 			r.groups[i] += n
 		}
 	}

@@ -67,7 +67,7 @@ func (c *Calibration) mixRows(r *Recipe) (mixedRows, error) {
 		return nil, err
 	}
 	var (
-		choices [][]quant.Choice
+		choices [][]quant.Cost
 		weights int
 	)
 	plain := *r // what a type costs a row is measured without feedback, which takes long
@@ -102,12 +102,12 @@ func (c *Calibration) mixRows(r *Recipe) (mixedRows, error) {
 }
 
 // rowCosts returns the choices of every row of a matrix.
-func (r *Recipe) rowCosts(ctx context.Context, l Linear, h *quant.Hessian, squares []float64) ([][]quant.Choice, error) {
+func (r *Recipe) rowCosts(ctx context.Context, l Linear, h *quant.Hessian, squares []float64) ([][]quant.Cost, error) {
 	w, err := Weights(l)
 	if err != nil {
 		return nil, err
 	}
-	choices := make([][]quant.Choice, l.Rows())
+	choices := make([][]quant.Cost, l.Rows())
 	for _, c := range mixedConfigs(r.config(h)) {
 		m, err := quant.GroupContext(ctx, w, l.Cols(), c)
 		if err != nil {
@@ -119,7 +119,7 @@ func (r *Recipe) rowCosts(ctx context.Context, l Linear, h *quant.Hessian, squar
 		}
 		for row, e := range errs {
 			// A byte says which type a row is.
-			choices[row] = append(choices[row], quant.Choice{Bytes: m.Bytes()/m.Rows() + 1, Loss: squares[row] * e / 2})
+			choices[row] = append(choices[row], quant.Cost{Bytes: m.Bytes()/m.Rows() + 1, Loss: squares[row] * e / 2})
 		}
 	}
 	return choices, nil

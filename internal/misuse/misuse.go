@@ -167,13 +167,15 @@ func one(t *testing.T, name string, f reflect.Value, in []reflect.Value) (out []
 	return f.Call(in), true
 }
 
-var library = regexp.MustCompile(`(?m)^\t.*/((?:datatype|kernel|quant|serial|internal)/.*\.go:\d+)`)
+var library = regexp.MustCompile(`(?m)^\t.*/((?:datatype|group|kernel|quant|serial|internal)/.*\.go:\d+)`)
 
 // place returns the innermost line of the library in a stack of a panic.
 func place(stack []byte) string {
 	_, below, _ := bytes.Cut(stack, []byte("\npanic("))
-	if m := library.FindSubmatch(below); m != nil {
-		return string(m[1])
+	for _, m := range library.FindAllSubmatch(below, -1) {
+		if at := string(m[1]); !strings.HasPrefix(at, "internal/misuse") {
+			return at
+		}
 	}
 	return string(stack)
 }

@@ -15,7 +15,9 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/group"
+	"github.com/bitmod-go/bitmod/internal/badweight"
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
+	"github.com/bitmod-go/bitmod/internal/scale"
 )
 
 // A Searcher searches groups of one type. It is immutable and safe for concurrent use.
@@ -84,14 +86,14 @@ const near = 1.1
 // one that is 0 throughout, count as 1 throughout. It allocates only for a group
 // that is longer than any before.
 //
-// The error is a *[group.WeightError] for a weight that is not finite or beyond
+// The error is a *[badweight.Error] for a weight that is not finite or beyond
 // float32. An importance that is not nil must be as long as w; that one is NaN,
 // negative, or so large that a·w² overflows is not checked, and scales are then poor
 // ones.
 func (s *Searcher) Find(c *Candidates, w, importance []float64) error {
 	for i, x := range w {
 		if !(math.Abs(x) <= math.MaxFloat32) {
-			return &group.WeightError{Index: i, Value: x}
+			return &badweight.Error{Index: i, Value: x}
 		}
 	}
 	if !slices.ContainsFunc(importance, func(a float64) bool { return a != 0 }) {
@@ -283,7 +285,7 @@ func (c *Candidates) Stored(outer float32) group.Choice {
 		if d == 0 || c.found[i].err > near*c.found[c.best].err && d > 32*step {
 			continue // rounding the scale adds less than to be the best takes
 		}
-		first := int(group.FloorScale(f, d/step))
+		first := int(scale.Floor(f, d/step))
 		last := first + 1
 		if f != datatype.RowStep {
 			first, last = max(first-1, 0), last+1

@@ -306,11 +306,11 @@ func TestMeasure(t *testing.T) {
 		m, _ := quant.Group(w, it.To.Cols(), quant.Config{})
 		want, _ := quant.Measure(w, m, nil)
 		if math.Abs(it.Stats.NMSE()/want.NMSE-1) > 1e-9 || it.Stats.MaxError != want.MaxError || it.Stats.SQNR() < 15 {
-			t.Errorf("%s: %+v, want %+v", it.To.Name, it.Stats, want.Metrics)
+			t.Errorf("%s: %+v, want %+v", it.To.Name, it.Stats, want)
 		}
 		for i, n := range it.Stats.Choices {
-			if n != int64(want.Groups[i]) {
-				t.Errorf("%s: choices %v, want %v", it.To.Name, it.Stats.Choices, want.Groups)
+			if n != int64(want.Choices[i]) {
+				t.Errorf("%s: choices %v, want %v", it.To.Name, it.Stats.Choices, want.Choices)
 			}
 		}
 		var sum int64

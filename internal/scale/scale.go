@@ -1,4 +1,5 @@
-package group
+// Package scale rounds numbers to the scales that a [datatype.ScaleFormat] has.
+package scale
 
 import (
 	"math"
@@ -6,18 +7,18 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
-// nearestScale returns the byte whose value is nearest to x, a tie going to the even
+// Nearest returns the byte whose value is nearest to x, a tie going to the even
 // byte, and saturates at the ends of the range: 0…255 for RowStep, 2^−127…2^127
 // for E8M0 (whose ties are midway between two powers, and which floors instead
-// where OCP MX asks for it: see [FloorScale]), 0…448 for E4M3. NaN gives
+// where OCP MX asks for it: see [Floor]), 0…448 for E4M3. NaN gives
 // 0.
-func nearestScale(f datatype.ScaleFormat, x float64) uint8 {
+func Nearest(f datatype.ScaleFormat, x float64) uint8 {
 	if f == datatype.E4M3 && x > 0 && x < 448 {
-		// As FloorScale, but rounded; 16 carries over to the exponent.
+		// As Floor, but rounded; 16 carries over to the exponent.
 		e := max(exponent(x), -6)
 		return uint8((e+6)<<3 + int(math.RoundToEven(x*power(3-e))))
 	}
-	lo := FloorScale(f, x)
+	lo := Floor(f, x)
 	if lo == 255 {
 		return lo
 	}
@@ -28,9 +29,9 @@ func nearestScale(f datatype.ScaleFormat, x float64) uint8 {
 	return lo
 }
 
-// FloorScale returns the byte of the largest value that is not above x, and 0 where
+// Floor returns the byte of the largest value that is not above x, and 0 where
 // there is none or x is NaN.
-func FloorScale(f datatype.ScaleFormat, x float64) uint8 {
+func Floor(f datatype.ScaleFormat, x float64) uint8 {
 	switch f {
 	case datatype.RowStep:
 		if x >= 1 {
