@@ -36,12 +36,11 @@ type panelWork struct {
 	acc   [panelTile][loops.SumLanes * loops.PanelRows]float32
 	block [loops.MaxVectors][loops.PanelRows]float32
 	outer [loops.PanelRows]float32
-	out   [loops.PanelRows]float32
+	out   [panelTile][loops.PanelRows]float32
 	sums  [loops.PanelRows][lanes]float32 // of heads
 	heads heads
 
-	dotArgs    loops.DotArgs
-	finishArgs loops.FinishArgs
+	dotArgs loops.DotArgs
 }
 
 // A panelSource fills panels.
@@ -110,6 +109,7 @@ type part struct {
 	selAt  int    // in panelWork.selAt
 	segs   int    // in panelWork.segs
 	runs   [2]int // first and last + 1 in panelWork.chunks
+	ahead  int    // bytes from this to the next part of a row, or back to the first
 }
 
 // A chunkRun is some chunks of the same height.
@@ -148,14 +148,13 @@ func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, 
 		w.heads.start(p, &as[0], impl)
 	}
 	w.start(p, p.byPanels(), panelSet(impl), from, pieceCols, panelCols(p, pieceCols, len(as)))
+	w.clearLanes(p, len(as))
 	for ; lo < hi; lo += loops.PanelRows {
 		n := min(loops.PanelRows, hi-lo)
 		w.setOuter(p, lo, n)
 		for first := 0; first < len(as); first += panelTile {
-			part := as[first:min(first+panelTile, len(as))]
-			if !tails {
-				clear(w.acc[:len(part)])
-			} else {
+			some := as[first:min(first+panelTile, len(as))]
+			if tails {
 				w.heads.rows(&w.sums, p, lo, n)
 				for i := range w.sums {
 					for l, v := range &w.sums[i] {
@@ -168,10 +167,10 @@ func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, 
 				w.loadMeta(p, pc, lo, n, w.mode == loops.DotsInt)
 				for j := pc.parts[0]; j < pc.parts[1]; j++ {
 					w.load(p, pc, &w.parts[j], lo, n)
-					w.multiply(&w.parts[j], part, n)
+					w.multiply(&w.parts[j], some, n, j == len(w.parts)-1)
 				}
 			}
-			w.finish(dst[first*p.rows:], p, len(part), lo, n)
+			w.copyOut(dst[first*p.rows+lo:], len(some), p.rows, n)
 		}
 	}
 	w.release()
@@ -185,12 +184,22 @@ func (w *panelWork) setOuter(p *plan, row, n int) {
 	}
 }
 
-// finish writes n rows from row on, for so many activations.
-func (w *panelWork) finish(dst []float32, p *plan, activations, row, n int) {
+// clearLanes clears the sums of lanes that get none, for so many activations.
+func (w *panelWork) clearLanes(p *plan, activations int) {
+	if p.cols <= (lanes-1)*block {
+		clear(w.acc[:min(activations, panelTile)])
+	}
+}
+
+// copyOut copies n rows of results for so many activations, which are stride apart in dst.
+// They don't go there at once, as what args of loops point to escapes.
+func (w *panelWork) copyOut(dst []float32, activations, stride, n int) {
 	for t := range activations {
-		w.finishArgs = loops.FinishArgs{Dst: &w.out[0], Acc: &w.acc[t][0], Outer: &w.outer[0]}
-		w.set.Finish(&w.finishArgs)
-		copy(dst[t*p.rows+row:][:n], w.out[:])
+		if to := dst[t*stride:]; n == loops.PanelRows {
+			*(*[loops.PanelRows]float32)(to) = w.out[t]
+		} else {
+			copy(to[:n], w.out[t][:])
+		}
 	}
 }
 
@@ -306,6 +315,11 @@ func (w *panelSource) planPart(p *plan, pc *piece, lo, hi int) {
 		at += n
 	}
 	pt.runs[1] = len(w.chunks)
+	next := hi
+	if hi == p.cols {
+		next = w.shape.from
+	}
+	pt.ahead = pack.RowBytes(next, p.bits) - pack.RowBytes(lo, p.bits)
 	for at := lo; at < hi; {
 		end := min(hi, at/block*block+block, at/p.groupSize*p.groupSize+p.groupSize)
 		s := loops.Segment{
@@ -315,6 +329,9 @@ func (w *panelSource) planPart(p *plan, pc *piece, lo, hi int) {
 			K:     int32((at/p.groupSize - pc.first) * 4 * loops.PanelRows),
 			D:     int32((at - lo) / block * 4),
 			Lane:  int32(at / block % lanes * 4 * loops.PanelRows),
+		}
+		if at < lanes*block && w.shape.from == 0 {
+			s.First = 1
 		}
 		if end%block == 0 || end == p.cols {
 			s.Last = 1
@@ -375,12 +392,29 @@ func (w *panelSource) loadMeta(p *plan, pc *piece, row, n int, ints bool) {
 func (w *panelSource) metaRows(from []byte, stride, at, bytes, row, n, q int) {
 	meta := &w.metaArgs
 	meta.Bytes = (bytes + 3) &^ 3
-	for i := range w.set.Lanes {
+	rows := meta.Rows[:w.set.Lanes]
+	if left := min(n-q, len(rows)); (row+q+left-1)*stride+at+meta.Bytes <= len(from) {
+		meta.From = &from[(row+q)*stride+at]
+		setRows(rows, stride, left)
+		return
+	}
+	for i := range rows {
 		src := from[laneRow(row, n, q, i)*stride+at:]
-		if len(src) < meta.Bytes {
-			src = w.padded[i][:copy(w.padded[i][:], src[:bytes])]
+		copy(w.padded[i][:], src[:bytes])
+	}
+	meta.From = &w.padded[0][0]
+	setRows(rows, loops.MaxMeta, len(rows))
+}
+
+// setRows sets where rows are that are stride bytes apart: the first n of them, the last of
+// which fills what is left.
+func setRows(rows []int, stride, n int) {
+	at := 0
+	for i := range rows {
+		rows[i] = at
+		if i+1 < n {
+			at += stride
 		}
-		meta.Rows[i] = &src[0]
 	}
 }
 
@@ -388,12 +422,17 @@ func (w *panelSource) metaRows(from []byte, stride, at, bytes, row, n, q int) {
 func (w *panelSource) load(p *plan, pc *piece, pt *part, row, n int) {
 	args := &w.panelArgs
 	args.Table, args.Scratch, args.Stride = &w.table, &w.scratch, 4*w.set.Band
+	args.Ahead = pt.ahead
+	if pt.hi == p.cols {
+		args.Ahead += loops.PanelRows * p.rowBytes
+	}
 	fill := w.set.Sum[p.bits]
 	if w.form.table {
 		fill = w.set.Table[p.bits][max(0, p.bits+p.selectorBits-4)]
 	}
 	for q := 0; q < n; q += w.set.Lanes {
 		args.Sel = &w.selectors(q)[0]
+		setRows(args.Rows[:w.set.Lanes], p.rowBytes, n-q)
 		panel := w.band(q)[q%w.set.Band*4:]
 		for i := pt.runs[0]; i < pt.runs[1]; i++ {
 			c := &w.chunks[i]
@@ -402,9 +441,7 @@ func (w *panelSource) load(p *plan, pc *piece, pt *part, row, n int) {
 				w.loadEnd(to, p, c, row, n, q)
 				continue
 			}
-			for i := range w.set.Lanes {
-				args.Rows[i] = &p.s.Codes[laneRow(row, n, q, i)*p.rowBytes+c.bytes]
-			}
+			args.From = &p.s.Codes[(row+q)*p.rowBytes+c.bytes]
 			args.Dst, args.Height, args.Chunks = &to[0], c.height, c.chunks
 			args.SelAt = &w.selAt[pt.selAt+c.quads]
 			fill(args)
@@ -456,26 +493,44 @@ func (w *panelSource) loadEnd(to []byte, p *plan, c *chunkRun, row, n, q int) {
 // shift returns DotArgs.Shift.
 func (w *panelSource) shift() int { return max(0, bits.Len(uint(w.offset/offset))-1) }
 
-// multiply adds n rows of the panel times activations to their sums.
-func (w *panelWork) multiply(pt *part, as []Activation, n int) {
+// multiply adds n rows of the panel times activations to their sums. If these are complete
+// then, it sets w.out.
+func (w *panelWork) multiply(pt *part, as []Activation, n int, complete bool) {
 	args := &w.dotArgs
 	args.Segments = &w.segs[pt.segs]
 	args.Shift = w.shift()
 	dots := &w.set.Dots[w.form.span][w.mode]
-	for q := 0; q < n; q += w.set.Band {
-		args.Panel, args.K, args.Block = &w.band(q)[0], &w.k[0][q], &w.block[0][q]
-		for t := 0; t < len(as); {
-			vectors := w.set.Vectors(len(as) - t)
-			args.Acc = &w.acc[t][q]
-			for i := range vectors {
-				a := &as[t+i]
-				args.Q[i], args.D[i] = &a.q[pt.lo], &a.d[pt.lo/block]
-				if hasPrefix {
-					args.Prefix[i] = &a.prefix[pt.lo/granule]
-				}
-			}
+	for t := 0; t < len(as); {
+		vectors := w.set.Vectors(len(as) - t)
+		w.setVectors(as[t:t+vectors], pt.lo, pt.lo)
+		for q := 0; q < n; q += w.set.Band {
+			args.Panel, args.K, args.Block, args.Acc = &w.band(q)[0], &w.k[0][q], &w.block[0][q], &w.acc[t][q]
+			w.setOut(t, q, complete)
 			dots[vectors](args)
-			t += vectors
 		}
+		t += vectors
+	}
+}
+
+// setVectors sets what DotArgs have of activations for a part that begins with column lo,
+// and for columns from col on.
+func (w *panelWork) setVectors(as []Activation, col, lo int) {
+	args := &w.dotArgs
+	for i := range as {
+		a := &as[i]
+		args.Q[i], args.D[i] = &a.q[col], &a.d[lo/block]
+		if hasPrefix {
+			args.Prefix[i] = &a.prefix[lo/granule]
+		}
+	}
+}
+
+// setOut sets where results go for the band of rows from row q on and vectors from vector t
+// on, if sums are complete.
+func (w *panelWork) setOut(t, q int, complete bool) {
+	args := &w.dotArgs
+	args.Outer = nil
+	if complete {
+		args.Outer, args.Dst = &w.outer[q], &w.out[t][q]
 	}
 }

@@ -55,22 +55,22 @@ func widePanelRows(dst []float32, p *plan, as []Activation, lo, hi int, impl imp
 		w.planBlocks()
 	}
 	w.setTables(p)
+	w.clearLanes(p, len(as))
 	for ; lo < hi; lo += loops.PanelRows {
 		n := min(loops.PanelRows, hi-lo)
 		w.setOuter(p, lo, n)
 		for first := 0; first < len(as); first += panelTile {
 			some := as[first:min(first+panelTile, len(as))]
-			clear(w.acc[:len(some)])
 			for i := range w.pieces {
 				pc := &w.pieces[i]
 				w.loadMeta(p, pc, lo, n, true)
 				w.scaleHigh(pc)
 				for j := pc.parts[0]; j < pc.parts[1]; j++ {
 					w.loadBoth(p, pc, &w.parts[j], lo, n)
-					w.multiply(&w.parts[j], w.blocks[w.first[j]:w.first[j+1]], some, n)
+					w.multiply(&w.parts[j], w.blocks[w.first[j]:w.first[j+1]], some, n, j == len(w.parts)-1)
 				}
 			}
-			w.finish(dst[first*p.rows:], p, len(some), lo, n)
+			w.copyOut(dst[first*p.rows+lo:], len(some), p.rows, n)
 		}
 	}
 	w.release()
@@ -161,31 +161,26 @@ func (w *wideWork) loadPoints(p *plan, pc *piece, pt *part, row, n int) {
 	}
 }
 
-// multiply adds n rows of both panels times activations to their sums.
-func (w *wideWork) multiply(pt *part, blocks []wideBlock, as []Activation, n int) {
+// multiply adds n rows of both panels times activations to their sums. If these are
+// complete then, it sets w.out.
+func (w *wideWork) multiply(pt *part, blocks []wideBlock, as []Activation, n int, complete bool) {
 	args := &w.dotArgs
 	args.Shift = w.shift()
 	dots := &w.set.Dots[w.form.span][loops.DotsInt]
-	for q := 0; q < n; q += w.set.Band {
-		args.Block = &w.block[0][q]
-		for _, b := range blocks {
-			at := q/w.set.Band*w.set.Band*w.shape.panel + (b.lo-pt.lo)*w.set.Band
-			for t := 0; t < len(as); {
-				vectors := w.set.Vectors(len(as) - t)
-				args.Acc = &w.acc[t][q]
-				for i := range vectors {
-					a := &as[t+i]
-					args.Q[i], args.D[i] = &a.q[b.lo], &a.d[pt.lo/block]
-					if hasPrefix {
-						args.Prefix[i] = &a.prefix[pt.lo/granule]
-					}
-				}
+	for t := 0; t < len(as); {
+		vectors := w.set.Vectors(len(as) - t)
+		for i, b := range blocks {
+			w.setVectors(as[t:t+vectors], b.lo, pt.lo)
+			for q := 0; q < n; q += w.set.Band {
+				at := q/w.set.Band*w.set.Band*w.shape.panel + (b.lo-pt.lo)*w.set.Band
+				args.Acc, args.Block, args.Outer = &w.acc[t][q], &w.block[0][q], nil
 				args.Panel, args.Segments, args.K = &w.high[at], &w.both[b.high], &w.kHigh[0][q]
 				dots[vectors](args)
+				w.setOut(t, q, complete && i == len(blocks)-1)
 				args.Panel, args.Segments, args.K = &w.panel[at], &w.both[b.low], &w.k[0][q]
 				dots[vectors](args)
-				t += vectors
 			}
 		}
+		t += vectors
 	}
 }

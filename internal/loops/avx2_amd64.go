@@ -50,7 +50,6 @@ var avx2 = Set{
 			DotsFloat: {1: dotsFloat128x1AVX2, 2: dotsFloat128x2AVX2},
 		},
 	},
-	Finish:    finishAVX2,
 	FloatRows: 16,
 	floats:    3,
 	few:       2,
@@ -144,9 +143,6 @@ func fewTable641AVX2(a *FloatArgs)
 
 //go:noescape
 func fewTable642AVX2(a *FloatArgs)
-
-//go:noescape
-func finishAVX2(a *FinishArgs)
 
 //go:noescape
 func floatFinishAVX2(a *FloatFinishArgs)

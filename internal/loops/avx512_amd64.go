@@ -6,9 +6,9 @@ package loops
 
 var avx512 = Set{
 	Lanes:  16,
-	Band:   64,
+	Band:   32,
 	Offset: [ranges]int{16, 32, 128},
-	take:   [9]uint8{1, 2, 3, 4, 3, 6, 4, 4, 6},
+	take:   [9]uint8{1, 2, 3, 4, 5, 6, 4, 4, 5},
 	Table: [7][3]func(*PanelArgs){
 		2: {panelTable2AVX512, panelTable2AVX512, panelTable2AVX512},
 		3: {panelTable3AVX512, panelTable3AVX512, panelTable3AVX512},
@@ -35,22 +35,21 @@ var avx512 = Set{
 	},
 	Dots: [ranges][dots][MaxVectors + 1]func(*DotArgs){
 		Range16: {
-			DotsOne:   {1: dotsOne1AVX512, 2: dotsOne2AVX512, 3: dotsOne3AVX512, 4: dotsOne4AVX512, 6: dotsOne6AVX512},
-			DotsInt:   {1: dotsInt1AVX512, 2: dotsInt2AVX512, 3: dotsInt3AVX512, 4: dotsInt4AVX512, 6: dotsInt6AVX512},
-			DotsFloat: {1: dotsFloat1AVX512, 2: dotsFloat2AVX512, 3: dotsFloat3AVX512, 4: dotsFloat4AVX512, 6: dotsFloat6AVX512},
+			DotsOne:   {1: dotsOne1AVX512, 2: dotsOne2AVX512, 3: dotsOne3AVX512, 4: dotsOne4AVX512, 5: dotsOne5AVX512, 6: dotsOne6AVX512},
+			DotsInt:   {1: dotsInt1AVX512, 2: dotsInt2AVX512, 3: dotsInt3AVX512, 4: dotsInt4AVX512, 5: dotsInt5AVX512, 6: dotsInt6AVX512},
+			DotsFloat: {1: dotsFloat1AVX512, 2: dotsFloat2AVX512, 3: dotsFloat3AVX512, 4: dotsFloat4AVX512, 5: dotsFloat5AVX512, 6: dotsFloat6AVX512},
 		},
 		Range32: {
-			DotsOne:   {1: dotsOne1AVX512, 2: dotsOne2AVX512, 3: dotsOne3AVX512, 4: dotsOne4AVX512, 6: dotsOne6AVX512},
-			DotsInt:   {1: dotsInt1AVX512, 2: dotsInt2AVX512, 3: dotsInt3AVX512, 4: dotsInt4AVX512, 6: dotsInt6AVX512},
-			DotsFloat: {1: dotsFloat1AVX512, 2: dotsFloat2AVX512, 3: dotsFloat3AVX512, 4: dotsFloat4AVX512, 6: dotsFloat6AVX512},
+			DotsOne:   {1: dotsOne1AVX512, 2: dotsOne2AVX512, 3: dotsOne3AVX512, 4: dotsOne4AVX512, 5: dotsOne5AVX512, 6: dotsOne6AVX512},
+			DotsInt:   {1: dotsInt1AVX512, 2: dotsInt2AVX512, 3: dotsInt3AVX512, 4: dotsInt4AVX512, 5: dotsInt5AVX512, 6: dotsInt6AVX512},
+			DotsFloat: {1: dotsFloat1AVX512, 2: dotsFloat2AVX512, 3: dotsFloat3AVX512, 4: dotsFloat4AVX512, 5: dotsFloat5AVX512, 6: dotsFloat6AVX512},
 		},
 		Range128: {
-			DotsOne:   {1: dotsOne1AVX512, 2: dotsOne2AVX512, 3: dotsOne3AVX512, 4: dotsOne4AVX512, 6: dotsOne6AVX512},
-			DotsInt:   {1: dotsInt1AVX512, 2: dotsInt2AVX512, 3: dotsInt3AVX512, 4: dotsInt4AVX512, 6: dotsInt6AVX512},
-			DotsFloat: {1: dotsFloat1AVX512, 2: dotsFloat2AVX512, 3: dotsFloat3AVX512, 4: dotsFloat4AVX512, 6: dotsFloat6AVX512},
+			DotsOne:   {1: dotsOne1AVX512, 2: dotsOne2AVX512, 3: dotsOne3AVX512, 4: dotsOne4AVX512, 5: dotsOne5AVX512, 6: dotsOne6AVX512},
+			DotsInt:   {1: dotsInt1AVX512, 2: dotsInt2AVX512, 3: dotsInt3AVX512, 4: dotsInt4AVX512, 5: dotsInt5AVX512, 6: dotsInt6AVX512},
+			DotsFloat: {1: dotsFloat1AVX512, 2: dotsFloat2AVX512, 3: dotsFloat3AVX512, 4: dotsFloat4AVX512, 5: dotsFloat5AVX512, 6: dotsFloat6AVX512},
 		},
 	},
-	Finish:    finishAVX512,
 	FloatRows: 32,
 	floats:    6,
 	few:       4,
@@ -89,6 +88,9 @@ func dotsFloat3AVX512(a *DotArgs)
 func dotsFloat4AVX512(a *DotArgs)
 
 //go:noescape
+func dotsFloat5AVX512(a *DotArgs)
+
+//go:noescape
 func dotsFloat6AVX512(a *DotArgs)
 
 //go:noescape
@@ -104,6 +106,9 @@ func dotsInt3AVX512(a *DotArgs)
 func dotsInt4AVX512(a *DotArgs)
 
 //go:noescape
+func dotsInt5AVX512(a *DotArgs)
+
+//go:noescape
 func dotsInt6AVX512(a *DotArgs)
 
 //go:noescape
@@ -117,6 +122,9 @@ func dotsOne3AVX512(a *DotArgs)
 
 //go:noescape
 func dotsOne4AVX512(a *DotArgs)
+
+//go:noescape
+func dotsOne5AVX512(a *DotArgs)
 
 //go:noescape
 func dotsOne6AVX512(a *DotArgs)
@@ -156,9 +164,6 @@ func fewTable643AVX512(a *FloatArgs)
 
 //go:noescape
 func fewTable644AVX512(a *FloatArgs)
-
-//go:noescape
-func finishAVX512(a *FinishArgs)
 
 //go:noescape
 func floatFinishAVX512(a *FloatFinishArgs)

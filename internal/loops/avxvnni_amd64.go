@@ -50,7 +50,6 @@ var avxVNNI = Set{
 			DotsFloat: {1: dotsFloat1AVXVNNI, 2: dotsFloat2AVXVNNI, 3: dotsFloat3AVXVNNI},
 		},
 	},
-	Finish:    finishAVX2,
 	FloatRows: 16,
 	floats:    3,
 	few:       2,

@@ -108,6 +108,17 @@ quads:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -125,6 +136,40 @@ quads:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsInt1NEON(a *DotArgs)
@@ -253,6 +298,17 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -270,6 +326,40 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsFloat1NEON(a *DotArgs)
@@ -398,6 +488,17 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -415,6 +516,40 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsOne2NEON(a *DotArgs)
@@ -587,6 +722,19 @@ quads:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -617,6 +765,68 @@ quads:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsInt2NEON(a *DotArgs)
@@ -821,6 +1031,19 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -851,6 +1074,68 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsFloat2NEON(a *DotArgs)
@@ -1055,6 +1340,19 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -1085,6 +1383,68 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsOne1x128NEON(a *DotArgs)
@@ -1199,6 +1559,17 @@ quads:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -1216,6 +1587,40 @@ quads:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsInt1x128NEON(a *DotArgs)
@@ -1352,6 +1757,17 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -1369,6 +1785,40 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsFloat1x128NEON(a *DotArgs)
@@ -1505,6 +1955,17 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -1522,6 +1983,40 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsOne2x128NEON(a *DotArgs)
@@ -1710,6 +2205,19 @@ quads:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -1740,6 +2248,68 @@ quads:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsInt2x128NEON(a *DotArgs)
@@ -1960,6 +2530,19 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -1990,6 +2573,68 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsFloat2x128NEON(a *DotArgs)
@@ -2210,6 +2855,19 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -2240,28 +2898,66 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
-	RET
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
 
-// func finishNEON(a *FinishArgs)
-TEXT ·finishNEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R0
-	MOVD 0(R0), R1
-	MOVD 8(R0), R2
-	MOVD 16(R0), R3
-	MOVD $16, R4
-
-rows:
-	FMOVQ 0(R2), F0
-	FMOVQ 256(R2), F1
-	FMOVQ 512(R2), F2
-	FMOVQ 768(R2), F3
-	VLD1.P 16(R3), [V4.S4]
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	VST1.P [V0.S4], 16(R1)
-	ADD $16, R2, R2
-	SUBS $1, R4, R4
-	BNE rows
+end:
 	RET

@@ -64,6 +64,17 @@ quads:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -81,6 +92,40 @@ quads:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsInt1NEONDot(a *DotArgs)
@@ -165,6 +210,17 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -182,6 +238,40 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsFloat1NEONDot(a *DotArgs)
@@ -266,6 +356,17 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -283,6 +384,40 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsOne2NEONDot(a *DotArgs)
@@ -375,6 +510,19 @@ quads:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -405,6 +553,68 @@ quads:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsInt2NEONDot(a *DotArgs)
@@ -529,6 +739,19 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -559,6 +782,68 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsFloat2NEONDot(a *DotArgs)
@@ -683,6 +968,19 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -713,6 +1011,68 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsOne3NEONDot(a *DotArgs)
@@ -835,6 +1195,21 @@ quads:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -878,6 +1253,96 @@ quads:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsInt3NEONDot(a *DotArgs)
@@ -1042,6 +1507,21 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -1085,6 +1565,96 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsFloat3NEONDot(a *DotArgs)
@@ -1249,6 +1819,21 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -1292,6 +1877,96 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsOne4NEONDot(a *DotArgs)
@@ -1444,6 +2119,23 @@ quads:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -1500,6 +2192,124 @@ quads:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsInt4NEONDot(a *DotArgs)
@@ -1704,6 +2514,23 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -1760,6 +2587,124 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsFloat4NEONDot(a *DotArgs)
@@ -1964,6 +2909,23 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -2020,6 +2982,124 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsOne6NEONDot(a *DotArgs)
@@ -2232,6 +3312,27 @@ quads:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -2314,6 +3415,180 @@ quads:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsInt6NEONDot(a *DotArgs)
@@ -2598,6 +3873,27 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -2680,6 +3976,180 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsFloat6NEONDot(a *DotArgs)
@@ -2964,6 +4434,27 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -3046,4 +4537,178 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET

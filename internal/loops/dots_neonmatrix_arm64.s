@@ -118,6 +118,19 @@ quads:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -148,6 +161,68 @@ quads:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsInt2NEONMatrix(a *DotArgs)
@@ -296,6 +371,19 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -326,6 +414,68 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsFloat2NEONMatrix(a *DotArgs)
@@ -474,6 +624,19 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -504,6 +667,68 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsOne4NEONMatrix(a *DotArgs)
@@ -678,6 +903,23 @@ quads:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -734,6 +976,124 @@ quads:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsInt4NEONMatrix(a *DotArgs)
@@ -960,6 +1320,23 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -1016,6 +1393,124 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsFloat4NEONMatrix(a *DotArgs)
@@ -1242,6 +1737,23 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -1298,6 +1810,124 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsOne6NEONMatrix(a *DotArgs)
@@ -1530,6 +2160,27 @@ quads:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -1612,6 +2263,180 @@ quads:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsInt6NEONMatrix(a *DotArgs)
@@ -1916,6 +2741,27 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -1998,6 +2844,180 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET
 
 // func dotsFloat6NEONMatrix(a *DotArgs)
@@ -2302,6 +3322,27 @@ last:
 	MOVW 16(R8), R12
 	MOVW 20(R8), R13
 	ADD R16, R13, R13
+	MOVW 28(R8), R10
+	CBZ R10, add
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	MOVD R13, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R11)
+	ADD $1024, R11, R11
+
+add:
 	MOVD 144(R0), R14
 	FMOVS (R14)(R12), F28
 	VLD1 (R13), [V24.S4, V25.S4, V26.S4, V27.S4]
@@ -2384,4 +3425,178 @@ last:
 next:
 	MOVW 0(R8), R9
 	CBNZ R9, segment
+	MOVD 192(R0), R10
+	CBZ R10, end
+	VLD1 (R10), [V24.S4, V25.S4, V26.S4, V27.S4]
+	MOVD 200(R0), R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+	MOVD R16, R13
+	VLD1 (R13), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V4.S4, V5.S4, V6.S4, V7.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V8.S4, V9.S4, V10.S4, V11.S4]
+	ADD $256, R13, R13
+	VLD1 (R13), [V12.S4, V13.S4, V14.S4, V15.S4]
+	ADD $256, R13, R13
+	ADD $1024, R16, R16
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
+	ADD $256, R11, R11
+
+end:
 	RET

@@ -50,7 +50,6 @@ var neon = Set{
 			DotsFloat: {1: dotsFloat1x128NEON, 2: dotsFloat2x128NEON},
 		},
 	},
-	Finish:    finishNEON,
 	FloatRows: 16,
 	floats:    3,
 	few:       0,
@@ -103,9 +102,6 @@ func dotsOne2NEON(a *DotArgs)
 
 //go:noescape
 func dotsOne2x128NEON(a *DotArgs)
-
-//go:noescape
-func finishNEON(a *FinishArgs)
 
 //go:noescape
 func floatFinishNEON(a *FloatFinishArgs)

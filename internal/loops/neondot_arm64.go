@@ -50,7 +50,6 @@ var neonDot = Set{
 			DotsFloat: {1: dotsFloat1NEONDot, 2: dotsFloat2NEONDot, 3: dotsFloat3NEONDot, 4: dotsFloat4NEONDot, 6: dotsFloat6NEONDot},
 		},
 	},
-	Finish:    finishNEON,
 	FloatRows: 16,
 	floats:    3,
 	few:       0,

@@ -50,7 +50,6 @@ var neonMatrix = Set{
 			DotsFloat: {1: dotsFloat1NEONDot, 2: dotsFloat2NEONMatrix, 3: dotsFloat3NEONDot, 4: dotsFloat4NEONMatrix, 6: dotsFloat6NEONMatrix},
 		},
 	},
-	Finish:    finishNEON,
 	FloatRows: 16,
 	floats:    3,
 	few:       0,

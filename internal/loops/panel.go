@@ -40,7 +40,7 @@ const (
 //
 // and that of Set.Sum code + sel[4·r], where sel is Sel[SelAt[…]:].
 type PanelArgs struct {
-	Rows   [MaxLanes]*byte // first chunk of each row
+	Rows   [MaxLanes]int // where rows are, in bytes behind From
 	Dst    *byte
 	Height int // bytes of a plane, a multiple of 4 up to 64
 	Chunks int // at least 1
@@ -50,11 +50,13 @@ type PanelArgs struct {
 	// which they are done: by chunk, then the position in the strip, then the strip.
 	SelAt   *uint16
 	Scratch *[ScratchBytes]byte
-	Stride  int // 4·Set.Band
+	Stride  int   // 4·Set.Band
+	Ahead   int   // in bytes, to what is wanted next
+	From    *byte // the first chunk
 }
 
 // MetaArgs are numbers of Bits bits each, of as many rows as there are lanes. Number g
-// of row r begins at bit Bit + g·Bits of Rows[r], and comes to the four bytes at
+// of row r begins at bit Bit + g·Bits of the row, and comes to the four bytes at
 // Dst[g·Stride + 4·r]:
 //
 //	Table  number << Shift, in each of the four
@@ -64,8 +66,8 @@ type PanelArgs struct {
 //	E8M0   as the float32 that it stands for in that format
 //	E4M3   likewise
 type MetaArgs struct {
-	Rows    [MaxLanes]*byte
-	Bytes   int // of each row that are read: a multiple of 4, up to MaxMeta
+	Rows    [MaxLanes]int // where rows are, in bytes behind From
+	Bytes   int           // of each row that are read: a multiple of 4, up to MaxMeta
 	Bit     int
 	Bits    int // divides 32
 	Groups  int // at least 1
@@ -74,6 +76,7 @@ type MetaArgs struct {
 	Shift   int
 	Add     int
 	Scratch *[ScratchBytes]byte
+	From    *byte
 }
 
 // A Segment is some columns that have one scale and belong to one block of 128
@@ -85,7 +88,7 @@ type Segment struct {
 	D          int32 // in D: the scale of the activations
 	Lane       int32 // in Acc: the sums that the block is added to
 	Last       int32 // 1 if it is the last of the block
-	_          int32
+	First      int32 // 1 if the sums have nothing yet, whatever is there
 }
 
 // MaxVectors is the number of vectors that DotArgs have room for.
@@ -114,11 +117,11 @@ type DotArgs struct {
 	Q        [MaxVectors]*int8
 	Prefix   [MaxVectors]*int32
 	D        [MaxVectors]*float32
-}
 
-// FinishArgs are the sums of 64 rows: Dst = ((sum 0 + sum 2) + (sum 1 + sum 3))·Outer.
-type FinishArgs struct {
-	Dst   *float32
-	Acc   *float32
+	// If Outer is not nil, the sums are complete after this call, and for each row of
+	// the band and each vector
+	//
+	//	Dst = ((sum 0 + sum 2) + (sum 1 + sum 3))·Outer
 	Outer *float32
+	Dst   *float32 // 64 of each vector
 }

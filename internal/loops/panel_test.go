@@ -73,13 +73,14 @@ func testPanel(t *testing.T, set *Set, r *rand.Rand, f func(*PanelArgs), bits, e
 				selAt[i] = uint16(r.IntN(3) * 4 * lanes)
 			}
 			args := PanelArgs{Height: height, Chunks: chunks, Table: &tab, Sel: &sel[0], SelAt: &selAt[0], Scratch: new([ScratchBytes]byte), Stride: stride}
-			rows := make([][]byte, lanes)
+			rows, all := make([][]byte, lanes), make([]byte, lanes*rowBytes)
+			args.From = &all[0]
 			for i := range rows {
-				rows[i] = make([]byte, rowBytes)
+				rows[i] = all[i*rowBytes:][:rowBytes]
 				for j := range rows[i] {
 					rows[i][j] = byte(r.Uint32())
 				}
-				args.Rows[i] = &rows[i][0]
+				args.Rows[i] = i * rowBytes
 			}
 			size := (cols/4-1)*stride + 4*lanes
 			got, check := guarded(t, size)
@@ -149,16 +150,17 @@ func testMeta(t *testing.T, s *Set, r *rand.Rand, mode, bits, size int) {
 	if mode == MetaSum {
 		args.Add = r.IntN(256)
 	}
-	rows := make([][]byte, lanes)
+	rows, all := make([][]byte, lanes), make([]byte, lanes*size)
+	args.From = &all[0]
 	for i := range rows {
-		rows[i] = make([]byte, size)
+		rows[i] = all[i*size:][:size]
 		for j := range rows[i] {
 			rows[i][j] = byte(r.Uint32())
 			if mode == MetaE4M3 {
 				rows[i][j] %= 0x7f
 			}
 		}
-		args.Rows[i] = &rows[i][0]
+		args.Rows[i] = i * size
 	}
 	got, check := guarded(t, (groups-1)*stride+4*lanes)
 	args.Dst = &got[0]
@@ -205,7 +207,8 @@ func TestDots(t *testing.T) {
 						continue
 					}
 					for _, extreme := range []bool{false, true} {
-						testDots(t, s, r, span, mode, n, extreme)
+						testDots(t, s, r, span, mode, n, extreme, false)
+						testDots(t, s, r, span, mode, n, extreme, true)
 					}
 				}
 			}
@@ -213,8 +216,9 @@ func TestDots(t *testing.T) {
 	})
 }
 
-// testDots multiplies random numbers, or those at the ends of their ranges.
-func testDots(t *testing.T, s *Set, r *rand.Rand, span Range, mode, n int, extreme bool) {
+// testDots multiplies random numbers, or those at the ends of their ranges, and adds them to
+// sums, or to nothing if all is to be done at once.
+func testDots(t *testing.T, s *Set, r *rand.Rand, span Range, mode, n int, extreme, all bool) {
 	least, most := [ranges]int{-16, -32, -128}[span], [ranges]int{16, 32, 127}[span]
 	pick := func(least, most int) int {
 		if extreme {
@@ -249,6 +253,9 @@ func testDots(t *testing.T, s *Set, r *rand.Rand, span Range, mode, n int, extre
 			if at += 4 * quads; at == 128 {
 				s.Last = 1
 			}
+			if b < SumLanes && all {
+				s.First = 1
+			}
 			segs = append(segs, s)
 		}
 	}
@@ -265,7 +272,9 @@ func testDots(t *testing.T, s *Set, r *rand.Rand, span Range, mode, n int, extre
 	block := make([]float32, n*PanelRows)
 	for i := range acc {
 		acc[i] = r.Float32()
-		want[i] = acc[i]
+		if !all || i%PanelRows >= rows { // of other bands
+			want[i] = acc[i]
+		}
 	}
 	args := DotArgs{Panel: &panel[0], Segments: &segs[0], K: &k[0], Acc: &acc[0], Block: &block[0]}
 	for o := s.Offset[span]; o > 16; o /= 2 {
@@ -314,7 +323,25 @@ func testDots(t *testing.T, s *Set, r *rand.Rand, span Range, mode, n int, extre
 			}
 		}
 	}
+	outer := make([]float32, rows)
+	for i := range outer {
+		outer[i] = r.Float32()
+	}
+	dst, check := guarded(t, 4*((n-1)*PanelRows+rows))
+	if all {
+		args.Outer, args.Dst = &outer[0], (*float32)(unsafe.Pointer(&dst[0]))
+	}
 	s.Dots[span][mode][n](&args)
+	check()
+	for v := 0; v < n && all; v++ {
+		for row := range rows {
+			lane := func(l int) float32 { return acc[(v*SumLanes+l)*PanelRows+row] }
+			sum := float32((float32(lane(0)+lane(2)) + float32(lane(1)+lane(3))) * outer[row])
+			if got := math.Float32frombits(binary.LittleEndian.Uint32(dst[4*(v*PanelRows+row):])); got != sum {
+				t.Fatalf("range %d, mode %d, %d vectors: row %d of vector %d is %v, want %v", span, mode, n, row, v, got, sum)
+			}
+		}
+	}
 	for i, v := range acc {
 		if v != want[i] {
 			t.Fatalf("range %d, mode %d, %d vectors, extreme %v: sum %d is %v, want %v", span, mode, n, extreme, i, v, want[i])
@@ -325,30 +352,6 @@ func testDots(t *testing.T, s *Set, r *rand.Rand, span Range, mode, n int, extre
 			t.Fatalf("range %d, mode %d, %d vectors: Block[%d] is %v, want 0", span, mode, n, i, v)
 		}
 	}
-}
-
-// TestFinish compares the function with the definition of FinishArgs.
-func TestFinish(t *testing.T) {
-	forSets(t, func(t *testing.T, s *Set) {
-		r := rand.New(rand.NewPCG(7, 8))
-		acc, outer := make([]float32, SumLanes*PanelRows), make([]float32, PanelRows)
-		for i := range acc {
-			acc[i] = r.Float32() - 0.5
-		}
-		for i := range outer {
-			outer[i] = r.Float32()
-		}
-		got, check := guarded(t, 4*PanelRows)
-		s.Finish(&FinishArgs{Dst: (*float32)(unsafe.Pointer(&got[0])), Acc: &acc[0], Outer: &outer[0]})
-		check()
-		for i := range outer {
-			lane := func(l int) float32 { return acc[l*PanelRows+i] }
-			want := float32((float32(lane(0)+lane(2)) + float32(lane(1)+lane(3))) * outer[i])
-			if v := math.Float32frombits(binary.LittleEndian.Uint32(got[4*i:])); v != want {
-				t.Fatalf("row %d: %v, want %v", i, v, want)
-			}
-		}
-	})
 }
 
 // TestVectors checks that Vectors returns numbers that there are functions for.
@@ -387,6 +390,8 @@ func TestOffsets(t *testing.T) {
 		{"PanelArgs.Chunks", unsafe.Offsetof(p.Chunks), 144}, {"PanelArgs.Table", unsafe.Offsetof(p.Table), 152},
 		{"PanelArgs.Sel", unsafe.Offsetof(p.Sel), 160}, {"PanelArgs.SelAt", unsafe.Offsetof(p.SelAt), 168},
 		{"PanelArgs.Scratch", unsafe.Offsetof(p.Scratch), 176}, {"PanelArgs.Stride", unsafe.Offsetof(p.Stride), 184},
+		{"PanelArgs.Ahead", unsafe.Offsetof(p.Ahead), 192},
+		{"PanelArgs.From", unsafe.Offsetof(p.From), 200}, {"MetaArgs.From", unsafe.Offsetof(m.From), 200},
 		{"MetaArgs.Bytes", unsafe.Offsetof(m.Bytes), 128}, {"MetaArgs.Bit", unsafe.Offsetof(m.Bit), 136},
 		{"MetaArgs.Bits", unsafe.Offsetof(m.Bits), 144}, {"MetaArgs.Groups", unsafe.Offsetof(m.Groups), 152},
 		{"MetaArgs.Dst", unsafe.Offsetof(m.Dst), 160}, {"MetaArgs.Stride", unsafe.Offsetof(m.Stride), 168},
@@ -396,9 +401,11 @@ func TestOffsets(t *testing.T) {
 		{"DotArgs.Acc", unsafe.Offsetof(d.Acc), 24}, {"DotArgs.Block", unsafe.Offsetof(d.Block), 32},
 		{"DotArgs.Shift", unsafe.Offsetof(d.Shift), 40}, {"DotArgs.Q", unsafe.Offsetof(d.Q), 48},
 		{"DotArgs.Prefix", unsafe.Offsetof(d.Prefix), 96}, {"DotArgs.D", unsafe.Offsetof(d.D), 144},
+		{"DotArgs.Outer", unsafe.Offsetof(d.Outer), 192}, {"DotArgs.Dst", unsafe.Offsetof(d.Dst), 200},
 		{"Segment.Begin", unsafe.Offsetof(s.Begin), 4}, {"Segment.End", unsafe.Offsetof(s.End), 8},
 		{"Segment.K", unsafe.Offsetof(s.K), 12}, {"Segment.D", unsafe.Offsetof(s.D), 16},
 		{"Segment.Lane", unsafe.Offsetof(s.Lane), 20}, {"Segment.Last", unsafe.Offsetof(s.Last), 24},
+		{"Segment.First", unsafe.Offsetof(s.First), 28},
 		{"a Segment's size", unsafe.Sizeof(s), 32},
 	} {
 		if f.got != f.want {

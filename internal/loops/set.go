@@ -59,8 +59,7 @@ type Set struct {
 	Meta [metas]func(*MetaArgs)
 	// Dots is by the range of weights, the way of adding up, and the number of
 	// vectors, of which not all are there: see Vectors.
-	Dots   [ranges][dots][MaxVectors + 1]func(*DotArgs)
-	Finish func(*FinishArgs)
+	Dots [ranges][dots][MaxVectors + 1]func(*DotArgs)
 
 	// Of float mode: nil if there are none. FloatRows is the number of rows that they
 	// take at a time, a divisor of Band. Widen is by how bytes become floats, Floats by

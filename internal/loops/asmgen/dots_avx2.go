@@ -23,7 +23,6 @@ func dotsAVX2() *file {
 			}
 		}
 	}
-	finishAVX2(f)
 	return f
 }
 
@@ -207,6 +206,11 @@ func (d *dots256) emit(name, mode string, inner func()) {
 	f.op("MOVLQSX %d(DX), DI", segD)
 	f.op("MOVLQSX %d(DX), R14", segLane)
 	f.op("ADDQ %d(AX), R14", dotAcc)
+	f.op("CMPL %d(DX), $0", segFirst)
+	f.op("JEQ add")
+	f.op("VPXOR %[1]s, %[1]s, %[1]s", zero)
+	d.each(func(t, p int, _ string) { f.op("VMOVUPS %s, %d(R14)", zero, 1024*t+32*p) })
+	f.label("add")
 	for t := range d.n {
 		f.op("MOVQ %d(AX), CX", dotD+8*t)
 		f.op("VBROADCASTSS (CX)(DI*1), %s", zero)
@@ -222,30 +226,25 @@ func (d *dots256) emit(name, mode string, inner func()) {
 	f.label("next")
 	f.op("CMPL %d(DX), $0", segQuads)
 	f.op("JNE segment")
-	f.op("VZEROUPPER")
-	f.op("RET")
-}
 
-// finishAVX2 emits the end of the sums of 64 rows.
-func finishAVX2(f *file) {
-	f.text("finishAVX2", "FinishArgs")
-	f.op("MOVQ 0(AX), DI")
-	f.op("MOVQ 8(AX), SI")
-	f.op("MOVQ 16(AX), DX")
-	f.op("MOVQ $8, CX")
-	f.label("rows")
-	f.op("VMOVUPS (SI), Y0")
-	f.op("VMOVUPS 256(SI), Y1")
-	f.op("VADDPS 512(SI), Y0, Y0")
-	f.op("VADDPS 768(SI), Y1, Y1")
-	f.op("VADDPS Y1, Y0, Y0")
-	f.op("VMULPS (DX), Y0, Y0")
-	f.op("VMOVUPS Y0, (DI)")
-	f.op("ADDQ $32, SI")
-	f.op("ADDQ $32, DX")
-	f.op("ADDQ $32, DI")
-	f.op("DECQ CX")
-	f.op("JNZ rows")
+	f.op("MOVQ %d(AX), CX", dotOuter)
+	f.op("TESTQ CX, CX")
+	f.op("JEQ end")
+	f.op("MOVQ %d(AX), R14", dotAcc)
+	f.op("MOVQ %d(AX), DI", dotDst)
+	for t := range d.n {
+		for p := range d.panels {
+			lane := func(l int) string { return fmt.Sprintf("%d(R14)", 1024*t+256*l+32*p) }
+			f.op("VMOVUPS %s, Y0", lane(0))
+			f.op("VMOVUPS %s, Y1", lane(1))
+			f.op("VADDPS %s, Y0, Y0", lane(2))
+			f.op("VADDPS %s, Y1, Y1", lane(3))
+			f.op("VADDPS Y1, Y0, Y0")
+			f.op("VMULPS %d(CX), Y0, Y0", 32*p)
+			f.op("VMOVUPS Y0, %d(DI)", 4*panelRowsAll*t+32*p)
+		}
+	}
+	f.label("end")
 	f.op("VZEROUPPER")
 	f.op("RET")
 }

@@ -13,6 +13,8 @@ const (
 	dotQ        = 48
 	dotPrefix   = 96
 	dotD        = 144
+	dotOuter    = 192
+	dotDst      = 200
 )
 
 // Offsets of Segment.
@@ -24,26 +26,39 @@ const (
 	segD     = 16
 	segLane  = 20
 	segLast  = 24
+	segFirst = 28
 	segSize  = 32
 )
 
-const panels = 4 // of 16 rows, side by side
+// panelRowsAll is loops.PanelRows, the number of rows whose sums and scales are side by
+// side.
+const panelRowsAll = 64
+
+// avx512Vectors is the greatest number of vectors of activations: more sums don't fit
+// into registers.
+const avx512Vectors = 6
 
 func dotsAVX512() *file {
 	f := newFile("amd64 && !purego")
-	for _, n := range []int{1, 2, 3, 4, 6} {
-		for _, mode := range []string{"One", "Int", "Float"} {
+	for _, n := range avx512Set().vectors() {
+		for _, mode := range dotModes {
 			dots(f, n, mode)
 		}
 	}
-	finish(f)
 	return f
 }
 
-// dots emits the loop for n activations.
+// dots emits the loop for n vectors and a band of two registers of 16 rows.
+//
+// Registers: sums of segments in Z0 … Z11, those of a block in Z12 … Z23, the panel and
+// scales in Z24 and Z25, activations and temporary ones in Z28 … Z31, the shift of
+// prefixes in Z27. One vector has too few sums to keep the multiplier busy, and so has two
+// of each, the second from Z2 on.
 func dots(f *file, n int, mode string) {
-	q := []string{"R8", "R9", "R10", "R11", "R12", "R13"}
+	const panels = 2 // of 16 rows, side by side
 	sum := func(t, p int) string { return z(panels*t + p) }
+	block := func(t, p int) string { return z(panels*(avx512Vectors+t) + p) }
+	w := func(p int) string { return z(24 + p) }
 	each := func(do func(t, p int)) {
 		for t := range n {
 			for p := range panels {
@@ -51,41 +66,53 @@ func dots(f *file, n int, mode string) {
 			}
 		}
 	}
+	inBlock := func(t, p int) string { return fmt.Sprintf("%d(DI)", 4*panelRowsAll*t+64*p) }
 	f.text(fmt.Sprintf("dots%s%dAVX512", mode, n), "DotArgs")
 	for t := range n {
-		f.op("MOVQ %d(AX), %s", dotQ+8*t, q[t])
+		f.op("MOVQ %d(AX), %s", dotQ+8*t, qRegisters[t])
 	}
 	f.op("MOVQ %d(AX), BX", dotPanel)
 	f.op("MOVQ %d(AX), DX", dotSegments)
 	f.op("MOVQ %d(AX), R15", dotAcc)
+	f.op("VMOVQ %d(AX), X27", dotShift)
 	f.op("XORQ SI, SI") // column
+	if mode != "One" {
+		f.op("MOVQ %d(AX), DI", dotBlock)
+		each(func(t, p int) { f.op("VMOVDQU32 %s, %s", inBlock(t, p), block(t, p)) })
+	}
 	f.op("JMP next")
 
 	f.label("segment")
 	f.comment("sums begin with the offset of the weights times the sum of the activations")
 	f.op("MOVLQSX %d(DX), DI", segBegin)
 	f.op("MOVLQSX %d(DX), R14", segEnd)
-	f.op("VMOVQ %d(AX), X30", dotShift)
 	for t := range n {
 		f.op("MOVQ %d(AX), CX", dotPrefix+8*t)
 		f.op("VPBROADCASTD (CX)(R14*1), Z31")
 		f.op("VPSUBD.BCST (CX)(DI*1), Z31, Z31")
-		f.op("VPSLLD X30, Z31, %s", sum(t, 0))
-		for p := 1; p < panels; p++ {
-			f.op("VMOVDQA64 %s, %s", sum(t, 0), sum(t, p))
-		}
+		f.op("VPSLLD X27, Z31, %s", sum(t, 0))
+		f.op("VMOVDQA64 %s, %s", sum(t, 0), sum(t, 1))
+	}
+	if n == 1 {
+		f.op("VPXORD Z2, Z2, Z2")
+		f.op("VPXORD Z3, Z3, Z3")
 	}
 	f.op("MOVLQSX %d(DX), CX", segQuads)
 
 	f.label("quads")
 	for u := range 4 {
 		for p := range panels {
-			f.op("VMOVDQU64 %d(BX), %s", 64*(panels*u+p), z(24+p))
+			f.op("VMOVDQU64 %d(BX), %s", 64*(panels*u+p), w(p))
 		}
 		for t := range n {
-			f.op("VPBROADCASTD %d(%s)(SI*1), %s", 4*u, q[t], z(28+t%2))
+			q := z(28 + t%4)
+			f.op("VPBROADCASTD %d(%s)(SI*1), %s", 4*u, qRegisters[t], q)
 			for p := range panels {
-				f.op("VPDPBUSD %s, %s, %s", z(28+t%2), z(24+p), sum(t, p))
+				to := sum(t, p)
+				if n == 1 {
+					to = sum(u%2, p)
+				}
+				f.op("VPDPBUSD %s, %s, %s", q, w(p), to)
 			}
 		}
 	}
@@ -93,85 +120,100 @@ func dots(f *file, n int, mode string) {
 	f.op("ADDQ $16, SI")
 	f.op("SUBQ $4, CX")
 	f.op("JNZ quads")
+	if n == 1 {
+		f.op("VPADDD Z2, Z0, Z0")
+		f.op("VPADDD Z3, Z1, Z1")
+	}
 
 	f.op("MOVQ %d(AX), CX", dotK)
 	f.op("MOVLQSX %d(DX), DI", segK)
 	for p := range panels {
-		f.op("VMOVDQU32 %d(CX)(DI*1), %s", 64*p, z(24+p))
+		f.op("VMOVDQU32 %d(CX)(DI*1), %s", 64*p, w(p))
 	}
-	block := func(t, p int) string { return fmt.Sprintf("%d(DI)", 64*(panels*t+p)) }
+	result := sum // of a block
 	switch mode {
 	case "One":
 		each(func(t, p int) {
 			f.op("VCVTDQ2PS %s, %s", sum(t, p), sum(t, p))
-			f.op("VMULPS %s, %s, %s", z(24+p), sum(t, p), sum(t, p))
+			f.op("VMULPS %s, %s, %s", w(p), sum(t, p), sum(t, p))
 		})
 	case "Int":
-		f.op("MOVQ %d(AX), DI", dotBlock)
 		each(func(t, p int) {
-			f.op("VPMULLD %s, %s, %s", z(24+p), sum(t, p), sum(t, p))
-			f.op("VPADDD %s, %s, %s", block(t, p), sum(t, p), sum(t, p))
+			f.op("VPMULLD %s, %s, %s", w(p), sum(t, p), sum(t, p))
+			f.op("VPADDD %s, %[2]s, %[2]s", sum(t, p), block(t, p))
 		})
 	case "Float":
-		f.op("MOVQ %d(AX), DI", dotBlock)
+		result = block
 		each(func(t, p int) {
 			f.op("VCVTDQ2PS %s, %s", sum(t, p), sum(t, p))
-			f.op("VMULPS %s, %s, %s", z(24+p), sum(t, p), sum(t, p))
-			f.op("VADDPS %s, %s, %s", block(t, p), sum(t, p), sum(t, p))
+			f.op("VMULPS %s, %s, %s", w(p), sum(t, p), sum(t, p))
+			f.op("VADDPS %s, %[2]s, %[2]s", sum(t, p), block(t, p))
 		})
 	}
 	if mode != "One" {
 		f.op("CMPL %d(DX), $0", segLast)
-		f.op("JNE last")
-		each(func(t, p int) { f.op("VMOVDQU32 %s, %s", sum(t, p), block(t, p)) })
-		f.op("ADDQ $%d, DX", segSize)
-		f.op("JMP next")
-		f.label("last")
-		f.op("VPXORD Z28, Z28, Z28")
-		each(func(t, p int) {
-			f.op("VMOVDQU32 Z28, %s", block(t, p))
-			if mode == "Int" {
-				f.op("VCVTDQ2PS %s, %s", sum(t, p), sum(t, p))
-			}
-		})
+		f.op("JEQ done")
+		if mode == "Int" {
+			each(func(t, p int) { f.op("VCVTDQ2PS %s, %s", block(t, p), sum(t, p)) })
+		}
 	}
 	f.op("MOVLQSX %d(DX), DI", segD)
 	f.op("MOVLQSX %d(DX), R14", segLane)
 	f.op("ADDQ R15, R14")
 	for t := range n {
 		f.op("MOVQ %d(AX), CX", dotD+8*t)
-		f.op("VBROADCASTSS (CX)(DI*1), %s", z(28+t%2))
+		f.op("VBROADCASTSS (CX)(DI*1), %s", z(28+t%4))
 		for p := range panels {
-			at := fmt.Sprintf("%d(R14)", 64*(4*panels*t+p))
-			f.op("VMULPS %s, %s, %s", z(28+t%2), sum(t, p), sum(t, p))
-			f.op("VADDPS %s, %s, %s", at, sum(t, p), sum(t, p))
-			f.op("VMOVUPS %s, %s", sum(t, p), at)
+			f.op("VMULPS %s, %s, %s", z(28+t%4), result(t, p), sum(t, p))
 		}
 	}
+	at := func(t, p int) string { return fmt.Sprintf("%d(R14)", 4*4*panelRowsAll*t+64*p) }
+	f.op("CMPL %d(DX), $0", segFirst)
+	f.op("JNE first")
+	each(func(t, p int) {
+		f.op("VADDPS %s, %s, %s", at(t, p), sum(t, p), sum(t, p))
+		f.op("VMOVUPS %s, %s", sum(t, p), at(t, p))
+	})
+	f.label("zero")
+	if mode != "One" {
+		each(func(t, p int) { f.op("VPXORD %[1]s, %[1]s, %[1]s", block(t, p)) })
+	}
+	f.label("done")
 	f.op("ADDQ $%d, DX", segSize)
 	f.label("next")
 	f.op("CMPL %d(DX), $0", segQuads)
 	f.op("JNE segment")
-	f.op("VZEROUPPER")
-	f.op("RET")
-}
 
-// finish emits the end of the sums of 64 rows.
-func finish(f *file) {
-	f.text("finishAVX512", "FinishArgs")
-	f.op("MOVQ 0(AX), DI")
-	f.op("MOVQ 8(AX), SI")
-	f.op("MOVQ 16(AX), DX")
-	for p := range panels {
-		lane := func(l int) string { return fmt.Sprintf("%d(SI)", 64*(panels*l+p)) }
-		f.op("VMOVUPS %s, Z0", lane(0))
-		f.op("VMOVUPS %s, Z1", lane(1))
-		f.op("VADDPS %s, Z0, Z0", lane(2))
-		f.op("VADDPS %s, Z1, Z1", lane(3))
-		f.op("VADDPS Z1, Z0, Z0")
-		f.op("VMULPS %d(DX), Z0, Z0", 64*p)
-		f.op("VMOVUPS Z0, %d(DI)", 64*p)
+	if mode != "One" {
+		f.op("MOVQ %d(AX), DI", dotBlock)
+		each(func(t, p int) { f.op("VMOVDQU32 %s, %s", block(t, p), inBlock(t, p)) })
 	}
+	f.op("MOVQ %d(AX), CX", dotOuter)
+	f.op("TESTQ CX, CX")
+	f.op("JEQ end")
+	f.op("MOVQ %d(AX), DI", dotDst)
+	for t := range n {
+		for p := range panels {
+			lane := func(l int) string { return fmt.Sprintf("%d(R15)", 4*panelRowsAll*(4*t+l)+64*p) }
+			f.op("VMOVUPS %s, Z0", lane(0))
+			f.op("VMOVUPS %s, Z1", lane(1))
+			f.op("VADDPS %s, Z0, Z0", lane(2))
+			f.op("VADDPS %s, Z1, Z1", lane(3))
+			f.op("VADDPS Z1, Z0, Z0")
+			f.op("VMULPS %d(CX), Z0, Z0", 64*p)
+			f.op("VMOVUPS Z0, %d(DI)", 4*panelRowsAll*t+64*p)
+		}
+	}
+	f.label("end")
 	f.op("VZEROUPPER")
 	f.op("RET")
+
+	f.label("first")
+	f.comment("0 + −0 is 0")
+	f.op("VPXORD Z31, Z31, Z31")
+	each(func(t, p int) {
+		f.op("VADDPS Z31, %s, %s", sum(t, p), sum(t, p))
+		f.op("VMOVUPS %s, %s", sum(t, p), at(t, p))
+	})
+	f.op("JMP zero")
 }

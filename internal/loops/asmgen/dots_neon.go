@@ -18,7 +18,6 @@ func dotsNEON() *file {
 			}
 		}
 	}
-	finishNEON(f)
 	return f
 }
 
@@ -205,6 +204,17 @@ func emitNEON(f *file, name, mode string, n, registers int, inner, end func()) {
 	f.op("MOVW %d(R8), R12", segD)
 	f.op("MOVW %d(R8), R13", segLane)
 	f.op("ADD R16, R13, R13")
+	f.op("MOVW %d(R8), R10", segFirst)
+	f.op("CBZ R10, add")
+	for i := range 4 {
+		f.op("VEOR V%d.B16, V%d.B16, V%d.B16", 24+i, 24+i, 24+i)
+	}
+	f.op("MOVD R13, R11")
+	for range n {
+		f.op("VST1 %s, (R11)", list(24, 4, "S4"))
+		f.op("ADD $1024, R11, R11")
+	}
+	f.label("add")
 	for t := range n {
 		f.op("MOVD %d(R0), R14", dotD+8*t)
 		f.op("FMOVS (R14)(R12), F28")
@@ -222,29 +232,28 @@ func emitNEON(f *file, name, mode string, n, registers int, inner, end func()) {
 	f.label("next")
 	f.op("MOVW %d(R8), R9", segQuads)
 	f.op("CBNZ R9, segment")
-	f.op("RET")
-}
 
-// finishNEON emits the end of the sums of 64 rows.
-func finishNEON(f *file) {
-	f.textARM64("finishNEON", "FinishArgs")
-	f.op("MOVD 0(R0), R1")
-	f.op("MOVD 8(R0), R2")
-	f.op("MOVD 16(R0), R3")
-	f.op("MOVD $16, R4")
-	f.label("rows")
-	for i := range 4 {
-		f.op("FMOVQ %d(R2), F%d", 256*i, i)
+	f.op("MOVD %d(R0), R10", dotOuter)
+	f.op("CBZ R10, end")
+	f.op("VLD1 (R10), %s", list(24, 4, "S4"))
+	f.op("MOVD %d(R0), R11", dotDst)
+	for range n {
+		f.op("MOVD R16, R13")
+		for l := range 4 {
+			f.op("VLD1 (R13), %s", list(4*l, 4, "S4"))
+			f.op("ADD $256, R13, R13")
+		}
+		f.op("ADD $1024, R16, R16")
+		for p := range 4 {
+			f.word("fadd", p, p, 8+p)
+			f.word("fadd", 4+p, 4+p, 12+p)
+			f.word("fadd", p, p, 4+p)
+			f.word("fmul", p, p, 24+p)
+		}
+		f.op("VST1 %s, (R11)", list(0, 4, "S4"))
+		f.op("ADD $256, R11, R11")
 	}
-	f.op("VLD1.P 16(R3), [V4.S4]")
-	f.word("fadd", 0, 0, 2)
-	f.word("fadd", 1, 1, 3)
-	f.word("fadd", 0, 0, 1)
-	f.word("fmul", 0, 0, 4)
-	f.op("VST1.P [V0.S4], 16(R1)")
-	f.op("ADD $16, R2, R2")
-	f.op("SUBS $1, R4, R4")
-	f.op("BNE rows")
+	f.label("end")
 	f.op("RET")
 }
 

@@ -33,7 +33,7 @@ func avx2Tables(bits, tables int) int {
 }
 
 // words8 emits a loop that stores CX words, at least one, of each of 8 rows to
-// scratch SI, which it moves on, as R14, the bytes of a row that are done. Where rows
+// scratch SI, which it moves on, as R14, from where on rows have their places. Where rows
 // are read by 16 bytes, those of rows 0 to 3 and of rows 4 to 7 are side by side.
 func words8(f *file, name string) {
 	f.op("CMPQ CX, $4")
@@ -93,7 +93,7 @@ func panelCodesAVX2(f *file, bits, tables int) {
 	f.op("MOVQ %d(AX), R8", panelSelAt)
 	f.op("MOVQ %d(AX), DX", panelSel)
 	f.op("MOVQ %d(AX), R13", panelChunks)
-	f.op("XORQ R14, R14") // bytes of a row that are done
+	f.op("MOVQ %d(AX), R14", panelFrom)
 
 	f.label("chunk")
 	f.op("MOVQ %d(AX), SI", panelScratch)
@@ -246,7 +246,7 @@ func panelMetaAVX2(f *file, mode string) {
 	f.op("MOVQ %d(AX), SI", metaScratch)
 	f.op("MOVQ %d(AX), CX", metaBytes)
 	f.op("SHRQ $2, CX")
-	f.op("XORQ R14, R14")
+	f.op("MOVQ %d(AX), R14", metaFrom)
 	words8(f, "row")
 
 	f.op("MOVQ %d(AX), SI", metaScratch)

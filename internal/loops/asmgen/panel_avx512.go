@@ -17,6 +17,8 @@ const (
 	panelSelAt   = 168
 	panelScratch = 176
 	panelStride  = 184
+	panelAhead   = 192
+	panelFrom    = 200
 )
 
 // Offsets of MetaArgs.
@@ -31,6 +33,7 @@ const (
 	metaShift   = 176
 	metaAdd     = 184
 	metaScratch = 192
+	metaFrom    = 200
 )
 
 func panelAVX512() *file {
@@ -53,39 +56,77 @@ func panelAVX512() *file {
 	return f
 }
 
-// transpose loads a vector of every row, masked by K1, and stores word j of all rows
-// to scratch+64·j. It takes all vector registers; row sets R15 to a row.
-func transpose(f *file, row func(i int), scratch string) {
-	for i := range 16 {
-		row(i)
-		f.op("VMOVDQU8.Z (R15), K1, %s", z(i))
+// gather loads 16 bytes of each of 16 rows, or those that K1 has, or four times as many if
+// wide, from the address at and the row's place in args on, and makes vectors of one word
+// of every row of them. It takes Z0 … Z15, Z20 … Z25 and R15, and hands the registers of four
+// words at a time, the first of which is word i, to do, which may take Z24 and Z25.
+//
+// Quarter l of vector i has row 4l+i at first, so that no word has to leave its quarter.
+// All of a row is loaded at once, as rows are often a power of two apart, and so in one
+// another's place in the cache.
+func gather(f *file, at string, masked, wide bool, ahead int, do func(i int, words [4]int)) {
+	parts := 1
+	if wide {
+		parts = 4
 	}
-	f.comment("words of neighbouring rows side by side, then of four rows")
-	for i := range 8 {
-		f.op("VPUNPCKLDQ %s, %s, %s", z(2*i+1), z(2*i), z(16+2*i))
-		f.op("VPUNPCKHDQ %s, %s, %s", z(2*i+1), z(2*i), z(17+2*i))
+	v := func(part, i int) int { return 4*part + i }
+	place := func(row int) {
+		f.op("MOVQ %d(AX), R15", panelRows+8*row)
+		if ahead > 0 {
+			f.op("PREFETCHT0 %d(R15)(%s*1)", ahead, at)
+		}
+	}
+	load := func(row int, to func(part int) int) {
+		place(row)
+		for part := range parts {
+			if masked {
+				f.op("VMOVDQU8.Z (R15)(%s*1), K1, %s", at, x(to(part)))
+			} else {
+				f.op("VMOVDQU32 %d(R15)(%s*1), %s", 16*part, at, x(to(part)))
+			}
+		}
+	}
+	insert := func(row int, to func(part int) int) {
+		if masked {
+			load(row, func(int) int { return 25 })
+			f.op("VINSERTI32X4 $1, X25, %[1]s, %[1]s", y(to(0)))
+			return
+		}
+		place(row)
+		for part := range parts {
+			f.op("VINSERTI32X4 $1, %d(R15)(%s*1), %[3]s, %[3]s", 16*part, at, y(to(part)))
+		}
 	}
 	for i := range 4 {
-		for c := range 4 {
-			lo := []string{"VPUNPCKLQDQ", "VPUNPCKHQDQ"}[c%2]
-			f.op("%s %s, %s, %s", lo, z(16+4*i+2+c/2), z(16+4*i+c/2), z(4*i+c))
+		low := func(part int) int { return v(part, i) }
+		high := func(part int) int { return 20 + part }
+		load(i, low)
+		insert(4+i, low)
+		load(8+i, high)
+		insert(12+i, high)
+		for part := range parts {
+			f.op("VINSERTI64X4 $1, %s, %[2]s, %[2]s", y(high(part)), z(low(part)))
 		}
 	}
-	f.comment("quarters of four rows side by side, then of all")
-	for c := range 4 {
-		f.op("VSHUFI32X4 $0x88, %s, %s, %s", z(4+c), z(c), z(16+4*c))
-		f.op("VSHUFI32X4 $0x88, %s, %s, %s", z(12+c), z(8+c), z(17+4*c))
-		f.op("VSHUFI32X4 $0xdd, %s, %s, %s", z(4+c), z(c), z(18+4*c))
-		f.op("VSHUFI32X4 $0xdd, %s, %s, %s", z(12+c), z(8+c), z(19+4*c))
-	}
-	for c := range 4 {
-		for l := range 4 {
-			imm := []string{"$0x88", "$0xdd"}[l/2]
-			f.op("VSHUFI32X4 %s, %s, %s, %s", imm, z(17+4*c+l%2*2), z(16+4*c+l%2*2), z(4*l+c))
+	for part := range parts {
+		at := func(i int) string { return z(v(part, i)) }
+		f.op("VPUNPCKLDQ %s, %s, Z24", at(1), at(0))
+		f.op("VPUNPCKHDQ %s, %s, Z25", at(1), at(0))
+		f.op("VPUNPCKLDQ %s, %s, %s", at(3), at(2), at(0))
+		f.op("VPUNPCKHDQ %s, %s, %s", at(3), at(2), at(1))
+		for i, op := range []string{"VPUNPCKLQDQ %s, Z24, Z20", "VPUNPCKHQDQ %s, Z24, Z21", "VPUNPCKLQDQ %s, Z25, Z22", "VPUNPCKHQDQ %s, Z25, Z23"} {
+			f.op(op, at(i/2))
 		}
+		do(4*part, [4]int{20, 21, 22, 23})
 	}
-	for j := range 16 {
-		f.op("VMOVDQU64 %s, %d(%s)", z(j), 64*j, scratch)
+}
+
+// store returns what has gather store words, one after the other.
+func store(f *file, scratch string) func(int, [4]int) {
+	return func(i int, words [4]int) {
+		for j, w := range words {
+			f.op("VMOVDQU64 %s, %d(%s)", z(w), 64*(i+j), scratch)
+		}
 	}
 }
 
@@ -111,35 +152,8 @@ func panelCodes(f *file, bits int, table bool) {
 	f.op("MOVQ %d(AX), R8", panelSelAt)
 	f.op("MOVQ %d(AX), DX", panelSel)
 	f.op("MOVQ %d(AX), R13", panelChunks)
-	f.op("XORQ R14, R14") // bytes of a row that are done
-
-	f.label("chunk")
-	f.op("MOVQ %d(AX), SI", panelScratch)
-	mask(f, fmt.Sprintf("%d(AX)", panelHeight))
-	f.op("MOVQ $%d, BX", planes)
-	f.label("plane")
-	transpose(f, func(i int) {
-		f.op("MOVQ %d(AX), R15", panelRows+8*i)
-		f.op("ADDQ R14, R15")
-	}, "SI")
-	f.op("ADDQ $1024, SI")
-	f.op("ADDQ %d(AX), R14", panelHeight)
-	f.op("DECQ BX")
-	f.op("JNZ plane")
-
-	f.comment("strips are Height/4 words of 16 rows apart, each of them in 256 bytes")
-	f.op("MOVQ %d(AX), SI", panelScratch)
-	f.op("MOVQ %d(AX), CX", panelHeight)
-	f.op("MOVQ CX, R9")
-	f.op("SHLQ $6, R9")
-	f.op("SHRQ $2, CX")
-	f.op("LEAQ (R9)(R9*2), R10")
-	f.op("LEAQ (R9)(R9*4), R11")
-	f.op("LEAQ (R10)(R9*4), R12")
-	at := func(s int) string {
-		return []string{"(DI)", "(DI)(R9*1)", "(DI)(R9*2)", "(DI)(R10*1)", "(DI)(R9*4)", "(DI)(R11*1)", "(DI)(R10*2)", "(DI)(R12*1)"}[s]
-	}
-	// Registers: Z0… planes, Z8… results, Z16… masks, Z30 the table.
+	f.op("MOVQ %d(AX), R14", panelFrom)
+	// Registers: words of planes Z0 …, masks Z16 …, Z30 the table.
 	masks := map[uint64]int{}
 	for _, fields := range layout {
 		for _, d := range fields {
@@ -156,55 +170,140 @@ func panelCodes(f *file, bits int, table bool) {
 		f.op("MOVQ %d(AX), R15", panelTable)
 		f.op("VMOVDQU64 (R15), Z30")
 	}
+
+	f.label("chunk")
+	f.comment("rows are too far from each other for the processor to foresee them")
+	f.op("MOVQ %d(AX), BX", panelAhead)
+	f.op("ADDQ R14, BX")
+	for i := range planes {
+		for row := range 16 {
+			f.op("MOVQ %d(AX), R15", panelRows+8*row)
+			f.op("PREFETCHT1 (R15)(BX*1)")
+		}
+		if i < planes-1 {
+			f.op("ADDQ %d(AX), BX", panelHeight)
+		}
+	}
+	f.comment("strips are Height/4 words of 16 rows apart, each of them in a band")
+	band := 4 * avx512Set().band
+	f.op("MOVQ %d(AX), CX", panelHeight)
+	f.op("SHRQ $2, CX")
+	f.op("IMUL3Q $%d, CX, R9", band)
+	f.op("LEAQ (R9)(R9*2), R10")
+	f.op("LEAQ (R9)(R9*4), R11")
+	f.op("LEAQ (R10)(R9*4), R12")
+	strips := []string{"(DI)", "(DI)(R9*1)", "(DI)(R9*2)", "(DI)(R10*1)", "(DI)(R9*4)", "(DI)(R11*1)", "(DI)(R10*2)", "(DI)(R12*1)"}
+	// quad makes four columns of all strips of the words of planes, and puts them so
+	// many times four columns behind DI.
+	quad := func(word func(plane int) int, i, v, shifted int) {
+		for s, fields := range layout {
+			f.op("MOVWLZX %d(R8), R15", 2*(i*len(layout)+s))
+			to, from := z(v), z(v)
+			for i, d := range fields {
+				src := z(word(d.Index))
+				switch shift := int(d.From) - int(d.To); {
+				case shift > 0:
+					f.op("VPSRLD $%d, %s, %s", shift, src, z(shifted))
+					src = z(shifted)
+				case shift < 0:
+					f.op("VPSLLD $%d, %s, %s", -shift, src, z(shifted))
+					src = z(shifted)
+				}
+				switch {
+				case bits == 8:
+					from = src
+				case i == 0:
+					f.op("VPANDD %s, %s, %s", z(masks[d.Mask<<d.To]), src, to)
+				default:
+					f.op("VPTERNLOGD $0xf8, %s, %s, %s", z(masks[d.Mask<<d.To]), src, to)
+				}
+			}
+			if table {
+				f.op("VPORD (DX)(R15*1), %s, %s", from, to)
+				f.op("VPERMB Z30, %[1]s, %[1]s", to)
+			} else {
+				f.op("VPADDB (DX)(R15*1), %s, %s", from, to)
+			}
+			f.op("VMOVDQU64 %s, %d%s", to, band*i, strips[s])
+		}
+	}
+	if planes == 1 {
+		f.op("CMPQ CX, $16")
+		f.op("JEQ straight")
+	}
+
+	f.op("MOVQ %d(AX), SI", panelScratch)
+	f.op("MOVQ $%d, BX", planes)
+	f.label("plane")
+	f.op("MOVQ %d(AX), CX", panelHeight)
+	if planes > 1 {
+		f.op("CMPQ CX, $64")
+		f.op("JEQ whole")
+	}
+	f.op("MOVQ SI, DX")
+	f.label("part")
+	f.op("CMPQ CX, $16")
+	f.op("JLT few")
+	gather(f, "R14", false, false, 0, store(f, "DX"))
+	f.op("ADDQ $256, DX")
+	f.op("ADDQ $16, R14")
+	f.op("SUBQ $16, CX")
+	f.op("JNZ part")
+	f.op("JMP planed")
+	f.label("few")
+	f.op("MOVQ $-1, R15")
+	f.op("BZHIQ CX, R15, R15")
+	f.op("KMOVQ R15, K1")
+	gather(f, "R14", true, false, 0, store(f, "DX"))
+	f.op("ADDQ CX, R14")
+	if planes > 1 {
+		f.op("JMP planed")
+		f.label("whole")
+		gather(f, "R14", false, true, 0, store(f, "SI"))
+		f.op("ADDQ $64, R14")
+	}
+	f.label("planed")
+	f.op("ADDQ $1024, SI")
+	f.op("DECQ BX")
+	f.op("JNZ plane")
+
+	f.op("MOVQ %d(AX), DX", panelSel)
+	f.op("MOVQ %d(AX), SI", panelScratch)
+	f.op("MOVQ %d(AX), CX", panelHeight)
 	f.label("quad")
 	for i := range planes {
 		f.op("VMOVDQU64 %d(SI), %s", 1024*i, z(i))
 	}
-	for s, fields := range layout {
-		f.op("MOVWLZX %d(R8), R15", 2*s)
-		v := z(8 + s)
-		for i, d := range fields {
-			src := z(d.Index)
-			switch shift := int(d.From) - int(d.To); {
-			case shift > 0:
-				f.op("VPSRLD $%d, %s, Z24", shift, src)
-				src = "Z24"
-			case shift < 0:
-				f.op("VPSLLD $%d, %s, Z24", -shift, src)
-				src = "Z24"
-			}
-			switch {
-			case bits == 8:
-				v = src
-			case i == 0:
-				f.op("VPANDD %s, %s, %s", z(masks[d.Mask<<d.To]), src, v)
-			default:
-				f.op("VPTERNLOGD $0xf8, %s, %s, %s", z(masks[d.Mask<<d.To]), src, v)
-			}
-		}
-		out := z(8 + s)
-		if table {
-			f.op("VPORD (DX)(R15*1), %s, %s", v, out)
-			f.op("VPERMB Z30, %s, %s", out, out)
-		} else {
-			f.op("VPADDB (DX)(R15*1), %s, %s", v, out)
-		}
-		f.op("VMOVDQU64 %s, %s", out, at(s))
-	}
+	quad(func(plane int) int { return plane }, 0, 20, 21)
 	f.op("ADDQ $%d, R8", 2*len(layout))
 	f.op("ADDQ $64, SI")
-	f.op("ADDQ $256, DI")
-	f.op("DECQ CX")
+	f.op("ADDQ $%d, DI", band)
+	f.op("SUBQ $4, CX")
 	f.op("JNZ quad")
+	f.label("done")
 	// The first strip is done; the others follow it.
 	if n := len(layout); n > 1 {
-		f.op("IMUL3Q $%d, R9, R9", n-1)
-		f.op("ADDQ R9, DI")
+		f.op("IMUL3Q $%d, R9, R15", n-1)
+		f.op("ADDQ R15, DI")
 	}
 	f.op("DECQ R13")
 	f.op("JNZ chunk")
 	f.op("VZEROUPPER")
 	f.op("RET")
+	if planes > 1 {
+		return
+	}
+
+	f.label("straight")
+	gather(f, "R14", false, true, 0, func(i int, words [4]int) {
+		for j, w := range words {
+			quad(func(int) int { return w }, i+j, 24, 25)
+		}
+	})
+	f.op("ADDQ $64, R14")
+	f.op("ADDQ $%d, R8", 2*16*len(layout))
+	f.op("ADDQ $%d, DI", 16*band)
+	f.op("JMP done")
 }
 
 // panelMeta emits the loop that takes selectors or scales to words of 16 rows.
@@ -212,19 +311,15 @@ func panelMeta(f *file, mode string) {
 	f.text("meta"+mode+"AVX512", "MetaArgs")
 	f.op("MOVQ %d(AX), SI", metaScratch)
 	f.op("MOVQ %d(AX), BX", metaBytes)
-	f.op("XORQ R14, R14")
+	f.op("MOVQ %d(AX), R14", metaFrom)
 	f.label("part")
-	f.op("MOVQ $64, R9")
-	f.op("CMPQ BX, R9")
-	f.op("CMOVQLT BX, R9")
-	mask(f, "R9")
-	transpose(f, func(i int) {
-		f.op("MOVQ %d(AX), R15", metaRows+8*i)
-		f.op("ADDQ R14, R15")
-	}, "SI")
-	f.op("ADDQ $1024, SI")
-	f.op("ADDQ $64, R14")
-	f.op("SUBQ $64, BX")
+	f.op("CMPQ BX, $16")
+	f.op("JLT few")
+	gather(f, "R14", false, false, 0, store(f, "SI"))
+	f.label("stored")
+	f.op("ADDQ $256, SI")
+	f.op("ADDQ $16, R14")
+	f.op("SUBQ $16, BX")
 	f.op("JGT part")
 
 	f.op("MOVQ %d(AX), SI", metaScratch)
@@ -286,4 +381,9 @@ func panelMeta(f *file, mode string) {
 	f.op("JNZ group")
 	f.op("VZEROUPPER")
 	f.op("RET")
+
+	f.label("few")
+	mask(f, "BX")
+	gather(f, "R14", true, false, 0, store(f, "SI"))
+	f.op("JMP stored")
 }

@@ -47,8 +47,10 @@ func panelCodesNEON(f *file, bits, tables int) {
 	f.op("MOVD %d(R0), R1", panelDst)
 	f.op("MOVD %d(R0), R2", panelSelAt)
 	f.op("MOVD %d(R0), R3", panelSel)
+	f.op("MOVD %d(R0), R8", panelFrom)
 	for i := range 4 {
 		f.op("MOVD %d(R0), R%d", panelRows+8*i, 4+i)
+		f.op("ADD R8, R%[1]d, R%[1]d", 4+i)
 	}
 	f.op("MOVD %d(R0), R8", panelChunks)
 	f.op("MOVD %d(R0), R9", panelStride)
@@ -167,8 +169,10 @@ func panelCodesNEON(f *file, bits, tables int) {
 // panelMetaNEON emits the loop that takes selectors or scales to words of 4 rows.
 func panelMetaNEON(f *file, mode string) {
 	f.textARM64("meta"+mode+"NEON", "MetaArgs")
+	f.op("MOVD %d(R0), R10", metaFrom)
 	for i := range 4 {
 		f.op("MOVD %d(R0), R%d", metaRows+8*i, 4+i)
+		f.op("ADD R10, R%[1]d, R%[1]d", 4+i)
 	}
 	f.op("MOVD %d(R0), R10", metaScratch)
 	f.op("MOVD %d(R0), R11", metaBytes)
