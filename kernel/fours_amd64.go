@@ -76,7 +76,7 @@ func (f *fours) startCoarse(p *plan, a *Activation) {
 		args.BlockShift = bits.Len(uint(p.groupSize/block)) - 1
 	}
 	if p.bits <= 4 {
-		args.Table = &p.bytes[0]
+		args.Table = &p.spread[0]
 	}
 	args.SelectorMask = 16<<p.selectorBits - 16
 	for b := range args.SelectorAt {
@@ -102,7 +102,7 @@ func (f *fours) startFine(p *plan, a *Activation) {
 	case f.kind == loops.RowsE8M0:
 		args.Spread = &spreads.e8m0[p.selectorBits]
 	case p.selectorBits == 2 && p.groupSize >= 32:
-		args.BlockShift, args.Table = -1, &p.bytes[0]
+		args.BlockShift, args.Table = -1, &p.spread[0]
 		if p.groupSize == 32 {
 			args.BlockShift, args.Table = -2, &p.twoTables[0]
 		}
@@ -111,6 +111,9 @@ func (f *fours) startFine(p *plan, a *Activation) {
 		args.Spread = &spreads.zeros[p.groupSize/32]
 	default:
 		args.Spread = &spreads.fine[p.groupSize/32][p.selectorBits][min(p.bits, 4)-3]
+		if p.bits == 3 && p.selectorBits == 0 {
+			args.Table = &p.spread[0]
+		}
 	}
 	groups := step / p.groupSize
 	left := p.groups - p.cols/step*groups

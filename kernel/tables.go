@@ -30,6 +30,7 @@ type tables struct {
 	// selector above it, repeated, if they are that few; shift is what is added to codes
 	// of 7 and 8 bits, to bytes, and to lookup.
 	lookup    [64]byte
+	spread    []byte // bytes, each four times over: 64 bytes a selector
 	twoTables []byte // of types with selectors of 2 bits: bytes of two selectors, each twice
 	shift     int
 	// linear is true if a value is a multiple of unit that differs from the code
@@ -106,6 +107,7 @@ func newTables(t datatype.Type) *tables {
 			}
 		}
 	}
+	tb.setSpread()
 	for pair := range 16 {
 		for q := 0; q < 4 && len(cbs) == 4; q++ {
 			sel := pair >> (q / 2 * 2) & 3
@@ -114,6 +116,21 @@ func newTables(t datatype.Type) *tables {
 	}
 	return tb
 }
+
+// setSpread sets spread. Those of 3 bits have the same at spreadHigh for codes that are three
+// bits higher.
+func (tb *tables) setSpread() {
+	tb.spread = make([]byte, 2*spreadHigh)
+	for sel := range tb.ints {
+		bytes := tb.bytes[16*sel:][:16]
+		for i := range 64 {
+			tb.spread[64*sel+i] = bytes[i%16]
+			tb.spread[spreadHigh+64*sel+i] = bytes[i/8]
+		}
+	}
+}
+
+const spreadHigh = 16 * 64
 
 // setLookup sets lookup and shift.
 func (tb *tables) setLookup(bits, selectorBits int) {

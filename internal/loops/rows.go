@@ -15,8 +15,9 @@ package loops
 //
 // A value of 7 or 8 bits is the code itself. Others are bytes of Table, which has
 //
-//   - if groups have 128 columns or more, or 64 and selectors of 2 bits, 16 bytes for each
-//     selector;
+//   - if groups have 128 columns or more, or 64 and selectors of 2 bits, 64 bytes for each of
+//     up to 16 selectors, by the code, repeated, and of 3 bits behind them as many by six bits
+//     of which the higher three are the code; the same of 3 bits without selectors;
 //   - if groups have 32 columns and selectors of 2 bits, 64 bytes for each two of them: 16
 //     of the first twice, then 16 of the second twice;
 //   - otherwise 64 bytes, by the code and the selector above it, repeated.

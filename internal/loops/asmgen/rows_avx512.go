@@ -49,6 +49,9 @@ const (
 	rowOffset = rowUnit + 4
 )
 
+// rowHighTables is where in a table for 3 bits those begin for codes in bits 3 to 5.
+const rowHighTables = 16 * 64
+
 // Offsets of RowSpread and RowPart.
 const (
 	spreadScales = 512
@@ -236,10 +239,11 @@ func (f rows) emit() {
 		f.op("KMOVW AX, K3")
 	}
 	f.op("MOVQ %d(DX), AX", rowSpread)
-	if f.looksUp() && f.sel != selHalf && f.sel != selPair && (f.scale != coarse || f.bits > 4) {
+	if f.looksUp() && (f.sel == selNone || f.byColumn()) {
 		f.op("VMOVDQU64 (R8), Z13")
-	} else if f.looksUp() && f.sel == selNone {
-		f.op("VBROADCASTI32X4 (R8), Z13")
+		if f.looksUpHigh() {
+			f.op("VMOVDQU64 %d(R8), %s", rowHighTables, f.reg("high"))
+		}
 	}
 	if f.sel == selZero {
 		f.op("VMOVDQU64 (AX), %s", f.reg("zeros"))
@@ -311,7 +315,15 @@ func (f rows) emit() {
 	f.op("JEQ finish")
 	f.label("tail")
 	f.masks(rowTailScales, rowTailSelectors)
-	f.op("JMP step")
+	if f.scale == coarse && f.bits <= 4 {
+		f.op("CMPQ %d(DX), $1", rowTailHalves)
+		f.op("JNE step")
+		f.op("CMPQ %d(DX), $0", rowTailLast)
+		f.op("JEQ step")
+		f.last64()
+	} else {
+		f.op("JMP step")
+	}
 
 	f.tail()
 
@@ -427,6 +439,12 @@ func (f rows) startRow() {
 
 // table loads that of block b into Z13, or of half b if these have tables.
 func (f rows) table(b int) {
+	f.selector(b)
+	f.op("VMOVDQU64 (R8)(BX*4), Z13")
+}
+
+// selector sets BX to 16 times the selector of block b, or of half b.
+func (f rows) selector(b int) {
 	if f.sel == selTwo || f.sel == selHalf {
 		if b == 2 {
 			f.op("MOVL AX, BX")
@@ -439,7 +457,27 @@ func (f rows) table(b int) {
 		f.op("SHRXQ BX, AX, BX")
 		f.op("ANDQ %d(DX), BX", rowSelectorMask)
 	}
-	f.op("VBROADCASTI32X4 (R8)(BX*1), Z13")
+}
+
+// looksUpHigh reports whether there are tables for codes in bits 3 to 5 of bytes, which then
+// need no shift.
+func (f rows) looksUpHigh() bool {
+	return f.bits == 3 && (f.scale == coarse || f.sel == selNone || f.sel == selHalf)
+}
+
+// highHalf is half for codes in bits 3 to 5. The other half of the block is behind it.
+func (f rows) highHalf(h int, codes string) {
+	table := "Z30"
+	if f.sel == selNone {
+		table = f.reg("high")
+	} else {
+		if f.sel == selHalf {
+			f.selector(h)
+		}
+		f.op("VMOVDQU64 %d(R8)(BX*4), %s", rowHighTables, table)
+	}
+	f.op("VPERMB %s, %s, Z29", table, codes)
+	f.dot(h, "Z29")
 }
 
 // half multiplies half h of the blocks of a step, whose codes are in the lowest bits of
@@ -472,6 +510,11 @@ func (f rows) half(h int, codes string) {
 	default:
 		f.op("VPERMB Z13, %s, Z29", codes)
 	}
+	f.dot(h, values)
+}
+
+// dot multiplies values by the activations of half h.
+func (f rows) dot(h int, values string) {
 	sum := f.sum(h)
 	if h%2 == 0 || f.scale != coarse {
 		f.op("VPXORD %s, %s, %s", sum, sum, sum)
@@ -502,6 +545,10 @@ func (f rows) chunk(c, at int, ahead bool) {
 		f.op("VMOVDQU64 %d(DI), %s", at, z(1+p))
 	}
 	for s, fields := range layout {
+		if f.looksUpHigh() && len(fields) == 1 && fields[0].From == 3 {
+			f.highHalf(c*len(layout)+s, z(1+fields[0].Index))
+			continue
+		}
 		codes := f.shifted(fields[0], "Z28")
 		for _, d := range fields[1:] {
 			if codes != "Z28" {
@@ -782,6 +829,9 @@ func (f rows) oneBlock() {
 	f.nextRow()
 	f.op("DECQ CX")
 	f.op("JNZ row")
+	if f.scale == coarse {
+		f.label("ones")
+	}
 	f.op("MOVL $0x1111, BX")
 	f.op("KMOVD BX, K1")
 	f.add4("Z16", "Z17", "Z18", "Z19", "Z16")
@@ -830,6 +880,20 @@ func (f rows) oneBlock() {
 		f.inOrder("Z10", "Z11")
 	}
 	f.op("JMP scale")
+}
+
+// last64 is a step that is a chunk of 64 columns, up to where oneBlock adds up, without
+// branches, for groups of 128 columns or more.
+func (f rows) last64() {
+	f.startStep()
+	for r := range 4 {
+		f.startRow()
+		f.chunk64(0)
+		f.half(0, "Z28")
+		f.op("VMOVDQA64 Z8, %s", z(16+r))
+		f.nextRow()
+	}
+	f.op("JMP ones")
 }
 
 // addDown adds the quarters of a register up in pairs.
