@@ -194,7 +194,7 @@ func (a *Activation) setFloats(x []float32, impl implementation) bool {
 
 func (a *Activation) start(n int) error {
 	if a == nil {
-		return shapeError("Activations", 0, "1, not nil")
+		return shapeError("number of activations", 0, "1: a is nil")
 	}
 	a.n = 0
 	if n == 0 {

@@ -155,7 +155,7 @@ func (pl *Pool) Run(n, grain int, f func(worker, lo, hi int)) error {
 		return shapeError("grain", grain, "at least 1")
 	}
 	if f == nil {
-		return shapeError("functions", 0, "1, not nil")
+		return shapeError("number of functions", 0, "1: f is nil")
 	}
 	if pl.isClosed() {
 		return ErrClosed

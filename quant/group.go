@@ -39,7 +39,7 @@ func GroupContext[T Weight](ctx context.Context, w []T, cols int, c Config) (*Ma
 		return nil, err
 	}
 	if ctx == nil {
-		return nil, shapeError("contexts", 0, "1, not nil")
+		return nil, shapeError("number of contexts", 0, "1: ctx is nil")
 	}
 	if cols < 1 {
 		return nil, shapeError("cols", cols, "at least 1")

@@ -7,8 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/bitmod-go/bitmod/internal/badfile"
 	"github.com/bitmod-go/bitmod/internal/gguf/hf"
@@ -17,7 +19,7 @@ import (
 )
 
 // A Checkpoint is an open checkpoint, quantized or not. It is safe for
-// concurrent use, until Close.
+// concurrent use, until Close. A nil Checkpoint and the zero Checkpoint have no tensors.
 type Checkpoint struct {
 	path     string
 	tensors  []Tensor
@@ -30,8 +32,9 @@ type Checkpoint struct {
 	files    []string
 	metadata map[string]string
 	closers  []io.Closer
+	close    sync.Once
 
-	companions fs.FS // never nil
+	companions fs.FS // nil in the zero Checkpoint alone
 	onDisk     bool  // files are paths of the system
 	described  bool  // by the companions, which were made of the header
 
@@ -92,7 +95,12 @@ func OpenMapped(path string) (*Checkpoint, error) { return openIn(badfile.Mapped
 // implement [io.ReaderAt], as those of packages os and embed do, or [io.Seeker],
 // of which several goroutines read by turns. Any other file, such as one in a zip
 // archive, is kept in memory, and is an error if it has more than 1 GiB.
-func OpenFS(fsys fs.FS, name string) (*Checkpoint, error) { return openIn(badfile.In(fsys), name) }
+func OpenFS(fsys fs.FS, name string) (*Checkpoint, error) {
+	if fsys == nil {
+		return nil, fmt.Errorf("checkpoint: %w: a nil FS", os.ErrInvalid)
+	}
+	return openIn(badfile.In(fsys), name)
+}
 
 // New is [Open] for a file that r holds in its first size bytes, which must stay
 // as they are. A part of a split GGUF file is an error, as others belong to it.
@@ -288,10 +296,20 @@ func (c *Checkpoint) add(t Tensor, d data) error {
 }
 
 // Path returns what the checkpoint was opened with, "" for [New].
-func (c *Checkpoint) Path() string { return c.path }
+func (c *Checkpoint) Path() string {
+	if c == nil {
+		return ""
+	}
+	return c.path
+}
 
 // Files returns the paths of its files.
-func (c *Checkpoint) Files() []string { return slices.Clone(c.files) }
+func (c *Checkpoint) Files() []string {
+	if c == nil {
+		return nil
+	}
+	return slices.Clone(c.files)
+}
 
 // Companions returns the files that belong to the model beside its weights, such
 // as config.json, tokenizer.json and whole directories like 1_Pooling: those of
@@ -300,35 +318,64 @@ func (c *Checkpoint) Files() []string { return slices.Clone(c.files) }
 // could not be made is an error that says why, and matches [fs.ErrNotExist]. For a
 // directory that was opened and has a GGUF model, they are those, and all else that
 // is in it, such as a license. A checkpoint that has none gives an empty file system.
-func (c *Checkpoint) Companions() fs.FS { return c.companions }
+func (c *Checkpoint) Companions() fs.FS {
+	if c == nil || c.companions == nil {
+		return noFiles{}
+	}
+	return c.companions
+}
 
 // Metadata returns what the headers hold besides the tensors: the __metadata__
 // of safetensors files; the values of a GGUF file in JSON, under their keys
 // after "gguf.". The keys of this format start with "bitmod.".
-func (c *Checkpoint) Metadata() map[string]string { return maps.Clone(c.metadata) }
+func (c *Checkpoint) Metadata() map[string]string {
+	if c == nil {
+		return nil
+	}
+	return maps.Clone(c.metadata)
+}
 
 // Tensors returns a new slice of the tensors in the order of the files and of
 // their data.
-func (c *Checkpoint) Tensors() []Tensor { return slices.Clone(c.tensors) }
+func (c *Checkpoint) Tensors() []Tensor {
+	if c == nil {
+		return nil
+	}
+	return slices.Clone(c.tensors)
+}
 
 // Tensor returns the tensor called name, if there is one.
 func (c *Checkpoint) Tensor(name string) (Tensor, bool) {
-	i, ok := c.byName[name]
+	i, ok := c.find(name)
 	if !ok {
 		return Tensor{}, false
 	}
 	return c.tensors[i], true
 }
 
+// find returns the index of the tensor called name.
+func (c *Checkpoint) find(name string) (i int, ok bool) {
+	if c == nil {
+		return 0, false
+	}
+	i, ok = c.byName[name]
+	return i, ok
+}
+
 // dataOf returns the data of a tensor of c.
 func (c *Checkpoint) dataOf(t Tensor) data { return c.data[c.byName[t.Name]] }
 
-// Close closes the files.
+// Close closes the files. After the first time it does nothing and returns nil.
 func (c *Checkpoint) Close() error {
-	var errs []error
-	for _, f := range c.closers {
-		errs = append(errs, f.Close())
+	if c == nil {
+		return nil
 	}
+	var errs []error
+	c.close.Do(func() {
+		for _, f := range c.closers {
+			errs = append(errs, f.Close())
+		}
+	})
 	return errors.Join(errs...)
 }
 

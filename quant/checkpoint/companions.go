@@ -64,6 +64,9 @@ const (
 // is an error that matches [ErrExists], before anything is written, unless
 // overwrite says to replace it.
 func CopyCompanions(ctx context.Context, from *Checkpoint, dst string, tensors []Tensor, overwrite bool) ([]Companion, error) {
+	if err := notNil(ctx, from); err != nil {
+		return nil, err
+	}
 	cs, err := from.companionsFor(ctx, dst, tensors)
 	if err != nil {
 		return nil, err
@@ -93,7 +96,7 @@ type companionFile struct {
 // companionsFor decides about the companions of c in a result of the given
 // tensors at dst, which gets none if it is one file.
 func (c *Checkpoint) companionsFor(ctx context.Context, dst string, tensors []Tensor) (*companions, error) {
-	cs := &companions{from: c.companions, dst: dst}
+	cs := &companions{from: c.Companions(), dst: dst}
 	if isFile(dst) {
 		return cs, nil
 	}

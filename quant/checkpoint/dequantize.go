@@ -52,6 +52,9 @@ type DequantizeOptions struct {
 // call goes on after those that are finished. The items of the result have the
 // tensors as they were and as they are written.
 func Dequantize(ctx context.Context, c *Checkpoint, dst string, o DequantizeOptions) (*Result, error) {
+	if err := notNil(ctx, c); err != nil {
+		return nil, err
+	}
 	p, err := dequantizePlan(c, dst, o)
 	if err != nil {
 		return nil, err

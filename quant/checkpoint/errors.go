@@ -1,8 +1,10 @@
 package checkpoint
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/bitmod-go/bitmod/internal/badfile"
 	"github.com/bitmod-go/bitmod/quant"
@@ -10,7 +12,7 @@ import (
 
 // Errors of this package match one of these, or [quant.ErrFormat],
 // [quant.ErrShape] or [quant.ErrNotFinite], or those of package os, with
-// [errors.Is].
+// [errors.Is]. A nil Context, Checkpoint or Plan is an os.ErrInvalid.
 var (
 	// ErrNoTensor is for a name that a checkpoint does not have.
 	ErrNoTensor = errors.New("no such tensor")
@@ -33,6 +35,23 @@ var (
 	// ErrIncomplete is for shards that are missing.
 	ErrIncomplete = errors.New("shards are missing")
 )
+
+var (
+	errNilContext    = fmt.Errorf("checkpoint: %w: a nil Context", os.ErrInvalid)
+	errNilCheckpoint = fmt.Errorf("checkpoint: %w: a nil Checkpoint", os.ErrInvalid)
+	errNilPlan       = fmt.Errorf("checkpoint: %w: a Plan that NewPlan did not make", os.ErrInvalid)
+)
+
+// notNil returns an error if one of its arguments is nil.
+func notNil(ctx context.Context, c *Checkpoint) error {
+	switch {
+	case ctx == nil:
+		return errNilContext
+	case c == nil:
+		return errNilCheckpoint
+	}
+	return nil
+}
 
 // A TensorError is an error about one tensor.
 type TensorError struct {

@@ -114,7 +114,12 @@ func (r *recognizer) leaveOut(name, reason string) {
 // LeftOut returns the names of stored tensors that Tensors does not have,
 // because they are no part of the model but of a way to run it, such as scales
 // of activations, each with the reason.
-func (c *Checkpoint) LeftOut() map[string]string { return maps.Clone(c.leftOut) }
+func (c *Checkpoint) LeftOut() map[string]string {
+	if c == nil {
+		return nil
+	}
+	return maps.Clone(c.leftOut)
+}
 
 // rebuild puts logical tensors in the place of those that they are stored as.
 func (c *Checkpoint) rebuild(r *recognizer) {
@@ -184,6 +189,9 @@ const useOriginal = "use the unquantized original that it was made from"
 // matches [quant.ErrFormat]. [NewPlan] and [Dequantize] return it; programs that
 // run a model want it instead of an error about the first tensor that is missing.
 func (c *Checkpoint) Readable() error {
+	if c == nil {
+		return errNilCheckpoint
+	}
 	if len(c.unreadable) == 0 && !c.foreign.refused() {
 		return nil
 	}

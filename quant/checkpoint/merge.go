@@ -23,6 +23,9 @@ var shardName = regexp.MustCompile(`^model-(\d{5})-of-(\d{5})\.safetensors$`)
 // [ErrIncomplete], listing what is missing, [ErrExists] for files of different
 // plans, or [ErrChecksum]. No file but the index is changed.
 func Merge(ctx context.Context, dir string, progress func(Progress)) (string, error) {
+	if ctx == nil {
+		return "", errNilContext
+	}
 	paths, err := shardFiles(dir)
 	if err != nil {
 		return "", err

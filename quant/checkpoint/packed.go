@@ -271,7 +271,7 @@ func (c *Checkpoint) Matrix(name string) (*quant.Matrix, error) {
 // tensor with rows of several types, the part of each row is read, too, once, and kept:
 // a byte a row.
 func (c *Checkpoint) MatrixRows(name string, lo, hi int) (*quant.Matrix, error) {
-	i, ok := c.byName[name]
+	i, ok := c.find(name)
 	if !ok {
 		return nil, &TensorError{name, ErrNoTensor}
 	}
@@ -292,7 +292,7 @@ func (c *Checkpoint) MatrixRows(name string, lo, hi int) (*quant.Matrix, error) 
 // matches [ErrNoTensor], [ErrUnsupported] if the elements are not floats, or
 // [quant.ErrShape].
 func (c *Checkpoint) ReadRows(dst []float32, name string, lo, hi int) error {
-	i, ok := c.byName[name]
+	i, ok := c.find(name)
 	if !ok {
 		return &TensorError{name, ErrNoTensor}
 	}

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -78,6 +79,9 @@ type Plan struct {
 // and [ErrNoTensor] for a rule for embeddings or output heads of a model that has
 // none.
 func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
+	if source == nil {
+		return nil, errNilCheckpoint
+	}
 	o := options
 	for _, r := range append([]TypeRule{{Type: o.Type, GroupSize: o.GroupSize}}, o.Types...) {
 		if !r.Type.Valid() {
@@ -315,10 +319,28 @@ func sample(h hash.Hash, d any) error {
 
 // Items returns a new slice of what is done with each tensor, in the order of
 // the source, or of the Calibrator.
-func (p *Plan) Items() []Item { return slices.Clone(p.items) }
+func (p *Plan) Items() []Item {
+	if p == nil {
+		return nil
+	}
+	return slices.Clone(p.items)
+}
 
 // Settings returns the options as the JSON of the metadata.
-func (p *Plan) Settings() string { return p.settings }
+func (p *Plan) Settings() string {
+	if p == nil {
+		return ""
+	}
+	return p.settings
+}
+
+// usable returns an error if p can't be run.
+func (p *Plan) usable(ctx context.Context) error {
+	if p == nil || p.source == nil {
+		return errNilPlan
+	}
+	return notNil(ctx, p.source)
+}
 
 // file returns the path of a shard of the result at dst, which is a file if its
 // name says so.

@@ -72,6 +72,9 @@ type Result struct {
 // a target: a directory or file of it is an ErrExists in any case. Errors carry
 // the tensor or the file.
 func (p *Plan) Run(ctx context.Context, dst string, o RunOptions) (*Result, error) {
+	if err := p.usable(ctx); err != nil {
+		return nil, err
+	}
 	if o.Part < 0 || o.Part >= p.options.Parts {
 		return nil, fmt.Errorf("checkpoint: %w: part %d of %d", quant.ErrShape, o.Part, p.options.Parts)
 	}
@@ -162,6 +165,9 @@ func (p *Plan) tensors() []Tensor {
 // Measure does what [Plan.Run] does with the options' Measure, but writes
 // nothing.
 func (p *Plan) Measure(ctx context.Context, progress func(Progress)) (*Result, error) {
+	if err := p.usable(ctx); err != nil {
+		return nil, err
+	}
 	r := &runner{plan: p, o: RunOptions{Measure: true}, dry: true}
 	r.meter = meter{report: progress, total: p.work(allParts)}
 	for part := range p.options.Parts {
@@ -442,7 +448,7 @@ const maxCarried = 256
 // enough for a tokenizer.
 func (p *Plan) carried(shard int) map[string]string {
 	m := p.source.Metadata()
-	_, err := fs.Stat(p.source.companions, "tokenizer.json")
+	_, err := fs.Stat(p.source.Companions(), "tokenizer.json")
 	maps.DeleteFunc(m, func(k, v string) bool {
 		of, fromGGUF := strings.CutPrefix(k, "gguf.")
 		switch {

@@ -82,6 +82,9 @@ type SaveOptions struct {
 // is too large for its type matches [quant.ErrNotFinite]. All name the tensor. Once
 // ctx is done, the error is its cause.
 func Save(ctx context.Context, dst string, entries []Entry, o SaveOptions) error {
+	if ctx == nil {
+		return errNilContext
+	}
 	if o.ShardSize < 0 {
 		return fmt.Errorf("checkpoint: %w: ShardSize below 0", quant.ErrShape)
 	}

@@ -28,7 +28,7 @@ type Section struct {
 // them) and for weights that have scales of their own. The error matches [ErrNoTensor],
 // or [ErrUnsupported] for a tensor whose rows the file has in another order.
 func (c *Checkpoint) Sections(name string) ([]Section, error) {
-	i, ok := c.byName[name]
+	i, ok := c.find(name)
 	if !ok {
 		return nil, &TensorError{name, ErrNoTensor}
 	}

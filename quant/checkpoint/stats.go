@@ -41,6 +41,9 @@ func (s Stats) SQNR() float64 { return -10 * math.Log10(s.NMSE()) }
 // Add adds what is known of another tensor, or of other rows of the same. Choices
 // of different length, so of different types, become empty, and stay so.
 func (s *Stats) Add(o Stats) {
+	if s == nil {
+		return
+	}
 	switch {
 	case o.Choices == nil:
 	case s.Choices == nil:

@@ -46,6 +46,9 @@ type Verification struct {
 // are right. Memory is bounded as in [Plan.Run]; progress may be nil; it
 // counts the bytes of c twice.
 func Verify(ctx context.Context, c, original *Checkpoint, progress func(Progress)) ([]Verification, error) {
+	if err := notNil(ctx, c); err != nil {
+		return nil, err
+	}
 	const passes = 2
 	m := &meter{report: progress}
 	for _, t := range c.tensors {
@@ -308,6 +311,9 @@ func sameBytes(a, b io.Reader) error {
 // reads and validates it, but not its checksums. The error matches
 // [ErrNoTensor], [quant.ErrShape] if it is not quantized, or [quant.ErrFormat].
 func (c *Checkpoint) Stats(ctx context.Context, name string) (Stats, error) {
+	if err := notNil(ctx, c); err != nil {
+		return Stats{}, err
+	}
 	t, ok := c.Tensor(name)
 	switch {
 	case !ok:
