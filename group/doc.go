@@ -30,7 +30,8 @@
 // does.
 //
 // A group that is not all zero may have a Δ below half a step, so that its scale rounds
-// to 0. It takes 1 instead if that has the smaller error ([ZeroScale]).
+// to 0. It takes 1 instead, with the codes that are nearest then, if that has the smaller
+// error ([ZeroScale]): one large weight of a row leaves no group of others with nothing.
 //
 // # Definition and fast form
 //

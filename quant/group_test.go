@@ -50,16 +50,19 @@ func expect(w []float64, cols int, typ datatype.Type, groupSize int) []float32 {
 				continue
 			}
 			ks[g] = float32(min(math.RoundToEven(deltas[g]/float64(s)), 255))
-			if ks[g] == 0 { // 1 where that is better
+			if ks[g] == 0 { // 1, with the codes for it, where that is better
 				var zero, one float64
-				for col := g * groupSize; col < min((g+1)*groupSize, cols); col++ {
-					x := w[row+col]
-					e := x - float64(cbs[c.Codebook].Value(codes[col])*s)
+				lo, hi := g*groupSize, min((g+1)*groupSize, cols)
+				nearest := make([]uint8, hi-lo)
+				for i, x := range w[row+lo : row+hi] {
+					nearest[i] = cbs[c.Codebook].Encode(x / float64(s))
+					e := x - float64(cbs[c.Codebook].Value(nearest[i])*s)
 					zero += x * x
 					one += e * e
 				}
 				if one < zero {
 					ks[g] = 1
+					copy(codes[lo:], nearest)
 				}
 			}
 		}
@@ -462,5 +465,42 @@ func TestNoAllocation(t *testing.T) {
 		m.Scale(1, 1)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestSmallGroups has groups of small weights beside a large one: they do not become all
+// zero where one step of the row is nearer to them.
+func TestSmallGroups(t *testing.T) {
+	for _, typ := range datatype.Types() {
+		if typ.Scale() != datatype.RowStep {
+			continue
+		}
+		w := make([]float32, 256)
+		for i := range w {
+			w[i] = 1e-3 * float32(1+i%3)
+		}
+		w[0] = 2
+		for _, search := range []bool{false, true} {
+			m, err := quant.Group(w, len(w), quant.Config{Type: typ, GroupSize: 128, Search: search})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := make([]float32, len(w))
+			if err := m.Dequantize(got); err != nil {
+				t.Fatal(err)
+			}
+			noise, power := 0., 0.
+			if float64(m.RowScale(0)) > 2*2e-3 {
+				continue // nothing but 0 is near
+			}
+			for i, x := range got[128:] {
+				d := float64(w[128+i] - x)
+				noise += d * d
+				power += float64(w[128+i]) * float64(w[128+i])
+			}
+			if noise >= power {
+				t.Errorf("%v, search %v: the second group has an error of %g times its own squares", typ, search, noise/power)
+			}
+		}
 	}
 }

@@ -49,11 +49,32 @@ func (q *rowSelector) choose(choices []group.Choice, codes []uint8, row int, imp
 	for g, k := range q.scales {
 		if k == 0 && q.deltas[g] > 0 && step > 0 {
 			lo, hi := m.groupColumns(g)
-			k = group.ZeroScale(m.codebooks[choices[g].Codebook], codes[lo:hi], q.group(row, g), columns(importance, lo, hi), step)
+			if k, err = q.small(codes[lo:hi], q.group(row, g), choices[g], columns(importance, lo, hi), step); err != nil {
+				return 0, weightError(err, row, lo)
+			}
 		}
 		choices[g].Scale = k
 	}
 	return step, nil
+}
+
+// small returns the scale of a group w whose own rounds to 0, and sets its codes to those
+// for it.
+func (q *rowSelector) small(codes []uint8, w []float64, choice group.Choice, importance []float64, step float32) (uint8, error) {
+	c := q.chooser
+	if len(c.codes) < len(w) {
+		c.codes = make([]uint8, len(w))
+	}
+	nearest := c.codes[:len(w)]
+	choice.Delta = float64(step)
+	if err := c.selector.Encode(nearest, w, choice); err != nil {
+		return 0, err
+	}
+	k := group.ZeroScale(q.m.codebooks[choice.Codebook], nearest, w, importance, step)
+	if k > 0 {
+		copy(codes, nearest)
+	}
+	return k, nil
 }
 
 // columns returns those from lo to hi−1 of what there is by column, or nil.

@@ -92,7 +92,8 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(stdout, "SQNR %.2f dB\n", sums(r.Items).stats.SQNR())
+		sum := sums(r.Items).stats
+		fmt.Fprintf(stdout, "SQNR %.2f dB%s\n", sum.SQNR(), zeroedGroups(sum))
 	}
 	listFiles(stdout, r)
 	if !o.dryRun && o.part == 0 {

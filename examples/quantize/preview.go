@@ -96,3 +96,11 @@ func sums(items []checkpoint.Item) totals {
 	}
 	return t
 }
+
+// zeroedGroups says how many groups became nothing but 0, if any did.
+func zeroedGroups(s checkpoint.Stats) string {
+	if s.Zeroed == 0 {
+		return ""
+	}
+	return ", " + plural(int(s.Zeroed), "group", "groups") + " of small weights became all 0"
+}

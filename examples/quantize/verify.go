@@ -59,7 +59,7 @@ func verify(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	bounded := 0
 	fmt.Fprintf(stdout, "%s: %d tensors, all checksums, codes and scales are right", paths[0], len(found))
 	if original != nil {
-		fmt.Fprintf(stdout, "; SQNR %.2f dB, kept tensors equal the original's", sum.SQNR())
+		fmt.Fprintf(stdout, "; SQNR %.2f dB%s, kept tensors equal the original's", sum.SQNR(), zeroedGroups(sum))
 		rounded := 0
 		for _, v := range found {
 			if v.Rounded {

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"math"
@@ -336,5 +337,32 @@ func TestNotFinite(t *testing.T) {
 		if ns := dirtest.Names(t, dst); len(ns) > 0 {
 			t.Errorf("left %v", ns)
 		}
+	}
+}
+
+// TestMeasureZeroed counts groups of which nothing is left: those whose weights are all
+// nearer to 0 than to a step of their row.
+func TestMeasureZeroed(t *testing.T) {
+	w := weight{name: "model.layers.0.mlp.up_proj.weight", dtype: "F32", shape: []int{2, 512}}
+	for row := range 2 {
+		for i := range 512 {
+			x := float32(0)
+			switch group := i / 128; {
+			case group == 1: // near enough
+				x = 1e-3 * float32(1+i%3)
+			case group == 2 && row == 1: // too small
+				x = 1e-6 * float32(1+i%3)
+			case i == 0:
+				x = 2
+			}
+			w.bytes = binary.LittleEndian.AppendUint32(w.bytes, math.Float32bits(x))
+		}
+	}
+	r, err := plan(t, openSource(t, w), Options{}).Measure(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := r.Items[0].Stats.Zeroed; n != 1 {
+		t.Errorf("%d groups, want 1", n)
 	}
 }

@@ -20,6 +20,9 @@ type Stats struct {
 	Noise    float64 // Σ (w − ŵ)²
 	Power    float64 // Σ w²
 	MaxError float64 // the largest |w − ŵ|
+	// Zeroed is the number of groups of which some weights are not 0, and all became 0:
+	// those of tiny weights in a row with a large one.
+	Zeroed int64
 	// Histogram counts weights w by w/σ, where σ is the root mean square of the
 	// weight's row: bin i has those from i/8 − 6 up to, not including, i/8 − 5.875, the
 	// first bin also those below, and the last those above.
@@ -59,6 +62,7 @@ func (s *Stats) Add(o Stats) {
 	s.Noise += o.Noise
 	s.Power += o.Power
 	s.MaxError = max(s.MaxError, o.MaxError)
+	s.Zeroed += o.Zeroed
 	for i, n := range o.Histogram {
 		s.Histogram[i] += n
 	}
@@ -115,6 +119,8 @@ func measure[T float32 | float64](s *Stats, w []T, m *quant.Matrix, first int, b
 			power += float64(x * x)
 			s.MaxError = max(s.MaxError, math.Abs(e))
 		}
+		part, _ := m.RowPart(first + row)
+		s.Zeroed += zeroed(own, buf, m.Part(part).GroupSize())
 		if sigma := math.Sqrt(power / float64(cols)); sigma > 0 {
 			for _, x := range own {
 				s.addToHistogram(float64(x) / sigma)
@@ -127,4 +133,17 @@ func measure[T float32 | float64](s *Stats, w []T, m *quant.Matrix, first int, b
 		s.Weights += int64(cols)
 	}
 	return nil
+}
+
+// zeroed counts the groups of a row of weights that became nothing but 0.
+func zeroed[T float32 | float64](w []T, became []float32, groupSize int) int64 {
+	n := int64(0)
+	for lo := 0; lo < len(w); lo += groupSize {
+		hi := min(lo+groupSize, len(w))
+		if !slices.ContainsFunc(became[lo:hi], func(x float32) bool { return x != 0 }) &&
+			slices.ContainsFunc(w[lo:hi], func(x T) bool { return x != 0 }) {
+			n++
+		}
+	}
+	return n
 }
