@@ -137,7 +137,7 @@ func (c *calibration) statistics(source *checkpoint.Checkpoint) (*calibrate.Stat
 }
 
 // static returns the calibrator of a file of statistics.
-func (c *calibration) static(w io.Writer, source *checkpoint.Checkpoint) (*calibrate.Static, error) {
+func (c *calibration) static(w io.Writer, source *checkpoint.Checkpoint) (checkpoint.Calibrator, error) {
 	s, err := c.statistics(source)
 	if err != nil {
 		return nil, err
@@ -222,13 +222,13 @@ func (g *gains) flush() {
 
 // start returns the calibrator of a run, and what is to be called at its end. clear
 // makes room for a line.
-func (c *calibration) start(source *checkpoint.Checkpoint, stdout io.Writer, clear func()) (*calibrate.Sequential, func(), error) {
+func (c *calibration) start(source *checkpoint.Checkpoint, stdout io.Writer, clear func()) (checkpoint.Calibrator, func(), error) {
 	n, end, err := c.open(source, stdout)
 	if err != nil {
 		return nil, nil, err
 	}
-	s := calibrate.NewSequential(n, c.options)
 	g := &gains{w: stdout, clear: clear}
-	s.Report = g.add
-	return s, func() { g.flush(); end() }, nil
+	o := c.options
+	o.Report = g.add
+	return calibrate.NewSequential(n, o), func() { g.flush(); end() }, nil
 }

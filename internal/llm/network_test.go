@@ -33,9 +33,9 @@ func calibrateDir(t *testing.T, dir, out string, texts [][]int, o calibrate.Opti
 		t.Fatal(err)
 	}
 	defer n.Close()
-	s := calibrate.NewSequential(n, o)
 	var gains []calibrate.Gain
-	s.Report = func(g calibrate.Gain) { gains = append(gains, g) }
+	o.Report = func(g calibrate.Gain) { gains = append(gains, g) }
+	s := calibrate.NewSequential(n, o)
 	plan.Calibrator = s
 	p, err := checkpoint.NewPlan(source, plan)
 	if err != nil {

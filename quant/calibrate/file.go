@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 
 	"github.com/bitmod-go/bitmod/quant"
@@ -27,6 +28,9 @@ const (
 // The first two have the names that llama.cpp gives them in its importance matrices. A
 // matrix that no vector was seen of has zeros. Sums are rounded to float32.
 func (s *Statistics) Save(ctx context.Context, path string) error {
+	if s == nil {
+		return fmt.Errorf("calibrate: %w: nil Statistics", os.ErrInvalid)
+	}
 	var entries []checkpoint.Entry
 	for _, name := range s.Tensors() {
 		ins := s.inputs[name]

@@ -10,6 +10,10 @@ import (
 // Options say what is made of the inputs of a matrix. The zero value makes nothing of
 // them; [GPTQ] is what most want.
 type Options struct {
+	// Report, if not nil, is told what was gained with each matrix by [NewSequential]. To
+	// find that out takes a plain quantization, and cols² multiplications for each row.
+	Report func(Gain)
+
 	// Importance weighs the errors of a column by the mean square of its inputs.
 	// Feedback has weights of its own, which are better there.
 	Importance bool
@@ -21,9 +25,9 @@ type Options struct {
 // with quant.Config's Search.
 func GPTQ() Options { return Options{Feedback: &quant.Feedback{ActOrder: true}} }
 
-// Config returns c with what o makes of a matrix whose inputs have the Hessian h. It
+// config returns c with what o makes of a matrix whose inputs have the Hessian h. It
 // is c for a nil Hessian, or one of no vectors.
-func (o Options) Config(c quant.Config, h *quant.Hessian) quant.Config {
+func (o Options) config(c quant.Config, h *quant.Hessian) quant.Config {
 	if h == nil || h.Vectors() == 0 {
 		return c
 	}

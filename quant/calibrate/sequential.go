@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/bitmod-go/bitmod/quant"
@@ -14,14 +15,9 @@ import (
 // ErrOrder is for a matrix of a step that is over.
 var ErrOrder = errors.New("out of order")
 
-// Sequential quantizes a network step by step, by the inputs that the steps before
-// give as they were quantized: GPTQ's way (arXiv 2210.17323). It is a
-// [checkpoint.Calibrator], for one run of one plan.
-type Sequential struct {
-	// Report, if not nil, is told what was gained with each matrix. To find that out
-	// takes a plain quantization, and cols² multiplications for each row.
-	Report func(Gain)
+var errNoNetwork = fmt.Errorf("calibrate: %w: a nil Network", os.ErrInvalid)
 
+type sequential struct {
 	net      Network
 	options  Options
 	step     int
@@ -40,23 +36,34 @@ type Gain struct {
 	Plain, Calibrated float64
 }
 
-// NewSequential returns the calibrator of a network that no step was run of.
-func NewSequential(n Network, o Options) *Sequential {
-	return &Sequential{net: n, options: o, step: -1}
+// NewSequential returns a calibrator, for one run of one plan, that quantizes a network
+// step by step, by the inputs that the steps before give as they were quantized: GPTQ's
+// way (arXiv 2210.17323). No step of the network may have run. A calibrator of a nil
+// Network returns errors.
+func NewSequential(n Network, o Options) checkpoint.Calibrator {
+	return &sequential{net: n, options: o, step: -1}
 }
 
-// Settings implements [checkpoint.Calibrator].
-func (s *Sequential) Settings() string {
+func (s *sequential) Settings() string {
 	m := s.options.settings()
+	if s.net == nil {
+		return jsonOf(m)
+	}
 	m["sequential"] = json.RawMessage(s.net.Settings())
 	return jsonOf(m)
 }
 
-// Order implements [checkpoint.Calibrator].
-func (s *Sequential) Order(tensor string) int { return s.net.Find(tensor, 0).Step }
+func (s *sequential) Order(tensor string) int {
+	if s.net == nil {
+		return 0
+	}
+	return s.net.Find(tensor, 0).Step
+}
 
-// Quantize implements [checkpoint.Calibrator].
-func (s *Sequential) Quantize(ctx context.Context, w checkpoint.Weights) (*quant.Matrix, error) {
+func (s *sequential) Quantize(ctx context.Context, w checkpoint.Weights) (*quant.Matrix, error) {
+	if s.net == nil {
+		return nil, errNoNetwork
+	}
 	at := s.net.Find(w.Tensor, w.Matrix)
 	if err := s.reach(ctx, at.Step); err != nil {
 		return nil, err
@@ -71,25 +78,27 @@ func (s *Sequential) Quantize(ctx context.Context, w checkpoint.Weights) (*quant
 	calibrated := w
 	calibrated.Configs = make([]quant.Config, len(w.Configs))
 	for i, c := range w.Configs {
-		calibrated.Configs[i] = s.options.Config(c, h)
+		calibrated.Configs[i] = s.options.config(c, h)
 	}
 	m, err := calibrated.Group(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if s.Report != nil {
+	if s.options.Report != nil {
 		g, err := gain(ctx, w, m, h)
 		if err != nil {
 			return nil, err
 		}
 		g.Step = at.Step
-		s.Report(g)
+		s.options.Report(g)
 	}
 	return m, s.net.Replace(w.Tensor, w.Matrix, m)
 }
 
-// Resume implements [checkpoint.Calibrator].
-func (s *Sequential) Resume(ctx context.Context, tensor string, matrix int, m *quant.Matrix) error {
+func (s *sequential) Resume(ctx context.Context, tensor string, matrix int, m *quant.Matrix) error {
+	if s.net == nil {
+		return errNoNetwork
+	}
 	if err := s.reach(ctx, s.net.Find(tensor, matrix).Step); err != nil {
 		return err
 	}
@@ -97,7 +106,7 @@ func (s *Sequential) Resume(ctx context.Context, tensor string, matrix int, m *q
 }
 
 // reach goes on to a step.
-func (s *Sequential) reach(ctx context.Context, step int) error {
+func (s *sequential) reach(ctx context.Context, step int) error {
 	if step < s.step {
 		return fmt.Errorf("calibrate: step %d after step %d: %w", step, s.step, ErrOrder)
 	}
@@ -114,7 +123,7 @@ func (s *Sequential) reach(ctx context.Context, step int) error {
 }
 
 // observe gathers the Hessians of the step, once.
-func (s *Sequential) observe(ctx context.Context) error {
+func (s *sequential) observe(ctx context.Context) error {
 	if s.hessians != nil {
 		return nil
 	}

@@ -92,9 +92,10 @@ func (c *chain) of(step int) checkpoint.Weights {
 
 func TestSequential(t *testing.T) {
 	c := newChain(4)
-	s := NewSequential(c, GPTQ())
+	o := GPTQ()
 	var gains []Gain
-	s.Report = func(g Gain) { gains = append(gains, g) }
+	o.Report = func(g Gain) { gains = append(gains, g) }
+	s := NewSequential(c, o)
 	table := c.of(0)
 	table.Tensor = "a table"
 	got, err := s.Quantize(t.Context(), table)
@@ -198,16 +199,16 @@ func TestOptionsConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := Options{Importance: true, Feedback: &quant.Feedback{Damping: 2}}
-	if c := o.Config(quant.Config{}, nil); c.Feedback != nil || c.Importance != nil {
+	if c := o.config(quant.Config{}, nil); c.Feedback != nil || c.Importance != nil {
 		t.Errorf("without a Hessian %+v", c)
 	}
-	if c := o.Config(quant.Config{}, h); c.Feedback != nil || c.Importance != nil {
+	if c := o.config(quant.Config{}, h); c.Feedback != nil || c.Importance != nil {
 		t.Errorf("without vectors %+v", c)
 	}
 	if err := h.Add([]float32{1, 2}); err != nil {
 		t.Fatal(err)
 	}
-	c := o.Config(quant.Config{Search: true}, h)
+	c := o.config(quant.Config{Search: true}, h)
 	if !c.Search || !slices.Equal(c.Importance, []float64{1, 4}) || *c.Feedback != (quant.Feedback{Hessian: h, Damping: 2}) || o.Feedback.Hessian != nil {
 		t.Errorf("%+v", c)
 	}

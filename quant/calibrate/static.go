@@ -11,18 +11,17 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// Static quantizes each matrix by statistics that are there beforehand, those of the
-// model with float weights: a [checkpoint.Calibrator], for any number of runs.
-type Static struct {
+type static struct {
 	statistics *Statistics
 	options    Options
 	settings   string
 }
 
-// NewStatic returns the calibrator of statistics, which must not change any more. What
-// has moments alone is weighted by them, whatever the options say, and has no feedback;
+// NewStatic returns a calibrator, for any number of runs, that quantizes each matrix by
+// statistics that are there beforehand, those of the model with float weights. They must
+// not change any more. What has moments alone is weighted by them, whatever the options say, and has no feedback;
 // what has nothing is quantized as without a Calibrator.
-func NewStatic(s *Statistics, o Options) *Static {
+func NewStatic(s *Statistics, o Options) checkpoint.Calibrator {
 	h := sha256.New()
 	for _, name := range s.Tensors() {
 		h.Write([]byte(name))
@@ -44,21 +43,18 @@ func NewStatic(s *Statistics, o Options) *Static {
 	}
 	m := o.settings()
 	m["statistics"] = hex.EncodeToString(h.Sum(nil))
-	return &Static{s, o, jsonOf(m)}
+	return &static{s, o, jsonOf(m)}
 }
 
-// Settings implements [checkpoint.Calibrator].
-func (s *Static) Settings() string { return s.settings }
+func (s *static) Settings() string { return s.settings }
 
-// Order implements [checkpoint.Calibrator].
-func (s *Static) Order(string) int { return 0 }
+func (s *static) Order(string) int { return 0 }
 
-// Quantize implements [checkpoint.Calibrator].
-func (s *Static) Quantize(ctx context.Context, w checkpoint.Weights) (*quant.Matrix, error) {
+func (s *static) Quantize(ctx context.Context, w checkpoint.Weights) (*quant.Matrix, error) {
 	h := s.statistics.Hessian(w.Tensor, w.Matrix)
 	configs := make([]quant.Config, len(w.Configs))
 	for i, c := range w.Configs {
-		if configs[i] = s.options.Config(c, h); h == nil {
+		if configs[i] = s.options.config(c, h); h == nil {
 			configs[i].Importance = s.statistics.Importance(w.Tensor, w.Matrix)
 		}
 	}
@@ -66,5 +62,4 @@ func (s *Static) Quantize(ctx context.Context, w checkpoint.Weights) (*quant.Mat
 	return w.Group(ctx)
 }
 
-// Resume implements [checkpoint.Calibrator].
-func (s *Static) Resume(context.Context, string, int, *quant.Matrix) error { return nil }
+func (s *static) Resume(context.Context, string, int, *quant.Matrix) error { return nil }

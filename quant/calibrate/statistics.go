@@ -3,6 +3,7 @@ package calibrate
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 
 	"github.com/bitmod-go/bitmod/quant"
@@ -10,7 +11,7 @@ import (
 
 // Statistics gather, by the names of tensors, what the vectors tell that these are
 // multiplied by, from any engine that shows them. The zero value is ready and gathers
-// Hessians, 4·cols·(cols+1) bytes for each.
+// Hessians, 4·cols·(cols+1) bytes for each. Nil Statistics have no tensors.
 type Statistics struct {
 	// Moments gathers sums of squares alone, 8·cols bytes: enough for an importance.
 	Moments bool
@@ -29,6 +30,9 @@ type input struct {
 // of a tensor of several matrices, that of number matrix. The error matches
 // [quant.ErrShape], also if cols is not what it was before, or [quant.ErrNotFinite].
 func (s *Statistics) Add(tensor string, matrix int, x []float32, cols int) error {
+	if s == nil {
+		return fmt.Errorf("calibrate: %w: nil Statistics", os.ErrInvalid)
+	}
 	if matrix < 0 || matrix >= maxMatrices || cols < 1 || len(x)%cols != 0 {
 		return fmt.Errorf("calibrate: tensor %q: %w: %d elements in vectors of %d, of matrix %d", tensor, quant.ErrShape, len(x), cols, matrix)
 	}
@@ -94,6 +98,9 @@ func (in *input) cols() int {
 // Share says that a tensor is multiplied by the same vectors as another one, from which
 // it has what was and will be added, without memory of its own.
 func (s *Statistics) Share(tensor, as string) {
+	if s == nil {
+		return
+	}
 	if s.inputs == nil {
 		s.inputs = make(map[string][]*input)
 	}
@@ -101,7 +108,11 @@ func (s *Statistics) Share(tensor, as string) {
 }
 
 // Rename gives tensors the names that f returns; those of "" are gone.
+// A nil f changes nothing.
 func (s *Statistics) Rename(f func(tensor string) string) {
+	if s == nil || f == nil {
+		return
+	}
 	renamed := make(map[string][]*input)
 	for _, name := range s.Tensors() {
 		if to := f(name); to != "" {
@@ -112,9 +123,17 @@ func (s *Statistics) Rename(f func(tensor string) string) {
 }
 
 // Tensors returns the names of the tensors, sorted.
-func (s *Statistics) Tensors() []string { return slices.Sorted(maps.Keys(s.inputs)) }
+func (s *Statistics) Tensors() []string {
+	if s == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(s.inputs))
+}
 
 func (s *Statistics) find(tensor string, matrix int) *input {
+	if s == nil {
+		return nil
+	}
 	if ins := s.inputs[tensor]; uint(matrix) < uint(len(ins)) {
 		return ins[matrix]
 	}

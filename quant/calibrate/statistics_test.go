@@ -141,7 +141,7 @@ func TestStatic(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		config := GPTQ().Config(w.Configs[0], s.Hessian("a", 0))
+		config := GPTQ().config(w.Configs[0], s.Hessian("a", 0))
 		if moments {
 			config.Importance = s.Importance("a", 0)
 		}

@@ -33,9 +33,10 @@ func calibrateDir(t *testing.T, dir, out string, texts [][]int) []calibrate.Gain
 		t.Fatal(err)
 	}
 	defer n.Close()
-	s := calibrate.NewSequential(n, calibrate.GPTQ())
+	calibration := calibrate.GPTQ()
 	var gains []calibrate.Gain
-	s.Report = func(g calibrate.Gain) { gains = append(gains, g) }
+	calibration.Report = func(g calibrate.Gain) { gains = append(gains, g) }
+	s := calibrate.NewSequential(n, calibration)
 	p, err := checkpoint.NewPlan(source, checkpoint.Options{
 		Config: quant.Config{Type: datatype.BitMoD4, GroupSize: 8, Search: true}, Calibrator: s, ShardSize: 4000,
 		Rules: checkpoint.Rules{Types: []checkpoint.TypeRule{{Pattern: "embeddings", Type: datatype.Int8, GroupSize: 16}}},
