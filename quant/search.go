@@ -8,6 +8,7 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/group"
 	"github.com/bitmod-go/bitmod/internal/badweight"
+	"github.com/bitmod-go/bitmod/internal/loops/coding"
 	"github.com/bitmod-go/bitmod/internal/search"
 )
 
@@ -22,7 +23,12 @@ type rowSearcher struct {
 	importance []float64           // of each weight
 	candidates []search.Candidates // by group
 	best, next rowChoice
-	values     [256]float64 // by code
+	values     [256]float32 // by code
+
+	set           *coding.Set // nil for portable code
+	squareArgs    coding.SquareArgs
+	emphasizeArgs coding.EmphasizeArgs
+	noiseArgs     coding.NoiseArgs
 }
 
 // A rowChoice is all that is stored for a row.
@@ -30,8 +36,14 @@ type rowChoice struct {
 	step   float32 // or the tensor's scale
 	groups []group.Choice
 	codes  []uint8
-	noises []float64 // by group: Σ importance·(w − ŵ)²
-	noise  float64   // of the row: their sum
+	noises []noise // by group
+	noise  float64 // of the row: their sum
+}
+
+// A noise is what a group's error is made of.
+type noise struct {
+	error        float64 // Σ importance·(w − ŵ)²
+	above, below float64 // Σ importance·ŵ·w and Σ importance·ŵ·ŵ
 }
 
 func newRowSearcher(w any, m *Matrix, c *chooser) *rowSearcher {
@@ -40,9 +52,10 @@ func newRowSearcher(w any, m *Matrix, c *chooser) *rowSearcher {
 		weights:     make([]float64, m.cols),
 		importance:  make([]float64, m.cols),
 		candidates:  make([]search.Candidates, m.groups),
+		set:         coding.Best(),
 	}
 	for _, r := range []*rowChoice{&s.best, &s.next} {
-		r.groups, r.codes, r.noises = make([]group.Choice, m.groups), make([]uint8, m.cols), make([]float64, m.groups)
+		r.groups, r.codes, r.noises = make([]group.Choice, m.groups), make([]uint8, m.cols), make([]noise, m.groups)
 	}
 	return s
 }
@@ -54,7 +67,7 @@ func (s *rowSearcher) quantize(row int) error {
 	} else {
 		for g := range s.candidates {
 			lo, hi := s.m.groupColumns(g)
-			emphasize(s.importance[lo:hi], s.weights[lo:hi])
+			s.emphasize(s.importance[lo:hi], s.weights[lo:hi])
 		}
 	}
 	s.float32s = nil
@@ -133,13 +146,13 @@ func (s *rowSearcher) store(step float32) error {
 	if step == s.best.step {
 		// Groups that have nothing in common are chosen by themselves.
 		for g := range r.groups {
-			if s.best.noises[g] <= r.noises[g] {
+			if s.best.noises[g].error <= r.noises[g].error {
 				lo, hi := m.groupColumns(g)
-				r.groups[g] = s.best.groups[g]
+				r.groups[g], r.noises[g] = s.best.groups[g], s.best.noises[g]
 				copy(r.codes[lo:hi], s.best.codes[lo:hi])
 			}
 		}
-		s.measure(r)
+		r.add()
 	}
 	s.keep()
 	return nil
@@ -173,86 +186,113 @@ func (s *rowSearcher) keep() {
 
 // measure sets the errors of r, whose sums are in an order of their own.
 func (s *rowSearcher) measure(r *rowChoice) {
-	r.noise = 0
 	for g, c := range r.groups {
 		lo, hi := s.m.groupColumns(g)
-		s.m.values(s.values[:], c, r.step)
-		// Four sums, whose additions the processor overlaps.
-		var s0, s1, s2, s3 float64
-		col := lo
-		for ; col+4 <= hi; col += 4 {
-			s0 += s.noise(col, r.codes[col])
-			s1 += s.noise(col+1, r.codes[col+1])
-			s2 += s.noise(col+2, r.codes[col+2])
-			s3 += s.noise(col+3, r.codes[col+3])
-		}
-		for ; col < hi; col++ {
-			s0 += s.noise(col, r.codes[col])
-		}
-		r.noises[g] = (s0 + s1) + (s2 + s3)
-		r.noise += r.noises[g]
+		s.setValues(c, r.step)
+		r.noises[g] = s.noise(lo, hi, r.codes)
+	}
+	r.add()
+}
+
+// add sets the error of r to the sum of those of groups.
+func (r *rowChoice) add() {
+	r.noise = 0
+	for _, n := range r.noises {
+		r.noise += n.error
 	}
 }
 
-// noise returns the error of one weight, for the values of its group.
-func (s *rowSearcher) noise(col int, code uint8) float64 {
-	e := s.weights[col] - s.values[code]
-	n := float64(float64(s.importance[col]*e) * e)
-	if n != n { // no importance, but infinite
-		return math.Inf(1)
+// noise returns the errors of columns lo to hi−1, one group, for its values.
+func (s *rowSearcher) noise(lo, hi int, codes []uint8) noise {
+	w, importance, codes := s.weights[lo:hi], s.importance[lo:hi], codes[lo:hi]
+	importance, codes = importance[:len(w)], codes[:len(w)]
+	a := &s.noiseArgs
+	a.Noise, a.Above, a.Below = [coding.WideLanes]float64{}, [coding.WideLanes]float64{}, [coding.WideLanes]float64{}
+	whole := 0
+	if s.set != nil && s.set.Noise != nil && s.m.typ.Bits() <= 4 && len(w) >= 2*coding.WideLanes {
+		whole = len(w) &^ (2*coding.WideLanes - 1)
+		a.W, a.A, a.Codes, a.N, a.Values = &w[0], &importance[0], &codes[0], whole, (*[16]float32)(s.values[:])
+		s.set.Noise(a)
+	}
+	for i := whole; i < len(w); i++ {
+		v, lane := float64(s.values[codes[i]]), i%coding.WideLanes
+		e, p := w[i]-v, float64(importance[i]*v)
+		a.Noise[lane] += float64(float64(importance[i]*e) * e)
+		a.Above[lane] += float64(p * w[i])
+		a.Below[lane] += float64(p * v)
+	}
+	sum := func(s *[coding.WideLanes]float64) float64 { return (s[0] + s[1]) + (s[2] + s[3]) }
+	n := noise{sum(&a.Noise), sum(&a.Above), sum(&a.Below)}
+	if n.error != n.error { // no importance, but infinite
+		n.error = math.Inf(1)
 	}
 	return n
 }
 
 // exactNoise returns the error of r, added up from the first column on.
 func (s *rowSearcher) exactNoise(r *rowChoice) float64 {
-	var noise float64
+	var sum float64
 	for g, c := range r.groups {
 		lo, hi := s.m.groupColumns(g)
-		s.m.values(s.values[:], c, r.step)
+		s.setValues(c, r.step)
 		for col := lo; col < hi; col++ {
-			noise += s.noise(col, r.codes[col])
+			e := s.weights[col] - float64(s.values[r.codes[col]])
+			n := float64(float64(s.importance[col]*e) * e)
+			if n != n { // no importance, but infinite
+				n = math.Inf(1)
+			}
+			sum += n
 		}
 	}
-	return noise
+	return sum
 }
 
 // fitStep returns the step with the least error for the codes and scales of s.best:
-// Σ a·w·q·k / Σ a·(q·k)².
+// Σ a·w·ŵ / Σ a·ŵ² times the step that they have.
 func (s *rowSearcher) fitStep() (float32, bool) {
 	var above, below float64
-	for g, c := range s.best.groups {
-		lo, hi := s.m.groupColumns(g)
-		cb := s.m.codebooks[c.Codebook]
-		for code := range cb.Len() {
-			s.values[code] = float64(cb.Value(uint8(code))) * float64(c.Scale)
-		}
-		weights, codes := s.weights[lo:hi], s.best.codes[lo:hi]
-		codes = codes[:len(weights)]
-		importance := s.importance[lo:hi][:len(weights)]
-		for i, x := range weights {
-			v := s.values[codes[i]]
-			above += float64(float64(importance[i]*x) * v)
-			below += float64(float64(importance[i]*v) * v)
-		}
+	for _, n := range s.best.noises {
+		above += n.above
+		below += n.below
 	}
-	step := float32(above / below)
+	step := float32(float64(s.best.step) * (above / below))
 	return step, step > 0 && !math.IsInf(float64(step), 0)
 }
 
 // emphasize sets each dst[i] to √(1 + w[i]²/σ²), where σ² is the mean square of the group w,
 // or to 1 if that is 0.
-func emphasize(dst, w []float64) {
-	var sum float64
-	for _, x := range w {
-		sum += float64(x * x)
+func (s *rowSearcher) emphasize(dst, w []float64) {
+	whole := 0
+	if s.set != nil && s.set.Square != nil {
+		whole = len(w) &^ (coding.WideLanes - 1)
 	}
-	inverse := float64(len(w)) / sum
+	sums := &s.squareArgs.Sum
+	*sums = [coding.WideLanes]float64{}
+	if whole > 0 {
+		s.squareArgs.W, s.squareArgs.N = &w[0], whole
+		s.set.Square(&s.squareArgs)
+	}
+	for i := whole; i < len(w); i++ {
+		sums[i%coding.WideLanes] += float64(w[i] * w[i])
+	}
+	inverse := float64(len(w)) / ((sums[0] + sums[1]) + (sums[2] + sums[3]))
 	if !(inverse <= math.MaxFloat64) {
 		inverse = 0
 	}
-	for i, x := range w {
-		dst[i] = math.Sqrt(1 + float64(float64(x*x)*inverse))
+	if whole > 0 {
+		s.emphasizeArgs = coding.EmphasizeArgs{Dst: &dst[0], W: &w[0], N: whole, Inverse: inverse}
+		s.set.Emphasize(&s.emphasizeArgs)
+	}
+	for i := whole; i < len(w); i++ {
+		dst[i] = math.Sqrt(1 + float64(float64(w[i]*w[i])*inverse))
+	}
+}
+
+// setValues sets the values of the codes of a group, as they are dequantized.
+func (s *rowSearcher) setValues(c group.Choice, step float32) {
+	cb, k := s.m.codebooks[c.Codebook], s.m.typ.Scale().Value(c.Scale)
+	for code := range cb.Len() {
+		s.values[code] = float32(cb.Value(uint8(code))*k) * step
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 // multiple of coding.FitLanes.
 type sample struct {
 	w, a   []float32 // weights and importances
+	ones   []float64 // importances of none
 	unit   float64   // the power of two
 	lo, hi float64   // the least and the greatest of w
 	total  float64   // Σ a·w²
@@ -19,6 +20,9 @@ type sample struct {
 	inv [maxScales]float32
 	out [maxScales]coding.FitSums
 	arg coding.FitArgs
+
+	surveyArgs coding.SurveyArgs
+	sampleArgs coding.SampleArgs
 }
 
 // maxScales is the most scales that fit takes.
@@ -27,61 +31,96 @@ const maxScales = 32
 // leastImportance is where importances are taken for 0, relative to the largest.
 const leastImportance = 0x1p-60
 
-// load prepares the group w, which it doesn't keep. A nil importance is 1 throughout.
-func (p *sample) load(w, importance []float64) {
+// load prepares the group w, which it doesn't keep. A nil importance is 1 throughout, and
+// so is one that is 0 throughout. It reports whether all weights are finite, and their
+// squares' sum with all importances, too.
+func (p *sample) load(w, importance []float64) (finite bool) {
 	n := (len(w) + coding.FitLanes - 1) / coding.FitLanes * coding.FitLanes
 	if cap(p.w) < n {
 		p.w, p.a = make([]float32, n), make([]float32, n)
 	}
 	p.w, p.a = p.w[:n], p.a[:n]
-	var lo, hi float64
-	if len(w) > 0 {
-		lo, hi = w[0], w[0]
-	}
-	for _, x := range w {
-		if x < lo {
-			lo = x
-		}
-		if x > hi {
-			hi = x
-		}
-	}
-	p.unit = ceilPower(max(-lo, hi))
-	inv := 1 / p.unit
-	p.lo, p.hi = lo*inv, hi*inv
-	for i, x := range w {
-		p.w[i] = float32(x * inv)
-	}
-	if importance == nil {
-		for i := range w {
-			p.a[i] = 1
-		}
-	}
+	var most float64
 	if importance != nil {
-		var most float64
-		for _, a := range importance {
-			most = max(most, a)
-		}
-		inv := 1 / ceilPower(most)
-		for i, a := range importance {
-			p.a[i] = 0
-			if a *= inv; a >= leastImportance {
-				p.a[i] = float32(a)
-			}
-		}
+		most = p.survey(w, importance)
 	}
+	if most == 0 {
+		for len(p.ones) < len(w) {
+			p.ones = append(p.ones, 1)
+		}
+		importance = p.ones[:len(w)]
+		most = p.survey(w, importance)
+	}
+	p.unit = ceilPower(max(-p.lo, p.hi))
+	inv := 1 / p.unit
+	p.scale(w, importance, inv, 1/ceilPower(most))
+	finite = p.lo >= -math.MaxFloat32 && p.hi <= math.MaxFloat32 && p.total == p.total
+	p.lo, p.hi = p.lo*inv, p.hi*inv
+	return finite
+}
+
+// survey sets p.lo and p.hi to the least and the greatest weights, and returns the greatest
+// importance or 0.
+func (p *sample) survey(w, importance []float64) (most float64) {
+	p.lo, p.hi = 0, 0
+	if len(w) == 0 {
+		return 0
+	}
+	a := &p.surveyArgs
+	for i := range coding.WideLanes {
+		a.Lo[i], a.Hi[i], a.Most[i] = w[0], w[0], 0
+	}
+	whole := 0
+	if p.set != nil && p.set.Survey != nil && len(w) >= coding.WideLanes {
+		whole = len(w) &^ (coding.WideLanes - 1)
+		a.W, a.A, a.N = &w[0], &importance[0], whole
+		p.set.Survey(a)
+	}
+	importance = importance[:len(w)]
+	for i := whole; i < len(w); i++ {
+		lane := i % coding.WideLanes
+		a.Lo[lane] = lesser(w[i], a.Lo[lane])
+		a.Hi[lane] = -lesser(-w[i], -a.Hi[lane])
+		a.Most[lane] = -lesser(-importance[i], -a.Most[lane])
+	}
+	lo, hi, most := a.Lo[0], a.Hi[0], a.Most[0]
+	for i := 1; i < coding.WideLanes; i++ {
+		lo, hi, most = lesser(a.Lo[i], lo), -lesser(-a.Hi[i], -hi), -lesser(-a.Most[i], -most)
+	}
+	p.lo, p.hi = lo, hi
+	return most
+}
+
+// lesser is min without what that does about numbers that are not.
+func lesser(a, b float64) float64 {
+	if a < b {
+		return a
+	}
+	return b
+}
+
+// scale sets p.w, p.a and p.total.
+func (p *sample) scale(w, importance []float64, scaleW, scaleA float64) {
+	a := &p.sampleArgs
+	a.Total = [coding.WideLanes]float64{}
+	whole := 0
+	if p.set != nil && p.set.Sample != nil && len(w) >= coding.WideLanes {
+		whole = len(w) &^ (coding.WideLanes - 1)
+		a.W, a.A, a.N, a.DstW, a.DstA = &w[0], &importance[0], whole, &p.w[0], &p.a[0]
+		a.ScaleW, a.ScaleA, a.Least = scaleW, scaleA, leastImportance
+		p.set.Sample(a)
+	}
+	for i := whole; i < len(w); i++ {
+		p.w[i], p.a[i] = float32(w[i]*scaleW), 0
+		if x := importance[i] * scaleA; x >= leastImportance {
+			p.a[i] = float32(x)
+		}
+		x := float64(p.w[i])
+		a.Total[i%coding.WideLanes] += float64(float64(p.a[i]) * float64(x*x))
+	}
+	p.total = (a.Total[0] + a.Total[1]) + (a.Total[2] + a.Total[3])
 	clear(p.w[len(w):])
 	clear(p.a[len(w):])
-	var s0, s1, s2, s3 float64 // whose additions the processor overlaps
-	for i := 0; i < n; i += 4 {
-		w, a := (*[4]float32)(p.w[i:]), (*[4]float32)(p.a[i:])
-		x0, x1, x2, x3 := float64(w[0]), float64(w[1]), float64(w[2]), float64(w[3])
-		s0 += float64(float64(a[0]) * float64(x0*x0))
-		s1 += float64(float64(a[1]) * float64(x1*x1))
-		s2 += float64(float64(a[2]) * float64(x2*x2))
-		s3 += float64(float64(a[3]) * float64(x3*x3))
-	}
-	p.total = (s0 + s1) + (s2 + s3)
 }
 
 // ceilPower returns a power of two that is not below x and, apart from the ends of the

@@ -11,7 +11,6 @@ package search
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/group"
@@ -91,20 +90,18 @@ const near = 1.1
 // negative, or so large that a·w² overflows is not checked, and scales are then poor
 // ones.
 func (s *Searcher) Find(c *Candidates, w, importance []float64) error {
-	for i, x := range w {
-		if !(math.Abs(x) <= math.MaxFloat32) {
-			return &badweight.Error{Index: i, Value: x}
-		}
-	}
-	if !slices.ContainsFunc(importance, func(a float64) bool { return a != 0 }) {
-		importance = nil
-	}
 	if len(c.found) != len(s.books) {
 		c.found = make([]found, len(s.books))
 	}
 	c.searcher = s
 	c.sample.set = s.set
-	c.sample.load(w, importance)
+	if !c.sample.load(w, importance) {
+		for i, x := range w {
+			if !(math.Abs(x) <= math.MaxFloat32) {
+				return &badweight.Error{Index: i, Value: x}
+			}
+		}
+	}
 	if c.sample.total == 0 && importance != nil {
 		// Only zeros matter. Whatever the rest becomes, let it be near.
 		c.sample.load(w, nil)
@@ -221,16 +218,31 @@ func (c *Candidates) findZero() {
 		return
 	}
 	first, last := int(top), 0
-	for _, r := range c.searcher.factors {
-		c.deltas[0] = full * r
-		delta := c.deltas[0]
-		before := -1
-		for _, z := range [...]float64{-lo / delta, (top - (hi+lo)/delta) / 2, top - hi/delta} {
+	var zeros [maxScales][3]int // by factor
+	for j, r := range c.searcher.factors {
+		delta := full * r
+		for i, z := range [...]float64{-lo / delta, (top - (hi+lo)/delta) / 2, top - hi/delta} {
 			z := int(max(0, min(top, math.RoundToEven(z))))
-			if z != before {
-				c.try(z, c.deltas[:1])
+			zeros[j][i] = z
+			first, last = min(first, z), max(last, z)
+		}
+	}
+	// Neighbours among the factors often have the same zero-point.
+	for i := range 3 {
+		deltas, of := c.deltas[:0], 0
+		for j, r := range c.searcher.factors {
+			z := zeros[j][i]
+			if i > 0 && z == zeros[j][i-1] {
+				continue
 			}
-			first, last, before = min(first, z), max(last, z), z
+			if z != of && len(deltas) > 0 {
+				c.try(of, deltas)
+				deltas = c.deltas[:0]
+			}
+			deltas, of = append(deltas, full*r), z
+		}
+		if len(deltas) > 0 {
+			c.try(of, deltas)
 		}
 	}
 	for z := first; z <= last; z++ {

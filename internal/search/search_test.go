@@ -16,8 +16,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
 
-// compareFit compares the sums of every kind of loop that the processor has with those
-// of portable code.
+// compareFit compares the sample and the sums of every kind of loop that the processor has
+// with those of portable code.
 func compareFit(t *testing.T, typ datatype.Type, w, a, deltas []float64) {
 	t.Helper()
 	for i, b := range newBooks(typ) {
@@ -26,10 +26,14 @@ func compareFit(t *testing.T, typ datatype.Type, w, a, deltas []float64) {
 		}
 		var p sample
 		p.load(w, a)
-		want := slices.Clone(p.fit(&b, deltas))
+		want, wantW, wantA, plain := slices.Clone(p.fit(&b, deltas)), slices.Clone(p.w), slices.Clone(p.a), p
 		for _, p.set = range coding.Sets() {
 			for range 2 { // the second time in memory that was used
 				p.load(w, a)
+				if p.lo != plain.lo || p.hi != plain.hi || p.unit != plain.unit || p.total != plain.total || !slices.Equal(p.w, wantW) || !slices.Equal(p.a, wantA) {
+					t.Fatalf("%v (importance %v) becomes %v and %v, %v to %v, total %v, want %v and %v, %v to %v, total %v",
+						w, a, p.w, p.a, p.lo, p.hi, p.total, wantW, wantA, plain.lo, plain.hi, plain.total)
+				}
 				if got := p.fit(&b, deltas); !slices.Equal(got, want) {
 					t.Fatalf("%v, codebook %d, of %v (importance %v) at %v: %v, want %v", typ, i, w, a, deltas, got, want)
 				}

@@ -21,6 +21,7 @@ func codingAVX2() *file {
 	roundAVX2(f)
 	fitAVX2(f, true)
 	fitAVX2(f, false)
+	samplesAVX2(f)
 	widen16AVX2(f, "widenBF16AVX2", func() { f.op("VPSLLD $16, Y0, Y0") })
 	widenF16AVX2(f)
 	masks := map[uint64]bool{}

@@ -41,6 +41,11 @@ var avx2 = Set{
 	Range:     rangeAVX2,
 	FitCells:  fitCellsAVX2,
 	FitRound:  fitRoundAVX2,
+	Survey:    surveyAVX2,
+	Sample:    sampleAVX2,
+	Square:    squareAVX2,
+	Emphasize: emphasizeAVX2,
+	Noise:     noiseAVX2,
 	WidenBF16: widenBF16,
 	WidenF16:  widenF16,
 	Pack:      [9]func(*PackArgs){2: pack2AVX2, 3: pack3AVX2, 4: pack4AVX2, 5: pack5AVX2, 6: pack6AVX2, 7: pack7AVX2, 8: pack8AVX2},
@@ -95,6 +100,11 @@ var avx512 = Set{
 	Range:     rangeAVX512,
 	FitCells:  fitCellsAVX512,
 	FitRound:  fitRoundAVX512,
+	Survey:    surveyAVX2,
+	Sample:    sampleAVX2,
+	Square:    squareAVX2,
+	Emphasize: emphasizeAVX2,
+	Noise:     noiseAVX2,
 	WidenBF16: widenBF16AVX512,
 	WidenF16:  widenF16AVX512,
 	Narrow:    narrowAVX512,
@@ -238,3 +248,18 @@ func clamped0AVX512(a *StepsArgs)
 
 //go:noescape
 func widenF16AVX2(a *WidenArgs)
+
+//go:noescape
+func surveyAVX2(a *SurveyArgs)
+
+//go:noescape
+func sampleAVX2(a *SampleArgs)
+
+//go:noescape
+func squareAVX2(a *SquareArgs)
+
+//go:noescape
+func emphasizeAVX2(a *EmphasizeArgs)
+
+//go:noescape
+func noiseAVX2(a *NoiseArgs)

@@ -1,7 +1,7 @@
 package coding
 
 // A Set is the functions of one kind of processor. It must not be changed. Lookup takes
-// bytes below Cells, and Powers and Narrow may be nil.
+// bytes below Cells; Powers, Narrow, and the five from Survey to Noise together may be nil.
 type Set struct {
 	Steps     [Members + 1]func(*StepsArgs) // by the number of codebooks
 	Powers    [Members + 1]func(*StepsArgs)
@@ -13,6 +13,11 @@ type Set struct {
 	Range     func(*RangeArgs)
 	FitCells  func(*FitArgs)
 	FitRound  func(*FitArgs)
+	Survey    func(*SurveyArgs)
+	Sample    func(*SampleArgs)
+	Square    func(*SquareArgs)
+	Emphasize func(*EmphasizeArgs)
+	Noise     func(*NoiseArgs)
 	WidenBF16 func(*WidenArgs)
 	WidenF16  func(*WidenArgs)
 	Narrow    func(*NarrowArgs)
