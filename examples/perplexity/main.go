@@ -48,6 +48,9 @@ and classifier stay float32. "kv:TYPE" is float32 weights with a quantized
 key-value cache, "a8:TYPE" and "a16:TYPE" quantized weights multiplied by activations of
 8 and 16 bits.
 
+"olive4" and "mxfp3" are what the paper compares with besides: OliVe's outlier-victim
+pairs of 4 bits, and MX with elements of 3 bits in groups of 32.
+
 "mixed3.5" gives rows of all layers 3, 4 or 8 bits (bitmod3, bitmod4, int8), 3.5 on
 average with their scales. Behind a type, or behind mixed3.5, go options, such as
 "bitmod3+search+gptq", which know more than the weights, from text that the float32

@@ -67,7 +67,11 @@ func load(path, tokenizer string) (m *llm.Model, row variant, stored float64, t 
 		return nil, row, 0, nil, err
 	}
 	m, row, err = loadWeights(f)
-	return m, row, f.StoredBits(), t, err
+	stored, all := f.StoredBits()
+	if row.packed {
+		row.all = all
+	}
+	return m, row, stored, t, err
 }
 
 func loadWeights(f *llm.File) (*llm.Model, variant, error) {
@@ -108,8 +112,9 @@ func loadOther(path string) (*llm.Model, variant, error) {
 	defer f.Close()
 	m, row, err := loadWeights(f)
 	row.name = filepath.Base(path)
-	if !row.packed {
-		row.stored = f.StoredBits()
+	stored, all := f.StoredBits()
+	if row.all = all; !row.packed {
+		row.stored = stored
 	}
 	return m, row, err
 }

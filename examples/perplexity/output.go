@@ -59,6 +59,7 @@ type jsonRow struct {
 	Type     string   `json:"type"`
 	Group    int      `json:"group"` // 0 for float32
 	Bits     float64  `json:"bits"`
+	All      float64  `json:"all_bits,omitempty"` // of a file: of all weights, embedding included
 	PPL      float64  `json:"ppl"`
 	KL       float64  `json:"kl"`
 	Top1     float64  `json:"top1"`
@@ -82,7 +83,7 @@ func (j *jsonLines) write(r row) error {
 		return &x
 	}
 	b, err := json.Marshal(jsonRow{
-		Type: r.name, Group: r.group, Bits: r.bits,
+		Type: r.name, Group: r.group, Bits: r.bits, All: r.all,
 		PPL: s.Perplexity.Mean, KL: s.KL.Mean, Top1: s.Top1.Mean,
 		PPLSE: se(s.Perplexity.SE), KLSE: se(s.KL.SE), Top1SE: se(s.Top1.SE),
 		NLL: s.NLL.Mean, NLLSE: se(s.NLL.SE), Excess: s.Excess.Mean, ExcessSE: se(s.Excess.SE),

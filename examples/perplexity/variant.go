@@ -15,9 +15,11 @@ type variant struct {
 	name        string
 	float       bool            // float32 weights, as they are
 	stored      float64         // bits of float weights in their file, if they count
+	all         float64         // bits of all weights of a file, embedding and classifier included
 	packed      bool            // weights as the model has them packed
 	cache       bool            // the type is of the key-value cache
 	activations llm.Activations // what the weights are multiplied by
+	baseline    bool
 	typ         datatype.Type
 	group       int
 	options
@@ -61,6 +63,9 @@ func parseVariants(names string, group int) ([]variant, error) {
 		for _, g := range groups {
 			if v.group = g; v.typ.Scale() != datatype.RowStep {
 				v.group = v.typ.GroupSize() // the standard's
+			}
+			if b := baselines[v.name]; b.groupSize != 0 {
+				v.group = b.groupSize
 			}
 			if rows[len(rows)-1] != v {
 				rows = append(rows, v)
@@ -132,6 +137,10 @@ func parseVariant(name string) (variant, error) {
 	if v.cache && more {
 		return v, fmt.Errorf("a cache has no options")
 	}
+	if _, ok := baselines[v.name]; ok {
+		v.baseline = true
+		return v, nil
+	}
 	v.typ, err = datatype.Parse(name)
 	return v, err
 }
@@ -177,6 +186,10 @@ func (v variant) measure(m *llm.Model, e *llm.Evaluator, c *llm.Calibration) (ro
 	case v.cache:
 		kv = llm.KV{Quantize: true, Type: v.typ, GroupSize: v.group}
 		if r.bits, err = kv.Bits(&m.Config); err != nil {
+			return r, err
+		}
+	case v.baseline:
+		if m, r.bits, err = baselines[v.name].replace(m, v.group); err != nil {
 			return r, err
 		}
 	default:

@@ -259,25 +259,32 @@ func (f *File) Embedding() string {
 	return t.DType
 }
 
-// StoredBits returns the bits that a weight of the matrices of the layers takes in the file
-// on average.
-func (f *File) StoredBits() float64 {
+// StoredBits returns the bits that a weight takes in the file on average: of the matrices
+// of the layers, and of all matrices, embedding and classifier included.
+func (f *File) StoredBits() (layers, all float64) {
 	s, ok := f.source.(*checkpointSource)
 	if !ok {
-		return 32
+		return 32, 32
 	}
-	var bytes, weights int64
+	var bytes, weights, others, otherWeights int64
 	counted := map[string]bool{} // a tensor may have several matrices
 	m := outline(s.config, s.tied())
 	for _, p := range m.places() {
 		name := s.at(p.tensor()).name
-		if t, ok := s.c.Tensor(name); ok && p.Layer >= 0 && !counted[name] {
-			counted[name] = true
+		t, ok := s.c.Tensor(name)
+		switch {
+		case !ok || counted[name]:
+			continue
+		case p.Layer >= 0:
 			bytes += t.Bytes
 			weights += t.Elements()
+		default:
+			others += t.Bytes
+			otherWeights += t.Elements()
 		}
+		counted[name] = true
 	}
-	return 8 * float64(bytes) / float64(weights)
+	return 8 * float64(bytes) / float64(weights), 8 * float64(bytes+others) / float64(weights+otherWeights)
 }
 
 // Packed returns what the matrices of the layers are packed in, each once, in the
