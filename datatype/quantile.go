@@ -4,7 +4,8 @@ package datatype
 // 2405.03103): n quantiles of the normal distribution, and of Student's with 5 degrees
 // of freedom, divided by the largest. With half of the probabilities running evenly from
 // δ to 1/2, and one more than half from 1/2 to 1−δ, the median is in both. δ is the mean
-// of 1/2n and 1/(2n−2); the published SF3 has that of SF4. TestQuantiles computes them.
+// of 1/2n and 1/(2n−2); the published SF3 has that of SF4. TestQuantiles of
+// internal/gonumtest computes them.
 var (
 	nf3Values = [...]float32{
 		-1, -0.53502274, -0.24693143, 0,

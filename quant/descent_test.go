@@ -104,7 +104,7 @@ func plainDescent(w []float64, m *Matrix, r *plainRow, step float32, h [][]float
 
 // dampedRows returns what feedback takes for the Hessian.
 func dampedRows(h *Hessian, shrinkage, lambda float64) [][]float64 {
-	n, d := h.cols, dense(h)
+	n, d := h.cols, symmetric(h).a
 	rows := make([][]float64, n)
 	for i := range rows {
 		rows[i] = d[i*n : (i+1)*n]

@@ -11,7 +11,6 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/group"
-	"gonum.org/v1/gonum/mat"
 )
 
 // correlated returns the Hessian of n vectors in which neighbours go together, as
@@ -96,31 +95,6 @@ func BenchmarkHessianAdd(b *testing.B) {
 	}
 }
 
-func symmetric(h *Hessian) *mat.SymDense {
-	return mat.NewSymDense(h.cols, dense(h))
-}
-
-func dense(h *Hessian) []float64 {
-	d := make([]float64, h.cols*h.cols)
-	for i := range h.cols {
-		for j := i; j < h.cols; j++ {
-			d[i*h.cols+j] = h.sums[rowOffset(h.cols, i)+j-i]
-			d[j*h.cols+i] = d[i*h.cols+j]
-		}
-	}
-	return d
-}
-
-// damped adds what newFactor adds.
-func damped(h *Hessian, damping float64) *mat.SymDense {
-	s := symmetric(h)
-	lambda := damping * mat.Trace(s) / float64(h.cols)
-	for i := range h.cols {
-		s.SetSym(i, i, s.At(i, i)+lambda)
-	}
-	return s
-}
-
 var factorSizes = []int{1, 2, 5, 31, 32, 33, 64, 97, 200}
 
 // TestFactorEqualsPlain compares with the few lines of decompose's comment.
@@ -164,9 +138,9 @@ func TestFactorEqualsPlain(t *testing.T) {
 	}
 }
 
-// TestFactorAgainstGonum checks that it is the inverse of GPTQ's factor of the inverse:
+// TestFactorIsGPTQs checks that it is the inverse of GPTQ's factor of the inverse:
 // with H⁻¹ = Uᵀ·U, M = (diag(U)⁻¹·U)⁻¹ and D = 1/diag(U)².
-func TestFactorAgainstGonum(t *testing.T) {
+func TestFactorIsGPTQs(t *testing.T) {
 	for _, n := range factorSizes {
 		for _, act := range []bool{false, true} {
 			h := correlated(t, n, 2*n+3)
@@ -174,29 +148,16 @@ func TestFactorAgainstGonum(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := damped(h, .05)
-			var inverse mat.SymDense
-			var c mat.Cholesky
-			if !c.Factorize(permuted(want, f)) {
-				t.Fatal("gonum can't factor it")
-			}
-			if err := c.InverseTo(&inverse); err != nil {
-				t.Fatal(err)
-			}
-			var u mat.TriDense
-			if !c.Factorize(&inverse) {
-				t.Fatal("gonum can't factor the inverse")
-			}
-			c.UTo(&u)
+			u := cholesky(t, inverse(t, permuted(damped(h, .05), f)))
 			for i := range n {
-				if d := 1 / (u.At(i, i) * u.At(i, i)); math.Abs(f.row(i)[0]-d) > 1e-9*d {
+				if d := 1 / (u.at(i, i) * u.at(i, i)); math.Abs(f.row(i)[0]-d) > 1e-9*d {
 					t.Errorf("%d columns: D(%d) is %v, want %v", n, i, f.row(i)[0], d)
 				}
 				for j := i + 1; j < n; j++ { // of V·M
-					v := u.At(i, j)/u.At(i, i) + f.row(i)[j-i]
+					v := u.at(i, j)/u.at(i, i) + f.row(i)[j-i]
 					size := math.Abs(v)
 					for k := i + 1; k < j; k++ {
-						p := u.At(i, k) / u.At(i, i) * f.row(k)[j-k]
+						p := u.at(i, k) / u.at(i, i) * f.row(k)[j-k]
 						v += p
 						size += math.Abs(p)
 					}
@@ -215,16 +176,6 @@ func TestFactorAgainstGonum(t *testing.T) {
 			}
 		}
 	}
-}
-
-func permuted(s *mat.SymDense, f *factor) *mat.SymDense {
-	p := mat.NewSymDense(f.n, nil)
-	for i := range f.n {
-		for j := i; j < f.n; j++ {
-			p.SetSym(i, j, s.At(f.column(i), f.column(j)))
-		}
-	}
-	return p
 }
 
 func TestFactorSingular(t *testing.T) {
@@ -404,21 +355,14 @@ func TestFeedbackEqualsTextbook(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var ch mat.Cholesky
-		if !ch.Factorize(damped(h, .01)) {
-			t.Fatal("gonum can't factor it")
-		}
-		var first mat.SymDense
-		if err := ch.InverseTo(&first); err != nil {
-			t.Fatal(err)
-		}
+		first := inverse(t, damped(h, .01))
 		selector, err := group.NewSelector(typ)
 		if err != nil {
 			t.Fatal(err)
 		}
 		codes, scratch := make([]uint8, cols), make([]uint8, groupSize)
 		for row := range rows {
-			inverse := mat.DenseCopyOf(&first)
+			inverse := square{cols, slices.Clone(first.a)}
 			left := slices.Clone(w[row*cols : (row+1)*cols])
 			if err := m.Codes(codes, row); err != nil {
 				t.Fatal(err)
@@ -441,13 +385,13 @@ func TestFeedbackEqualsTextbook(t *testing.T) {
 				if codes[col] != code {
 					t.Fatalf("%v, row %d, column %d: code %d, want %d for %v", typ, row, col, codes[col], code, left[col]/scale)
 				}
-				e := (left[col] - float64(cb.Value(code))*scale) / inverse.At(col, col)
+				e := (left[col] - float64(cb.Value(code))*scale) / inverse.at(col, col)
 				for i := col; i < cols; i++ {
-					left[i] -= e * inverse.At(col, i)
+					left[i] -= e * inverse.at(col, i)
 				}
 				for i := col + 1; i < cols; i++ {
 					for j := col + 1; j < cols; j++ {
-						inverse.Set(i, j, inverse.At(i, j)-inverse.At(i, col)*inverse.At(col, j)/inverse.At(col, col))
+						inverse.set(i, j, inverse.at(i, j)-inverse.at(i, col)*inverse.at(col, j)/inverse.at(col, col))
 					}
 				}
 			}

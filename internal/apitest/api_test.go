@@ -168,7 +168,9 @@ func (p *api) function(d *ast.FuncDecl) {
 	t := p.typ(p.source(of))
 	_, signature, _ := strings.Cut(text, ") ")
 	switch signature {
-	case "Error() string", "Unwrap() error", "String() string":
+	case "Error() string", "Unwrap() error", "String() string",
+		"AppendBinary(b []byte) ([]byte, error)", "MarshalBinary() ([]byte, error)", "UnmarshalBinary(data []byte) error",
+		"MarshalText() ([]byte, error)", "UnmarshalText(text []byte) error", "MarshalJSON() ([]byte, error)":
 		t.plain = append(t.plain, d.Name.Name)
 	default:
 		t.methods = append(t.methods, "\t"+strings.TrimPrefix(text, "func "))

@@ -1,4 +1,4 @@
-package datatype_test
+package gonumtest
 
 import (
 	"math"
