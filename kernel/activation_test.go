@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"testing"
@@ -174,6 +175,66 @@ func TestLoadFloat(t *testing.T) {
 	}
 }
 
+func TestLoadBatch(t *testing.T) {
+	const n, cols = 5, 200
+	x := activations(rand.New(rand.NewPCG(4, 4)), n*cols, false)
+	for name, load := range map[string]func(*Activation, []float32) error{
+		"Load":      (*Activation).Load,
+		"Load16":    (*Activation).Load16,
+		"LoadFloat": (*Activation).LoadFloat,
+	} {
+		t.Run(name, func(t *testing.T) {
+			as := make([]Activation, n)
+			if err := LoadBatch(as, x, load); err != nil {
+				t.Fatal(err)
+			}
+			for i := range as {
+				var want Activation
+				if err := load(&want, x[i*cols:(i+1)*cols]); err != nil {
+					t.Fatal(err)
+				}
+				if !reflect.DeepEqual(&as[i], &want) {
+					t.Errorf("vector %d is not what %s alone gives", i, name)
+				}
+			}
+			bad := slices.Clone(x)
+			bad[3*cols+17] = float32(math.Inf(-1))
+			bad[4*cols] = float32(math.NaN())
+			err := LoadBatch(as, bad, load)
+			var e *ActivationError
+			if want := "kernel: activation 17 of vector 3 is -Inf"; !errors.Is(err, ErrNotFinite) || !errors.As(err, &e) ||
+				e.Vector != 3 || e.Index != 17 || err.Error() != want {
+				t.Errorf("error is %v, want %s", err, want)
+			}
+			for i := range as {
+				if as[i].n != 0 {
+					t.Errorf("after an error vector %d has %d columns", i, as[i].n)
+				}
+			}
+		})
+	}
+	for _, c := range []struct {
+		as, x int
+		want  string
+	}{
+		{5, 0, "kernel: len(x) is 0, want a multiple of 5 (activations), not 0"},
+		{5, 999, "kernel: len(x) is 999, want a multiple of 5 (activations), not 0"},
+		{5, 4, "kernel: len(x) is 4, want a multiple of 5 (activations), not 0"},
+		{0, 1, "kernel: len(x) is 1, want 0 (no activations)"},
+	} {
+		err := LoadBatch(make([]Activation, c.as), x[:c.x], (*Activation).Load)
+		if !errors.Is(err, ErrShape) || err.Error() != c.want {
+			t.Errorf("%d activations, %d floats: error is %v, want %s", c.as, c.x, err, c.want)
+		}
+	}
+	if err := LoadBatch(nil, nil, nil); err != nil {
+		t.Errorf("an empty batch: %v", err)
+	}
+	if err := LoadBatch(make([]Activation, 1), x, nil); !errors.Is(err, ErrShape) {
+		t.Errorf("no way to load: error is %v", err)
+	}
+}
+
 func TestAllocations(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
 	x := activations(r, 1000, false)
@@ -200,12 +261,14 @@ func TestAllocations(t *testing.T) {
 		check(as[i].Load(x))
 		check(doubles[i].Load16(x))
 	}
+	long := slices.Concat(x, x, x)
 	const rows = 300
 	dst := make([]float32, len(as)*rows)
 	for name, f := range map[string]func(){
 		"Load":      func() { check(a.Load(x)) },
 		"Load16":    func() { check(double.Load16(x)) },
 		"LoadFloat": func() { check(exact.LoadFloat(x)) },
+		"LoadBatch": func() { check(LoadBatch(as, long, (*Activation).Load)) },
 	} {
 		if n := allocsPerRun(10, f); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)

@@ -18,11 +18,16 @@ var (
 
 // An ActivationError is the error for an activation that is NaN or infinite.
 type ActivationError struct {
-	Index int
-	Value float32
+	Vector int // the vector of a batch that it is in; 0 otherwise
+	Index  int
+	Value  float32
+	batch  bool
 }
 
 func (e *ActivationError) Error() string {
+	if e.batch {
+		return fmt.Sprintf("kernel: activation %d of vector %d is %v", e.Index, e.Vector, e.Value)
+	}
 	return fmt.Sprintf("kernel: activation %d is %v", e.Index, e.Value)
 }
 

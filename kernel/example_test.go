@@ -175,11 +175,9 @@ func ExamplePool_Run() {
 // An engine with goroutines of its own gives each some rows of a batch.
 func ExampleGEMMRows() {
 	m := quantized(128, 256, 4)
-	batch, x := make([]kernel.Activation, 3), activations(3*256)
-	for t := range batch {
-		if err := batch[t].Load(x[t*256 : (t+1)*256]); err != nil {
-			log.Fatal(err)
-		}
+	batch := make([]kernel.Activation, 3)
+	if err := kernel.LoadBatch(batch, activations(3*256), (*kernel.Activation).Load); err != nil {
+		log.Fatal(err)
 	}
 	y := make([]float32, len(batch)*m.Rows())
 	var wg sync.WaitGroup
@@ -200,15 +198,13 @@ func ExampleGEMMRows() {
 	// [-0.49 -0.74]
 }
 
-// A prompt's tokens are multiplied together.
+// A prompt's tokens are loaded and multiplied together.
 func ExampleGEMM() {
 	m := quantized(2, 256, 4)
 	batch := make([]kernel.Activation, 3)
 	x := activations(3 * 256) // a token after the other
-	for t := range batch {
-		if err := batch[t].Load(x[t*256 : (t+1)*256]); err != nil {
-			log.Fatal(err)
-		}
+	if err := kernel.LoadBatch(batch, x, (*kernel.Activation).Load); err != nil {
+		log.Fatal(err)
 	}
 	y := make([]float32, len(batch)*m.Rows())
 	if err := kernel.GEMM(y, m, batch); err != nil {

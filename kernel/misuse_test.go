@@ -27,13 +27,14 @@ func TestMisuse(t *testing.T) {
 		"GEMV":           kernel.GEMV,
 		"GEMVRows":       kernel.GEMVRows,
 		"Implementation": kernel.Implementation,
+		"LoadBatch":      kernel.LoadBatch,
 		"NewPool": func(n int) error {
 			pl, err := kernel.NewPool(n)
 			pl.Close()
 			return err
 		},
 		"Reference": kernel.Reference,
-	}, m, &a, pool, func(worker, lo, hi int) {})
+	}, m, &a, pool, func(worker, lo, hi int) {}, (*kernel.Activation).Load)
 	for range 2 {
 		if err := pool.Close(); err != nil {
 			t.Errorf("Close: %v", err)

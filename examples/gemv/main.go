@@ -210,10 +210,8 @@ func addBatches(add func(string, int, int, func(int) error), r *rand.Rand, weigh
 			return nil
 		})
 		add(fmt.Sprint("bitmod4 GEMM ", tokens), work, m.Bytes(), func(int) error {
-			for t := range as {
-				if err := as[t].Load(x[t*cols : (t+1)*cols]); err != nil {
-					return err
-				}
+			if err := kernel.LoadBatch(as, x, (*kernel.Activation).Load); err != nil {
+				return err
 			}
 			return kernel.GEMM(dst, m, as)
 		})

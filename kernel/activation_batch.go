@@ -1,0 +1,45 @@
+package kernel
+
+import "errors"
+
+// LoadBatch loads a row-major matrix of tokens by columns in one call: as[t] gets the t-th
+// of the len(as) vectors of the same length that x has one after the other. load is how
+// each is loaded, (*Activation).Load for example. It is an error if x cannot be divided so
+// (ErrShape) or has a NaN or an infinity (ErrNotFinite); the [ActivationError] then says in
+// which vector, and nothing is loaded into any of as. LoadBatch allocates only where a
+// vector is longer than any that its Activation had before.
+func LoadBatch(as []Activation, x []float32, load func(*Activation, []float32) error) error {
+	if len(as) == 0 && len(x) == 0 {
+		return nil
+	}
+	if len(as) == 0 {
+		return shapeError("len(x)", len(x), "0 (no activations)")
+	}
+	cols := len(x) / len(as)
+	if cols == 0 || len(x)%len(as) != 0 {
+		unload(as)
+		return shapeError("len(x)", len(x), "a multiple of %d (activations), not 0", len(as))
+	}
+	if load == nil {
+		unload(as)
+		return shapeError("load", 0, "a function, not nil")
+	}
+	for t := range as {
+		if err := load(&as[t], x[t*cols:(t+1)*cols]); err != nil {
+			unload(as)
+			var e *ActivationError
+			if errors.As(err, &e) {
+				e.Vector, e.batch = t, true
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// unload leaves nothing loaded.
+func unload(as []Activation) {
+	for t := range as {
+		as[t].n = 0
+	}
+}
