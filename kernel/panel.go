@@ -16,15 +16,14 @@ const (
 	// pieceCols is the number of columns whose scales and selectors are ready at the
 	// same time: a multiple of step, and so of every chunk but the last of a row.
 	pieceCols = 2048
-	// smallPanel is the number of columns of a panel for few activations, which
-	// then stays in the first-level cache. For many, a panel has pieceCols columns,
-	// so that sums stay in that cache instead.
-	smallPanel = 256
-	few        = 32
-	// panelTile is the number of activations that a panel is multiplied by before
-	// the next columns.
+	// bandBytes is what is in a panel of a band at the same time, so that it stays in the
+	// first-level cache for all activations. The last of a row may take a quarter more.
+	bandBytes = 16 << 10
+	// panelTile is the number of activations that rows are multiplied by before others.
 	panelTile = 192
-	roomCols  = 16384
+	// minPart is the least number of columns of a part that is not the last of a row.
+	minPart  = 256
+	roomCols = 16384
 )
 
 // A panelWork is the memory that a product by panels takes. It is large, so that there
@@ -33,14 +32,15 @@ const (
 type panelWork struct {
 	panelSource
 
-	acc   [panelTile][loops.SumLanes * loops.PanelRows]float32
+	acc   [panelTile * loops.SumLanes * loops.PanelRows]float32 // see sumsOf
 	block [loops.MaxVectors][loops.PanelRows]float32
 	outer [loops.PanelRows]float32
 	out   [panelTile][loops.PanelRows]float32
 	sums  [loops.PanelRows][lanes]float32 // of heads
 	heads heads
 
-	dotArgs loops.DotArgs
+	groups []dotGroup
+	list   [panelTile/2 + 1]dotGroup // what groups are in
 }
 
 // A panelSource fills panels.
@@ -75,8 +75,8 @@ type panelSource struct {
 	// What the former lists are in for rows that are not longer than this.
 	room struct {
 		pieces [roomCols / pieceCols]piece
-		parts  [roomCols / smallPanel]part
-		chunks [roomCols / smallPanel * 2]chunkRun
+		parts  [roomCols / minPart]part
+		chunks [roomCols / minPart * 2]chunkRun
 		selAt  [roomCols / 4]uint16
 		segs   [roomCols / granule]loops.Segment
 	}
@@ -120,6 +120,13 @@ type chunkRun struct {
 	quads          int // of selAt before
 }
 
+// A dotGroup is some activations that are multiplied at the same time, from activation t on.
+type dotGroup struct {
+	args    loops.DotArgs
+	t       int
+	vectors int
+}
+
 var panelPool = sync.Pool{New: func() any {
 	w := new(panelWork)
 	w.makeRoom()
@@ -147,47 +154,77 @@ func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, 
 		from = p.cols / step * step
 		w.heads.start(p, &as[0], impl)
 	}
-	w.start(p, p.byPanels(), panelSet(impl), from, pieceCols, panelCols(p, pieceCols, len(as)))
-	w.clearLanes(p, len(as))
-	for ; lo < hi; lo += loops.PanelRows {
-		n := min(loops.PanelRows, hi-lo)
-		w.setOuter(p, lo, n)
-		for first := 0; first < len(as); first += panelTile {
-			some := as[first:min(first+panelTile, len(as))]
+	set := panelSet(impl)
+	w.start(p, p.byPanels(), set, from, pieceCols, bandBytes/set.Band, bandBytes/set.Band*5/4)
+	for first := 0; first < len(as); first += panelTile {
+		some := as[first:min(first+panelTile, len(as))]
+		w.setGroups(p, some)
+		for row := lo; row < hi; row += loops.PanelRows {
+			n := min(loops.PanelRows, hi-row)
+			w.setOuter(p, row, n)
 			if tails {
-				w.heads.rows(&w.sums, p, lo, n)
-				for i := range w.sums {
-					for l, v := range &w.sums[i] {
-						w.acc[0][l*loops.PanelRows+i] = v
-					}
-				}
+				w.addHeads(p, row, n)
 			}
 			for i := range w.pieces {
 				pc := &w.pieces[i]
-				w.loadMeta(p, pc, lo, n, w.mode == loops.DotsInt)
+				w.loadMeta(p, pc, row, n, w.mode == loops.DotsInt)
 				for j := pc.parts[0]; j < pc.parts[1]; j++ {
-					w.load(p, pc, &w.parts[j], lo, n)
-					w.multiply(&w.parts[j], some, n, j == len(w.parts)-1)
+					pt := &w.parts[j]
+					for q := 0; q < n; q += set.Band {
+						w.loadBand(p, pc, pt, row, n, q)
+						w.multiply(pt, q, j == len(w.parts)-1)
+					}
 				}
 			}
-			w.copyOut(dst[first*p.rows+lo:], len(some), p.rows, n)
+			w.copyOut(dst[first*p.rows+row:], len(some), p.rows, n)
 		}
 	}
 	w.release()
 	panelPool.Put(w)
 }
 
+// setGroups sets what is the same for all rows of some activations.
+func (w *panelWork) setGroups(p *plan, as []Activation) {
+	if p.cols <= (lanes-1)*block {
+		clear(w.acc[:]) // lanes that get no sums
+	}
+	w.groups = w.list[:0]
+	for t := 0; t < len(as); {
+		g := dotGroup{t: t, vectors: w.set.Vectors(len(as) - t)}
+		g.args.Block, g.args.Shift = &w.block[0][0], w.shift()
+		for i := range g.vectors {
+			a := &as[t+i]
+			g.args.Q[i], g.args.D[i] = &a.q[0], &a.d[0]
+			if hasPrefix {
+				g.args.Prefix[i] = &a.prefix[0]
+			}
+		}
+		w.groups = append(w.groups, g)
+		t += g.vectors
+	}
+}
+
+// addHeads sets the sums of n rows from row on, of one activation, to those of their heads.
+func (w *panelWork) addHeads(p *plan, row, n int) {
+	w.heads.rows(&w.sums, p, row, n)
+	for i := range w.sums {
+		sums := w.sumsOf(0, i/w.set.Band*w.set.Band)[i%w.set.Band:]
+		for l, v := range &w.sums[i] {
+			sums[l*w.set.Band] = v
+		}
+	}
+}
+
+// sumsOf returns the sums of an activation and those behind it, for the band of rows from
+// row q on: Band of each lane, one lane after the other.
+func (w *panelWork) sumsOf(t, q int) []float32 {
+	return w.acc[(q/w.set.Band*panelTile+t)*loops.SumLanes*w.set.Band:]
+}
+
 // setOuter sets the outer factors of n rows from row on.
 func (w *panelWork) setOuter(p *plan, row, n int) {
 	for i := range w.outer {
 		w.outer[i] = p.outer(row+min(i, n-1), p.unit)
-	}
-}
-
-// clearLanes clears the sums of lanes that get none, for so many activations.
-func (w *panelWork) clearLanes(p *plan, activations int) {
-	if p.cols <= (lanes-1)*block {
-		clear(w.acc[:min(activations, panelTile)])
 	}
 }
 
@@ -203,17 +240,8 @@ func (w *panelWork) copyOut(dst []float32, activations, stride, n int) {
 	}
 }
 
-// panelCols returns the number of columns of a panel for so many activations: for
-// many, as many as it says.
-func panelCols(p *plan, many, activations int) int {
-	if activations <= few {
-		return min(many, max(smallPanel, 64*strips(p.bits)))
-	}
-	return many
-}
-
 // start sets what is the same for all rows, and reports whether that of the shape is new.
-func (w *panelSource) start(p *plan, form panelForm, set *loops.Set, from, piece, panel int) bool {
+func (w *panelSource) start(p *plan, form panelForm, set *loops.Set, from, piece, panel, most int) bool {
 	w.set, w.form = set, form
 	w.to = &w.panel
 	w.offset = set.Offset[form.span]
@@ -229,13 +257,14 @@ func (w *panelSource) start(p *plan, form panelForm, set *loops.Set, from, piece
 		w.add = byte(w.offset + int(p.ints[0][0]))
 	}
 	w.setTable(p)
-	return w.plan(p, from, piece, panel)
+	return w.plan(p, from, piece, panel, most)
 }
 
 // release forgets memory of others.
 func (w *panelWork) release() {
 	w.heads.release()
-	w.panelArgs, w.metaArgs, w.dotArgs = loops.PanelArgs{}, loops.MetaArgs{}, loops.DotArgs{}
+	w.panelArgs, w.metaArgs = loops.PanelArgs{}, loops.MetaArgs{}
+	clear(w.groups)
 }
 
 // bySelector reports whether what a panel has for a code depends on the selector.
@@ -263,8 +292,8 @@ func strips(bits int) int { return 8 * pack.StripBytes(bits) / bits }
 
 // plan sets what follows from the shape of a matrix, from a column on, with so many
 // columns in a piece and in a panel, and reports whether that is new.
-func (w *panelSource) plan(p *plan, from, pieceCols, panel int) bool {
-	shape := panelShape{w.bySelector(p), w.set.Lanes, w.set.Band, from, pieceCols, panel, p.cols, p.groupSize, p.bits, p.selectorBits, p.scale}
+func (w *panelSource) plan(p *plan, from, pieceCols, panel, most int) bool {
+	shape := panelShape{w.bySelector(p), w.set.Lanes, w.set.Band, from, pieceCols, most, p.cols, p.groupSize, p.bits, p.selectorBits, p.scale}
 	if shape == w.shape {
 		return false
 	}
@@ -279,8 +308,11 @@ func (w *panelSource) plan(p *plan, from, pieceCols, panel int) bool {
 		pc := piece{first: lo / p.groupSize}
 		pc.groups = (hi-1)/p.groupSize - pc.first + 1
 		pc.parts[0] = len(w.parts)
-		for at := lo; at < hi; at += panel {
-			w.planPart(p, &pc, at, min(at+panel, hi))
+		for at, end := lo, 0; at < hi; at = end {
+			if end = at + panel; hi-at <= most {
+				end = hi
+			}
+			w.planPart(p, &pc, at, end)
 		}
 		pc.parts[1] = len(w.parts)
 		w.pieces = append(w.pieces, pc)
@@ -324,11 +356,11 @@ func (w *panelSource) planPart(p *plan, pc *piece, lo, hi int) {
 		end := min(hi, at/block*block+block, at/p.groupSize*p.groupSize+p.groupSize)
 		s := loops.Segment{
 			Quads: int32((end-at+granule-1)/granule) * granule / 4,
-			Begin: int32((at - lo) / granule * 4),
-			End:   int32((end - lo + granule - 1) / granule * 4),
+			Begin: int32(at / granule * 4),
+			End:   int32((end + granule - 1) / granule * 4),
 			K:     int32((at/p.groupSize - pc.first) * 4 * loops.PanelRows),
-			D:     int32((at - lo) / block * 4),
-			Lane:  int32(at / block % lanes * 4 * loops.PanelRows),
+			D:     int32(at / block * 4),
+			Lane:  int32(at / block % lanes * 4 * w.set.Band),
 		}
 		if at < lanes*block && w.shape.from == 0 {
 			s.First = 1
@@ -420,32 +452,43 @@ func setRows(rows []int, stride, n int) {
 
 // load fills the panel with n rows from row on.
 func (w *panelSource) load(p *plan, pc *piece, pt *part, row, n int) {
+	for q := 0; q < n; q += w.set.Lanes {
+		w.loadLanes(p, pc, pt, row, n, q, w.band(q)[q%w.set.Band*4:])
+	}
+}
+
+// loadBand fills the panel with the band of rows from row q on, of n rows from row on.
+func (w *panelSource) loadBand(p *plan, pc *piece, pt *part, row, n, q int) {
+	for i := 0; i < w.set.Band && q+i < n; i += w.set.Lanes {
+		w.loadLanes(p, pc, pt, row, n, q+i, w.to[4*i:])
+	}
+}
+
+// loadLanes is load for as many rows as there are lanes, from row q on.
+func (w *panelSource) loadLanes(p *plan, pc *piece, pt *part, row, n, q int, panel []byte) {
 	args := &w.panelArgs
 	args.Table, args.Scratch, args.Stride = &w.table, &w.scratch, 4*w.set.Band
 	args.Ahead = pt.ahead
 	if pt.hi == p.cols {
 		args.Ahead += loops.PanelRows * p.rowBytes
 	}
+	args.Sel = &w.selectors(q)[0]
+	setRows(args.Rows[:w.set.Lanes], p.rowBytes, n-q)
 	fill := w.set.Sum[p.bits]
 	if w.form.table {
 		fill = w.set.Table[p.bits][max(0, p.bits+p.selectorBits-4)]
 	}
-	for q := 0; q < n; q += w.set.Lanes {
-		args.Sel = &w.selectors(q)[0]
-		setRows(args.Rows[:w.set.Lanes], p.rowBytes, n-q)
-		panel := w.band(q)[q%w.set.Band*4:]
-		for i := pt.runs[0]; i < pt.runs[1]; i++ {
-			c := &w.chunks[i]
-			to := panel[(c.col-pt.lo)*w.set.Band:]
-			if c.height%4 != 0 {
-				w.loadEnd(to, p, c, row, n, q)
-				continue
-			}
-			args.From = &p.s.Codes[(row+q)*p.rowBytes+c.bytes]
-			args.Dst, args.Height, args.Chunks = &to[0], c.height, c.chunks
-			args.SelAt = &w.selAt[pt.selAt+c.quads]
-			fill(args)
+	for i := pt.runs[0]; i < pt.runs[1]; i++ {
+		c := &w.chunks[i]
+		to := panel[(c.col-pt.lo)*w.set.Band:]
+		if c.height%4 != 0 {
+			w.loadEnd(to, p, c, row, n, q)
+			continue
 		}
+		args.From = &p.s.Codes[(row+q)*p.rowBytes+c.bytes]
+		args.Dst, args.Height, args.Chunks = &to[0], c.height, c.chunks
+		args.SelAt = &w.selAt[pt.selAt+c.quads]
+		fill(args)
 	}
 }
 
@@ -493,44 +536,23 @@ func (w *panelSource) loadEnd(to []byte, p *plan, c *chunkRun, row, n, q int) {
 // shift returns DotArgs.Shift.
 func (w *panelSource) shift() int { return max(0, bits.Len(uint(w.offset/offset))-1) }
 
-// multiply adds n rows of the panel times activations to their sums. If these are complete
-// then, it sets w.out.
-func (w *panelWork) multiply(pt *part, as []Activation, n int, complete bool) {
-	args := &w.dotArgs
-	args.Segments = &w.segs[pt.segs]
-	args.Shift = w.shift()
+// multiply adds the band of rows from row q on, which is in the panel, times all activations
+// to their sums. If these are complete then, it sets w.out.
+func (w *panelWork) multiply(pt *part, q int, complete bool) {
 	dots := &w.set.Dots[w.form.span][w.mode]
-	for t := 0; t < len(as); {
-		vectors := w.set.Vectors(len(as) - t)
-		w.setVectors(as[t:t+vectors], pt.lo, pt.lo)
-		for q := 0; q < n; q += w.set.Band {
-			args.Panel, args.K, args.Block, args.Acc = &w.band(q)[0], &w.k[0][q], &w.block[0][q], &w.acc[t][q]
-			w.setOut(t, q, complete)
-			dots[vectors](args)
-		}
-		t += vectors
+	for i := range w.groups {
+		g := &w.groups[i]
+		g.args.Panel, g.args.Segments, g.args.K, g.args.Col = &w.panel[0], &w.segs[pt.segs], &w.k[0][q], pt.lo
+		w.setSums(g, q, complete)
+		dots[g.vectors](&g.args)
 	}
 }
 
-// setVectors sets what DotArgs have of activations for a part that begins with column lo,
-// and for columns from col on.
-func (w *panelWork) setVectors(as []Activation, col, lo int) {
-	args := &w.dotArgs
-	for i := range as {
-		a := &as[i]
-		args.Q[i], args.D[i] = &a.q[col], &a.d[lo/block]
-		if hasPrefix {
-			args.Prefix[i] = &a.prefix[lo/granule]
-		}
-	}
-}
-
-// setOut sets where results go for the band of rows from row q on and vectors from vector t
-// on, if sums are complete.
-func (w *panelWork) setOut(t, q int, complete bool) {
-	args := &w.dotArgs
-	args.Outer = nil
+// setSums sets where the sums of the band of rows from row q on are, and where results go
+// if they are complete.
+func (w *panelWork) setSums(g *dotGroup, q int, complete bool) {
+	g.args.Acc, g.args.Outer = &w.sumsOf(g.t, q)[0], nil
 	if complete {
-		args.Outer, args.Dst = &w.outer[q], &w.out[t][q]
+		g.args.Outer, g.args.Dst = &w.outer[q], &w.out[g.t][q]
 	}
 }

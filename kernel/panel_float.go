@@ -92,9 +92,9 @@ func floatPanelRows(dst []float32, p *plan, as []Activation, lo, hi int, impl im
 	}
 	panel := piece
 	if w.few {
-		panel = panelCols(p, piece, len(as))
+		panel = min(piece, max(minPart, 64*strips(p.bits)))
 	}
-	if w.start(p, form, set, 0, piece, panel) {
+	if w.start(p, form, set, 0, piece, panel, panel) {
 		w.planFloats(p)
 	}
 	w.setValues(p)

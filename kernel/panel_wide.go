@@ -32,7 +32,7 @@ type wideWork struct {
 	// What these are in for rows that are not longer than roomCols.
 	wideRoom struct {
 		blocks [roomCols / block]wideBlock
-		first  [roomCols/smallPanel + 1]int
+		first  [roomCols/minPart + 1]int
 		both   [roomCols/granule*2 + roomCols/block*2]loops.Segment
 	}
 }
@@ -51,26 +51,29 @@ var widePool = sync.Pool{New: func() any {
 // widePanelRows is panelRows for types whose form is wide.
 func widePanelRows(dst []float32, p *plan, as []Activation, lo, hi int, impl implementation) {
 	w := widePool.Get().(*wideWork)
-	if w.start(p, p.byPanels(), panelSet(impl), 0, pieceCols, panelCols(p, pieceCols, len(as))) {
+	set := panelSet(impl)
+	if w.start(p, p.byPanels(), set, 0, pieceCols, bandBytes/set.Band, bandBytes/set.Band*5/4) {
 		w.planBlocks()
 	}
 	w.setTables(p)
-	w.clearLanes(p, len(as))
-	for ; lo < hi; lo += loops.PanelRows {
-		n := min(loops.PanelRows, hi-lo)
-		w.setOuter(p, lo, n)
-		for first := 0; first < len(as); first += panelTile {
-			some := as[first:min(first+panelTile, len(as))]
+	for first := 0; first < len(as); first += panelTile {
+		some := as[first:min(first+panelTile, len(as))]
+		w.setGroups(p, some)
+		for row := lo; row < hi; row += loops.PanelRows {
+			n := min(loops.PanelRows, hi-row)
+			w.setOuter(p, row, n)
 			for i := range w.pieces {
 				pc := &w.pieces[i]
-				w.loadMeta(p, pc, lo, n, true)
+				w.loadMeta(p, pc, row, n, true)
 				w.scaleHigh(pc)
 				for j := pc.parts[0]; j < pc.parts[1]; j++ {
-					w.loadBoth(p, pc, &w.parts[j], lo, n)
-					w.multiply(&w.parts[j], w.blocks[w.first[j]:w.first[j+1]], some, n, j == len(w.parts)-1)
+					for q := 0; q < n; q += set.Band {
+						w.loadBoth(p, pc, &w.parts[j], row, n, q)
+						w.multiply(&w.parts[j], w.blocks[w.first[j]:w.first[j+1]], q, j == len(w.parts)-1)
+					}
 				}
 			}
-			w.copyOut(dst[first*p.rows+lo:], len(some), p.rows, n)
+			w.copyOut(dst[first*p.rows+row:], len(some), p.rows, n)
 		}
 	}
 	w.release()
@@ -124,25 +127,25 @@ func (w *wideWork) scaleHigh(pc *piece) {
 	}
 }
 
-// loadBoth fills both panels with n rows from row on.
-func (w *wideWork) loadBoth(p *plan, pc *piece, pt *part, row, n int) {
+// loadBoth fills both panels with the band of rows from row q on, of n rows from row on.
+func (w *wideWork) loadBoth(p *plan, pc *piece, pt *part, row, n, q int) {
 	w.to = &w.high
 	if w.form.table {
 		w.table = w.tables[0]
-		w.load(p, pc, pt, row, n)
+		w.loadBand(p, pc, pt, row, n, q)
 		w.table = w.tables[1]
 	} else {
-		w.loadPoints(p, pc, pt, row, n)
+		w.loadPoints(p, pt, row, n, q)
 	}
 	w.to = &w.panel
-	w.load(p, pc, pt, row, n)
+	w.loadBand(p, pc, pt, row, n, q)
 }
 
 // loadPoints fills the panel of high with zero-points.
-func (w *wideWork) loadPoints(p *plan, pc *piece, pt *part, row, n int) {
+func (w *wideWork) loadPoints(p *plan, pt *part, row, n, first int) {
 	var points [4 * loops.MaxLanes]byte
-	for q := 0; q < n; q += w.set.Lanes {
-		to := w.band(q)[q%w.set.Band*4:]
+	for q := first; q < min(n, first+w.set.Band); q += w.set.Lanes {
+		to := w.to[4*(q-first):]
 		for at := pt.lo; at < pt.hi; {
 			g := at / p.groupSize
 			for i := range w.set.Lanes {
@@ -161,26 +164,22 @@ func (w *wideWork) loadPoints(p *plan, pc *piece, pt *part, row, n int) {
 	}
 }
 
-// multiply adds n rows of both panels times activations to their sums. If these are
-// complete then, it sets w.out.
-func (w *wideWork) multiply(pt *part, blocks []wideBlock, as []Activation, n int, complete bool) {
-	args := &w.dotArgs
-	args.Shift = w.shift()
+// multiply adds the band of rows from row q on, of both panels, times all activations to
+// their sums. If these are complete then, it sets w.out.
+func (w *wideWork) multiply(pt *part, blocks []wideBlock, q int, complete bool) {
 	dots := &w.set.Dots[w.form.span][loops.DotsInt]
-	for t := 0; t < len(as); {
-		vectors := w.set.Vectors(len(as) - t)
+	for i := range w.groups {
+		g := &w.groups[i]
+		args := &g.args
 		for i, b := range blocks {
-			w.setVectors(as[t:t+vectors], b.lo, pt.lo)
-			for q := 0; q < n; q += w.set.Band {
-				at := q/w.set.Band*w.set.Band*w.shape.panel + (b.lo-pt.lo)*w.set.Band
-				args.Acc, args.Block, args.Outer = &w.acc[t][q], &w.block[0][q], nil
-				args.Panel, args.Segments, args.K = &w.high[at], &w.both[b.high], &w.kHigh[0][q]
-				dots[vectors](args)
-				w.setOut(t, q, complete && i == len(blocks)-1)
-				args.Panel, args.Segments, args.K = &w.panel[at], &w.both[b.low], &w.k[0][q]
-				dots[vectors](args)
-			}
+			at := (b.lo - pt.lo) * w.set.Band
+			args.Col = b.lo
+			args.Panel, args.Segments, args.K = &w.high[at], &w.both[b.high], &w.kHigh[0][q]
+			w.setSums(g, q, false)
+			dots[g.vectors](args)
+			args.Panel, args.Segments, args.K = &w.panel[at], &w.both[b.low], &w.k[0][q]
+			w.setSums(g, q, complete && i == len(blocks)-1)
+			dots[g.vectors](args)
 		}
-		t += vectors
 	}
 }

@@ -8,7 +8,7 @@ var avx512 = Set{
 	Lanes:  16,
 	Band:   32,
 	Offset: [ranges]int{16, 32, 128},
-	take:   [9]uint8{1, 2, 3, 4, 5, 6, 4, 4, 5},
+	take:   [9]uint8{1, 2, 3, 4, 5, 6, 4, 4, 6},
 	Table: [7][3]func(*PanelArgs){
 		2: {panelTable2AVX512, panelTable2AVX512, panelTable2AVX512},
 		3: {panelTable3AVX512, panelTable3AVX512, panelTable3AVX512},

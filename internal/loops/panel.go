@@ -86,7 +86,7 @@ type Segment struct {
 	Begin, End int32 // in Prefix: of the sum of all columns before, and to the end
 	K          int32 // in K: the 64 scales
 	D          int32 // in D: the scale of the activations
-	Lane       int32 // in Acc: the sums that the block is added to
+	Lane       int32 // in Acc: the sums that the block is added to, 4·Set.Band for each
 	Last       int32 // 1 if it is the last of the block
 	First      int32 // 1 if the sums have nothing yet, whatever is there
 }
@@ -111,7 +111,7 @@ type DotArgs struct {
 	Panel    *byte
 	Segments *Segment
 	K        *float32
-	Acc      *float32 // SumLanes·64 of each vector
+	Acc      *float32 // SumLanes·Set.Band of each vector
 	Block    *float32 // 64 of each vector: 0 before and after
 	Shift    int
 	Q        [MaxVectors]*int8
@@ -124,4 +124,6 @@ type DotArgs struct {
 	//	Dst = ((sum 0 + sum 2) + (sum 1 + sum 3))·Outer
 	Outer *float32
 	Dst   *float32 // 64 of each vector
+
+	Col int // in Q: where the first segment begins
 }

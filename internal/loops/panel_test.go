@@ -226,7 +226,7 @@ func testDots(t *testing.T, s *Set, r *rand.Rand, span Range, mode, n int, extre
 		}
 		return least + r.IntN(most-least+1)
 	}
-	const blocks, cols = 5, 5 * 128
+	const blocks, cols, first = 5, 5 * 128, 48
 	rows, stride := s.Band, 4*s.Band
 	panel := make([]byte, cols/4*stride)
 	weight := func(row, col int) int {
@@ -248,7 +248,7 @@ func testDots(t *testing.T, s *Set, r *rand.Rand, span Range, mode, n int, extre
 			}
 			s := Segment{
 				Quads: int32(quads), Begin: int32((b*128 + at) / 4), End: int32((b*128 + at + 4*quads) / 4),
-				K: int32(r.IntN(7) * 4 * PanelRows), D: int32(4 * b), Lane: int32(b % SumLanes * 4 * PanelRows),
+				K: int32(r.IntN(7) * 4 * PanelRows), D: int32(4 * b), Lane: int32(b % SumLanes * 4 * rows),
 			}
 			if at += 4 * quads; at == 128 {
 				s.Last = 1
@@ -267,16 +267,16 @@ func testDots(t *testing.T, s *Set, r *rand.Rand, span Range, mode, n int, extre
 			k[i] = math.Float32frombits(uint32(k[i]))
 		}
 	}
-	acc := make([]float32, n*SumLanes*PanelRows)
+	acc := make([]float32, n*SumLanes*rows)
 	want := make([]float32, len(acc))
 	block := make([]float32, n*PanelRows)
 	for i := range acc {
 		acc[i] = r.Float32()
-		if !all || i%PanelRows >= rows { // of other bands
+		if !all {
 			want[i] = acc[i]
 		}
 	}
-	args := DotArgs{Panel: &panel[0], Segments: &segs[0], K: &k[0], Acc: &acc[0], Block: &block[0]}
+	args := DotArgs{Panel: &panel[0], Segments: &segs[0], K: &k[0], Acc: &acc[0], Block: &block[0], Col: first}
 	for o := s.Offset[span]; o > 16; o /= 2 {
 		args.Shift++
 	}
@@ -295,7 +295,8 @@ func testDots(t *testing.T, s *Set, r *rand.Rand, span Range, mode, n int, extre
 		for i := range d {
 			d[i] = r.Float32()
 		}
-		args.Q[v], args.D[v] = &q[0], &d[0]
+		all := append(make([]int8, first), q...)
+		args.Q[v], args.D[v] = &all[0], &d[0]
 		if s.Offset[span] != 0 {
 			args.Prefix[v] = &prefix[0]
 		}
@@ -317,7 +318,7 @@ func testDots(t *testing.T, s *Set, r *rand.Rand, span Range, mode, n int, extre
 					fsum += float32(float32(dot) * scale)
 				}
 				if s.Last == 1 {
-					want[v*SumLanes*PanelRows+int(s.Lane)/4+row] += float32(fsum * d[s.D/4])
+					want[v*SumLanes*rows+int(s.Lane)/4+row] += float32(fsum * d[s.D/4])
 					sum, fsum = 0, 0
 				}
 			}
@@ -335,7 +336,7 @@ func testDots(t *testing.T, s *Set, r *rand.Rand, span Range, mode, n int, extre
 	check()
 	for v := 0; v < n && all; v++ {
 		for row := range rows {
-			lane := func(l int) float32 { return acc[(v*SumLanes+l)*PanelRows+row] }
+			lane := func(l int) float32 { return acc[(v*SumLanes+l)*rows+row] }
 			sum := float32((float32(lane(0)+lane(2)) + float32(lane(1)+lane(3))) * outer[row])
 			if got := math.Float32frombits(binary.LittleEndian.Uint32(dst[4*(v*PanelRows+row):])); got != sum {
 				t.Fatalf("range %d, mode %d, %d vectors: row %d of vector %d is %v, want %v", span, mode, n, row, v, got, sum)
@@ -401,7 +402,7 @@ func TestOffsets(t *testing.T) {
 		{"DotArgs.Acc", unsafe.Offsetof(d.Acc), 24}, {"DotArgs.Block", unsafe.Offsetof(d.Block), 32},
 		{"DotArgs.Shift", unsafe.Offsetof(d.Shift), 40}, {"DotArgs.Q", unsafe.Offsetof(d.Q), 48},
 		{"DotArgs.Prefix", unsafe.Offsetof(d.Prefix), 96}, {"DotArgs.D", unsafe.Offsetof(d.D), 144},
-		{"DotArgs.Outer", unsafe.Offsetof(d.Outer), 192}, {"DotArgs.Dst", unsafe.Offsetof(d.Dst), 200},
+		{"DotArgs.Outer", unsafe.Offsetof(d.Outer), 192}, {"DotArgs.Dst", unsafe.Offsetof(d.Dst), 200}, {"DotArgs.Col", unsafe.Offsetof(d.Col), 208},
 		{"Segment.Begin", unsafe.Offsetof(s.Begin), 4}, {"Segment.End", unsafe.Offsetof(s.End), 8},
 		{"Segment.K", unsafe.Offsetof(s.K), 12}, {"Segment.D", unsafe.Offsetof(s.D), 16},
 		{"Segment.Lane", unsafe.Offsetof(s.Lane), 20}, {"Segment.Last", unsafe.Offsetof(s.Last), 24},

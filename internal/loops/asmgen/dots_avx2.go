@@ -132,7 +132,7 @@ func (d *dots256) emit(name, mode string, inner func()) {
 	}
 	f.op("MOVQ %d(AX), BX", dotPanel)
 	f.op("MOVQ %d(AX), DX", dotSegments)
-	f.op("XORQ SI, SI") // column
+	f.op("MOVQ %d(AX), SI", dotCol)
 	f.op("JMP next")
 
 	f.label("segment")
@@ -209,13 +209,13 @@ func (d *dots256) emit(name, mode string, inner func()) {
 	f.op("CMPL %d(DX), $0", segFirst)
 	f.op("JEQ add")
 	f.op("VPXOR %[1]s, %[1]s, %[1]s", zero)
-	d.each(func(t, p int, _ string) { f.op("VMOVUPS %s, %d(R14)", zero, 1024*t+32*p) })
+	d.each(func(t, p int, _ string) { f.op("VMOVUPS %s, %d(R14)", zero, 32*(4*d.panels*t+p)) })
 	f.label("add")
 	for t := range d.n {
 		f.op("MOVQ %d(AX), CX", dotD+8*t)
 		f.op("VBROADCASTSS (CX)(DI*1), %s", zero)
 		for p := range d.panels {
-			at := fmt.Sprintf("%d(R14)", 1024*t+32*p)
+			at := fmt.Sprintf("%d(R14)", 32*(4*d.panels*t+p))
 			sum := y(d.sum(t, p))
 			f.op("VMULPS %s, %s, %s", zero, sum, sum)
 			f.op("VADDPS %s, %s, %s", at, sum, sum)
@@ -234,7 +234,7 @@ func (d *dots256) emit(name, mode string, inner func()) {
 	f.op("MOVQ %d(AX), DI", dotDst)
 	for t := range d.n {
 		for p := range d.panels {
-			lane := func(l int) string { return fmt.Sprintf("%d(R14)", 1024*t+256*l+32*p) }
+			lane := func(l int) string { return fmt.Sprintf("%d(R14)", 32*(d.panels*(4*t+l)+p)) }
 			f.op("VMOVUPS %s, Y0", lane(0))
 			f.op("VMOVUPS %s, Y1", lane(1))
 			f.op("VADDPS %s, Y0, Y0", lane(2))

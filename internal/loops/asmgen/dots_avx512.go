@@ -15,6 +15,7 @@ const (
 	dotD        = 144
 	dotOuter    = 192
 	dotDst      = 200
+	dotCol      = 208
 )
 
 // Offsets of Segment.
@@ -75,7 +76,7 @@ func dots(f *file, n int, mode string) {
 	f.op("MOVQ %d(AX), DX", dotSegments)
 	f.op("MOVQ %d(AX), R15", dotAcc)
 	f.op("VMOVQ %d(AX), X27", dotShift)
-	f.op("XORQ SI, SI") // column
+	f.op("MOVQ %d(AX), SI", dotCol)
 	if mode != "One" {
 		f.op("MOVQ %d(AX), DI", dotBlock)
 		each(func(t, p int) { f.op("VMOVDQU32 %s, %s", inBlock(t, p), block(t, p)) })
@@ -167,7 +168,7 @@ func dots(f *file, n int, mode string) {
 			f.op("VMULPS %s, %s, %s", z(28+t%4), result(t, p), sum(t, p))
 		}
 	}
-	at := func(t, p int) string { return fmt.Sprintf("%d(R14)", 4*4*panelRowsAll*t+64*p) }
+	at := func(t, p int) string { return fmt.Sprintf("%d(R14)", 64*panels*4*t+64*p) }
 	f.op("CMPL %d(DX), $0", segFirst)
 	f.op("JNE first")
 	each(func(t, p int) {
@@ -194,7 +195,7 @@ func dots(f *file, n int, mode string) {
 	f.op("MOVQ %d(AX), DI", dotDst)
 	for t := range n {
 		for p := range panels {
-			lane := func(l int) string { return fmt.Sprintf("%d(R15)", 4*panelRowsAll*(4*t+l)+64*p) }
+			lane := func(l int) string { return fmt.Sprintf("%d(R15)", 64*panels*(4*t+l)+64*p) }
 			f.op("VMOVUPS %s, Z0", lane(0))
 			f.op("VMOVUPS %s, Z1", lane(1))
 			f.op("VADDPS %s, Z0, Z0", lane(2))

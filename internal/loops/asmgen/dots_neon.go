@@ -129,8 +129,10 @@ func mlal(f *file, n, quads int) {
 // whose four quads are by inner, and which end leaves in four registers for each.
 func emitNEON(f *file, name, mode string, n, registers int, inner, end func()) {
 	f.textARM64(name, "DotArgs")
+	f.op("MOVD %d(R0), R9", dotCol)
 	for t := range n {
 		f.op("MOVD %d(R0), %s", dotQ+8*t, qNEON(t))
+		f.op("ADD R9, %[1]s, %[1]s", qNEON(t))
 	}
 	f.op("MOVD %d(R0), R7", dotPanel)
 	f.op("MOVD %d(R0), R8", dotSegments)
@@ -212,7 +214,7 @@ func emitNEON(f *file, name, mode string, n, registers int, inner, end func()) {
 	f.op("MOVD R13, R11")
 	for range n {
 		f.op("VST1 %s, (R11)", list(24, 4, "S4"))
-		f.op("ADD $1024, R11, R11")
+		f.op("ADD $256, R11, R11")
 	}
 	f.label("add")
 	for t := range n {
@@ -225,7 +227,7 @@ func emitNEON(f *file, name, mode string, n, registers int, inner, end func()) {
 		}
 		f.op("VST1 %s, (R13)", list(4*t, 4, "S4"))
 		if t+1 < n {
-			f.op("ADD $1024, R13, R13")
+			f.op("ADD $256, R13, R13")
 		}
 	}
 	f.op("ADD $%d, R8, R8", segSize)
@@ -241,9 +243,9 @@ func emitNEON(f *file, name, mode string, n, registers int, inner, end func()) {
 		f.op("MOVD R16, R13")
 		for l := range 4 {
 			f.op("VLD1 (R13), %s", list(4*l, 4, "S4"))
-			f.op("ADD $256, R13, R13")
+			f.op("ADD $64, R13, R13")
 		}
-		f.op("ADD $1024, R16, R16")
+		f.op("ADD $256, R16, R16")
 		for p := range 4 {
 			f.word("fadd", p, p, 8+p)
 			f.word("fadd", 4+p, 4+p, 12+p)

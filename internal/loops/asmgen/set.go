@@ -121,7 +121,7 @@ func (s *set) source() []byte {
 func avx512Set() set {
 	return set{
 		name: "avx512", constraint: "amd64 && !purego", suffix: "AVX512",
-		lanes: 16, band: 32, offset: [3]int{16, 32, 128}, take: [9]int{1, 2, 3, 4, 5, 6, 4, 4, 5}, floatRows: 32, floats: 6, few: 4,
+		lanes: 16, band: 32, offset: [3]int{16, 32, 128}, take: [9]int{1, 2, 3, 4, 5, 6, 4, 4, 6}, floatRows: 32, floats: 6, few: 4,
 		table: func(bits, _ int) string { return fmt.Sprintf("panelTable%dAVX512", bits) },
 		dots:  func(_ int, mode string, n int) string { return fmt.Sprintf("dots%s%dAVX512", mode, n) },
 	}
