@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/bitmod-go/bitmod/internal/badweight"
+	"github.com/bitmod-go/bitmod/internal/errs"
 )
 
 // SelectFloat32 is [Selector.Select] for the groups of a row, each of groupSize
@@ -42,7 +42,7 @@ func (s *Selector) SelectFloat32(choices []Choice, codes []uint8, w []float32, g
 		}
 		c, err := s.Select(codes[lo:hi], s.widen(w[lo:hi]), a, tensorScale)
 		if err != nil {
-			var bad *badweight.Error
+			var bad *errs.Weight
 			if errors.As(err, &bad) {
 				bad.Index += lo
 			}

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/bitmod-go/bitmod/internal/badweight"
+	"github.com/bitmod-go/bitmod/internal/errs"
 	"github.com/bitmod-go/bitmod/internal/grouptest"
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
@@ -174,7 +174,7 @@ func TestSelectFloat32Errors(t *testing.T) {
 		v := slices.Clone(w)
 		v[37] = bad
 		err := s.SelectFloat32(make([]Choice, 3), make([]uint8, 40), v, 16, nil, 1)
-		var e *badweight.Error
+		var e *errs.Weight
 		if !errors.As(err, &e) || e.Index != 37 {
 			t.Errorf("%v: %v", bad, err)
 		}

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/bitmod-go/bitmod/internal/badweight"
+	"github.com/bitmod-go/bitmod/internal/errs"
 )
 
 func TestRowScales(t *testing.T) {
@@ -106,7 +106,7 @@ func TestSelectErrors(t *testing.T) {
 		_, err1 := s.Select(make([]uint8, 3), []float64{1, 2, x}, nil, 1)
 		_, err2 := Reference(datatype.BitMoD4, make([]uint8, 3), []float64{1, 2, x}, nil, 1)
 		for _, err := range []error{err1, err2} {
-			var we *badweight.Error
+			var we *errs.Weight
 			if !errors.Is(err, ErrNotFinite) || !errors.As(err, &we) || we.Index != 2 {
 				t.Errorf("weight %v: %v", x, err)
 			}

@@ -1,14 +1,13 @@
 package group
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"sync"
 
 	"github.com/bitmod-go/bitmod/datatype"
-	"github.com/bitmod-go/bitmod/internal/badweight"
+	"github.com/bitmod-go/bitmod/internal/errs"
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
 
@@ -26,8 +25,8 @@ type Choice struct {
 // ErrNotFinite is matched by the error for a weight that is NaN or infinite, or
 // beyond the range of float32; ErrShape by that for a length that doesn't fit.
 var (
-	ErrNotFinite = badweight.ErrNotFinite
-	ErrShape     = errors.New("wrong shape")
+	ErrNotFinite = errs.ErrNotFinite
+	ErrShape     = errs.ErrShape
 )
 
 // A Selector quantizes groups of one type. It holds the type's tables and
@@ -216,7 +215,7 @@ func check(codes []uint8, w []float64) (amax float64, err error) {
 	for i, x := range w {
 		a := math.Abs(x)
 		if !(a <= math.MaxFloat32) {
-			return 0, &badweight.Error{Index: i, Value: x}
+			return 0, &errs.Weight{Index: i, Value: x}
 		}
 		if a > amax {
 			amax = a

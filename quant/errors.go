@@ -1,11 +1,10 @@
 package quant
 
 import (
-	"errors"
 	"fmt"
 	"math"
 
-	"github.com/bitmod-go/bitmod/group"
+	"github.com/bitmod-go/bitmod/internal/errs"
 )
 
 // Errors of this package match one of these with [errors.Is], and are a
@@ -13,9 +12,9 @@ import (
 // error for an unknown type matches [datatype.ErrUnknown], and one for a
 // canceled context its cause.
 var (
-	ErrShape     = group.ErrShape
-	ErrNotFinite = group.ErrNotFinite
-	ErrFormat    = errors.New("invalid format")
+	ErrShape     = errs.ErrShape
+	ErrNotFinite = errs.ErrNotFinite
+	ErrFormat    = errs.ErrFormat
 )
 
 // A ShapeError is the error for a length or size that doesn't fit.

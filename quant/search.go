@@ -7,7 +7,7 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/group"
-	"github.com/bitmod-go/bitmod/internal/badweight"
+	"github.com/bitmod-go/bitmod/internal/errs"
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
 	"github.com/bitmod-go/bitmod/internal/search"
 )
@@ -307,7 +307,7 @@ func (m *Matrix) values(dst []float64, c group.Choice, step float32) {
 // weightError returns an error of package group or internal/search, for a group whose first column is
 // at, as one of this package.
 func weightError(err error, row, at int) error {
-	var bad *badweight.Error
+	var bad *errs.Weight
 	if errors.As(err, &bad) {
 		return &WeightError{Row: row, Col: at + bad.Index, Value: bad.Value}
 	}

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/internal/errs"
 )
 
-// An Error says what is wrong with a file. It matches [quant.ErrFormat].
+// An Error says what is wrong with a file. It matches quant.ErrFormat.
 type Error struct {
 	Kind    string // of file: the name of the package that reads it
 	Path    string // "" if the file has none
@@ -58,7 +58,7 @@ func (e *Error) Error() string {
 }
 
 // Unwrap returns quant.ErrFormat.
-func (e *Error) Unwrap() error { return quant.ErrFormat }
+func (e *Error) Unwrap() error { return errs.ErrFormat }
 
 // Read wraps an error from reading a tensor with the place.
 func Read(kind, path, tensor string, err error) error {

@@ -5,11 +5,11 @@ import (
 	"io"
 	"io/fs"
 
-	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/internal/errs"
 )
 
 // ReadFile returns the contents of a regular file of at most limit bytes. Anything
-// else is an error that matches [quant.ErrFormat], a named pipe before it is opened,
+// else is an error that matches quant.ErrFormat, a named pipe before it is opened,
 // as that might take for ever.
 func ReadFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	st, err := fs.Stat(fsys, name)
@@ -17,7 +17,7 @@ func ReadFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file: %w", name, quant.ErrFormat)
+		return nil, fmt.Errorf("%s is not a regular file: %w", name, errs.ErrFormat)
 	}
 	f, err := fsys.Open(name)
 	if err != nil {
@@ -29,7 +29,7 @@ func ReadFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if int64(len(b)) > limit {
-		return nil, fmt.Errorf("%s has more than %d bytes: %w", name, limit, quant.ErrFormat)
+		return nil, fmt.Errorf("%s has more than %d bytes: %w", name, limit, errs.ErrFormat)
 	}
 	return b, nil
 }

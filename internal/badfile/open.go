@@ -85,6 +85,20 @@ func (s *Source) Bytes(begin, end int64) *io.SectionReader {
 // ReadFull fills p from the file's byte off on.
 func (s *Source) ReadFull(p []byte, off int64) error { return ReadFull(s.r, p, off) }
 
+// ReadElements fills p with elements of size bytes from number first on, of which there
+// are all, the first of them at byte begin of the file.
+func (s *Source) ReadElements(p []byte, begin, size, all, first int64) error {
+	n := int64(len(p)) / size
+	if first < 0 || first > all || n > all-first || n*size != int64(len(p)) {
+		return fmt.Errorf("%d bytes from element %d of %d", len(p), first, all)
+	}
+	off := begin + first*size
+	if err := s.ReadFull(p, off); err != nil {
+		return fmt.Errorf("reading %d bytes at %d: %w", len(p), off, err)
+	}
+	return nil
+}
+
 // ReadFull is ReadAt without the io.EOF that it may return with a full buffer,
 // and with io.ErrUnexpectedEOF for less: the file has shrunk.
 func ReadFull(r io.ReaderAt, p []byte, off int64) error {

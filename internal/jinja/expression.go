@@ -344,7 +344,7 @@ func (p *parser) filter(x expression) (expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &filterCall{name: name, of: x}
+	n := &filterCall{application{name: name, of: x}}
 	if p.is("(") {
 		n.arguments, err = p.arguments()
 	}
@@ -357,7 +357,7 @@ func (p *parser) test(x expression) (expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &testCall{name: name, of: x}
+	n := &testCall{application{name: name, of: x}}
 	t := p.now()
 	switch {
 	case p.is("("):

@@ -9,18 +9,27 @@ import (
 // A filter is what stands behind |.
 type filter func(e *evaluator, v value, a *arguments) (value, error)
 
-type filterCall struct {
+// An application is of a filter or a test to an expression.
+type application struct {
 	name      string
 	of        expression
 	arguments argumentNodes
 }
 
-func (n *filterCall) eval(e *evaluator) (value, error) {
+// operands evaluates what the filter or test gets.
+func (n *application) operands(e *evaluator) (value, *arguments, error) {
 	v, err := e.eval(n.of)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	a, err := e.arguments(n.arguments)
+	return v, a, err
+}
+
+type filterCall struct{ application }
+
+func (n *filterCall) eval(e *evaluator) (value, error) {
+	v, a, err := n.operands(e)
 	if err != nil {
 		return nil, err
 	}

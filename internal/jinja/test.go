@@ -2,18 +2,10 @@ package jinja
 
 import "strings"
 
-type testCall struct {
-	name      string
-	of        expression
-	arguments argumentNodes
-}
+type testCall struct{ application }
 
 func (n *testCall) eval(e *evaluator) (value, error) {
-	v, err := e.eval(n.of)
-	if err != nil {
-		return nil, err
-	}
-	a, err := e.arguments(n.arguments)
+	v, a, err := n.operands(e)
 	if err != nil {
 		return nil, err
 	}

@@ -142,14 +142,8 @@ func (f *File) ReadBytes(dst []byte, t Tensor, first int64) error {
 	if !ok {
 		return f.errorf(t, "%s is no type of floats that can be read", t.DType)
 	}
-	size := int64(format.Size())
-	n := int64(len(dst)) / size
-	if all := t.Elements(); first < 0 || first > all || n > all-first || n*size != int64(len(dst)) {
-		return f.errorf(t, "%d bytes from element %d of %d", len(dst), first, all)
-	}
-	off := t.Begin + first*size
-	if err := f.ReadFull(dst, off); err != nil {
-		return f.errorf(t, "reading %d bytes at %d: %w", len(dst), off, err)
+	if err := f.ReadElements(dst, t.Begin, int64(format.Size()), t.Elements(), first); err != nil {
+		return f.errorf(t, "%w", err)
 	}
 	return nil
 }

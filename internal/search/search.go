@@ -14,7 +14,7 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/group"
-	"github.com/bitmod-go/bitmod/internal/badweight"
+	"github.com/bitmod-go/bitmod/internal/errs"
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
 	"github.com/bitmod-go/bitmod/internal/scale"
 )
@@ -85,7 +85,7 @@ const near = 1.1
 // one that is 0 throughout, count as 1 throughout. It allocates only for a group
 // that is longer than any before.
 //
-// The error is a *[badweight.Error] for a weight that is not finite or beyond
+// The error is a *[errs.Weight] for a weight that is not finite or beyond
 // float32. An importance that is not nil must be as long as w; that one is NaN,
 // negative, or so large that a·w² overflows is not checked, and scales are then poor
 // ones.
@@ -98,7 +98,7 @@ func (s *Searcher) Find(c *Candidates, w, importance []float64) error {
 	if !c.sample.load(w, importance) {
 		for i, x := range w {
 			if !(math.Abs(x) <= math.MaxFloat32) {
-				return &badweight.Error{Index: i, Value: x}
+				return &errs.Weight{Index: i, Value: x}
 			}
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/group"
-	"github.com/bitmod-go/bitmod/internal/badweight"
+	"github.com/bitmod-go/bitmod/internal/errs"
 	"github.com/bitmod-go/bitmod/internal/grouptest"
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
@@ -260,7 +260,7 @@ func TestErrors(t *testing.T) {
 	if c.Free() != (group.Choice{}) || c.Stored(1) != (group.Choice{}) {
 		t.Error("zero Candidates have a choice")
 	}
-	var we *badweight.Error
+	var we *errs.Weight
 	if err := s.Find(&c, []float64{1, math.NaN()}, nil); !errors.As(err, &we) || we.Index != 1 {
 		t.Errorf("NaN: %v", err)
 	}

@@ -3,7 +3,7 @@ package tokenizer
 import (
 	"fmt"
 
-	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/internal/errs"
 )
 
 // errorf returns an error that matches quant.ErrFormat, for files that are wrong or
@@ -15,4 +15,4 @@ func errorf(format string, args ...any) error {
 type formatError struct{ text string }
 
 func (e *formatError) Error() string { return e.text }
-func (e *formatError) Unwrap() error { return quant.ErrFormat }
+func (e *formatError) Unwrap() error { return errs.ErrFormat }

@@ -30,27 +30,30 @@ type compound interface {
 	parts() []raw
 }
 
-// plain is a tensor of a safetensors file.
-type plain struct {
-	f *safetensors.File
-	t safetensors.Tensor
+// plain is a tensor of a safetensors file, and ggml one of a GGUF file.
+type (
+	plain = inFile[*safetensors.File, safetensors.Tensor]
+	ggml  = inFile[*gguf.File, gguf.Tensor]
+)
+
+// inFile is a tensor t of a file f.
+type inFile[F tensorFile[T], T any] struct {
+	f F
+	t T
 }
 
-func (p plain) Read(dst []float32, first int64) error   { return p.f.Read(dst, p.t, first) }
-func (p plain) Read64(dst []float64, first int64) error { return p.f.Read64(dst, p.t, first) }
-func (p plain) Bytes() *io.SectionReader                { return p.f.Section(p.t) }
-func (p plain) ReadBytes(dst []byte, first int64) error { return p.f.ReadBytes(dst, p.t, first) }
-
-// ggml is a tensor of a GGUF file.
-type ggml struct {
-	f *gguf.File
-	t gguf.Tensor
+// A tensorFile reads tensors that T describes.
+type tensorFile[T any] interface {
+	Read(dst []float32, t T, first int64) error
+	Read64(dst []float64, t T, first int64) error
+	Section(t T) *io.SectionReader
+	ReadBytes(dst []byte, t T, first int64) error
 }
 
-func (p ggml) Read(dst []float32, first int64) error   { return p.f.Read(dst, p.t, first) }
-func (p ggml) Read64(dst []float64, first int64) error { return p.f.Read64(dst, p.t, first) }
-func (p ggml) Bytes() *io.SectionReader                { return p.f.Section(p.t) }
-func (p ggml) ReadBytes(dst []byte, first int64) error { return p.f.ReadBytes(dst, p.t, first) }
+func (p inFile[F, T]) Read(dst []float32, first int64) error   { return p.f.Read(dst, p.t, first) }
+func (p inFile[F, T]) Read64(dst []float64, first int64) error { return p.f.Read64(dst, p.t, first) }
+func (p inFile[F, T]) Bytes() *io.SectionReader                { return p.f.Section(p.t) }
+func (p inFile[F, T]) ReadBytes(dst []byte, first int64) error { return p.f.ReadBytes(dst, p.t, first) }
 
 // asStored is data of elements that can be read as they are stored.
 type asStored interface {
