@@ -6,11 +6,10 @@ import "github.com/bitmod-go/bitmod/internal/loops"
 
 // integerRows computes rows lo to hi−1 by a loop, of which there is one: bySteps.
 func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, _ loop, impl implementation) {
-	var sums blockResults
 	for ; lo < hi; lo += tileRows {
 		n := min(tileRows, hi-lo)
 		var acc [tileRows][lanes]float32
-		p.addSteps(acc[:n], &sums, a, lo, impl)
+		p.addSteps(acc[:n], a, lo, impl)
 		for i := range n {
 			dst[lo+i] = p.finish(&acc[i], lo+i)
 		}
@@ -39,21 +38,18 @@ func floatTable(acc *[floatLanes]float32, codes *byte, x, k *float32, blocks int
 	floatTableNEON(acc, codes, x, k, blocks, table)
 }
 
-// blockResults are sums of blocks of some rows.
-type blockResults [tileRows * 4 * maxSteps]int32
-
 // addSteps adds the whole steps of rows from row on, up to tileRows, to their lanes.
 // Codes have 3 or 4 bits, and scales are for every 128 columns, or a multiple.
-func (p *plan) addSteps(acc [][lanes]float32, sums *blockResults, a *Activation, row int, impl implementation) {
+func (p *plan) addSteps(acc [][lanes]float32, a *Activation, row int, impl implementation) {
 	whole := p.cols / step
 	for at := 0; at < whole; at += maxSteps {
 		steps := min(maxSteps, whole-at)
 		if p.groupSize == block {
-			p.addBlocks(acc, sums, a, row, at, steps, impl)
+			p.addBlocks(acc, a, row, at, steps, impl)
 			continue
 		}
 		for i := range acc {
-			p.expandBlocks(&acc[i], sums, a, row+i, at, steps, impl)
+			p.expandBlocks(&acc[i], a, row+i, at, steps, impl)
 		}
 	}
 }
@@ -62,7 +58,6 @@ func (p *plan) addSteps(acc [][lanes]float32, sums *blockResults, a *Activation,
 type heads struct {
 	a    *Activation
 	impl implementation
-	sums blockResults
 }
 
 // start sets what is the same for all rows.
@@ -75,58 +70,59 @@ func (h *heads) release() { h.a = nil }
 func (h *heads) rows(acc *[loops.PanelRows][lanes]float32, p *plan, row, n int) {
 	clear(acc[:])
 	for lo := 0; lo < n; lo += tileRows {
-		p.addSteps(acc[lo:min(n, lo+tileRows)], &h.sums, h.a, row+lo, h.impl)
+		p.addSteps(acc[lo:min(n, lo+tileRows)], h.a, row+lo, h.impl)
 	}
 }
 
 // addBlocks adds steps from step at on to the lanes of rows from row on, with
 // scales and selectors, one of each to a block, as they are stored.
-func (p *plan) addBlocks(acc [][lanes]float32, sums *blockResults, a *Activation, row, at, steps int, impl implementation) {
+func (p *plan) addBlocks(acc [][lanes]float32, a *Activation, row, at, steps int, impl implementation) {
 	args := blockArgs{
 		codes:          &p.s.Codes[row*p.rowBytes+at*step*p.bits/8],
+		scales:         &p.s.Scales[row*p.groups+at*4],
 		selectors:      &p.signed[0],
 		selectorBits:   p.selectorBits,
 		table:          &p.signed[0],
 		q:              &a.q[at*step],
+		d:              &a.d[at*4],
 		steps:          steps,
 		codeStride:     p.rowBytes,
+		scaleStride:    p.groups,
 		selectorStride: p.selectorBytes,
 	}
 	if p.selectorBits > 0 {
 		args.selectors = &p.s.Selectors[row*p.selectorBytes+at*4*p.selectorBits/8]
 	}
-	blockSums(&sums[0], &args, len(acc), p.bits, impl)
-	for i := range acc {
-		scaleBlocksNEON(&acc[i], &sums[i*4*steps], &p.s.Scales[(row+i)*p.groups+at*4], &a.d[at*4], steps)
-	}
+	addBlocks(&acc[0], &args, len(acc), p.bits, impl)
 }
 
 // expandBlocks is addBlocks for one row, whose scales and selectors are for any
 // multiple of a block.
-func (p *plan) expandBlocks(acc *[lanes]float32, sums *blockResults, a *Activation, row, at, steps int, impl implementation) {
+func (p *plan) expandBlocks(acc *[lanes]float32, a *Activation, row, at, steps int, impl implementation) {
 	var meta stepMeta
 	meta.expand(p, row, at, steps)
 	args := blockArgs{
 		codes:        &p.s.Codes[row*p.rowBytes+at*step*p.bits/8],
+		scales:       &meta.scales[0],
 		selectors:    &meta.selectors[0],
 		selectorBits: 4,
 		table:        &p.signed[0],
 		q:            &a.q[at*step],
+		d:            &a.d[at*4],
 		steps:        steps,
 	}
-	blockSums(&sums[0], &args, 1, p.bits, impl)
-	scaleBlocksNEON(acc, &sums[0], &meta.scales[0], &a.d[at*4], steps)
+	addBlocks(acc, &args, 1, p.bits, impl)
 }
 
-func blockSums(sums *int32, args *blockArgs, rows, bits int, impl implementation) {
+func addBlocks(acc *[lanes]float32, args *blockArgs, rows, bits int, impl implementation) {
 	switch {
 	case bits == 4 && impl != neon:
-		blockSums4Dot(sums, args, rows)
+		addBlocks4Dot(acc, args, rows)
 	case bits == 4:
-		blockSums4NEON(sums, args, rows)
+		addBlocks4NEON(acc, args, rows)
 	case impl != neon:
-		blockSums3Dot(sums, args, rows)
+		addBlocks3Dot(acc, args, rows)
 	default:
-		blockSums3NEON(sums, args, rows)
+		addBlocks3NEON(acc, args, rows)
 	}
 }

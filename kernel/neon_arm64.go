@@ -6,51 +6,44 @@ package kernel
 // do without.
 
 // blockArgs are rows of codes, and what they are multiplied by, as the functions
-// blockSums want them: the first steps·512 columns of each row, with a selector
-// for every 128 of them.
+// addBlocks want them: the first steps·512 columns of each row, with a scale and a
+// selector for every 128 of them.
 type blockArgs struct {
 	codes        *byte
+	scales       *byte
 	selectors    *byte // any byte, if they have no bits
 	selectorBits int
 	table        *byte // 16 bytes per selector: tables.signed
 	q            *int8
-	steps        int // at least 1
+	d            *float32 // by block
+	steps        int      // at least 1
 
 	// From row to row.
-	codeStride, selectorStride int
+	codeStride, scaleStride, selectorStride int
 }
 
-// The functions blockSumsN write the sums of blocks of N-bit codes:
+// The functions addBlocksN add blocks of N-bit codes to the lanes of rows:
 //
 //	for row := range rows {
 //		for b := range 4 * steps {
-//			sums[row][b] = Σ table[selector(row, b)][code] · q // over 128 columns
+//			i := int32(scales[row][b]) * Σ table[selector(row, b)][code] · q // over 128 columns
+//			acc[row][b%4] += float32(float32(i) * d[b])
 //		}
 //	}
 //
 // Codes are prefetched, some of them beyond the end.
 
 //go:noescape
-func blockSums4NEON(sums *int32, a *blockArgs, rows int)
+func addBlocks4NEON(acc *[lanes]float32, a *blockArgs, rows int)
 
 //go:noescape
-func blockSums3NEON(sums *int32, a *blockArgs, rows int)
+func addBlocks3NEON(acc *[lanes]float32, a *blockArgs, rows int)
 
 //go:noescape
-func blockSums4Dot(sums *int32, a *blockArgs, rows int)
+func addBlocks4Dot(acc *[lanes]float32, a *blockArgs, rows int)
 
 //go:noescape
-func blockSums3Dot(sums *int32, a *blockArgs, rows int)
-
-// scaleBlocksNEON adds the blocks of steps to the lanes:
-//
-//	for b := range 4 * steps {
-//		i := int32(scales[b]) * sums[b]
-//		acc[b%4] += float32(float32(i) * d[b])
-//	}
-//
-//go:noescape
-func scaleBlocksNEON(acc *[lanes]float32, sums *int32, scales *byte, d *float32, steps int)
+func addBlocks3Dot(acc *[lanes]float32, a *blockArgs, rows int)
 
 // floatBlocksNEON adds blocks of 128 columns, which have been decoded, to the lanes
 // of a row in float mode. k has a scale for every 16 columns.

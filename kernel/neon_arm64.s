@@ -27,35 +27,3 @@ loop:
 	VADDV  V24.S4, V24
 	FMOVS  F24, ret+24(FP)
 	RET
-
-// QUAD multiplies the next four sums by their scales.
-#define QUAD(OUT) \
-	FMOVS.P 4(R2), F16          \
-	VUXTL   V16.B8, V16.H8      \
-	VUXTL   V16.H4, V16.S4      \
-	VLD1.P  16(R1), [V17.S4]    \
-	MUL(17, 16, OUT)
-
-// SCALE adds the blocks of all steps to the lanes, in V24. QUADS leaves the sums of
-// four blocks in V0.
-#define SCALE(QUADS) \
-	VLD1 (R0), [V24.S4]         \
-step:                           \
-	QUADS                       \
-	VLD1.P 16(R3), [V18.S4]     \
-	SCVTF(0, 0)                 \
-	FMUL(18, 0, 0)              \
-	FADD(0, 24, 24)             \
-	SUBS $1, R4, R4             \
-	BNE  step                   \
-	VST1 [V24.S4], (R0)         \
-	RET
-
-// func scaleBlocksNEON(acc *[4]float32, sums *int32, scales *byte, d *float32, steps int)
-TEXT ·scaleBlocksNEON(SB), NOSPLIT, $0-40
-	MOVD acc+0(FP), R0
-	MOVD sums+8(FP), R1
-	MOVD scales+16(FP), R2
-	MOVD d+24(FP), R3
-	MOVD steps+32(FP), R4
-	SCALE(QUAD(0))

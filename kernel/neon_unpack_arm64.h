@@ -3,7 +3,9 @@
 
 // A block of 4-bit codes is 64 bytes, with columns 0–63 in the low halves.
 #define UNPACK4 \
-	VLD1.P 64(R2), [V0.B16, V1.B16, V2.B16, V3.B16] \
+	FLDPQ  (R2), (F0, F1)          \
+	FLDPQ  32(R2), (F2, F3)        \
+	ADD    $64, R2, R2             \
 	VUSHR $4, V0.B16, V4.B16       \
 	VUSHR $4, V1.B16, V5.B16       \
 	VUSHR $4, V2.B16, V6.B16       \

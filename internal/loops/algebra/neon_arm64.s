@@ -186,6 +186,7 @@ end:
 TEXT ·takeNEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD 0(R0), R1
+	MOVD R1, R4
 	MOVD 8(R0), R3
 	MOVD 16(R0), R2
 	FMOVD 24(R0), F16
@@ -193,13 +194,13 @@ TEXT ·takeNEON(SB), NOSPLIT, $0-8
 	BLT last
 
 eight:
-	VLD1 (R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	VLD1.P 64(R2), [V4.D2, V5.D2, V6.D2, V7.D2]
 	WORD $0x4fd05080 // fmls v0.2d, v4.2d, v16.d[0]
 	WORD $0x4fd050a1 // fmls v1.2d, v5.2d, v16.d[0]
 	WORD $0x4fd050c2 // fmls v2.2d, v6.2d, v16.d[0]
 	WORD $0x4fd050e3 // fmls v3.2d, v7.2d, v16.d[0]
-	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R1)
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R4)
 	SUBS $8, R3, R3
 	BGE eight
 
@@ -208,10 +209,10 @@ last:
 	BEQ end
 
 one:
-	FMOVD (R1), F0
+	FMOVD.P 8(R1), F0
 	FMOVD.P 8(R2), F4
 	WORD $0x4fd05080 // fmls v0.2d, v4.2d, v16.d[0]
-	FMOVD.P F0, 8(R1)
+	FMOVD.P F0, 8(R4)
 	SUBS $1, R3, R3
 	BNE one
 

@@ -106,21 +106,16 @@ func (s *neonFloats) row(label string, body func()) {
 }
 
 // load loads the next elements to four registers, of which those that are not there are 0,
-// and moves the pointer on, if move is set.
-func (s *neonFloats) load(from string, v int, move bool) {
+// and moves the pointer on.
+func (s *neonFloats) load(from string, v int) {
 	if !s.tail {
-		if move {
-			s.op("VLD1.P 64(%s), %s", from, list(v, 4, "S4"))
-		} else {
-			s.op("VLD1 (%s), %s", from, list(v, 4, "S4"))
-		}
+		s.op("VLD1.P 64(%s), %s", from, list(v, 4, "S4"))
 		return
 	}
 	four(func(i int) { s.clear(v + i) })
 	s.op("MOVD $%s, R11", floatsFrame)
 	s.op("VST1 %s, (R11)", list(v, 4, "S4"))
-	s.op("MOVD %s, R10", from)
-	s.copyTail(fmt.Sprintf("%sLoad%d", s.label, v), "R10", "R11", 4)
+	s.copyTail(fmt.Sprintf("%sLoad%d", s.label, v), from, "R11", 4)
 	s.op("MOVD $%s, R11", floatsFrame)
 	s.op("VLD1 (R11), %s", list(v, 4, "S4"))
 }
@@ -197,9 +192,10 @@ func (s *neonFloats) multiply(rows, vectors int) {
 	s.op("RET")
 }
 
-// rowArgs loads the arguments of a row: R1 is X, R2 is Y.
+// rowArgs loads the arguments of a row: R1 is X, and R9, for what is stored to it, R2 is Y.
 func (s *neonFloats) rowArgs() {
 	s.op("MOVD %d(R0), R1", rowArgX)
+	s.op("MOVD R1, R9")
 	s.op("MOVD %d(R0), R2", rowArgY)
 	s.op("MOVD %d(R0), R7", rowArgN)
 }
@@ -209,10 +205,10 @@ func (s *neonFloats) addRows() {
 	s.begin("add", "RowArgs")
 	s.rowArgs()
 	s.row("add", func() {
-		s.load("R1", x, false)
-		s.load("R2", y, true)
+		s.load("R1", x)
+		s.load("R2", y)
 		s.word4("fadd", x, x, y)
-		s.store(x, "R1")
+		s.store(x, "R9")
 	})
 	s.op("RET")
 }
@@ -243,7 +239,7 @@ func (s *neonFloats) layerNorm() {
 	s.normRow()
 	s.clear4(sum)
 	s.row("sum", func() {
-		s.load("R1", x, true)
+		s.load("R1", x)
 		s.word4("fadd", sum, sum, x)
 	})
 	s.foldSum(sum)
@@ -253,7 +249,7 @@ func (s *neonFloats) layerNorm() {
 	s.normRow()
 	s.clear4(sum)
 	s.row("square", func() {
-		s.load("R1", x, true)
+		s.load("R1", x)
 		s.by("fsub", x, x, mean)
 		s.keep(x)
 		s.word4("fmul", x, x, x)
@@ -265,12 +261,12 @@ func (s *neonFloats) layerNorm() {
 	s.op("MOVD %d(R0), R3", normWeight)
 	s.op("MOVD %d(R0), R4", normBias)
 	s.row("scale", func() {
-		s.load("R1", x, true)
+		s.load("R1", x)
 		s.by("fsub", x, x, mean)
 		s.by("fmul", x, x, scale)
-		s.load("R3", y, true)
+		s.load("R3", y)
 		s.word4("fmul", x, x, y)
-		s.load("R4", y+4, true)
+		s.load("R4", y+4)
 		s.word4("fadd", x, x, y+4)
 		s.store(x, "R2")
 	})
@@ -283,7 +279,7 @@ func (s *neonFloats) rmsNorm() {
 	s.normRow()
 	s.clear4(sum)
 	s.row("square", func() {
-		s.load("R1", x, true)
+		s.load("R1", x)
 		s.word4("fmul", x, x, x)
 		s.word4("fadd", sum, sum, x)
 	})
@@ -292,9 +288,9 @@ func (s *neonFloats) rmsNorm() {
 	s.op("MOVD %d(R0), R2", normDst)
 	s.op("MOVD %d(R0), R3", normWeight)
 	s.row("scale", func() {
-		s.load("R1", x, true)
+		s.load("R1", x)
 		s.by("fmul", x, x, scale)
-		s.load("R3", y, true)
+		s.load("R3", y)
 		s.word4("fmul", x, x, y)
 		s.store(x, "R2")
 	})
@@ -338,7 +334,7 @@ func (s *neonFloats) softmax() {
 	s.op("FMOVS (R1), F%d", sum)
 	four(func(i int) { s.op("VDUP V%d.S[0], V%d.S4", sum, sum+(i+1)%4) })
 	s.row("max", func() {
-		s.load("R1", x, true)
+		s.load("R1", x)
 		s.word4("fcmgt", mask, x, sum)
 		s.keep(mask)
 		four(func(i int) { s.op("VBIT V%d.B16, V%d.B16, V%d.B16", mask+i, x+i, sum+i) })
@@ -351,10 +347,10 @@ func (s *neonFloats) softmax() {
 	s.rowArgs()
 	s.clear4(sum)
 	s.row("exp", func() {
-		s.load("R1", x, false)
+		s.load("R1", x)
 		s.by("fsub", x, x, by)
 		s.exp()
-		s.store(x, "R1")
+		s.store(x, "R9")
 		s.keep(x)
 		s.word4("fadd", sum, sum, x)
 	})
@@ -364,9 +360,9 @@ func (s *neonFloats) softmax() {
 	s.op("VDUP V%[1]d.S[0], V%[1]d.S4", by)
 	s.rowArgs()
 	s.row("scale", func() {
-		s.load("R1", x, false)
+		s.load("R1", x)
 		s.by("fmul", x, x, by)
-		s.store(x, "R1")
+		s.store(x, "R9")
 	})
 	s.op("RET")
 }
@@ -381,21 +377,23 @@ func (s *neonFloats) rotate() {
 	s.op("MOVD R5, R1")
 	s.op("MOVD %d(R0), R7", rotateHalf)
 	s.op("ADD R7<<2, R1, R2")
+	s.op("MOVD R1, R9")
+	s.op("MOVD R2, R14")
 	s.op("MOVD %d(R0), R3", rotateCos)
 	s.op("MOVD %d(R0), R4", rotateSin)
 	s.row("pairs", func() {
-		s.load("R1", a, false)
-		s.load("R2", b, false)
-		s.load("R3", c, true)
-		s.load("R4", d, true)
+		s.load("R1", a)
+		s.load("R2", b)
+		s.load("R3", c)
+		s.load("R4", d)
 		s.word4("fmul", ac, a, c)
 		s.word4("fmul", bd, b, d)
 		s.word4("fsub", ac, ac, bd)
 		s.word4("fmul", a, a, d)
 		s.word4("fmul", b, b, c)
 		s.word4("fadd", a, a, b)
-		s.store(ac, "R1")
-		s.store(a, "R2")
+		s.store(ac, "R9")
+		s.store(a, "R14")
 	})
 	s.op("ADD R13, R5, R5")
 	s.op("SUBS $1, R6, R6")
@@ -416,17 +414,17 @@ func (s *neonFloats) activations() {
 			}
 			s.rowArgs()
 			s.row("row", func() {
-				s.load("R1", x, false)
+				s.load("R1", x)
 				if !gate {
-					s.load("R2", r, true)
+					s.load("R2", r)
 					s.word4("fadd", x, x, r)
 				}
 				body()
 				if gate {
-					s.load("R2", spare, true)
+					s.load("R2", spare)
 					s.word4("fmul", r, r, spare)
 				}
-				s.store(r, "R1")
+				s.store(r, "R9")
 			})
 			s.op("RET")
 		}

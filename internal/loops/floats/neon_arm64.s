@@ -435,19 +435,20 @@ TEXT ·addNEON(SB), NOSPLIT, $64-8
 	MOVD a+0(FP), R0
 	MOVD $floatConstants<>(SB), R8
 	MOVD 0(R0), R1
+	MOVD R1, R9
 	MOVD 8(R0), R2
 	MOVD 16(R0), R7
 	SUBS $16, R7, R7
 	BLT addTail
 
 add:
-	VLD1 (R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	VLD1.P 64(R2), [V4.S4, V5.S4, V6.S4, V7.S4]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
 	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R1)
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R9)
 	SUBS $16, R7, R7
 	BGE add
 
@@ -463,24 +464,23 @@ addTail:
 	VEOR V3.B16, V3.B16, V3.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, addLoad03
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 addLoad03:
 	TBZ $2, R7, addLoad02
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 addLoad02:
 	TBZ $1, R7, addLoad01
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 addLoad01:
 	TBZ $0, R7, addLoad00
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 addLoad00:
@@ -492,24 +492,23 @@ addLoad00:
 	VEOR V7.B16, V7.B16, V7.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V4.S4, V5.S4, V6.S4, V7.S4], (R11)
-	MOVD R2, R10
 	TBZ $3, R7, addLoad43
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R2), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 addLoad43:
 	TBZ $2, R7, addLoad42
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R2), F31
 	FMOVQ.P F31, 16(R11)
 
 addLoad42:
 	TBZ $1, R7, addLoad41
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R2), R12
 	MOVD.P R12, 8(R11)
 
 addLoad41:
 	TBZ $0, R7, addLoad40
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R2), R12
 	MOVW.P R12, 4(R11)
 
 addLoad40:
@@ -521,26 +520,26 @@ addLoad40:
 	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	TBZ $3, R7, addStore0R13
+	TBZ $3, R7, addStore0R93
 	VLD1.P 32(R11), [V30.B16, V31.B16]
-	VST1.P [V30.B16, V31.B16], 32(R1)
+	VST1.P [V30.B16, V31.B16], 32(R9)
 
-addStore0R13:
-	TBZ $2, R7, addStore0R12
+addStore0R93:
+	TBZ $2, R7, addStore0R92
 	FMOVQ.P 16(R11), F31
-	FMOVQ.P F31, 16(R1)
+	FMOVQ.P F31, 16(R9)
 
-addStore0R12:
-	TBZ $1, R7, addStore0R11
+addStore0R92:
+	TBZ $1, R7, addStore0R91
 	MOVD.P 8(R11), R12
-	MOVD.P R12, 8(R1)
+	MOVD.P R12, 8(R9)
 
-addStore0R11:
-	TBZ $0, R7, addStore0R10
+addStore0R91:
+	TBZ $0, R7, addStore0R90
 	MOVWU.P 4(R11), R12
-	MOVW.P R12, 4(R1)
+	MOVW.P R12, 4(R9)
 
-addStore0R10:
+addStore0R90:
 
 addEnd:
 	RET
@@ -579,24 +578,23 @@ sumTail:
 	VEOR V3.B16, V3.B16, V3.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, sumLoad03
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 sumLoad03:
 	TBZ $2, R7, sumLoad02
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 sumLoad02:
 	TBZ $1, R7, sumLoad01
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 sumLoad01:
 	TBZ $0, R7, sumLoad00
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 sumLoad00:
@@ -655,24 +653,23 @@ squareTail:
 	VEOR V3.B16, V3.B16, V3.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, squareLoad03
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 squareLoad03:
 	TBZ $2, R7, squareLoad02
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 squareLoad02:
 	TBZ $1, R7, squareLoad01
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 squareLoad01:
 	TBZ $0, R7, squareLoad00
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 squareLoad00:
@@ -754,24 +751,23 @@ scaleTail:
 	VEOR V3.B16, V3.B16, V3.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, scaleLoad03
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 scaleLoad03:
 	TBZ $2, R7, scaleLoad02
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 scaleLoad02:
 	TBZ $1, R7, scaleLoad01
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 scaleLoad01:
 	TBZ $0, R7, scaleLoad00
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 scaleLoad00:
@@ -791,24 +787,23 @@ scaleLoad00:
 	VEOR V7.B16, V7.B16, V7.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V4.S4, V5.S4, V6.S4, V7.S4], (R11)
-	MOVD R3, R10
 	TBZ $3, R7, scaleLoad43
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R3), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 scaleLoad43:
 	TBZ $2, R7, scaleLoad42
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R3), F31
 	FMOVQ.P F31, 16(R11)
 
 scaleLoad42:
 	TBZ $1, R7, scaleLoad41
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R3), R12
 	MOVD.P R12, 8(R11)
 
 scaleLoad41:
 	TBZ $0, R7, scaleLoad40
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R3), R12
 	MOVW.P R12, 4(R11)
 
 scaleLoad40:
@@ -824,24 +819,23 @@ scaleLoad40:
 	VEOR V11.B16, V11.B16, V11.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V8.S4, V9.S4, V10.S4, V11.S4], (R11)
-	MOVD R4, R10
 	TBZ $3, R7, scaleLoad83
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R4), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 scaleLoad83:
 	TBZ $2, R7, scaleLoad82
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R4), F31
 	FMOVQ.P F31, 16(R11)
 
 scaleLoad82:
 	TBZ $1, R7, scaleLoad81
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R4), R12
 	MOVD.P R12, 8(R11)
 
 scaleLoad81:
 	TBZ $0, R7, scaleLoad80
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R4), R12
 	MOVW.P R12, 4(R11)
 
 scaleLoad80:
@@ -915,24 +909,23 @@ squareTail:
 	VEOR V3.B16, V3.B16, V3.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, squareLoad03
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 squareLoad03:
 	TBZ $2, R7, squareLoad02
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 squareLoad02:
 	TBZ $1, R7, squareLoad01
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 squareLoad01:
 	TBZ $0, R7, squareLoad00
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 squareLoad00:
@@ -996,24 +989,23 @@ scaleTail:
 	VEOR V3.B16, V3.B16, V3.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, scaleLoad03
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 scaleLoad03:
 	TBZ $2, R7, scaleLoad02
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 scaleLoad02:
 	TBZ $1, R7, scaleLoad01
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 scaleLoad01:
 	TBZ $0, R7, scaleLoad00
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 scaleLoad00:
@@ -1029,24 +1021,23 @@ scaleLoad00:
 	VEOR V7.B16, V7.B16, V7.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V4.S4, V5.S4, V6.S4, V7.S4], (R11)
-	MOVD R3, R10
 	TBZ $3, R7, scaleLoad43
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R3), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 scaleLoad43:
 	TBZ $2, R7, scaleLoad42
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R3), F31
 	FMOVQ.P F31, 16(R11)
 
 scaleLoad42:
 	TBZ $1, R7, scaleLoad41
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R3), R12
 	MOVD.P R12, 8(R11)
 
 scaleLoad41:
 	TBZ $0, R7, scaleLoad40
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R3), R12
 	MOVW.P R12, 4(R11)
 
 scaleLoad40:
@@ -1087,6 +1078,7 @@ TEXT ·softmaxNEON(SB), NOSPLIT, $64-8
 	MOVD a+0(FP), R0
 	MOVD $floatConstants<>(SB), R8
 	MOVD 0(R0), R1
+	MOVD R1, R9
 	MOVD 8(R0), R2
 	MOVD 16(R0), R7
 	FMOVS (R1), F16
@@ -1122,24 +1114,23 @@ maxTail:
 	VEOR V3.B16, V3.B16, V3.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, maxLoad03
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 maxLoad03:
 	TBZ $2, R7, maxLoad02
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 maxLoad02:
 	TBZ $1, R7, maxLoad01
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 maxLoad01:
 	TBZ $0, R7, maxLoad00
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 maxLoad00:
@@ -1165,6 +1156,7 @@ maxEnd:
 	WORD $0x6e30fa14 // fmaxv s20, v16.4s
 	VDUP V20.S[0], V20.S4
 	MOVD 0(R0), R1
+	MOVD R1, R9
 	MOVD 8(R0), R2
 	MOVD 16(R0), R7
 	VEOR V16.B16, V16.B16, V16.B16
@@ -1175,7 +1167,7 @@ maxEnd:
 	BLT expTail
 
 exp:
-	VLD1 (R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD $0x4eb4d400 // fsub v0.4s, v0.4s, v20.4s
 	WORD $0x4eb4d421 // fsub v1.4s, v1.4s, v20.4s
 	WORD $0x4eb4d442 // fsub v2.4s, v2.4s, v20.4s
@@ -1293,7 +1285,7 @@ exp:
 	WORD $0x6e29dca1 // fmul v1.4s, v5.4s, v9.4s
 	WORD $0x6e2adcc2 // fmul v2.4s, v6.4s, v10.4s
 	WORD $0x6e2bdce3 // fmul v3.4s, v7.4s, v11.4s
-	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R1)
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R9)
 	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
 	WORD $0x4e21d631 // fadd v17.4s, v17.4s, v1.4s
 	WORD $0x4e22d652 // fadd v18.4s, v18.4s, v2.4s
@@ -1313,24 +1305,23 @@ expTail:
 	VEOR V3.B16, V3.B16, V3.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, expLoad03
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 expLoad03:
 	TBZ $2, R7, expLoad02
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 expLoad02:
 	TBZ $1, R7, expLoad01
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 expLoad01:
 	TBZ $0, R7, expLoad00
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 expLoad00:
@@ -1455,26 +1446,26 @@ expLoad00:
 	WORD $0x6e2bdce3 // fmul v3.4s, v7.4s, v11.4s
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	TBZ $3, R7, expStore0R13
+	TBZ $3, R7, expStore0R93
 	VLD1.P 32(R11), [V30.B16, V31.B16]
-	VST1.P [V30.B16, V31.B16], 32(R1)
+	VST1.P [V30.B16, V31.B16], 32(R9)
 
-expStore0R13:
-	TBZ $2, R7, expStore0R12
+expStore0R93:
+	TBZ $2, R7, expStore0R92
 	FMOVQ.P 16(R11), F31
-	FMOVQ.P F31, 16(R1)
+	FMOVQ.P F31, 16(R9)
 
-expStore0R12:
-	TBZ $1, R7, expStore0R11
+expStore0R92:
+	TBZ $1, R7, expStore0R91
 	MOVD.P 8(R11), R12
-	MOVD.P R12, 8(R1)
+	MOVD.P R12, 8(R9)
 
-expStore0R11:
-	TBZ $0, R7, expStore0R10
+expStore0R91:
+	TBZ $0, R7, expStore0R90
 	MOVWU.P 4(R11), R12
-	MOVW.P R12, 4(R1)
+	MOVW.P R12, 4(R9)
 
-expStore0R10:
+expStore0R90:
 	VAND V24.B16, V0.B16, V0.B16
 	VAND V25.B16, V1.B16, V1.B16
 	VAND V26.B16, V2.B16, V2.B16
@@ -1495,18 +1486,19 @@ expEnd:
 	FDIVS F16, F20, F20
 	VDUP V20.S[0], V20.S4
 	MOVD 0(R0), R1
+	MOVD R1, R9
 	MOVD 8(R0), R2
 	MOVD 16(R0), R7
 	SUBS $16, R7, R7
 	BLT scaleTail
 
 scale:
-	VLD1 (R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD $0x6e34dc00 // fmul v0.4s, v0.4s, v20.4s
 	WORD $0x6e34dc21 // fmul v1.4s, v1.4s, v20.4s
 	WORD $0x6e34dc42 // fmul v2.4s, v2.4s, v20.4s
 	WORD $0x6e34dc63 // fmul v3.4s, v3.4s, v20.4s
-	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R1)
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R9)
 	SUBS $16, R7, R7
 	BGE scale
 
@@ -1522,24 +1514,23 @@ scaleTail:
 	VEOR V3.B16, V3.B16, V3.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, scaleLoad03
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 scaleLoad03:
 	TBZ $2, R7, scaleLoad02
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 scaleLoad02:
 	TBZ $1, R7, scaleLoad01
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 scaleLoad01:
 	TBZ $0, R7, scaleLoad00
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 scaleLoad00:
@@ -1551,26 +1542,26 @@ scaleLoad00:
 	WORD $0x6e34dc63 // fmul v3.4s, v3.4s, v20.4s
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	TBZ $3, R7, scaleStore0R13
+	TBZ $3, R7, scaleStore0R93
 	VLD1.P 32(R11), [V30.B16, V31.B16]
-	VST1.P [V30.B16, V31.B16], 32(R1)
+	VST1.P [V30.B16, V31.B16], 32(R9)
 
-scaleStore0R13:
-	TBZ $2, R7, scaleStore0R12
+scaleStore0R93:
+	TBZ $2, R7, scaleStore0R92
 	FMOVQ.P 16(R11), F31
-	FMOVQ.P F31, 16(R1)
+	FMOVQ.P F31, 16(R9)
 
-scaleStore0R12:
-	TBZ $1, R7, scaleStore0R11
+scaleStore0R92:
+	TBZ $1, R7, scaleStore0R91
 	MOVD.P 8(R11), R12
-	MOVD.P R12, 8(R1)
+	MOVD.P R12, 8(R9)
 
-scaleStore0R11:
-	TBZ $0, R7, scaleStore0R10
+scaleStore0R91:
+	TBZ $0, R7, scaleStore0R90
 	MOVWU.P 4(R11), R12
-	MOVW.P R12, 4(R1)
+	MOVW.P R12, 4(R9)
 
-scaleStore0R10:
+scaleStore0R90:
 
 scaleEnd:
 	RET
@@ -1587,14 +1578,16 @@ head:
 	MOVD R5, R1
 	MOVD 24(R0), R7
 	ADD R7<<2, R1, R2
+	MOVD R1, R9
+	MOVD R2, R14
 	MOVD 8(R0), R3
 	MOVD 16(R0), R4
 	SUBS $16, R7, R7
 	BLT pairsTail
 
 pairs:
-	VLD1 (R1), [V0.S4, V1.S4, V2.S4, V3.S4]
-	VLD1 (R2), [V4.S4, V5.S4, V6.S4, V7.S4]
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 64(R2), [V4.S4, V5.S4, V6.S4, V7.S4]
 	VLD1.P 64(R3), [V8.S4, V9.S4, V10.S4, V11.S4]
 	VLD1.P 64(R4), [V12.S4, V13.S4, V14.S4, V15.S4]
 	WORD $0x6e28dc10 // fmul v16.4s, v0.4s, v8.4s
@@ -1621,8 +1614,8 @@ pairs:
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
 	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	VST1.P [V16.S4, V17.S4, V18.S4, V19.S4], 64(R1)
-	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R2)
+	VST1.P [V16.S4, V17.S4, V18.S4, V19.S4], 64(R9)
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R14)
 	SUBS $16, R7, R7
 	BGE pairs
 
@@ -1638,24 +1631,23 @@ pairsTail:
 	VEOR V3.B16, V3.B16, V3.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, pairsLoad03
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 pairsLoad03:
 	TBZ $2, R7, pairsLoad02
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 pairsLoad02:
 	TBZ $1, R7, pairsLoad01
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 pairsLoad01:
 	TBZ $0, R7, pairsLoad00
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 pairsLoad00:
@@ -1667,24 +1659,23 @@ pairsLoad00:
 	VEOR V7.B16, V7.B16, V7.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V4.S4, V5.S4, V6.S4, V7.S4], (R11)
-	MOVD R2, R10
 	TBZ $3, R7, pairsLoad43
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R2), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 pairsLoad43:
 	TBZ $2, R7, pairsLoad42
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R2), F31
 	FMOVQ.P F31, 16(R11)
 
 pairsLoad42:
 	TBZ $1, R7, pairsLoad41
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R2), R12
 	MOVD.P R12, 8(R11)
 
 pairsLoad41:
 	TBZ $0, R7, pairsLoad40
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R2), R12
 	MOVW.P R12, 4(R11)
 
 pairsLoad40:
@@ -1696,24 +1687,23 @@ pairsLoad40:
 	VEOR V11.B16, V11.B16, V11.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V8.S4, V9.S4, V10.S4, V11.S4], (R11)
-	MOVD R3, R10
 	TBZ $3, R7, pairsLoad83
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R3), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 pairsLoad83:
 	TBZ $2, R7, pairsLoad82
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R3), F31
 	FMOVQ.P F31, 16(R11)
 
 pairsLoad82:
 	TBZ $1, R7, pairsLoad81
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R3), R12
 	MOVD.P R12, 8(R11)
 
 pairsLoad81:
 	TBZ $0, R7, pairsLoad80
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R3), R12
 	MOVW.P R12, 4(R11)
 
 pairsLoad80:
@@ -1725,24 +1715,23 @@ pairsLoad80:
 	VEOR V15.B16, V15.B16, V15.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V12.S4, V13.S4, V14.S4, V15.S4], (R11)
-	MOVD R4, R10
 	TBZ $3, R7, pairsLoad123
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R4), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 pairsLoad123:
 	TBZ $2, R7, pairsLoad122
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R4), F31
 	FMOVQ.P F31, 16(R11)
 
 pairsLoad122:
 	TBZ $1, R7, pairsLoad121
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R4), R12
 	MOVD.P R12, 8(R11)
 
 pairsLoad121:
 	TBZ $0, R7, pairsLoad120
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R4), R12
 	MOVW.P R12, 4(R11)
 
 pairsLoad120:
@@ -1774,48 +1763,48 @@ pairsLoad120:
 	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 	MOVD $elements-64(SP), R11
 	VST1 [V16.S4, V17.S4, V18.S4, V19.S4], (R11)
-	TBZ $3, R7, pairsStore16R13
+	TBZ $3, R7, pairsStore16R93
 	VLD1.P 32(R11), [V30.B16, V31.B16]
-	VST1.P [V30.B16, V31.B16], 32(R1)
+	VST1.P [V30.B16, V31.B16], 32(R9)
 
-pairsStore16R13:
-	TBZ $2, R7, pairsStore16R12
+pairsStore16R93:
+	TBZ $2, R7, pairsStore16R92
 	FMOVQ.P 16(R11), F31
-	FMOVQ.P F31, 16(R1)
+	FMOVQ.P F31, 16(R9)
 
-pairsStore16R12:
-	TBZ $1, R7, pairsStore16R11
+pairsStore16R92:
+	TBZ $1, R7, pairsStore16R91
 	MOVD.P 8(R11), R12
-	MOVD.P R12, 8(R1)
+	MOVD.P R12, 8(R9)
 
-pairsStore16R11:
-	TBZ $0, R7, pairsStore16R10
+pairsStore16R91:
+	TBZ $0, R7, pairsStore16R90
 	MOVWU.P 4(R11), R12
-	MOVW.P R12, 4(R1)
+	MOVW.P R12, 4(R9)
 
-pairsStore16R10:
+pairsStore16R90:
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	TBZ $3, R7, pairsStore0R23
+	TBZ $3, R7, pairsStore0R143
 	VLD1.P 32(R11), [V30.B16, V31.B16]
-	VST1.P [V30.B16, V31.B16], 32(R2)
+	VST1.P [V30.B16, V31.B16], 32(R14)
 
-pairsStore0R23:
-	TBZ $2, R7, pairsStore0R22
+pairsStore0R143:
+	TBZ $2, R7, pairsStore0R142
 	FMOVQ.P 16(R11), F31
-	FMOVQ.P F31, 16(R2)
+	FMOVQ.P F31, 16(R14)
 
-pairsStore0R22:
-	TBZ $1, R7, pairsStore0R21
+pairsStore0R142:
+	TBZ $1, R7, pairsStore0R141
 	MOVD.P 8(R11), R12
-	MOVD.P R12, 8(R2)
+	MOVD.P R12, 8(R14)
 
-pairsStore0R21:
-	TBZ $0, R7, pairsStore0R20
+pairsStore0R141:
+	TBZ $0, R7, pairsStore0R140
 	MOVWU.P 4(R11), R12
-	MOVW.P R12, 4(R2)
+	MOVW.P R12, 4(R14)
 
-pairsStore0R20:
+pairsStore0R140:
 
 pairsEnd:
 	ADD R13, R5, R5
@@ -1828,13 +1817,14 @@ TEXT ·geluNEON(SB), NOSPLIT, $64-8
 	MOVD a+0(FP), R0
 	MOVD $floatConstants<>(SB), R8
 	MOVD 0(R0), R1
+	MOVD R1, R9
 	MOVD 8(R0), R2
 	MOVD 16(R0), R7
 	SUBS $16, R7, R7
 	BLT rowTail
 
 row:
-	VLD1 (R1), [V12.S4, V13.S4, V14.S4, V15.S4]
+	VLD1.P 64(R1), [V12.S4, V13.S4, V14.S4, V15.S4]
 	VLD1.P 64(R2), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
 	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
@@ -2068,7 +2058,7 @@ row:
 	VBIT V21.B16, V5.B16, V1.B16
 	VBIT V22.B16, V6.B16, V2.B16
 	VBIT V23.B16, V7.B16, V3.B16
-	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R1)
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R9)
 	SUBS $16, R7, R7
 	BGE row
 
@@ -2084,24 +2074,23 @@ rowTail:
 	VEOR V15.B16, V15.B16, V15.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V12.S4, V13.S4, V14.S4, V15.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, rowLoad123
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 rowLoad123:
 	TBZ $2, R7, rowLoad122
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 rowLoad122:
 	TBZ $1, R7, rowLoad121
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 rowLoad121:
 	TBZ $0, R7, rowLoad120
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 rowLoad120:
@@ -2113,24 +2102,23 @@ rowLoad120:
 	VEOR V3.B16, V3.B16, V3.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	MOVD R2, R10
 	TBZ $3, R7, rowLoad03
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R2), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 rowLoad03:
 	TBZ $2, R7, rowLoad02
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R2), F31
 	FMOVQ.P F31, 16(R11)
 
 rowLoad02:
 	TBZ $1, R7, rowLoad01
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R2), R12
 	MOVD.P R12, 8(R11)
 
 rowLoad01:
 	TBZ $0, R7, rowLoad00
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R2), R12
 	MOVW.P R12, 4(R11)
 
 rowLoad00:
@@ -2370,26 +2358,26 @@ rowLoad00:
 	VBIT V23.B16, V7.B16, V3.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	TBZ $3, R7, rowStore0R13
+	TBZ $3, R7, rowStore0R93
 	VLD1.P 32(R11), [V30.B16, V31.B16]
-	VST1.P [V30.B16, V31.B16], 32(R1)
+	VST1.P [V30.B16, V31.B16], 32(R9)
 
-rowStore0R13:
-	TBZ $2, R7, rowStore0R12
+rowStore0R93:
+	TBZ $2, R7, rowStore0R92
 	FMOVQ.P 16(R11), F31
-	FMOVQ.P F31, 16(R1)
+	FMOVQ.P F31, 16(R9)
 
-rowStore0R12:
-	TBZ $1, R7, rowStore0R11
+rowStore0R92:
+	TBZ $1, R7, rowStore0R91
 	MOVD.P 8(R11), R12
-	MOVD.P R12, 8(R1)
+	MOVD.P R12, 8(R9)
 
-rowStore0R11:
-	TBZ $0, R7, rowStore0R10
+rowStore0R91:
+	TBZ $0, R7, rowStore0R90
 	MOVWU.P 4(R11), R12
-	MOVW.P R12, 4(R1)
+	MOVW.P R12, 4(R9)
 
-rowStore0R10:
+rowStore0R90:
 
 rowEnd:
 	RET
@@ -2399,13 +2387,14 @@ TEXT ·geluGateNEON(SB), NOSPLIT, $64-8
 	MOVD a+0(FP), R0
 	MOVD $floatConstants<>(SB), R8
 	MOVD 0(R0), R1
+	MOVD R1, R9
 	MOVD 8(R0), R2
 	MOVD 16(R0), R7
 	SUBS $16, R7, R7
 	BLT rowTail
 
 row:
-	VLD1 (R1), [V12.S4, V13.S4, V14.S4, V15.S4]
+	VLD1.P 64(R1), [V12.S4, V13.S4, V14.S4, V15.S4]
 	WORD $0x4ea0f990 // fabs v16.4s, v12.4s
 	WORD $0x4ea0f9b1 // fabs v17.4s, v13.4s
 	WORD $0x4ea0f9d2 // fabs v18.4s, v14.4s
@@ -2639,7 +2628,7 @@ row:
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
 	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R1)
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R9)
 	SUBS $16, R7, R7
 	BGE row
 
@@ -2655,24 +2644,23 @@ rowTail:
 	VEOR V15.B16, V15.B16, V15.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V12.S4, V13.S4, V14.S4, V15.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, rowLoad123
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 rowLoad123:
 	TBZ $2, R7, rowLoad122
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 rowLoad122:
 	TBZ $1, R7, rowLoad121
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 rowLoad121:
 	TBZ $0, R7, rowLoad120
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 rowLoad120:
@@ -2912,24 +2900,23 @@ rowLoad120:
 	VEOR V7.B16, V7.B16, V7.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V4.S4, V5.S4, V6.S4, V7.S4], (R11)
-	MOVD R2, R10
 	TBZ $3, R7, rowLoad43
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R2), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 rowLoad43:
 	TBZ $2, R7, rowLoad42
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R2), F31
 	FMOVQ.P F31, 16(R11)
 
 rowLoad42:
 	TBZ $1, R7, rowLoad41
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R2), R12
 	MOVD.P R12, 8(R11)
 
 rowLoad41:
 	TBZ $0, R7, rowLoad40
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R2), R12
 	MOVW.P R12, 4(R11)
 
 rowLoad40:
@@ -2941,26 +2928,26 @@ rowLoad40:
 	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	TBZ $3, R7, rowStore0R13
+	TBZ $3, R7, rowStore0R93
 	VLD1.P 32(R11), [V30.B16, V31.B16]
-	VST1.P [V30.B16, V31.B16], 32(R1)
+	VST1.P [V30.B16, V31.B16], 32(R9)
 
-rowStore0R13:
-	TBZ $2, R7, rowStore0R12
+rowStore0R93:
+	TBZ $2, R7, rowStore0R92
 	FMOVQ.P 16(R11), F31
-	FMOVQ.P F31, 16(R1)
+	FMOVQ.P F31, 16(R9)
 
-rowStore0R12:
-	TBZ $1, R7, rowStore0R11
+rowStore0R92:
+	TBZ $1, R7, rowStore0R91
 	MOVD.P 8(R11), R12
-	MOVD.P R12, 8(R1)
+	MOVD.P R12, 8(R9)
 
-rowStore0R11:
-	TBZ $0, R7, rowStore0R10
+rowStore0R91:
+	TBZ $0, R7, rowStore0R90
 	MOVWU.P 4(R11), R12
-	MOVW.P R12, 4(R1)
+	MOVW.P R12, 4(R9)
 
-rowStore0R10:
+rowStore0R90:
 
 rowEnd:
 	RET
@@ -2970,13 +2957,14 @@ TEXT ·geluTanhNEON(SB), NOSPLIT, $64-8
 	MOVD a+0(FP), R0
 	MOVD $floatConstants<>(SB), R8
 	MOVD 0(R0), R1
+	MOVD R1, R9
 	MOVD 8(R0), R2
 	MOVD 16(R0), R7
 	SUBS $16, R7, R7
 	BLT rowTail
 
 row:
-	VLD1 (R1), [V12.S4, V13.S4, V14.S4, V15.S4]
+	VLD1.P 64(R1), [V12.S4, V13.S4, V14.S4, V15.S4]
 	VLD1.P 64(R2), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
 	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
@@ -3122,7 +3110,7 @@ row:
 	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
 	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
 	WORD $0x6e23fde3 // fdiv v3.4s, v15.4s, v3.4s
-	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R1)
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R9)
 	SUBS $16, R7, R7
 	BGE row
 
@@ -3138,24 +3126,23 @@ rowTail:
 	VEOR V15.B16, V15.B16, V15.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V12.S4, V13.S4, V14.S4, V15.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, rowLoad123
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 rowLoad123:
 	TBZ $2, R7, rowLoad122
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 rowLoad122:
 	TBZ $1, R7, rowLoad121
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 rowLoad121:
 	TBZ $0, R7, rowLoad120
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 rowLoad120:
@@ -3167,24 +3154,23 @@ rowLoad120:
 	VEOR V3.B16, V3.B16, V3.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	MOVD R2, R10
 	TBZ $3, R7, rowLoad03
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R2), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 rowLoad03:
 	TBZ $2, R7, rowLoad02
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R2), F31
 	FMOVQ.P F31, 16(R11)
 
 rowLoad02:
 	TBZ $1, R7, rowLoad01
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R2), R12
 	MOVD.P R12, 8(R11)
 
 rowLoad01:
 	TBZ $0, R7, rowLoad00
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R2), R12
 	MOVW.P R12, 4(R11)
 
 rowLoad00:
@@ -3336,26 +3322,26 @@ rowLoad00:
 	WORD $0x6e23fde3 // fdiv v3.4s, v15.4s, v3.4s
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	TBZ $3, R7, rowStore0R13
+	TBZ $3, R7, rowStore0R93
 	VLD1.P 32(R11), [V30.B16, V31.B16]
-	VST1.P [V30.B16, V31.B16], 32(R1)
+	VST1.P [V30.B16, V31.B16], 32(R9)
 
-rowStore0R13:
-	TBZ $2, R7, rowStore0R12
+rowStore0R93:
+	TBZ $2, R7, rowStore0R92
 	FMOVQ.P 16(R11), F31
-	FMOVQ.P F31, 16(R1)
+	FMOVQ.P F31, 16(R9)
 
-rowStore0R12:
-	TBZ $1, R7, rowStore0R11
+rowStore0R92:
+	TBZ $1, R7, rowStore0R91
 	MOVD.P 8(R11), R12
-	MOVD.P R12, 8(R1)
+	MOVD.P R12, 8(R9)
 
-rowStore0R11:
-	TBZ $0, R7, rowStore0R10
+rowStore0R91:
+	TBZ $0, R7, rowStore0R90
 	MOVWU.P 4(R11), R12
-	MOVW.P R12, 4(R1)
+	MOVW.P R12, 4(R9)
 
-rowStore0R10:
+rowStore0R90:
 
 rowEnd:
 	RET
@@ -3365,13 +3351,14 @@ TEXT ·geluTanhGateNEON(SB), NOSPLIT, $64-8
 	MOVD a+0(FP), R0
 	MOVD $floatConstants<>(SB), R8
 	MOVD 0(R0), R1
+	MOVD R1, R9
 	MOVD 8(R0), R2
 	MOVD 16(R0), R7
 	SUBS $16, R7, R7
 	BLT rowTail
 
 row:
-	VLD1 (R1), [V12.S4, V13.S4, V14.S4, V15.S4]
+	VLD1.P 64(R1), [V12.S4, V13.S4, V14.S4, V15.S4]
 	WORD $0x6e2cdd80 // fmul v0.4s, v12.4s, v12.4s
 	WORD $0x6e2ddda1 // fmul v1.4s, v13.4s, v13.4s
 	WORD $0x6e2eddc2 // fmul v2.4s, v14.4s, v14.4s
@@ -3517,7 +3504,7 @@ row:
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
 	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R1)
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R9)
 	SUBS $16, R7, R7
 	BGE row
 
@@ -3533,24 +3520,23 @@ rowTail:
 	VEOR V15.B16, V15.B16, V15.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V12.S4, V13.S4, V14.S4, V15.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, rowLoad123
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 rowLoad123:
 	TBZ $2, R7, rowLoad122
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 rowLoad122:
 	TBZ $1, R7, rowLoad121
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 rowLoad121:
 	TBZ $0, R7, rowLoad120
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 rowLoad120:
@@ -3702,24 +3688,23 @@ rowLoad120:
 	VEOR V7.B16, V7.B16, V7.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V4.S4, V5.S4, V6.S4, V7.S4], (R11)
-	MOVD R2, R10
 	TBZ $3, R7, rowLoad43
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R2), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 rowLoad43:
 	TBZ $2, R7, rowLoad42
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R2), F31
 	FMOVQ.P F31, 16(R11)
 
 rowLoad42:
 	TBZ $1, R7, rowLoad41
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R2), R12
 	MOVD.P R12, 8(R11)
 
 rowLoad41:
 	TBZ $0, R7, rowLoad40
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R2), R12
 	MOVW.P R12, 4(R11)
 
 rowLoad40:
@@ -3731,26 +3716,26 @@ rowLoad40:
 	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	TBZ $3, R7, rowStore0R13
+	TBZ $3, R7, rowStore0R93
 	VLD1.P 32(R11), [V30.B16, V31.B16]
-	VST1.P [V30.B16, V31.B16], 32(R1)
+	VST1.P [V30.B16, V31.B16], 32(R9)
 
-rowStore0R13:
-	TBZ $2, R7, rowStore0R12
+rowStore0R93:
+	TBZ $2, R7, rowStore0R92
 	FMOVQ.P 16(R11), F31
-	FMOVQ.P F31, 16(R1)
+	FMOVQ.P F31, 16(R9)
 
-rowStore0R12:
-	TBZ $1, R7, rowStore0R11
+rowStore0R92:
+	TBZ $1, R7, rowStore0R91
 	MOVD.P 8(R11), R12
-	MOVD.P R12, 8(R1)
+	MOVD.P R12, 8(R9)
 
-rowStore0R11:
-	TBZ $0, R7, rowStore0R10
+rowStore0R91:
+	TBZ $0, R7, rowStore0R90
 	MOVWU.P 4(R11), R12
-	MOVW.P R12, 4(R1)
+	MOVW.P R12, 4(R9)
 
-rowStore0R10:
+rowStore0R90:
 
 rowEnd:
 	RET
@@ -3760,13 +3745,14 @@ TEXT ·siluNEON(SB), NOSPLIT, $64-8
 	MOVD a+0(FP), R0
 	MOVD $floatConstants<>(SB), R8
 	MOVD 0(R0), R1
+	MOVD R1, R9
 	MOVD 8(R0), R2
 	MOVD 16(R0), R7
 	SUBS $16, R7, R7
 	BLT rowTail
 
 row:
-	VLD1 (R1), [V12.S4, V13.S4, V14.S4, V15.S4]
+	VLD1.P 64(R1), [V12.S4, V13.S4, V14.S4, V15.S4]
 	VLD1.P 64(R2), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
 	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
@@ -3898,7 +3884,7 @@ row:
 	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
 	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
 	WORD $0x6e23fde3 // fdiv v3.4s, v15.4s, v3.4s
-	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R1)
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R9)
 	SUBS $16, R7, R7
 	BGE row
 
@@ -3914,24 +3900,23 @@ rowTail:
 	VEOR V15.B16, V15.B16, V15.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V12.S4, V13.S4, V14.S4, V15.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, rowLoad123
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 rowLoad123:
 	TBZ $2, R7, rowLoad122
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 rowLoad122:
 	TBZ $1, R7, rowLoad121
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 rowLoad121:
 	TBZ $0, R7, rowLoad120
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 rowLoad120:
@@ -3943,24 +3928,23 @@ rowLoad120:
 	VEOR V3.B16, V3.B16, V3.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	MOVD R2, R10
 	TBZ $3, R7, rowLoad03
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R2), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 rowLoad03:
 	TBZ $2, R7, rowLoad02
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R2), F31
 	FMOVQ.P F31, 16(R11)
 
 rowLoad02:
 	TBZ $1, R7, rowLoad01
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R2), R12
 	MOVD.P R12, 8(R11)
 
 rowLoad01:
 	TBZ $0, R7, rowLoad00
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R2), R12
 	MOVW.P R12, 4(R11)
 
 rowLoad00:
@@ -4098,26 +4082,26 @@ rowLoad00:
 	WORD $0x6e23fde3 // fdiv v3.4s, v15.4s, v3.4s
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	TBZ $3, R7, rowStore0R13
+	TBZ $3, R7, rowStore0R93
 	VLD1.P 32(R11), [V30.B16, V31.B16]
-	VST1.P [V30.B16, V31.B16], 32(R1)
+	VST1.P [V30.B16, V31.B16], 32(R9)
 
-rowStore0R13:
-	TBZ $2, R7, rowStore0R12
+rowStore0R93:
+	TBZ $2, R7, rowStore0R92
 	FMOVQ.P 16(R11), F31
-	FMOVQ.P F31, 16(R1)
+	FMOVQ.P F31, 16(R9)
 
-rowStore0R12:
-	TBZ $1, R7, rowStore0R11
+rowStore0R92:
+	TBZ $1, R7, rowStore0R91
 	MOVD.P 8(R11), R12
-	MOVD.P R12, 8(R1)
+	MOVD.P R12, 8(R9)
 
-rowStore0R11:
-	TBZ $0, R7, rowStore0R10
+rowStore0R91:
+	TBZ $0, R7, rowStore0R90
 	MOVWU.P 4(R11), R12
-	MOVW.P R12, 4(R1)
+	MOVW.P R12, 4(R9)
 
-rowStore0R10:
+rowStore0R90:
 
 rowEnd:
 	RET
@@ -4127,13 +4111,14 @@ TEXT ·siluGateNEON(SB), NOSPLIT, $64-8
 	MOVD a+0(FP), R0
 	MOVD $floatConstants<>(SB), R8
 	MOVD 0(R0), R1
+	MOVD R1, R9
 	MOVD 8(R0), R2
 	MOVD 16(R0), R7
 	SUBS $16, R7, R7
 	BLT rowTail
 
 row:
-	VLD1 (R1), [V12.S4, V13.S4, V14.S4, V15.S4]
+	VLD1.P 64(R1), [V12.S4, V13.S4, V14.S4, V15.S4]
 	WORD $0x6ea0f980 // fneg v0.4s, v12.4s
 	WORD $0x6ea0f9a1 // fneg v1.4s, v13.4s
 	WORD $0x6ea0f9c2 // fneg v2.4s, v14.4s
@@ -4265,7 +4250,7 @@ row:
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
 	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R1)
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R9)
 	SUBS $16, R7, R7
 	BGE row
 
@@ -4281,24 +4266,23 @@ rowTail:
 	VEOR V15.B16, V15.B16, V15.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V12.S4, V13.S4, V14.S4, V15.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, rowLoad123
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 rowLoad123:
 	TBZ $2, R7, rowLoad122
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 rowLoad122:
 	TBZ $1, R7, rowLoad121
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 rowLoad121:
 	TBZ $0, R7, rowLoad120
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 rowLoad120:
@@ -4436,24 +4420,23 @@ rowLoad120:
 	VEOR V7.B16, V7.B16, V7.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V4.S4, V5.S4, V6.S4, V7.S4], (R11)
-	MOVD R2, R10
 	TBZ $3, R7, rowLoad43
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R2), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 rowLoad43:
 	TBZ $2, R7, rowLoad42
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R2), F31
 	FMOVQ.P F31, 16(R11)
 
 rowLoad42:
 	TBZ $1, R7, rowLoad41
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R2), R12
 	MOVD.P R12, 8(R11)
 
 rowLoad41:
 	TBZ $0, R7, rowLoad40
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R2), R12
 	MOVW.P R12, 4(R11)
 
 rowLoad40:
@@ -4465,26 +4448,26 @@ rowLoad40:
 	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	TBZ $3, R7, rowStore0R13
+	TBZ $3, R7, rowStore0R93
 	VLD1.P 32(R11), [V30.B16, V31.B16]
-	VST1.P [V30.B16, V31.B16], 32(R1)
+	VST1.P [V30.B16, V31.B16], 32(R9)
 
-rowStore0R13:
-	TBZ $2, R7, rowStore0R12
+rowStore0R93:
+	TBZ $2, R7, rowStore0R92
 	FMOVQ.P 16(R11), F31
-	FMOVQ.P F31, 16(R1)
+	FMOVQ.P F31, 16(R9)
 
-rowStore0R12:
-	TBZ $1, R7, rowStore0R11
+rowStore0R92:
+	TBZ $1, R7, rowStore0R91
 	MOVD.P 8(R11), R12
-	MOVD.P R12, 8(R1)
+	MOVD.P R12, 8(R9)
 
-rowStore0R11:
-	TBZ $0, R7, rowStore0R10
+rowStore0R91:
+	TBZ $0, R7, rowStore0R90
 	MOVWU.P 4(R11), R12
-	MOVW.P R12, 4(R1)
+	MOVW.P R12, 4(R9)
 
-rowStore0R10:
+rowStore0R90:
 
 rowEnd:
 	RET
@@ -4494,13 +4477,14 @@ TEXT ·reluNEON(SB), NOSPLIT, $64-8
 	MOVD a+0(FP), R0
 	MOVD $floatConstants<>(SB), R8
 	MOVD 0(R0), R1
+	MOVD R1, R9
 	MOVD 8(R0), R2
 	MOVD 16(R0), R7
 	SUBS $16, R7, R7
 	BLT rowTail
 
 row:
-	VLD1 (R1), [V12.S4, V13.S4, V14.S4, V15.S4]
+	VLD1.P 64(R1), [V12.S4, V13.S4, V14.S4, V15.S4]
 	VLD1.P 64(R2), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
 	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
@@ -4514,7 +4498,7 @@ row:
 	VAND V13.B16, V1.B16, V1.B16
 	VAND V14.B16, V2.B16, V2.B16
 	VAND V15.B16, V3.B16, V3.B16
-	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R1)
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R9)
 	SUBS $16, R7, R7
 	BGE row
 
@@ -4530,24 +4514,23 @@ rowTail:
 	VEOR V15.B16, V15.B16, V15.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V12.S4, V13.S4, V14.S4, V15.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, rowLoad123
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 rowLoad123:
 	TBZ $2, R7, rowLoad122
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 rowLoad122:
 	TBZ $1, R7, rowLoad121
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 rowLoad121:
 	TBZ $0, R7, rowLoad120
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 rowLoad120:
@@ -4559,24 +4542,23 @@ rowLoad120:
 	VEOR V3.B16, V3.B16, V3.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	MOVD R2, R10
 	TBZ $3, R7, rowLoad03
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R2), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 rowLoad03:
 	TBZ $2, R7, rowLoad02
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R2), F31
 	FMOVQ.P F31, 16(R11)
 
 rowLoad02:
 	TBZ $1, R7, rowLoad01
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R2), R12
 	MOVD.P R12, 8(R11)
 
 rowLoad01:
 	TBZ $0, R7, rowLoad00
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R2), R12
 	MOVW.P R12, 4(R11)
 
 rowLoad00:
@@ -4596,26 +4578,26 @@ rowLoad00:
 	VAND V15.B16, V3.B16, V3.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	TBZ $3, R7, rowStore0R13
+	TBZ $3, R7, rowStore0R93
 	VLD1.P 32(R11), [V30.B16, V31.B16]
-	VST1.P [V30.B16, V31.B16], 32(R1)
+	VST1.P [V30.B16, V31.B16], 32(R9)
 
-rowStore0R13:
-	TBZ $2, R7, rowStore0R12
+rowStore0R93:
+	TBZ $2, R7, rowStore0R92
 	FMOVQ.P 16(R11), F31
-	FMOVQ.P F31, 16(R1)
+	FMOVQ.P F31, 16(R9)
 
-rowStore0R12:
-	TBZ $1, R7, rowStore0R11
+rowStore0R92:
+	TBZ $1, R7, rowStore0R91
 	MOVD.P 8(R11), R12
-	MOVD.P R12, 8(R1)
+	MOVD.P R12, 8(R9)
 
-rowStore0R11:
-	TBZ $0, R7, rowStore0R10
+rowStore0R91:
+	TBZ $0, R7, rowStore0R90
 	MOVWU.P 4(R11), R12
-	MOVW.P R12, 4(R1)
+	MOVW.P R12, 4(R9)
 
-rowStore0R10:
+rowStore0R90:
 
 rowEnd:
 	RET
@@ -4625,13 +4607,14 @@ TEXT ·reluGateNEON(SB), NOSPLIT, $64-8
 	MOVD a+0(FP), R0
 	MOVD $floatConstants<>(SB), R8
 	MOVD 0(R0), R1
+	MOVD R1, R9
 	MOVD 8(R0), R2
 	MOVD 16(R0), R7
 	SUBS $16, R7, R7
 	BLT rowTail
 
 row:
-	VLD1 (R1), [V12.S4, V13.S4, V14.S4, V15.S4]
+	VLD1.P 64(R1), [V12.S4, V13.S4, V14.S4, V15.S4]
 	WORD $0x4ea0c980 // fcmgt v0.4s, v12.4s, #0.0
 	WORD $0x4ea0c9a1 // fcmgt v1.4s, v13.4s, #0.0
 	WORD $0x4ea0c9c2 // fcmgt v2.4s, v14.4s, #0.0
@@ -4645,7 +4628,7 @@ row:
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
 	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R1)
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R9)
 	SUBS $16, R7, R7
 	BGE row
 
@@ -4661,24 +4644,23 @@ rowTail:
 	VEOR V15.B16, V15.B16, V15.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V12.S4, V13.S4, V14.S4, V15.S4], (R11)
-	MOVD R1, R10
 	TBZ $3, R7, rowLoad123
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R1), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 rowLoad123:
 	TBZ $2, R7, rowLoad122
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R1), F31
 	FMOVQ.P F31, 16(R11)
 
 rowLoad122:
 	TBZ $1, R7, rowLoad121
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R1), R12
 	MOVD.P R12, 8(R11)
 
 rowLoad121:
 	TBZ $0, R7, rowLoad120
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R1), R12
 	MOVW.P R12, 4(R11)
 
 rowLoad120:
@@ -4698,24 +4680,23 @@ rowLoad120:
 	VEOR V7.B16, V7.B16, V7.B16
 	MOVD $elements-64(SP), R11
 	VST1 [V4.S4, V5.S4, V6.S4, V7.S4], (R11)
-	MOVD R2, R10
 	TBZ $3, R7, rowLoad43
-	VLD1.P 32(R10), [V30.B16, V31.B16]
+	VLD1.P 32(R2), [V30.B16, V31.B16]
 	VST1.P [V30.B16, V31.B16], 32(R11)
 
 rowLoad43:
 	TBZ $2, R7, rowLoad42
-	FMOVQ.P 16(R10), F31
+	FMOVQ.P 16(R2), F31
 	FMOVQ.P F31, 16(R11)
 
 rowLoad42:
 	TBZ $1, R7, rowLoad41
-	MOVD.P 8(R10), R12
+	MOVD.P 8(R2), R12
 	MOVD.P R12, 8(R11)
 
 rowLoad41:
 	TBZ $0, R7, rowLoad40
-	MOVWU.P 4(R10), R12
+	MOVWU.P 4(R2), R12
 	MOVW.P R12, 4(R11)
 
 rowLoad40:
@@ -4727,26 +4708,26 @@ rowLoad40:
 	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	MOVD $elements-64(SP), R11
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R11)
-	TBZ $3, R7, rowStore0R13
+	TBZ $3, R7, rowStore0R93
 	VLD1.P 32(R11), [V30.B16, V31.B16]
-	VST1.P [V30.B16, V31.B16], 32(R1)
+	VST1.P [V30.B16, V31.B16], 32(R9)
 
-rowStore0R13:
-	TBZ $2, R7, rowStore0R12
+rowStore0R93:
+	TBZ $2, R7, rowStore0R92
 	FMOVQ.P 16(R11), F31
-	FMOVQ.P F31, 16(R1)
+	FMOVQ.P F31, 16(R9)
 
-rowStore0R12:
-	TBZ $1, R7, rowStore0R11
+rowStore0R92:
+	TBZ $1, R7, rowStore0R91
 	MOVD.P 8(R11), R12
-	MOVD.P R12, 8(R1)
+	MOVD.P R12, 8(R9)
 
-rowStore0R11:
-	TBZ $0, R7, rowStore0R10
+rowStore0R91:
+	TBZ $0, R7, rowStore0R90
 	MOVWU.P 4(R11), R12
-	MOVW.P R12, 4(R1)
+	MOVW.P R12, 4(R9)
 
-rowStore0R10:
+rowStore0R90:
 
 rowEnd:
 	RET
