@@ -121,6 +121,7 @@ func TestCalibrator(t *testing.T) {
 	if _, err := Verify(t.Context(), got, openSource(t, model(2)...), nil); !errors.Is(err, ErrOriginal) {
 		t.Errorf("another original: %v", err)
 	}
+	got.Close() // Windows removes no open file
 
 	// A second run shows the calibrator what is there, as far as others follow.
 	c.calls = nil

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -168,6 +170,37 @@ func TestReplaceEveryCrash(t *testing.T) {
 	t.Logf("%v", counts)
 }
 
+// TestReplaceOpen replaces a result that is open. Its reader keeps what it opened. Windows
+// refuses: then the reader still has what it opened, and after it has closed that, another
+// run finishes.
+func TestReplaceOpen(t *testing.T) {
+	src := openSource(t, model(9)...)
+	for _, size := range []int64{0, 60_000} {
+		dst := t.TempDir()
+		p := plan(t, src, Options{ShardSize: size})
+		q := plan(t, src, Options{ShardSize: size, Config: quant.Config{Type: datatype.BitMoD3}})
+		run(t, p, dst, RunOptions{})
+		c := open(t, dst)
+		_, err := q.Run(context.Background(), dst, RunOptions{Overwrite: true})
+		if runtime.GOOS == "windows" {
+			if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "safetensors is not written") {
+				t.Errorf("shards of %d bytes: %v", size, err)
+			}
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		checkResult(t, p, c)
+		c.Close()
+		run(t, q, dst, RunOptions{Overwrite: true})
+		checkResult(t, q, open(t, dst))
+		for _, n := range dirtest.Names(t, dst) {
+			if strings.HasPrefix(n, ".") {
+				t.Errorf("%s is left", n)
+			}
+		}
+	}
+}
+
 // TestForeignFiles wants an error, before anything is written, for weights that
 // are not ours, and for what another index would open instead.
 func TestForeignFiles(t *testing.T) {
@@ -246,6 +279,9 @@ func TestSourceIsNoTarget(t *testing.T) {
 	if err := os.Symlink(src, linked); err != nil {
 		t.Skip(err)
 	}
+	if _, err := os.Lstat(linked); err != nil {
+		t.Skip("Wine 8 makes no links: ", err)
+	}
 	hard, soft := t.TempDir(), t.TempDir()
 	if err := os.Link(weights, filepath.Join(hard, "model.safetensors")); err != nil {
 		t.Skip(err)
@@ -294,10 +330,10 @@ func TestOpenAmbiguous(t *testing.T) {
 		t.Errorf("an index and another file: %v", err)
 	}
 	for _, path := range []string{single, r.Index} { // named, each can be opened
-		open(t, path)
+		open(t, path).Close()
 	}
 	os.Remove(single)
-	open(t, dst)
+	open(t, dst).Close()
 	other := t.TempDir()
 	s := run(t, plan(t, c, Options{ShardSize: 60_000, Config: quant.Config{Type: datatype.BitMoD3}}), other, RunOptions{})
 	b, _ := os.ReadFile(s.Written[1])

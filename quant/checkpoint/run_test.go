@@ -152,7 +152,9 @@ func TestShardsAndResume(t *testing.T) {
 	if len(first.Written) != len(p.parts) || first.Index == "" {
 		t.Errorf("written %v, index %q", first.Written, first.Index)
 	}
-	checkResult(t, p, open(t, dst))
+	opened := open(t, dst)
+	checkResult(t, p, opened)
+	opened.Close() // Windows replaces no open file
 
 	want := make(map[string][]byte)
 	for _, n := range dirtest.Names(t, dst) {

@@ -363,7 +363,7 @@ func TestSaveInterrupted(t *testing.T) {
 				old := float32(0)
 				if from >= 0 {
 					old = 1
-					saved(t, dir, entriesOf(1), SaveOptions{ShardSize: from})
+					saved(t, dir, entriesOf(1), SaveOptions{ShardSize: from}).Close()
 				}
 				steps := 0
 				reached := false
@@ -393,7 +393,9 @@ func TestSaveInterrupted(t *testing.T) {
 					}
 				}
 				// Another goes on from there.
-				want := len(saved(t, dir, entriesOf(2), SaveOptions{ShardSize: to}).Files())
+				next := saved(t, dir, entriesOf(2), SaveOptions{ShardSize: to})
+				next.Close()
+				want := len(next.Files())
 				if v, err := identity(dir); v != 2 || err != nil {
 					t.Fatalf("from %d to %d, after step %d: %v, %v", from, to, at, v, err)
 				}
@@ -420,7 +422,7 @@ func TestSaveEveryWriteFails(t *testing.T) {
 	src := openSource(t, model(9)...)
 	for k := int64(0); ; k += int64(stride(5)) {
 		dir := t.TempDir()
-		saved(t, dir, entriesOf(1), SaveOptions{ShardSize: 32})
+		saved(t, dir, entriesOf(1), SaveOptions{ShardSize: 32}).Close()
 		disk := &countingDisk{fail: k, part: func(n int) int { return n / 2 }}
 		err := Save(context.Background(), dir, all(src), SaveOptions{ShardSize: 30_000, create: disk.create, remove: os.Remove})
 		if err == nil {
