@@ -46,7 +46,7 @@ func (p *plan) multiplyBatch(dst []float32, as []Activation, lo, hi int, impl im
 		floatPanelRows(dst, p, as, lo, hi, impl)
 		return
 	}
-	tile := max(1, 1<<17/max(1, p.rowBytes))
+	tile := max(1, 1<<18/max(1, p.rowBytes))
 	if impl == portable {
 		tile = max(tile, pairTile)
 	}

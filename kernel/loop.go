@@ -35,6 +35,7 @@ const (
 	codes2 trait = 1 << iota // codes of 2 bits
 	codes4                   // of 4
 	codes3or4
+	codes8
 	inFours // as four rows at a time want them: see plan.rowKind
 	direct  // scales and selectors as the functions of steps want them: see plan.direct
 	coarse  // scales that are integers, for 128 columns or a multiple
@@ -60,12 +61,14 @@ type route struct {
 
 // routes says which loop a matrix takes: the first that it has the traits for. What no
 // route is for goes by panels. The numbers of activations are from measurements with
-// weights in the cache, for amd64 on a Sapphire Rapids; for arm64, they are from what
-// models of processors say.
+// weights in the cache, for AVX-512 on a Zen 4 and for AVX2 on a Sapphire Rapids; for arm64,
+// they are from what models of processors say.
 var routes = [...]route{
-	{inFours | coarse | codes4, byFours, most{avx512: 4}},
-	{inFours | coarse | codes3or4, byFours, most{avx512: 5}},
-	{inFours, byFours, most{avx512: 3}},
+	{inFours | coarse | codes3or4, byFours, most{avx512: 3}},
+	{inFours | codes8, byFours, most{avx512: 4}},
+	{inFours | codes4, byFours, most{avx512: 2}},
+	{inFours | longest, byFours, most{avx512: 3}},
+	{inFours, byFours, most{avx512: 2}},
 
 	{small | direct | whole, bySteps, most{avx2: 8, avxVNNI: 5, neon: 6, neonDot: 3, neonMatrix: 3}},
 	{small | direct | codes4, bySteps, most{avx2: 8, avxVNNI: 5}},
@@ -137,6 +140,7 @@ func (p *plan) traits() trait {
 		{codes2, p.bits == 2},
 		{codes4, p.bits == 4},
 		{codes3or4, p.bits == 3 || p.bits == 4},
+		{codes8, p.bits == 8},
 		{inFours, fours},
 		{direct, p.direct()},
 		{coarse, p.scale == datatype.RowStep && p.groupSize%block == 0},
