@@ -29,7 +29,7 @@ func (l loop) String() string {
 }
 
 // A trait is something that loops want of a matrix.
-type trait uint16
+type trait uint32
 
 const (
 	codes2 trait = 1 << iota // codes of 2 bits
