@@ -99,7 +99,7 @@ func (p *plan) referenceFloat(codes []uint8, a *Activation, row int) float32 {
 }
 
 // A term is (−1)^sign · 2^exp · 2^bsig, what a bit-serial processing element
-// multiplies an activation by in one step; bsig is that of the step.
+// multiplies an activation by in one cycle; bsig is that of the cycle.
 type term struct {
 	sign      bool
 	exp, bsig uint8

@@ -24,7 +24,7 @@ type Cost struct {
 // Each row starts at its smallest choice. Then rows trade up in the order of the
 // loss that they save by the byte, each along the convex hull of its choices, and
 // rows for which there is no room any more are passed over. The sum of losses is
-// above the least possible one by less than the first step that is passed over would
+// above the least possible one by less than the first upgrade that is passed over would
 // have saved. It is deterministic: of rows alike the first has precedence.
 //
 // The error matches ErrShape if a row has no choice or over 256, or one of negative
@@ -32,7 +32,7 @@ type Cost struct {
 // infinite.
 func Allot(rows [][]Cost, budget int) ([]uint8, error) {
 	picked := make([]uint8, len(rows))
-	var steps []allotStep
+	var upgrades []upgrade
 	left := budget
 	for row, choices := range rows {
 		if err := checkCosts(row, choices); err != nil {
@@ -45,13 +45,13 @@ func Allot(rows [][]Cost, budget int) ([]uint8, error) {
 		}
 		for i, to := range hull[1:] {
 			a, b := choices[hull[i]], choices[to]
-			steps = append(steps, allotStep{row, to, b.Bytes - a.Bytes, (a.Loss - b.Loss) / float64(b.Bytes-a.Bytes)})
+			upgrades = append(upgrades, upgrade{row, to, b.Bytes - a.Bytes, (a.Loss - b.Loss) / float64(b.Bytes-a.Bytes)})
 		}
 	}
-	// Along a hull the rate falls, so that the steps of a row stay in their order.
-	slices.SortStableFunc(steps, func(a, b allotStep) int { return cmp.Compare(b.rate, a.rate) })
-	full := make([]bool, len(rows)) // a step of the row did not fit
-	for _, s := range steps {
+	// Along a hull the rate falls, so that the upgrades of a row stay in their order.
+	slices.SortStableFunc(upgrades, func(a, b upgrade) int { return cmp.Compare(b.rate, a.rate) })
+	full := make([]bool, len(rows)) // a upgrade of the row did not fit
+	for _, s := range upgrades {
 		if full[s.row] || s.bytes > left {
 			full[s.row] = true
 			continue
@@ -62,8 +62,8 @@ func Allot(rows [][]Cost, budget int) ([]uint8, error) {
 	return picked, nil
 }
 
-// An allotStep takes a row to a larger choice.
-type allotStep struct {
+// An upgrade takes a row to a larger choice.
+type upgrade struct {
 	row   int
 	to    uint8
 	bytes int

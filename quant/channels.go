@@ -22,10 +22,10 @@ type Channels struct {
 	Error, Unscaled float64
 }
 
-// channelSteps is the number of exponents that are tried besides 0: a power of two,
+// channelExponents is the number of exponents that are tried besides 0: a power of two,
 // so that roots are square roots of square roots, which are the same bits on every
 // architecture.
-const channelSteps = 16
+const channelExponents = 16
 
 // ChannelScales looks for the scales of the columns of w, row-major with cols
 // columns, that make the output of the layer, quantized as c says, most like that of
@@ -75,17 +75,17 @@ func ChannelScales[T Weight](w []T, cols int, c Config, h *Hessian, ties []int) 
 		return nil, err
 	}
 	best.Error = best.Unscaled
-	steps, err := t.promising(len(w) / cols)
+	exponents, err := t.promising(len(w) / cols)
 	if err != nil {
 		return nil, err
 	}
-	for _, step := range steps {
-		s, sum, err := t.try(step, 1)
+	for _, exponent := range exponents {
+		s, sum, err := t.try(exponent, 1)
 		if err != nil {
 			return nil, err
 		}
 		if sum < best.Error {
-			best.Scales, best.Alpha, best.Error = s, float64(step)/channelSteps, sum
+			best.Scales, best.Alpha, best.Error = s, float64(exponent)/channelExponents, sum
 		}
 	}
 	return best, nil
@@ -112,36 +112,36 @@ type channelTrial struct {
 func (t *channelTrial) promising(rows int) ([]int, error) {
 	every := max(min(sampledEvery, rows/sampledRows), 1)
 	type trial struct {
-		step int
-		sum  float64
+		exponent int
+		sum      float64
 	}
 	var trials []trial
-	for step := 1; step <= channelSteps; step++ {
+	for exponent := 1; exponent <= channelExponents; exponent++ {
 		sum := 0.0
 		if every > 1 {
 			var err error
-			if _, sum, err = t.try(step, every); err != nil {
+			if _, sum, err = t.try(exponent, every); err != nil {
 				return nil, err
 			}
 		}
-		trials = append(trials, trial{step, sum})
+		trials = append(trials, trial{exponent, sum})
 	}
 	slices.SortStableFunc(trials, func(a, b trial) int { return cmp.Compare(a.sum, b.sum) })
 	if every > 1 {
 		trials = trials[:2]
 	}
-	var steps []int
+	var exponents []int
 	for _, t := range trials {
-		steps = append(steps, t.step)
+		exponents = append(exponents, t.exponent)
 	}
-	slices.Sort(steps)
-	return steps, nil
+	slices.Sort(exponents)
+	return exponents, nil
 }
 
 // try returns the scales for an exponent and the error with them, of one row of every
 // so many, which is infinite if they are beyond what float32 has.
-func (t *channelTrial) try(step, every int) ([]float32, float64, error) {
-	s := channelPowers(t.amplitudes, step)
+func (t *channelTrial) try(exponent, every int) ([]float32, float64, error) {
+	s := channelPowers(t.amplitudes, exponent)
 	if s == nil {
 		return nil, math.Inf(1), nil
 	}
@@ -168,7 +168,7 @@ func (t *channelTrial) try(step, every int) ([]float32, float64, error) {
 	}
 	m, err := Group(scaled, t.cols, c)
 	if err != nil {
-		if step > 0 {
+		if exponent > 0 {
 			return nil, math.Inf(1), nil // an outlier that scales take beyond float32
 		}
 		return nil, 0, err
@@ -230,10 +230,10 @@ func amplitudes(h *Hessian, ties []int) ([]float64, error) {
 	return a, nil
 }
 
-// channelPowers returns a^(step/channelSteps) divided by the geometric mean of the
+// channelPowers returns a^(exponent/channelExponents) divided by the geometric mean of the
 // largest and the least, 1 for columns that are always 0, or nil if one of them is
 // beyond what is sensible.
-func channelPowers(a []float64, step int) []float32 {
+func channelPowers(a []float64, exponent int) []float32 {
 	lo, hi := math.Inf(1), 0.0
 	for _, x := range a {
 		if x > 0 {
@@ -245,7 +245,7 @@ func channelPowers(a []float64, step int) []float32 {
 	for i, x := range a {
 		s[i] = 1
 		if x > 0 {
-			s[i] = float32(channelPower(x/middle, step))
+			s[i] = float32(channelPower(x/middle, exponent))
 		}
 		if !(s[i] >= 0x1p-60 && s[i] <= 0x1p60) {
 			return nil
@@ -254,11 +254,11 @@ func channelPowers(a []float64, step int) []float32 {
 	return s
 }
 
-// channelPower returns x^(step/channelSteps).
-func channelPower(x float64, step int) float64 {
+// channelPower returns x^(exponent/channelExponents).
+func channelPower(x float64, exponent int) float64 {
 	p := 1.0
-	for bit := channelSteps; bit > 0; bit /= 2 {
-		if step&bit != 0 {
+	for bit := channelExponents; bit > 0; bit /= 2 {
+		if exponent&bit != 0 {
 			p *= x
 		}
 		x = math.Sqrt(x)

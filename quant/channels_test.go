@@ -159,11 +159,11 @@ func TestChannelScales(t *testing.T) {
 }
 
 func TestChannelPower(t *testing.T) {
-	for step := range channelSteps + 1 {
+	for exponent := range channelExponents + 1 {
 		for _, x := range []float64{1e-20, 0.3, 1, 77} {
-			want := math.Pow(x, float64(step)/channelSteps)
-			if got := channelPower(x, step); math.Abs(got-want) > 1e-14*want {
-				t.Errorf("%v to the power %d/%d: %v, want %v", x, step, channelSteps, got, want)
+			want := math.Pow(x, float64(exponent)/channelExponents)
+			if got := channelPower(x, exponent); math.Abs(got-want) > 1e-14*want {
+				t.Errorf("%v to the power %d/%d: %v, want %v", x, exponent, channelExponents, got, want)
 			}
 		}
 	}
