@@ -269,7 +269,7 @@ func checkpoints(r *runner) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		stages.add(stage, significant(v))
+		stages.add(strings.ReplaceAll(stage, "_", " "), significant(v))
 	}
 	return g.String() + "\n" + stages.String(), nil
 }
@@ -327,7 +327,7 @@ func quantization(r *runner) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	each := grid{{"1 goroutine, 256 × 4096", "million weights a second", "of reading float32"}}
+	each := grid{{"1 goroutine, 256 × 4096", "million weights a second", "of reading the weights"}}
 	for _, name := range all.names {
 		_, what, ok := strings.Cut(name, "/type=")
 		if !ok {
@@ -337,7 +337,14 @@ func quantization(r *runner) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		each.add("`"+strings.Replace(what, "/weights=", "` from `", 1)+"`", significant(v), fmt.Sprintf("%.0f %%", 100*v/limit))
+		bytes := 4.
+		switch _, weights, _ := strings.Cut(what, "/weights="); weights {
+		case "float64":
+			bytes = 8
+		case "float16", "bfloat16":
+			bytes = 2
+		}
+		each.add("`"+strings.Replace(what, "/weights=", "` from `", 1)+"`", significant(v), fmt.Sprintf("%.0f %%", 100*v*bytes/(4*limit)))
 	}
 	return g.String() + "\n" + options.String() + "\n" + each.String(), nil
 }

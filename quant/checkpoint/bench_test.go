@@ -43,8 +43,8 @@ func BenchmarkRun(b *testing.B) {
 }
 
 // BenchmarkStages measures what a plan does with bfloat16, one stage at a time on one
-// goroutine, and copying the file, in bytes of the source: reading blocks of rows,
-// quantizing them to bitmod4 and, of this, deciding codes and scales and packing codes,
+// goroutine, and copying the file, in bytes of the source: reading blocks of rows, also of
+// a file that has them as columns, quantizing them to bitmod4 and, of this, deciding codes and scales and packing codes,
 // hashing the result, and writing it.
 func BenchmarkStages(b *testing.B) {
 	const rows, cols = 1024, 4096
@@ -60,6 +60,16 @@ func BenchmarkStages(b *testing.B) {
 	read := func() {
 		for lo := 0; lo < rows; lo += step {
 			if err := readRows(d, weights[:step*cols], rows, cols, lo, lo+step, false); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	readTurned := func() { // as if the file had a row for each input
+		const outs, cols = cols, rows
+		step := 4 * blockRows(cols)
+		for lo := 0; lo < outs; lo += step {
+			hi := min(lo+step, outs)
+			if err := readRows(d, weights[:(hi-lo)*cols], outs, cols, lo, hi, true); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -97,6 +107,7 @@ func BenchmarkStages(b *testing.B) {
 		do   func()
 	}{
 		{"reading", read},
+		{"reading [in, out]", readTurned},
 		{"quantizing", func() {
 			if _, err := quant.Group(weights, cols, quant.Config{Workers: 1}); err != nil {
 				b.Fatal(err)
