@@ -46,6 +46,33 @@ type Feedback struct {
 	// bytes more, and cols² multiplications for each row and a fraction of that for each sweep.
 	// Types whose scales follow a standard of their own keep the scales of feedback.
 	Sweeps int
+
+	shared *sharedFactor // nil if there is but one matrix
+}
+
+// A sharedFactor is a factor that several matrices with the same Hessian have, one after
+// the other.
+type sharedFactor struct {
+	of     Feedback // without shared
+	factor *factor  // nil before the first
+}
+
+// factored returns the factor of the Hessian.
+func (f *Feedback) factored(ctx context.Context, cols, workers int) (*factor, error) {
+	s := f.shared
+	if s == nil {
+		return newFactor(ctx, f, cols, workers)
+	}
+	own := *f
+	own.shared = nil
+	if s.factor == nil || s.of != own || s.factor.n != cols {
+		var err error
+		if s.factor, err = newFactor(ctx, f, cols, workers); err != nil {
+			return nil, err
+		}
+		s.of = own
+	}
+	return s.factor, nil
 }
 
 const (
@@ -306,7 +333,7 @@ func clamp(x, w float64) float64 {
 
 // groupFeedback quantizes all rows of w with feedback.
 func groupFeedback(ctx context.Context, w any, m *Matrix, c Config, tensorScale float32) error {
-	f, err := newFactor(ctx, c.Feedback, m.cols, c.Workers)
+	f, err := c.Feedback.factored(ctx, m.cols, c.Workers)
 	if err != nil {
 		return err
 	}

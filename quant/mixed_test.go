@@ -610,3 +610,66 @@ func TestMixedHostileHeaderDoesNotAllocate(t *testing.T) {
 		}
 	}
 }
+
+// TestGroupMixedFeedback has several types of rows share a factored Hessian, and gives the
+// codes of each alone, also where they feed back in different ways.
+func TestGroupMixedFeedback(t *testing.T) {
+	const rows, cols = 24, 40
+	r := rand.New(rand.NewPCG(12, 1))
+	h, err := NewHessian(cols)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := make([]float32, 3*cols*cols)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	if err := h.Add(x); err != nil {
+		t.Fatal(err)
+	}
+	w, of := make([]float32, rows*cols), make([]uint8, rows)
+	for i := range w {
+		w[i] = float32(r.NormFloat64())
+	}
+	configs := []Config{
+		{Type: datatype.BitMoD3, GroupSize: 16, Feedback: &Feedback{Hessian: h}},
+		{Type: datatype.BitMoD4, GroupSize: 16, Search: true, Feedback: &Feedback{Hessian: h}},
+		{Type: datatype.Int8, Feedback: &Feedback{Hessian: h, ActOrder: true}},
+		{Type: datatype.FP5E2M2, Feedback: &Feedback{Hessian: h, ActOrder: true, Sweeps: 1}},
+		{Type: datatype.Int6},
+	}
+	for i := range of {
+		of[i] = uint8(i * 7 % len(configs))
+	}
+	m, err := GroupMixed(w, cols, of, configs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]float32, cols)
+	want := make([]float32, cols)
+	for i, c := range configs {
+		var part []float32
+		for row, p := range of {
+			if int(p) == i {
+				part = append(part, w[row*cols:][:cols]...)
+			}
+		}
+		alone, err := Group(part, cols, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for row, p := range of {
+			if int(p) != i {
+				continue
+			}
+			if err := errors.Join(m.DequantizeRow(got, row), alone.DequantizeRow(want, n)); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("row %d, of %v, is another among others", row, c.Type)
+			}
+			n++
+		}
+	}
+}

@@ -192,6 +192,7 @@ func GroupMixed[T Weight](w []T, cols int, of []uint8, configs []Config) (*Matri
 		parts  []*Matrix
 		number [maxParts]uint8 // of the part, by config
 		part   []T
+		shared sharedFactor
 	)
 	for i, c := range configs {
 		if len(rows[i]) == 0 {
@@ -200,6 +201,11 @@ func GroupMixed[T Weight](w []T, cols int, of []uint8, configs []Config) (*Matri
 		part = part[:0]
 		for _, row := range rows[i] {
 			part = append(part, w[row*cols:(row+1)*cols]...)
+		}
+		if c.Feedback != nil {
+			f := *c.Feedback
+			f.shared = &shared
+			c.Feedback = &f
 		}
 		m, err := Group(part, cols, c)
 		if err != nil {

@@ -13,13 +13,13 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// bitsConfigs are those among which -bits chooses.
+// bitsConfigs are those among which -bits chooses. More of them are worth little: with 23,
+// what is to be expected of SmolLM2-135M at 3.5 to 6.1 bits falls by 8 to 29 %, and a
+// matrix of many parts takes longer to multiply. Minifloats of 5 and 6 bits cost its layers
+// two thirds of what integers do.
 var bitsConfigs = []quant.Config{
-	{Type: datatype.BitMoD3, GroupSize: 128}, {Type: datatype.BitMoD3, GroupSize: 32},
-	{Type: datatype.BitMoD4, GroupSize: 128}, {Type: datatype.BitMoD4, GroupSize: 32},
-	{Type: datatype.Int5Asym, GroupSize: 128}, {Type: datatype.Int5Asym, GroupSize: 64},
-	{Type: datatype.Int6Asym, GroupSize: 128}, {Type: datatype.Int6Asym, GroupSize: 64},
-	{Type: datatype.Int8, GroupSize: 128}, {Type: datatype.Int8, GroupSize: 32},
+	{Type: datatype.BitMoD3, GroupSize: 128}, {Type: datatype.BitMoD3, GroupSize: 32}, {Type: datatype.BitMoD4, GroupSize: 32},
+	{Type: datatype.FP5E2M2, GroupSize: 64}, {Type: datatype.FP6E2M3, GroupSize: 64}, {Type: datatype.Int8, GroupSize: 32},
 }
 
 // shareOut gives each tensor, or each row, a type and a group size, so that all that is
@@ -39,10 +39,10 @@ func (o *options) shareOut(ctx context.Context, w io.Writer, source *checkpoint.
 	for i := range worths {
 		x := &worths[i]
 		budget += o.bits / 8 * float64(x.Rows()) * float64(x.Cols)
-		if o.byRow {
-			choices = append(choices, rowChoices(x)...)
-		} else {
+		if o.byTensor {
 			choices = append(choices, tensorChoices(x))
+		} else {
+			choices = append(choices, rowChoices(x)...)
 		}
 	}
 	picked, err := quant.Allot(choices, int(budget))
@@ -61,12 +61,12 @@ func (o *options) shareOut(ctx context.Context, w io.Writer, source *checkpoint.
 		order := make([]uint8, x.Rows())
 		for row := range order {
 			order[row] = picked[n]
-			if o.byRow {
+			if !o.byTensor {
 				n++
 			}
 			weights[parts[order[row]]] += x.Cols
 		}
-		if !o.byRow {
+		if o.byTensor {
 			n++
 		}
 		o.rules.Mixed[x.Tensor] = checkpoint.Mixed{Parts: parts, Order: order}

@@ -49,9 +49,9 @@ func TestBits(t *testing.T) {
 		exact bool // verify makes it again
 	}{
 		{model, nil, "by the relative errors of weights; with -calibrate", true},
-		{model, []string{"-by-row"}, "by the relative errors of weights; with -calibrate", true},
+		{model, []string{"-by-tensor"}, "by the relative errors of weights; with -calibrate", true},
 		{model, samples, "by what their errors do to the model's predictions", false},
-		{model, append([]string{"-by-row"}, samples...), "by what their errors do to the model's predictions", false},
+		{model, append([]string{"-by-tensor"}, samples...), "by what their errors do to the model's predictions", false},
 		{model, []string{"-calibrate", statistics}, "by the relative errors of outputs", false},
 		{encoder, nil, "by the relative errors of weights; with -calibrate", true},
 		{encoder, samples, "by the relative errors of outputs", false},

@@ -58,7 +58,7 @@ func TestCalibrate(t *testing.T) {
 	}
 	program.Errors(t, []clitest.Case{
 		{"-calibrate " + text, 2, "-calibrate without -in"},
-		{"-in x -out y -by-row", 2, "-by-row without -bits"},
+		{"-in x -out y -by-tensor", 2, "-by-tensor without -bits"},
 		{"-in x -out y -bits 1 -calibrate z", 2, "-bits is 1"},
 		{"-in " + model + " -out y -bits 2.5 -calibrate " + text + " -nsamples 1", 1, "2.5 bits a weight"},
 		{"-in x -out y -calibrate z -shard 0/2", 2, "-calibrate with -shard"},

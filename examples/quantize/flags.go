@@ -33,7 +33,7 @@ type options struct {
 	parts     int
 
 	bits        float64 // 0 without -bits
-	byRow       bool
+	byTensor    bool
 	calibration calibration
 	calibrator  checkpoint.Calibrator // nil without calibration
 }
@@ -74,8 +74,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.IntVar(&o.calibration.samples, "nsamples", 0, "`texts` for -calibrate, from all over the file; 0 is as many as make 16,384 tokens")
 	fs.IntVar(&o.calibration.length, "length", 0, "`tokens` of such a text; 0 is 512, and 128 for an encoder")
 	fs.Uint64Var(&o.calibration.seed, "seed", 1, "`number` that says which places of the file they are from")
-	fs.Float64Var(&o.bits, "bits", 0, "`bits` a weight of all that is quantized, such as 3.5, embedding and head included: each tensor gets the type and group size that -calibrate, or without it the error of its weights, finds worth it, in place of -type and -group")
-	fs.BoolVar(&o.byRow, "by-row", false, "with -bits: types are chosen row by row, which takes longer to multiply")
+	fs.Float64Var(&o.bits, "bits", 0, "`bits` a weight of all that is quantized, such as 3.5, embedding and head included: each row of a tensor gets the type and group size that -calibrate, or without it the error of its weights, finds worth it, in place of -type and -group")
+	fs.BoolVar(&o.byTensor, "by-tensor", false, "with -bits: all rows of a tensor have the same type, which takes less time to multiply and leaves larger errors")
 	if _, err := cli.Parse(fs, usage, args, stderr); err != nil {
 		return o, err
 	}
@@ -99,8 +99,8 @@ func (o *options) check() error {
 		return cli.Usagef("-out (or -dry-run) is missing")
 	case calibrated && o.in == "":
 		return cli.Usagef("-calibrate without -in")
-	case o.byRow && o.bits == 0:
-		return cli.Usagef("-by-row without -bits")
+	case o.byTensor && o.bits == 0:
+		return cli.Usagef("-by-tensor without -bits")
 	case o.bits != 0 && !(o.bits > 2 && o.bits < 9):
 		return cli.Usagef("-bits is %v, want 3 to 8.5 or so", o.bits)
 	case calibrated && o.parts > 1:

@@ -48,9 +48,9 @@ With -calibrate TEXT the model reads some of the text, layer after layer, each o
 is quantized by what it sees behind those before as they became: by GPTQ, with the
 scales searched for. That is for the families that examples/llama and examples/embed
 run, and takes minutes where the weights alone take seconds. Each layer has a line with
-the error of its outputs. With -bits, such as 3.5, tensors, or rows with -by-row, have
-types of 3 to 8 bits, so that all that is quantized has so many on average, embedding and
-head included. Those have more whose errors change predictions most, as a backward pass
+the error of its outputs. With -bits, such as 3.5, rows have types of 3 to 8 bits, so
+that all that is quantized has so many on average, embedding and head included. Those have
+more whose errors change predictions most, as a backward pass
 tells where -calibrate has a text, or whose errors are largest. In the place of TEXT may be an
 importance matrix of llama.cpp (.gguf), or statistics that package quant/calibrate has
 saved (.safetensors), for a model of any family. TEXT should be like what the model is for. What is interrupted

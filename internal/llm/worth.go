@@ -95,7 +95,8 @@ func (f *File) Differentiable() bool { return f.Config.llamaOnly("") == nil }
 // the second-order term of the divergence without what errors of two weights have to do
 // with each other. L is the loss of tokens that the model itself would write next, whose
 // mean square of gradients is the curvature of the divergence (Fisher's information).
-// Rows of the embedding add as much for every time that a token is expected to occur.
+// Rows of the embedding add as much for every time that a token is expected to occur. A
+// part of each loss is the mean of its tensor.
 func (f *File) Worths(ctx context.Context, texts [][]int, configs []quant.Config) ([]Worth, error) {
 	s, ok := f.source.(*checkpointSource)
 	if !ok {
@@ -135,9 +136,39 @@ func (f *File) Worths(ctx context.Context, texts [][]int, configs []quant.Config
 	}
 	var ws []Worth
 	for _, name := range names {
-		ws = append(ws, joinWorths(parts[name]))
+		w := joinWorths(parts[name])
+		share := smoothRows
+		if name == s.at(Place{Layer: -1, Kind: Embedding}.tensor()).name {
+			share = smoothTokens
+		}
+		w.smooth(share)
+		ws = append(ws, w)
 	}
 	return ws, nil
+}
+
+// What a few thousand tokens tell of a single row is partly chance, and of the row of a
+// token that they do not have, little: the loss of a row is mixed with the mean of its
+// tensor. Choosing rows of SmolLM2-135M for 4.6 bits a weight by 2,048 tokens, the
+// divergence on another text is 0.111 with shares of 0 and 0 of the mean for the embedding
+// and for other tensors, 0.084 with 0.3 and 0.1, 0.081 with 0.6 and 0.1.
+const (
+	smoothTokens = .6
+	smoothRows   = .1
+)
+
+// smooth mixes each loss with a share of the mean, which stays.
+func (w *Worth) smooth(share float64) {
+	for _, losses := range w.Losses {
+		mean := 0.0
+		for _, x := range losses {
+			mean += float64(x)
+		}
+		mean /= float64(len(losses))
+		for i, x := range losses {
+			losses[i] = float32((1-share)*float64(x) + float64(share*mean))
+		}
+	}
 }
 
 // A partWorth is that of some rows of a tensor.
