@@ -10,7 +10,7 @@ import (
 // SelectFloat32 is [Selector.Select] for the groups of a row, each of groupSize
 // weights but the last, which has what is left. It sets a choice for each group and a
 // code for each weight, the same as Select does, and many times as fast where the
-// processor has AVX2, or AVX-512 with DQ, BW, VL and VBMI.
+// processor has NEON, AVX2, or AVX-512 with DQ, BW, VL and VBMI.
 //
 // An importance is nil or has a number for each weight of the row. An error about a
 // weight names its index in the row. The error matches [ErrShape] also if groupSize is

@@ -33,6 +33,7 @@ func codingNEON() *file {
 	roundNEON(f)
 	fitNEON(f, true)
 	fitNEON(f, false)
+	samplesNEON(f)
 	widenBF16NEON(f)
 	widenF16NEON(f)
 	narrowNEON(f)

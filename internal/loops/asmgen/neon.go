@@ -77,6 +77,11 @@ var neonWords = map[string]struct {
 	"fcvtn2": {0x4e616800, "fcvtn2 v%d.4s, v%d.2d"},
 	"dcvtzs": {0x4ee1b800, "fcvtzs v%d.2d, v%d.2d"},
 	"drintm": {0x4e619800, "frintm v%d.2d, v%d.2d"},
+	"dmin":   {0x4ee0f400, "fmin v%d.2d, v%d.2d, v%d.2d"},
+	"dmax":   {0x4e60f400, "fmax v%d.2d, v%d.2d, v%d.2d"},
+	"dsqrt":  {0x6ee1f800, "fsqrt v%d.2d, v%d.2d"},
+	"dsub":   {0x4ee0d400, "fsub v%d.2d, v%d.2d, v%d.2d"},
+	"dcmge":  {0x6e60e400, "fcmge v%d.2d, v%d.2d, v%d.2d"},
 	"dadd":   {0x4e60d400, "fadd v%d.2d, v%d.2d, v%d.2d"},
 	"dmul":   {0x6e60dc00, "fmul v%d.2d, v%d.2d, v%d.2d"},
 	"ddiv":   {0x6e60fc00, "fdiv v%d.2d, v%d.2d, v%d.2d"},
@@ -91,7 +96,10 @@ var neonWords = map[string]struct {
 // word emits an instruction of neonWords, whose operands are numbers of registers, and
 // a last one of an element.
 func (f *file) word(name string, operands ...int) {
-	in := neonWords[name]
+	in, ok := neonWords[name]
+	if !ok {
+		panic("no instruction " + name)
+	}
 	var args []any
 	for i, v := range operands {
 		in.word |= uint32([]int{v, v << 5, v << 16, v&1<<21 | v>>1<<11}[i])

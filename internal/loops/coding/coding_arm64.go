@@ -21,6 +21,11 @@ var neon = Set{
 	Range:     rangeNEON,
 	FitCells:  fitCellsNEON,
 	FitRound:  fitRoundNEON,
+	Survey:    surveyNEON,
+	Sample:    sampleNEON,
+	Square:    squareNEON,
+	Emphasize: emphasizeNEON,
+	Noise:     noiseNEON,
 	WidenBF16: widenBF16NEON,
 	WidenF16:  widenF16NEON,
 	Narrow:    narrowNEON,
@@ -125,3 +130,18 @@ func pack7NEON(a *PackArgs)
 
 //go:noescape
 func pack8NEON(a *PackArgs)
+
+//go:noescape
+func surveyNEON(a *SurveyArgs)
+
+//go:noescape
+func sampleNEON(a *SampleArgs)
+
+//go:noescape
+func squareNEON(a *SquareArgs)
+
+//go:noescape
+func emphasizeNEON(a *EmphasizeArgs)
+
+//go:noescape
+func noiseNEON(a *NoiseArgs)

@@ -2592,6 +2592,216 @@ weights:
 	BNE scale
 	RET
 
+// func surveyNEON(a *SurveyArgs)
+TEXT ·surveyNEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	ADD $24, R0, R6
+	VLD1 (R6), [V16.D2, V17.D2]
+	ADD $56, R0, R6
+	VLD1 (R6), [V18.D2, V19.D2]
+	ADD $88, R0, R6
+	VLD1 (R6), [V20.D2, V21.D2]
+
+weights:
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	VLD1.P 32(R2), [V2.D2, V3.D2]
+	WORD $0x4ee0f610 // fmin v16.2d, v16.2d, v0.2d
+	WORD $0x4ee1f631 // fmin v17.2d, v17.2d, v1.2d
+	WORD $0x4e60f652 // fmax v18.2d, v18.2d, v0.2d
+	WORD $0x4e61f673 // fmax v19.2d, v19.2d, v1.2d
+	WORD $0x4e62f694 // fmax v20.2d, v20.2d, v2.2d
+	WORD $0x4e63f6b5 // fmax v21.2d, v21.2d, v3.2d
+	SUBS $4, R3, R3
+	BNE weights
+	ADD $24, R0, R6
+	VST1 [V16.D2, V17.D2], (R6)
+	ADD $56, R0, R6
+	VST1 [V18.D2, V19.D2], (R6)
+	ADD $88, R0, R6
+	VST1 [V20.D2, V21.D2], (R6)
+	RET
+
+// func sampleNEON(a *SampleArgs)
+TEXT ·sampleNEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 16(R0), R3
+	FMOVD 40(R0), F18
+	VDUP V18.D[0], V18.D2
+	FMOVD 48(R0), F19
+	VDUP V19.D[0], V19.D2
+	FMOVD 56(R0), F20
+	VDUP V20.D[0], V20.D2
+	ADD $64, R0, R6
+	VLD1 (R6), [V16.D2, V17.D2]
+
+weights:
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	VLD1.P 32(R2), [V2.D2, V3.D2]
+	WORD $0x6e72dc00 // fmul v0.2d, v0.2d, v18.2d
+	WORD $0x6e72dc21 // fmul v1.2d, v1.2d, v18.2d
+	WORD $0x6e73dc42 // fmul v2.2d, v2.2d, v19.2d
+	WORD $0x6e73dc63 // fmul v3.2d, v3.2d, v19.2d
+	WORD $0x6e74e444 // fcmge v4.2d, v2.2d, v20.2d
+	WORD $0x6e74e465 // fcmge v5.2d, v3.2d, v20.2d
+	VAND V4.B16, V2.B16, V2.B16
+	VAND V5.B16, V3.B16, V3.B16
+	WORD $0x0e616806 // fcvtn v6.2s, v0.2d
+	WORD $0x4e616826 // fcvtn2 v6.4s, v1.2d
+	VST1.P [V6.S4], 16(R4)
+	WORD $0x0e6178c0 // fcvtl v0.2d, v6.2s
+	WORD $0x4e6178c1 // fcvtl2 v1.2d, v6.4s
+	WORD $0x0e616847 // fcvtn v7.2s, v2.2d
+	WORD $0x4e616867 // fcvtn2 v7.4s, v3.2d
+	VST1.P [V7.S4], 16(R5)
+	WORD $0x0e6178e2 // fcvtl v2.2d, v7.2s
+	WORD $0x4e6178e3 // fcvtl2 v3.2d, v7.4s
+	WORD $0x6e60dc00 // fmul v0.2d, v0.2d, v0.2d
+	WORD $0x6e61dc21 // fmul v1.2d, v1.2d, v1.2d
+	WORD $0x6e60dc40 // fmul v0.2d, v2.2d, v0.2d
+	WORD $0x6e61dc61 // fmul v1.2d, v3.2d, v1.2d
+	WORD $0x4e60d610 // fadd v16.2d, v16.2d, v0.2d
+	WORD $0x4e61d631 // fadd v17.2d, v17.2d, v1.2d
+	SUBS $4, R3, R3
+	BNE weights
+	ADD $64, R0, R6
+	VST1 [V16.D2, V17.D2], (R6)
+	RET
+
+// func squareNEON(a *SquareArgs)
+TEXT ·squareNEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R3
+	ADD $16, R0, R6
+	VLD1 (R6), [V16.D2, V17.D2]
+
+weights:
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD $0x6e60dc00 // fmul v0.2d, v0.2d, v0.2d
+	WORD $0x6e61dc21 // fmul v1.2d, v1.2d, v1.2d
+	WORD $0x4e60d610 // fadd v16.2d, v16.2d, v0.2d
+	WORD $0x4e61d631 // fadd v17.2d, v17.2d, v1.2d
+	SUBS $4, R3, R3
+	BNE weights
+	ADD $16, R0, R6
+	VST1 [V16.D2, V17.D2], (R6)
+	RET
+
+// func emphasizeNEON(a *EmphasizeArgs)
+TEXT ·emphasizeNEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 8(R0), R1
+	MOVD 0(R0), R2
+	MOVD 16(R0), R3
+	FMOVD 24(R0), F18
+	VDUP V18.D[0], V18.D2
+	FMOVD $1.0, F19
+	VDUP V19.D[0], V19.D2
+
+weights:
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD $0x6e60dc00 // fmul v0.2d, v0.2d, v0.2d
+	WORD $0x6e61dc21 // fmul v1.2d, v1.2d, v1.2d
+	WORD $0x6e72dc00 // fmul v0.2d, v0.2d, v18.2d
+	WORD $0x6e72dc21 // fmul v1.2d, v1.2d, v18.2d
+	WORD $0x4e73d400 // fadd v0.2d, v0.2d, v19.2d
+	WORD $0x4e73d421 // fadd v1.2d, v1.2d, v19.2d
+	WORD $0x6ee1f800 // fsqrt v0.2d, v0.2d
+	WORD $0x6ee1f821 // fsqrt v1.2d, v1.2d
+	VST1.P [V0.D2, V1.D2], 32(R2)
+	SUBS $4, R3, R3
+	BNE weights
+	RET
+
+// func noiseNEON(a *NoiseArgs)
+TEXT ·noiseNEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R4
+	MOVD 32(R0), R5
+	MOVD 24(R0), R3
+
+	// values, by their bytes
+	VLD4 (R5), [V24.B16, V25.B16, V26.B16, V27.B16]
+	ADD $40, R0, R6
+	VLD1 (R6), [V16.D2, V17.D2]
+	ADD $72, R0, R6
+	VLD1 (R6), [V18.D2, V19.D2]
+	ADD $104, R0, R6
+	VLD1 (R6), [V20.D2, V21.D2]
+
+weights:
+	FMOVD.P 8(R4), F0
+	VTBL V0.B16, [V24.B16], V4.B16
+	VTBL V0.B16, [V25.B16], V5.B16
+	VTBL V0.B16, [V26.B16], V6.B16
+	VTBL V0.B16, [V27.B16], V7.B16
+	VZIP1 V5.B16, V4.B16, V4.B16
+	VZIP1 V7.B16, V6.B16, V6.B16
+	VZIP1 V6.H8, V4.H8, V0.H8
+	VZIP2 V6.H8, V4.H8, V2.H8
+	WORD $0x4e617801 // fcvtl2 v1.2d, v0.4s
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	VLD1.P 32(R1), [V4.D2, V5.D2]
+	VLD1.P 32(R2), [V6.D2, V7.D2]
+	WORD $0x4ee0d488 // fsub v8.2d, v4.2d, v0.2d
+	WORD $0x4ee1d4a9 // fsub v9.2d, v5.2d, v1.2d
+	WORD $0x6e68dcca // fmul v10.2d, v6.2d, v8.2d
+	WORD $0x6e69dceb // fmul v11.2d, v7.2d, v9.2d
+	WORD $0x6e68dd4a // fmul v10.2d, v10.2d, v8.2d
+	WORD $0x6e69dd6b // fmul v11.2d, v11.2d, v9.2d
+	WORD $0x4e6ad610 // fadd v16.2d, v16.2d, v10.2d
+	WORD $0x4e6bd631 // fadd v17.2d, v17.2d, v11.2d
+	WORD $0x6e60dcc6 // fmul v6.2d, v6.2d, v0.2d
+	WORD $0x6e61dce7 // fmul v7.2d, v7.2d, v1.2d
+	WORD $0x6e64dcca // fmul v10.2d, v6.2d, v4.2d
+	WORD $0x6e65dceb // fmul v11.2d, v7.2d, v5.2d
+	WORD $0x4e6ad652 // fadd v18.2d, v18.2d, v10.2d
+	WORD $0x4e6bd673 // fadd v19.2d, v19.2d, v11.2d
+	WORD $0x6e60dcca // fmul v10.2d, v6.2d, v0.2d
+	WORD $0x6e61dceb // fmul v11.2d, v7.2d, v1.2d
+	WORD $0x4e6ad694 // fadd v20.2d, v20.2d, v10.2d
+	WORD $0x4e6bd6b5 // fadd v21.2d, v21.2d, v11.2d
+	WORD $0x4e617843 // fcvtl2 v3.2d, v2.4s
+	WORD $0x0e617842 // fcvtl v2.2d, v2.2s
+	VLD1.P 32(R1), [V4.D2, V5.D2]
+	VLD1.P 32(R2), [V6.D2, V7.D2]
+	WORD $0x4ee2d488 // fsub v8.2d, v4.2d, v2.2d
+	WORD $0x4ee3d4a9 // fsub v9.2d, v5.2d, v3.2d
+	WORD $0x6e68dcca // fmul v10.2d, v6.2d, v8.2d
+	WORD $0x6e69dceb // fmul v11.2d, v7.2d, v9.2d
+	WORD $0x6e68dd4a // fmul v10.2d, v10.2d, v8.2d
+	WORD $0x6e69dd6b // fmul v11.2d, v11.2d, v9.2d
+	WORD $0x4e6ad610 // fadd v16.2d, v16.2d, v10.2d
+	WORD $0x4e6bd631 // fadd v17.2d, v17.2d, v11.2d
+	WORD $0x6e62dcc6 // fmul v6.2d, v6.2d, v2.2d
+	WORD $0x6e63dce7 // fmul v7.2d, v7.2d, v3.2d
+	WORD $0x6e64dcca // fmul v10.2d, v6.2d, v4.2d
+	WORD $0x6e65dceb // fmul v11.2d, v7.2d, v5.2d
+	WORD $0x4e6ad652 // fadd v18.2d, v18.2d, v10.2d
+	WORD $0x4e6bd673 // fadd v19.2d, v19.2d, v11.2d
+	WORD $0x6e62dcca // fmul v10.2d, v6.2d, v2.2d
+	WORD $0x6e63dceb // fmul v11.2d, v7.2d, v3.2d
+	WORD $0x4e6ad694 // fadd v20.2d, v20.2d, v10.2d
+	WORD $0x4e6bd6b5 // fadd v21.2d, v21.2d, v11.2d
+	SUBS $8, R3, R3
+	BNE weights
+	ADD $40, R0, R6
+	VST1 [V16.D2, V17.D2], (R6)
+	ADD $72, R0, R6
+	VST1 [V18.D2, V19.D2], (R6)
+	ADD $104, R0, R6
+	VST1 [V20.D2, V21.D2], (R6)
+	RET
+
 // func widenBF16NEON(a *WidenArgs)
 TEXT ·widenBF16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
