@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// made has the codebooks of types that were asked for. All callers share them, and
-// nothing writes to them.
+// made caches the codebooks of each type. All callers share them, and nothing writes to
+// them.
 var made [numTypes]struct {
 	once      sync.Once
 	codebooks []Codebook

@@ -77,12 +77,12 @@ func (c Codebook) MaxAbs() float32 {
 	return m
 }
 
-// Encode returns the code of the value nearest to x. Of two that are equally near it is
-// that of the smaller value (−1 is smaller than 0); in MX and NV types, whose standards
-// say so, that whose code is even, and of the smaller value only if both are or neither
-// is. Of two codes with the same value it is the lower one. It compares x with midpoints,
-// which are exact in float64, so that no rounding decides. NaN gives code 0. It is the
-// definition, a search over all values; package group has the fast form.
+// Encode returns the code of the value nearest to x. A tie goes to the smaller value
+// (−1 is smaller than 0). In MX and NV types, a tie goes to the even code first, as
+// their standards say. Of two codes with the same value, Encode returns the lower one.
+// NaN gives code 0. Encode compares x with midpoints, which are exact in float64, so
+// that no rounding decides. It searches all values and is the definition; package group
+// has the fast form.
 func (c Codebook) Encode(x float64) uint8 {
 	even := c.typ.Scale() != RowStep
 	best := 0
@@ -91,7 +91,7 @@ func (c Codebook) Encode(x float64) uint8 {
 		mid := (float64(b) + float64(v)) / 2
 		up := even && best&1 != code&1
 		if up {
-			// What is midway goes to the even code, of b or of v.
+			// A midpoint goes to the even one of the codes of b and v.
 			up = (code&1 == 0) == (v > b)
 		}
 		if v > b && (x > mid || x == mid && up) || v < b && (x < mid || x == mid && !up) {

@@ -2,8 +2,8 @@ package datatype
 
 import "strings"
 
-// nearest returns the name that takes the fewest edits to make of s, whatever the case of
-// its letters, the first of several; "" if a third of s would have to change.
+// nearest returns the name at the least edit distance from s, ignoring case, the first
+// of several. It returns "" if a third of s would have to change.
 func nearest(s string, names []string) string {
 	s = strings.ToLower(s)
 	if len(s) > 32 {
@@ -18,7 +18,7 @@ func nearest(s string, names []string) string {
 	return found
 }
 
-// edits returns the number of bytes to insert, delete or replace to make b of a.
+// edits returns the number of bytes to insert, delete or replace to turn a into b.
 func edits(a, b string) int {
 	row := make([]int, len(b)+1) // of the beginning of a, to each beginning of b
 	for j := range row {

@@ -1,10 +1,10 @@
 package datatype
 
 // The values of NormalFloat (QLoRA, arXiv 2305.14314) and Student Float (arXiv
-// 2405.03103): n quantiles of the normal distribution, and of Student's with 5 degrees
-// of freedom, divided by the largest. With half of the probabilities running evenly from
-// δ to 1/2, and one more than half from 1/2 to 1−δ, the median is in both. δ is the mean
-// of 1/2n and 1/(2n−2); the published SF3 has that of SF4. TestQuantiles of
+// 2405.03103) are n quantiles of the normal distribution, and of Student's with 5
+// degrees of freedom, divided by the largest. n/2 probabilities run evenly from δ to
+// 1/2, and n/2 + 1 from 1/2 to 1−δ; both runs contain the median. δ is the mean of 1/2n
+// and 1/(2n−2), except that the published SF3 uses the δ of SF4. TestQuantiles of
 // internal/gonumtest computes them.
 var (
 	nf3Values = [...]float32{

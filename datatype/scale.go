@@ -2,18 +2,18 @@ package datatype
 
 import "math"
 
-// A ScaleFormat says what the 8-bit scale of a group means. A weight is
-// value · [ScaleFormat.Value](byte) · outer, where outer is the float32 scale
-// that the format goes with.
+// A ScaleFormat is the meaning of a group's 8-bit scale. A weight is value ·
+// [ScaleFormat.Value](byte) · outer, where outer is a float32 scale shared by the row
+// or the tensor.
 type ScaleFormat uint8
 
 const (
-	// RowStep is BitMoD's: an unsigned integer 0…255 that multiplies the step
-	// of the row, one float32 a row.
+	// RowStep is the format of BitMoD: an unsigned integer 0…255 that multiplies the
+	// step of the row, a float32.
 	RowStep ScaleFormat = iota
-	// E8M0 is OCP MX's: the power of two 2^(byte−127), with no outer scale.
+	// E8M0 is the format of OCP MX: the power of two 2^(byte−127), with no outer scale.
 	E8M0
-	// E4M3 is NVFP4's: a non-negative 8-bit float, largest 448, times one
+	// E4M3 is the format of NVFP4: a non-negative 8-bit float of at most 448, times one
 	// float32 for the whole tensor.
 	E4M3
 )
@@ -31,8 +31,8 @@ func (f ScaleFormat) String() string {
 	return "ScaleFormat(?)"
 }
 
-// Value returns the number that b stands for. It is NaN for the bytes that stand for
-// none: 255 of E8M0, and of E4M3 those above 0x7e, which have a sign or are NaN.
+// Value returns the number that b stands for. It is NaN for byte 255 of E8M0 and for
+// the bytes above 0x7e of E4M3, which are negative or NaN.
 func (f ScaleFormat) Value(b uint8) float32 {
 	switch {
 	case f == RowStep:

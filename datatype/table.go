@@ -24,8 +24,8 @@ func e3m2() []float32  { return minifloat(3, 2) }
 func flint() []float32 { return []float32{0, 1, 2, 3, 4, 6, 8, 16} }
 func apot() []float32  { return []float32{0, .1, .2, .3, .4, .6, .8, 1} }
 
-// infos is the definition of every type. It is data that the linker lays out, so
-// that a program does not start later for it.
+// infos defines every type. The linker lays it out as data, so that it needs no
+// initialization at run time.
 var infos = [numTypes]info{
 	BitMoD4: {name: "bitmod4", bits: 4, groupSize: 128, unit: .5, make: specials, magnitudes: fp4, special: []float32{+5, -5, +8, -8}},
 	BitMoD3: {name: "bitmod3", bits: 3, groupSize: 128, unit: 1, make: specials, magnitudes: fp3, special: []float32{+3, -3, +6, -6}},

@@ -71,8 +71,8 @@ const (
 var ErrUnknown = errors.New("unknown data type")
 
 // Parse returns the type called name, in lower case as in the comments of the
-// constants. The error wraps [ErrUnknown], and names the type that was probably meant
-// and all that there are.
+// constants. The error wraps [ErrUnknown]; it suggests the nearest name and lists all
+// names.
 func Parse(name string) (Type, error) {
 	for t := range numTypes {
 		if infos[t].name == name {
@@ -140,13 +140,12 @@ func (t Type) GroupSize() int { return int(t.info().groupSize) }
 // Scale returns how a group's scale is stored.
 func (t Type) Scale() ScaleFormat { return t.info().scale }
 
-// Asymmetric reports whether the codebook of a group follows from its minimum
-// and maximum (it is the one at index zero-point) rather than from a trial of
-// all candidates.
+// Asymmetric reports whether the minimum and maximum of a group determine its codebook,
+// the one at index zero-point. Other types try all candidates.
 func (t Type) Asymmetric() bool { return t.info().asym }
 
-// SelectorBits returns the bits per group that say which candidate codebook
-// the group uses: 0, 1, 2, 4 or 8, the least of these that is enough.
+// SelectorBits returns the number of bits that record the codebook of a group: the
+// least of 0, 1, 2, 4 and 8 that is enough for the candidates.
 func (t Type) SelectorBits() int {
 	n := t.numCodebooks()
 	for _, b := range []int{0, 1, 2, 4} {

@@ -23,7 +23,7 @@ type class struct {
 
 	members []member
 
-	// Of the last group measured.
+	// The results of the last group measured.
 	scale Choice
 	zones []uint8
 }
@@ -156,8 +156,8 @@ func (k *class) measure(t datatype.Type, w, importance []float64, amax float64, 
 	}
 }
 
-// errors sets the errors of the members for the group w, whose zones and scale are
-// known.
+// errors sets the errors of the members for the group w. The zones and the scale must
+// be set.
 func (k *class) errors(zones []uint8, w, importance []float64) {
 	delta := k.scale.Delta
 	ms := k.members
@@ -207,8 +207,8 @@ func (k *class) zone(r float64) uint8 {
 	return k.cells[c].zone + uint8(one(r > k.cells[c].threshold))
 }
 
-// squaredErrors sets the errors of two members, whose chains of additions the
-// processor overlaps.
+// squaredErrors sets the errors of two members at once, so that the processor overlaps
+// their two chains of additions.
 func squaredErrors(a, b *member, zones []uint8, w []float64, delta float64) {
 	zones = zones[:len(w)]
 	var sa, sb float64

@@ -30,8 +30,9 @@
 // does.
 //
 // A group that is not all zero may have a Δ below half a step, so that its scale rounds
-// to 0. It takes 1 instead, with the codes that are nearest then, if that has the smaller
-// error ([ZeroScale]): one large weight of a row leaves no group of others with nothing.
+// to 0. If scale 1 has the smaller error, the group takes scale 1 and the codes that
+// are nearest with it ([ZeroScale]). Otherwise one large weight in a row could turn all
+// other groups into zeros.
 //
 // # Definition and fast form
 //

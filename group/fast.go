@@ -10,13 +10,13 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
 
-// A fast selects codes for float32 weights with vector instructions, and to the same
+// A fast selects codes for float32 weights with vector instructions. It gives the same
 // bits as Select.
 //
-// Steps, finer than zones, are exact: for weights that are float32, r > t, where r is w/Δ rounded to
-// float64, is the same as w > T, where T is the largest float32 whose ratio is not
-// above t. So that a group needs as many divisions as it has thresholds, and not even
-// these, for the sign of T − t·Δ is seen without.
+// Steps, finer than zones, are exact: for weights that are float32, r > t, where r is
+// w/Δ rounded to float64, is the same as w > T, where T is the largest float32 whose
+// ratio is not above t. A group therefore needs one division for each threshold, and
+// not even that, because the sign of T − t·Δ can be had without division.
 //
 // Errors are added up in float32. With u = 2^−24, n weights, A = Δ·max|value| and S the
 // sum that comes out, the exact sum E of (w − Δ·q)² is near:
@@ -31,11 +31,11 @@ import (
 //
 //	|S − E| ≤ (n/8 + 10)·u·S + 3·u·A·√(n·S) + 4·n·u²·A²
 //
-// for 2^−48 ≤ max|w| ≤ 2^50, where no square overflows, and n ≤ 2^20. A candidate
-// whose S is less than that of all others by more than both bounds is the one with the
-// least error. Otherwise the errors are added up as the definition does, from the
-// steps. Two candidates that differ in no step that the group has weights in have the
-// same error, of which the first wins.
+// for 2^−48 ≤ max|w| ≤ 2^50, where no square overflows, and n ≤ 2^20. A candidate whose
+// S is less than that of all others by more than both bounds is the one with the least
+// error. Otherwise the errors are added up as the definition does, from the steps. Two
+// candidates that agree in all steps of a group's weights have the same error; the
+// first wins.
 type fast struct {
 	set     *coding.Set
 	classes []fastClass
@@ -45,18 +45,18 @@ type fast struct {
 	left    []bool               // by group, whether it is left to Select
 	errors  [][maxTrials]float32 // by group and candidate, S
 
-	// Of integers, by group.
+	// For integers, by group.
 	deltas []float64
 	zeros  []int32
 	ranges [][2]float32
 	codes  []uint8
 	zones  []uint8
 
-	// Groups of any kind, those whose errors were added up again, and those that were
-	// left to Select.
+	// The number of groups, of groups whose errors were added up again, and of groups
+	// that were left to Select.
 	groups, recounts, rest int
 
-	// The arguments of the loops, here so that they need not be allocated.
+	// The arguments of the loops are here so that they need not be allocated.
 	maxArgs    coding.MaxArgs
 	stepsArgs  coding.StepsArgs
 	lookupArgs coding.LookupArgs
@@ -124,8 +124,8 @@ func newFast(s *Selector, set *coding.Set) *fast {
 	return f
 }
 
-// build reports whether there is a form of k, for ratios up to limit, that the loops can
-// read.
+// build sets c to the form of k for ratios up to limit, and reports whether k has a
+// form that the loops can read.
 func (c *fastClass) build(k *class, limit float64) bool {
 	if len(k.members) > coding.Members || !c.grid(k.cuts, limit) {
 		return false
@@ -154,11 +154,11 @@ func (c *fastClass) build(k *class, limit float64) bool {
 	return zone == len(k.cuts)
 }
 
-// cut sets the threshold of a cell, and reports whether it can.
+// cut sets the threshold of a cell, and reports whether the cell can have it.
 func (c *fastClass) cut(cell int, at cut) bool {
 	t := at.at
-	// Half a unit in the last place, where a quotient that is midway is rounded to
-	// the even of two: t, which has few bits.
+	// A quotient half a unit in the last place above t is rounded to the even one of
+	// its neighbours. That is t, which has few bits.
 	if math.Float64bits(t)&1 != 0 || at.up && t == 0 {
 		return false
 	}
@@ -196,8 +196,8 @@ func (f *fast) divide(s *Selector) bool {
 	return true
 }
 
-// part makes c tell cuts apart, for ratios that may be far beyond them, and reports
-// whether it can.
+// part sets c to cells that tell cuts apart, for ratios that may be far beyond them,
+// and reports whether there are such cells.
 func (c *fastClass) part(cuts []cut) bool {
 	const margin = 1. / 64 // of a cell
 	lo, hi := cuts[0].at, cuts[len(cuts)-1].at
@@ -300,8 +300,8 @@ func grow[T any](s *[]T, n int) {
 	}
 }
 
-// row selects for the groups of a row. It sets f.left for those that it leaves to
-// Select, whose codes it may have written, and returns whether there are any.
+// row selects for the groups of a row. It sets f.left for the groups that it leaves to
+// Select, whose codes it may have written, and reports whether there are any.
 func (f *fast) row(s *Selector, choices []Choice, codes []uint8, w []float32, groupSize int, importance []float64, tensorScale float32) bool {
 	n := len(choices)
 	groupSize = min(groupSize, len(w))
@@ -417,8 +417,8 @@ func (f *fast) scales(s *Selector, class, n int, tensorScale float32) {
 	}
 }
 
-// best returns the candidate with the least error in a group of n weights, the lo-th of
-// the row and later, and whether the sums of the loops are far enough apart to say so.
+// best returns the candidate with the least error in the group of n weights from column
+// lo on. decided reports whether the sums of the loops are far enough apart to be sure.
 // No group of the row is longer than rootN squared.
 func (f *fast) best(s *Selector, g, lo, n int, rootN float64) (first int, decided bool) {
 	errors := f.errors[g][:len(s.trials)]
@@ -443,17 +443,16 @@ func (f *fast) best(s *Selector, g, lo, n int, rootN float64) (first int, decide
 	if f.powers { // errors are in units of Δ, of which there is one
 		span = f.classes[0].maxValue
 	}
-	// The bound grows with S and A, and as long as it is less than half of S, more
-	// slowly than S: if the second least is beyond twice its bound, so are the others
-	// beyond theirs.
+	// The bound grows with S and A. While it is less than half of S, it grows more
+	// slowly than S: if the second least S exceeds twice its bound, so do all others.
 	const u = 0x1p-24
 	e, a := float64(second), u*span
 	bound := (float64(n)/8+10)*u*e + 3*a*rootN*math.Sqrt(e) + 4*float64(n)*a*a
 	return first, e-float64(least) > 2*bound
 }
 
-// others returns the least error of the candidates that are not the same as the first
-// for all weights of a group.
+// others returns the least error of the candidates that differ from the first for some
+// weight of the group.
 func (f *fast) others(s *Selector, g, first, lo, n int) float32 {
 	least := float32(math.Inf(1))
 	t := s.trials[first]
@@ -529,7 +528,8 @@ func (f *fast) round(s *Selector, codes []uint8, groups coding.Groups) {
 }
 
 // encode sets codes as Encode does for the groups of a row, with the choices given. It
-// sets f.left for those that it leaves to Encode, and returns whether there are any.
+// sets f.left for the groups that it leaves to Encode, and reports whether there are
+// any.
 func (f *fast) encode(s *Selector, codes []uint8, w []float32, groupSize int, choices []Choice) bool {
 	n := len(choices)
 	groupSize = min(groupSize, len(w))
@@ -541,7 +541,7 @@ func (f *fast) encode(s *Selector, codes []uint8, w []float32, groupSize int, ch
 	f.set.Max(&f.maxArgs)
 	rest := false
 	for g, c := range choices {
-		// Far from where a product of thresholds or ratios is not a normal number.
+		// Within these limits, all products of thresholds or ratios are normal numbers.
 		f.left[g] = f.max[g] > math.Float32bits(fastMax) || !(c.Delta >= fastMin && c.Delta <= fastMax) || groupSize > fastMaxSize ||
 			float64(math.Float32frombits(f.max[g])) > 0x1p30*c.Delta
 		rest = rest || f.left[g]

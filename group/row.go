@@ -8,13 +8,13 @@ import (
 )
 
 // SelectFloat32 is [Selector.Select] for the groups of a row, each of groupSize
-// weights but the last, which has what is left. It sets a choice for each group and a
-// code for each weight, the same as Select does, and many times as fast where the
-// processor has NEON, AVX2, or AVX-512 with DQ, BW, VL and VBMI.
+// weights; the last may be shorter. It sets a choice for each group and a code for each
+// weight, the same as Select does. It is many times as fast where the processor has
+// NEON, AVX2, or AVX-512 with DQ, BW, VL and VBMI.
 //
-// An importance is nil or has a number for each weight of the row. An error about a
-// weight names its index in the row. The error matches [ErrShape] also if groupSize is
-// below 1, or if choices or codes are too few.
+// The importance is nil or has a number for each weight of the row. An error about a
+// weight names its index in the row. The error also matches [ErrShape] if groupSize is
+// below 1, or if there are too few choices or codes.
 func (s *Selector) SelectFloat32(choices []Choice, codes []uint8, w []float32, groupSize int, importance []float64, tensorScale float32) error {
 	if !s.made() {
 		return errNotMade

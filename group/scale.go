@@ -49,12 +49,11 @@ func RowScales(scales []uint8, deltas []float64) (step float32) {
 	return step
 }
 
-// ZeroScale returns the scale of a group whose scale [RowScales] rounds to 0: 1 if the
-// group has the smaller error so, which it may if its largest weights are worth more
-// than none, and otherwise 0. The error is Σ importance·(w − ŵ)² with the weights ŵ as
-// they are dequantized, float32(value)·step, added up in float64 from the first to the
-// last; a nil importance is 1 throughout. Weights beyond the end of codes, or of an
-// importance that is not nil, do not count.
+// ZeroScale returns the scale of a group whose scale [RowScales] rounds to 0: 1 if that
+// gives the smaller error, and otherwise 0. The error is Σ importance·(w − ŵ)², where ŵ
+// is the dequantized weight, float32(value)·step, added up in float64 from the first
+// weight to the last. A nil importance is 1 throughout. Weights beyond the end of codes
+// or of the importance do not count.
 func ZeroScale(cb datatype.Codebook, codes []uint8, w, importance []float64, step float32) uint8 {
 	w = w[:min(len(w), len(codes))]
 	if importance != nil {

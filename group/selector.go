@@ -22,8 +22,8 @@ type Choice struct {
 	Scale uint8
 }
 
-// ErrNotFinite is matched by the error for a weight that is NaN or infinite, or
-// beyond the range of float32; ErrShape by that for a length that doesn't fit.
+// Errors for a weight that is NaN, infinite or beyond float32 match ErrNotFinite.
+// Errors for a length that does not fit match ErrShape.
 var (
 	ErrNotFinite = errs.ErrNotFinite
 	ErrShape     = errs.ErrShape
@@ -45,9 +45,9 @@ type Selector struct {
 
 type trial struct{ class, member int }
 
-// NewSelector returns a Selector for t, which costs a microsecond, and some tens of
-// them the first time for a type. The error wraps [datatype.ErrUnknown] and is for a t
-// that is not valid.
+// NewSelector returns a Selector for t. It takes a microsecond, or some tens of
+// microseconds the first time for a type. If t is not valid, the error wraps
+// [datatype.ErrUnknown].
 func NewSelector(t datatype.Type) (*Selector, error) {
 	if !t.Valid() {
 		return nil, unknown(t)
@@ -80,7 +80,7 @@ func newSelector(t datatype.Type) *Selector {
 	return s
 }
 
-// clone returns a Selector that shares what is never written to.
+// clone returns a Selector that shares the tables of s, which are never written to.
 func (s *Selector) clone() *Selector {
 	c := &Selector{typ: s.typ, codebooks: s.codebooks, top: s.top, classes: slices.Clone(s.classes), trials: s.trials}
 	for i := range c.classes {
@@ -96,12 +96,12 @@ func (s *Selector) clone() *Selector {
 // is what [TensorScale] gives for the tensor; only types with E4M3 scales look
 // at it. It allocates only for a group that is longer than any before.
 //
-// An importance is nil or has a number ≥ 0 for each weight, commonly the mean square
-// of the activation that it is multiplied by: the error of a candidate is then
-// Σ importance·(w − Δ·q)². It decides between candidates, not about the scale and the
-// codes of one; asymmetric integers, which have no trial, are the same altogether. One
-// that is 0 throughout counts as 1 throughout. What importances are NaN or negative is
-// not checked.
+// The importance is nil or has a number ≥ 0 for each weight, commonly the mean square
+// of the activation that the weight is multiplied by. The error of a candidate is then
+// Σ importance·(w − Δ·q)². Importances decide between candidates, and do not change the
+// scale and the codes of one; they make no difference to asymmetric integers, which
+// have no trial. An importance that is 0 throughout counts as 1 throughout. NaN and
+// negative importances are not checked for.
 //
 // The error matches [ErrNotFinite] for a weight that is not finite or beyond
 // float32, whose index it names, and [ErrShape] if codes is shorter than w, or importance is
@@ -148,11 +148,11 @@ func (s *Selector) best() (choice Choice, best trial) {
 	return choice, best
 }
 
-// Encode writes the code of each weight in candidate codebook c.Codebook for the
-// scale c.Delta, which need not be one that [Selector.Select] gives: the code of
-// the value nearest to w/c.Delta, a tie going to the smaller, and of that nearest to
-// 0 if c.Delta is 0. The error matches [ErrShape] if codes is shorter than w or there
-// is no such codebook.
+// Encode writes the code of each weight w in the candidate codebook c.Codebook for the
+// scale c.Delta: the code of the value nearest to w/c.Delta, a tie going to the smaller
+// value, or the code of the value nearest to 0 if c.Delta is 0. The scale need not be
+// one that [Selector.Select] gives. The error matches [ErrShape] if codes is shorter
+// than w or there is no such codebook.
 func (s *Selector) Encode(codes []uint8, w []float64, c Choice) error {
 	if !s.made() {
 		return errNotMade
@@ -224,7 +224,7 @@ func check(codes []uint8, w []float64) (amax float64, err error) {
 	return amax, nil
 }
 
-// checkImportance returns nil for importances that say nothing.
+// checkImportance returns nil for importances that are all 0, which count as equal.
 func checkImportance(importance []float64, n int) ([]float64, error) {
 	if importance == nil {
 		return nil, nil
@@ -273,9 +273,9 @@ func (s *Selector) selectInteger(codes []uint8, w []float64, amax float64) Choic
 		}
 		return c
 	}
-	// A ratio in [n, n+1) has the threshold n + 1/2. The shift keeps it positive,
-	// so that truncation is floor; where the sum rounds up to the next integer
-	// that one's threshold gives the same answer.
+	// A ratio in [n, n+1) has the threshold n + 1/2. The shift makes ratios positive,
+	// so that truncation is floor. If the sum rounds up to the next integer, the
+	// threshold of that integer gives the same answer.
 	const shift = 1 << 10
 	for i, x := range w {
 		r := x / c.Delta

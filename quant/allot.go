@@ -7,29 +7,29 @@ import (
 	"slices"
 )
 
-// A Cost is one way to store a row: the memory it takes and what it costs the
-// model, in any unit, such as the growth of the loss.
+// A Cost is one way to store a row: its memory, and its loss for the model in any unit,
+// such as the growth of the loss function.
 type Cost struct {
 	Bytes int
 	Loss  float64
 }
 
-// Allot picks one choice for every row, of all layers together, so that the memory
-// of all is at most budget bytes and the sum of losses is small: mixed precision
-// under a global budget, as MixLLM does it (arXiv 2412.14590), but for any number
-// of choices. rows[r] are the choices of row r; the result has the index of the one
-// that is picked. A matrix that [GroupMixed] makes of rows of several types takes a byte
-// a row, and up to 1/16, besides what its rows take in matrices of one type.
+// Allot picks one choice for every row, of all layers together, so that all rows
+// together take at most budget bytes and the sum of losses is small. That is mixed
+// precision under a global budget, as in MixLLM (arXiv 2412.14590), but for any number
+// of choices. rows[r] are the choices of row r; the result has the index of the choice
+// for each row. A matrix that [GroupMixed] makes of rows of several types takes up to
+// 17/16 bytes a row more than the costs of its rows.
 //
-// Each row starts at its smallest choice. Then rows trade up in the order of the
-// loss that they save by the byte, each along the convex hull of its choices, and
-// rows for which there is no room any more are passed over. The sum of losses is
-// above the least possible one by less than the first upgrade that is passed over would
-// have saved. It is deterministic: of rows alike the first has precedence.
+// Each row starts at its smallest choice. Then rows are upgraded along the convex hull
+// of their choices, in the order of the loss saved per byte. A row whose next upgrade
+// does not fit stays where it is. The sum of losses exceeds the least possible sum by
+// less than the first upgrade that did not fit would have saved. Of equal rows the
+// first takes precedence.
 //
-// The error matches ErrShape if a row has no choice or over 256, or one of negative
-// size, or if the smallest choices don't fit; and ErrNotFinite if a loss is NaN or
-// infinite.
+// The error matches ErrShape if a row has no choice or more than 256, if a size is
+// negative, or if the smallest choices do not fit. It matches ErrNotFinite if a loss is
+// NaN or infinite.
 func Allot(rows [][]Cost, budget int) ([]uint8, error) {
 	picked := make([]uint8, len(rows))
 	var upgrades []upgrade
@@ -48,9 +48,9 @@ func Allot(rows [][]Cost, budget int) ([]uint8, error) {
 			upgrades = append(upgrades, upgrade{row, to, b.Bytes - a.Bytes, (a.Loss - b.Loss) / float64(b.Bytes-a.Bytes)})
 		}
 	}
-	// Along a hull the rate falls, so that the upgrades of a row stay in their order.
+	// The rate falls along a hull, so sorting keeps the upgrades of a row in order.
 	slices.SortStableFunc(upgrades, func(a, b upgrade) int { return cmp.Compare(b.rate, a.rate) })
-	full := make([]bool, len(rows)) // a upgrade of the row did not fit
+	full := make([]bool, len(rows)) // an upgrade of the row did not fit
 	for _, s := range upgrades {
 		if full[s.row] || s.bytes > left {
 			full[s.row] = true
@@ -85,8 +85,8 @@ func checkCosts(row int, choices []Cost) error {
 	return nil
 }
 
-// lowerHull returns the choices that a straight line between two others does not
-// beat, from the smallest on, with falling loss.
+// lowerHull returns the choices on the lower convex hull of size and loss, from the
+// smallest on, with falling loss.
 func lowerHull(choices []Cost) []uint8 {
 	order := make([]uint8, len(choices))
 	for i := range order {

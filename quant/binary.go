@@ -23,9 +23,9 @@ const (
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
-// AppendBinary appends the binary form of m, which the package documentation
-// describes, to b. It implements [encoding.BinaryAppender]. The error is for the
-// zero Matrix, which has no binary form.
+// AppendBinary appends the binary form of m, which the package documentation describes,
+// to b. It implements [encoding.BinaryAppender]. It returns an error for the zero
+// Matrix, which has no binary form.
 func (m *Matrix) AppendBinary(b []byte) ([]byte, error) {
 	if m == nil || m.rows == 0 {
 		return b, shapeError("rows", 0, "at least 1")
@@ -76,13 +76,13 @@ func (Matrix) MarshalJSON() ([]byte, error) {
 	return nil, errors.New("quant: a Matrix has no JSON form; AppendBinary gives its bytes")
 }
 
-// UnmarshalBinary sets m to the matrix in data, of which it keeps no part. It
-// implements [encoding.BinaryUnmarshaler]. Anything but exactly what
-// AppendBinary writes is an error that matches ErrFormat, a *[FormatError] with
-// the offset, and leaves m as it was. Nothing is allocated before the sizes in
-// the header are known to fit len(data) and the checksum to be right.
+// UnmarshalBinary sets m to the matrix in data, which it copies. It implements
+// [encoding.BinaryUnmarshaler]. Any data that AppendBinary does not write is an error,
+// a *[FormatError] with the offset, which matches ErrFormat and leaves m as it was.
+// Nothing is allocated before the sizes in the header and the checksum have been
+// checked.
 //
-// It is the only method that writes to a Matrix: m must not be in use.
+// No other method writes to a Matrix. m must not be in use.
 func (m *Matrix) UnmarshalBinary(data []byte) error {
 	if m == nil {
 		return fmt.Errorf("quant: UnmarshalBinary of a nil Matrix: %w", ErrShape)
@@ -114,7 +114,7 @@ func (m *Matrix) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
-// readVersion checks what both versions start with, and that there is a header.
+// readVersion checks the magic and the length of the header, and returns the version.
 func readVersion(data []byte) (uint32, error) {
 	for i := range magic {
 		if i >= len(data) || data[i] != magic[i] {
@@ -131,7 +131,7 @@ func readVersion(data []byte) (uint32, error) {
 	return v, nil
 }
 
-// checkSum compares the checksum at the end with that of all before it.
+// checkSum compares the checksum at the end with the checksum of all bytes before it.
 func checkSum(data []byte) error {
 	end := len(data) - 4
 	if got, want := checksum(data[:end]), binary.LittleEndian.Uint32(data[end:]); got != want {
@@ -140,8 +140,8 @@ func checkSum(data []byte) error {
 	return nil
 }
 
-// readHeader checks the header of a matrix of one type, and that data has the size
-// that it asks for.
+// readHeader checks the header of a matrix of one type, and the length of data against
+// it.
 func readHeader(data []byte) (layout, error) {
 	c, err := readType(data, 12)
 	if err != nil {
@@ -158,7 +158,8 @@ func readHeader(data []byte) (layout, error) {
 	return l, wantSize(data, headerSize+l.storageBytes()+4, rows, cols)
 }
 
-// readType reads what appendType has appended, at byte at of data.
+// readType reads a group size and a type at byte at of data, as appendType appends
+// them.
 func readType(data []byte, at int) (Config, error) {
 	groupSize := binary.LittleEndian.Uint32(data[at:])
 	if groupSize < minGroupSize || groupSize > maxGroupSize {
@@ -172,8 +173,9 @@ func readType(data []byte, at int) (Config, error) {
 	return Config{Type: typ, GroupSize: int(groupSize)}, nil
 }
 
-// readShape reads rows and columns, at byte at of data, which must have a byte a row at
-// least, and two bits a column: all else that is computed from the two is then small.
+// readShape reads the numbers of rows and columns at byte at of data. data must have at
+// least a byte for each row and two bits for each column, so that sizes computed from
+// the two do not overflow.
 func readShape(data []byte, at int) (rows, cols int, err error) {
 	r, c := binary.LittleEndian.Uint64(data[at:]), binary.LittleEndian.Uint64(data[at+8:])
 	if r < 1 || r > uint64(len(data)) {
@@ -202,8 +204,8 @@ func wantSize(data []byte, size, rows, cols int) error {
 	return nil
 }
 
-// readStorage makes a matrix of one type of what appendStorage has appended, at byte
-// at of data, and checks it.
+// readStorage returns the matrix of one type at byte at of data, as appendStorage
+// appends it, and checks it.
 func readStorage(l layout, data []byte, at int) (*Matrix, error) {
 	m := newMatrix(l)
 	s := &m.storage
@@ -239,7 +241,7 @@ var partNames = [...]string{"row scales", "scales", "selectors", "codes"}
 func (m *Matrix) validate() (part, offset int, reason string) {
 	s := &m.storage
 	for i, x := range s.RowScales {
-		// The sign bit is excluded so that −0 is, too.
+		// A set sign bit makes this fail, too, so that −0 is refused.
 		if b := math.Float32bits(x); b >= 0x7f800000 {
 			return 0, 4 * i, fmt.Sprintf("scale %g of row %d", x, i)
 		}
@@ -272,8 +274,8 @@ func (m *Matrix) validate() (part, offset int, reason string) {
 	return 0, 0, ""
 }
 
-// validateCodes returns the first row with a code without a value, or a set bit
-// where no code is.
+// validateCodes returns the first row with a code that has no value, or with a set bit
+// outside of the codes.
 func (m *Matrix) validateCodes() (row int, ok bool) {
 	full := true
 	for _, cb := range m.codebooks {

@@ -31,8 +31,8 @@ func (x *mixed) append(b []byte) []byte {
 	return b
 }
 
-// readMixed reads a matrix with several parts. That it is in no other form than
-// newMixed's is checked, so that there is one byte string for it.
+// readMixed reads a matrix with several parts. It refuses parts that newMixed would
+// order or merge differently, so that a matrix has one binary form.
 func readMixed(data []byte) (*Matrix, error) {
 	n := int(binary.LittleEndian.Uint32(data[12:]))
 	if n < 2 || n > maxParts {
@@ -87,8 +87,8 @@ func readMixed(data []byte) (*Matrix, error) {
 	return newMixed(parts, slices.Clone(data[order:order+rows])), nil
 }
 
-// countOrder counts the rows of n parts, which have to be in the order of their first
-// rows; of is at byte at.
+// countOrder counts the rows of each of n parts, which must be in the order of their
+// first rows. of lies at byte at.
 func countOrder(of []byte, n, at int) ([]int, error) {
 	counts := make([]int, n)
 	next := 0

@@ -11,14 +11,14 @@ import (
 
 // Channels are scales by column, as [ChannelScales] finds them.
 type Channels struct {
-	// Scales has the factor of every column: the weights to quantize are w·diag(s),
-	// and what they are multiplied by x/s.
+	// Scales has the factor s of every column: the weights to quantize are w·diag(s),
+	// and the inputs become x/s.
 	Scales []float32
 	// Alpha is the exponent that the scales were made with, 0 if all are 1.
 	Alpha float64
-	// Error is the squared error of the layer's output with the scales, summed up
-	// over rows and averaged over the Hessian's vectors, and Unscaled the same
-	// without.
+	// Error is the squared error of the layer's output with the scales, summed over
+	// rows and averaged over the Hessian's vectors. Unscaled is the error without
+	// scales.
 	Error, Unscaled float64
 }
 
@@ -27,30 +27,29 @@ type Channels struct {
 // architecture.
 const channelExponents = 16
 
-// ChannelScales looks for the scales of the columns of w, row-major with cols
-// columns, that make the output of the layer, quantized as c says, most like that of
-// w: activation-aware quantization, AWQ (arXiv 2306.00978). Columns that see large
-// inputs are scaled up, so that they are rounded with smaller errors, and their
-// inputs down by as much, which costs nothing where the operation before can take it:
-// the caller divides the weights of an RMSNorm, or the rows of the matrix before, by
-// s. Matrices with the same inputs must share their scales: w is then all their rows.
+// ChannelScales looks for scales of the columns of w, row-major with cols columns, that
+// minimize the output error of the layer quantized as c says: activation-aware
+// quantization, AWQ (arXiv 2306.00978). Columns with large inputs are scaled up, so
+// that their rounding errors are smaller, and their inputs are scaled down. That costs
+// nothing at run time if the caller divides the weights of the RMSNorm before, or the
+// rows of the matrix before, by s. Matrices with the same inputs must share their
+// scales: w then has the rows of all of them.
 //
-// With a the root mean square of a column's inputs, from h, it tries s = a^α for α =
-// 0, 1/16, … 1, divided by √(max s · min s), and takes the least
+// a is the root mean square of a column's inputs, from h. ChannelScales tries s = a^α
+// for α = 0, 1/16, … 1, divided by √(max s · min s), and takes the s with the least
 //
 //	Σ over rows of (w − ŵ/s)·H·(w − ŵ/s)
 //
-// 0 among them, so that Error is never above Unscaled. With many rows it tries them all
-// on a sample of the rows, a sixteenth but at least 32, and then 0 and the two that are
-// best there on all. ties is nil or has a number for
-// each column, in 0…cols−1: columns of the same number share a scale, made of the
-// mean of their inputs' squares. c.Importance is by column of w; c.Feedback is left
-// out of the search.
+// As α = 0 is among them, Error is never above Unscaled. With many rows it tries all α
+// on a sample of the rows, a sixteenth but at least 32, and then α = 0 and the two best
+// on all rows. ties is nil or has a number for each column, in 0…cols−1: columns of the
+// same number share a scale, which is made of the mean of their squared inputs.
+// c.Importance is by column of w; c.Feedback is left out of the search.
 //
-// It quantizes three times and the sample 17 times, and takes cols²/2 multiplications a
-// row each time, on c.Workers goroutines; the result is the same for any number. Errors are as of
-// [Group]; a Hessian with another number of columns, or without vectors, matches
-// ErrShape.
+// ChannelScales quantizes w three times and the sample 17 times, with cols²/2
+// multiplications a row each time, on c.Workers goroutines; the result is the same for
+// any number. Errors are those of [Group]. A Hessian with another number of columns, or
+// without vectors, is an error that matches ErrShape.
 func ChannelScales[T Weight](w []T, cols int, c Config, h *Hessian, ties []int) (*Channels, error) {
 	if err := checkOutput(len(w), cols, h); err != nil {
 		return nil, err
@@ -92,7 +91,7 @@ func ChannelScales[T Weight](w []T, cols int, c Config, h *Hessian, ties []int) 
 }
 
 const (
-	// sampledRows rows at least are a sample, and one of sampledEvery.
+	// A sample has at least sampledRows rows, and one in sampledEvery.
 	sampledRows  = 32
 	sampledEvery = 16
 )
@@ -107,8 +106,8 @@ type channelTrial struct {
 	scaled     []float32
 }
 
-// promising returns the exponents other than 0 that are worth a trial on all of the
-// rows, in ascending order: all of them if there are few rows.
+// promising returns the exponents other than 0 that are worth a trial on all rows, in
+// ascending order. If there are few rows, that is all of them.
 func (t *channelTrial) promising(rows int) ([]int, error) {
 	every := max(min(sampledEvery, rows/sampledRows), 1)
 	type trial struct {
@@ -138,8 +137,8 @@ func (t *channelTrial) promising(rows int) ([]int, error) {
 	return exponents, nil
 }
 
-// try returns the scales for an exponent and the error with them, of one row of every
-// so many, which is infinite if they are beyond what float32 has.
+// try returns the scales for an exponent and their error on every every-th row. The
+// error is infinite if a scale is beyond float32.
 func (t *channelTrial) try(exponent, every int) ([]float32, float64, error) {
 	s := channelPowers(t.amplitudes, exponent)
 	if s == nil {
@@ -204,8 +203,8 @@ func checkOutput(n, cols int, h *Hessian) error {
 	return nil
 }
 
-// amplitudes returns the root mean square of every column's inputs, of all columns
-// together that are tied.
+// amplitudes returns the root mean square of every column's inputs. Columns that are
+// tied have the one of all their inputs.
 func amplitudes(h *Hessian, ties []int) ([]float64, error) {
 	a := h.Importance()
 	if ties != nil {
@@ -230,9 +229,9 @@ func amplitudes(h *Hessian, ties []int) ([]float64, error) {
 	return a, nil
 }
 
-// channelPowers returns a^(exponent/channelExponents) divided by the geometric mean of the
-// largest and the least, 1 for columns that are always 0, or nil if one of them is
-// beyond what is sensible.
+// channelPowers returns a^(exponent/channelExponents) divided by the geometric mean of
+// the largest and the least, with 1 for inputs that are always 0. It returns nil if a
+// scale is too large or too small to use.
 func channelPowers(a []float64, exponent int) []float32 {
 	lo, hi := math.Inf(1), 0.0
 	for _, x := range a {
@@ -266,11 +265,11 @@ func channelPower(x float64, exponent int) float64 {
 	return p
 }
 
-// OutputErrors returns, for each row of w and of m, which was made of it, the squared
-// error of the layer's output, (w − ŵ)·H·(w − ŵ), averaged over the vectors of h. It
-// is to rows what no error of single weights is: errors that the inputs cancel don't
-// count. Errors match ErrShape or ErrNotFinite. It takes cols²/2 multiplications a
-// row, on GOMAXPROCS goroutines; the result is the same for any number.
+// OutputErrors returns the squared error of the layer's output for each row, (w −
+// ŵ)·H·(w − ŵ), averaged over the vectors of h. m was made of w. Unlike the errors of
+// single weights, these errors do not count what the inputs cancel. Errors match
+// ErrShape or ErrNotFinite. OutputErrors takes cols²/2 multiplications a row, on
+// GOMAXPROCS goroutines; the result is the same for any number.
 func OutputErrors[T Weight](w []T, m *Matrix, h *Hessian) ([]float64, error) {
 	if m == nil || m.rows == 0 {
 		return nil, shapeError("m.Rows()", 0, "at least 1")
@@ -291,8 +290,8 @@ func OutputErrors[T Weight](w []T, m *Matrix, h *Hessian) ([]float64, error) {
 	return outputErrors(wide, m, h, nil, runtime.GOMAXPROCS(0))
 }
 
-// outputErrors is OutputErrors for weights of which m has the columns multiplied by
-// s, if it is not nil.
+// outputErrors is OutputErrors for an m whose columns were multiplied by s before it
+// was quantized, if s is not nil.
 func outputErrors(w []float64, m *Matrix, h *Hessian, s []float32, workers int) ([]float64, error) {
 	errs := make([]float64, m.rows)
 	block := min((m.rows-1)/workers+1, quadraticRows)
@@ -319,15 +318,15 @@ func outputErrors(w []float64, m *Matrix, h *Hessian, s []float32, workers int) 
 	return errs, err
 }
 
-// quadraticRows is the most vectors that one pass over a Hessian serves.
+// quadraticRows is the largest number of vectors in one pass over a Hessian.
 const quadraticRows = 32
 
-// quadraticStride returns how far vectors of so many columns are apart: an odd number of
-// cache lines, so that they are spread over all of the cache.
+// quadraticStride returns the distance of vectors of cols columns in memory: an odd
+// number of cache lines, so that they spread over all sets of the cache.
 func quadraticStride(cols int) int { return (cols+7)/8*8 | 8 }
 
-// quadratic sets q to e·H·e divided by the number of vectors, for as many vectors e,
-// quadraticStride apart. y is memory of the same size.
+// quadratic sets each q to e·H·e divided by the number of vectors of h. The vectors e
+// lie quadraticStride apart. y is scratch memory of the same size.
 func (h *Hessian) quadratic(q, e, y []float64) {
 	// y becomes −e·U, where U is what H has above its diagonal.
 	n := h.cols
@@ -368,8 +367,8 @@ func (h *Hessian) quadratic(q, e, y []float64) {
 }
 
 // Divide returns the Hessian of the same vectors with column i divided by s[i], which
-// must be positive: the inputs of weights that were multiplied by s. The error
-// matches ErrShape or ErrNotFinite.
+// must be positive. These are the inputs of weights that were multiplied by s. The
+// error matches ErrShape or ErrNotFinite.
 func (h *Hessian) Divide(s []float32) (*Hessian, error) {
 	if h.Cols() == 0 {
 		return nil, shapeError("Cols()", 0, "at least 1")

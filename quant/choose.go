@@ -8,7 +8,7 @@ import (
 	"github.com/bitmod-go/bitmod/internal/search"
 )
 
-// A chooser settles groups one at a time, as a Config says.
+// A chooser chooses scale and codebook of one group at a time, as a Config says.
 type chooser struct {
 	typ         datatype.Type
 	selector    *group.Selector
@@ -49,8 +49,8 @@ func (c *chooser) free(lo int, w []float64) (group.Choice, error) {
 	return c.selector.Select(c.codes, w, columns(c.importance, lo, lo+len(w)), c.tensorScale)
 }
 
-// stored chooses for the group w with a scale that is stored, Scale and Delta, in a
-// row whose step is s, or a tensor whose scale.
+// stored chooses for the group w with a scale that can be stored. s is the step of the
+// row or the scale of the tensor.
 func (c *chooser) stored(lo int, w []float64, s float32) (group.Choice, error) {
 	if c.searcher != nil {
 		err := c.find(&c.candidates, lo, w)

@@ -20,8 +20,8 @@ type BFloat16 uint16
 // Float32 returns b, which is exact.
 func (b BFloat16) Float32() float32 { return math.Float32frombits(uint32(b) << 16) }
 
-// Config says how to quantize. The zero value is the paper's: bitmod4, groups of
-// 128, and codes and special values chosen with the unquantized scale.
+// Config says how to quantize. The zero value is the method of the paper: bitmod4,
+// groups of 128, and codes and special values chosen with the unquantized scale.
 type Config struct {
 	// Type is the data type of the codes.
 	Type datatype.Type
@@ -33,8 +33,8 @@ type Config struct {
 	// runtime.GOMAXPROCS. The result is the same for any number.
 	Workers int
 
-	// What follows goes beyond the paper. It changes which codes, special values
-	// and scales are stored, but not how.
+	// The options below go beyond the paper. They change which codes, special values
+	// and scales are stored, and not the format.
 
 	// Search rounds codes against the scale as it is stored, in 8 bits, and looks for
 	// the scale, special value and zero-point with the least sum of squared errors, each
@@ -43,24 +43,25 @@ type Config struct {
 	//	√(1 + w²/σ²)   σ² is the mean square of the group's weights
 	//	a              with an Importance, and with Feedback
 	//
-	// where the paper takes the scale from the largest weight. No row has a greater sum
-	// than without. The root stands for what is not known about the inputs: the least
-	// plain sum clips the largest weights of a group to 0.85 to 0.9 of what they are, and
-	// where such a weight meets an input that is a hundred times the others, outputs
-	// become several times worse. An Importance of 1 throughout gives the plain sum.
+	// The paper takes the scale from the largest weight instead. No row has a greater
+	// sum than without Search. The root is there because the inputs are not known: the
+	// least plain sum clips the largest weights of a group to 0.85 to 0.9 of their
+	// values, and where such a weight meets an input a hundred times the others,
+	// outputs become several times worse. An Importance of 1 throughout gives the plain
+	// sum.
 	//
-	// That the sum is no greater is no promise about a model: docs/quality-research.md
-	// has what search does to two of them, by type and group size. Do without it to
+	// A smaller sum is no promise of a better model: docs/quality-research.md has the
+	// effect of search on two models, by type and group size. Leave Search off to
 	// reproduce the paper's results.
 	Search bool
 	// Importance has a weight ≥ 0 for each column, commonly the mean square of the
 	// activation that the column is multiplied by ([Hessian.Importance]): squared
-	// errors in selection and search are multiplied by it. nil is the same for all;
-	// with Feedback, what an error costs after feedback, which is better than mean
-	// squares there.
+	// errors in selection and search are multiplied by it. nil means equal weights, or
+	// with Feedback the cost of an error after feedback, which is better there than
+	// mean squares.
 	Importance []float64
-	// Feedback, if not nil, quantizes column by column and makes up for the error of
-	// each in the columns that follow.
+	// Feedback, if not nil, quantizes column by column and compensates the error of
+	// each column in the columns that follow.
 	Feedback *Feedback
 }
 
@@ -69,7 +70,7 @@ const (
 	maxGroupSize = math.MaxInt32
 )
 
-// resolve checks c and fills in what 0 stands for.
+// resolve checks c and replaces zeros by the defaults they stand for.
 func (c Config) resolve() (Config, error) {
 	if _, err := c.Type.MarshalText(); err != nil {
 		return c, err
@@ -89,7 +90,7 @@ func (c Config) resolve() (Config, error) {
 	return c, nil
 }
 
-// checkColumns checks what is given by column.
+// checkColumns checks the options that have a number for each column.
 func (c Config) checkColumns(cols int) error {
 	if c.Importance != nil && len(c.Importance) != cols {
 		return shapeError("len(Config.Importance)", len(c.Importance), "%d (columns)", cols)

@@ -6,17 +6,16 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
-// A descent lowers the loss of rows that feedback has quantized, (w − ŵ)ᵀH′(w − ŵ),
-// by coordinate descent, where H′ is the Hessian with what Shrinkage and Damping add to its
-// diagonal. Feedback chooses each column once and never looks back. A
-// descent goes over all of them again: with the gradient
+// A descent lowers the loss (w − ŵ)ᵀH′(w − ŵ) of rows that feedback has quantized, by
+// coordinate descent. H′ is the Hessian after Shrinkage and Damping. Feedback chooses
+// each column once and never looks back. A descent visits all columns again. With the
+// gradient
 //
 //	g = H′·(w − ŵ)
 //
-// the best value for column j, with all others as they are, is ŵ_j + g_j/H′_jj, and
-// what replaces ŵ_j is the stored value nearest to that. The best factor for a group, whose
-// weights are ŵ_G, is 1 + g_G·ŵ_G/(ŵ_Gᵀ·H′·ŵ_G). Nothing is changed unless the loss
-// falls.
+// the best value for column j, with all others unchanged, is ŵ_j + g_j/H′_jj. The
+// nearest stored value replaces ŵ_j. The best factor for the weights ŵ_G of a group is
+// 1 + g_G·ŵ_G/(ŵ_Gᵀ·H′·ŵ_G). A change is kept only if the loss falls.
 type descent struct {
 	sweeps int
 	n      int
@@ -45,8 +44,7 @@ func newDescent(fb *Feedback, f *factor) *descent {
 // row returns row i of H′.
 func (d *descent) row(i int) []float64 { return d.h[i*d.n : (i+1)*d.n] }
 
-// A descentRow is a row while it is descended. It takes the memory that feedback no longer
-// needs for it.
+// A descentRow is a row during descent. It reuses memory that feedback no longer needs.
 type descentRow struct {
 	*feedbackRow
 	stored   []float64 // by column: ŵ
@@ -55,8 +53,8 @@ type descentRow struct {
 	done     bool
 }
 
-// descend descends some rows, the first of which is number first. Rows have nothing to do
-// with each other. They go together so that the Hessian is read once for all of them.
+// descend lowers the loss of some rows, from number first on. Rows are independent;
+// they are done together so that the Hessian is read once for all of them.
 func (q *feedbackQuantizer) descend(rows []feedbackRow, first int) {
 	d, m := q.descent, q.m
 	var all [feedbackRows]descentRow
@@ -104,7 +102,7 @@ func (q *feedbackQuantizer) descend(rows []feedbackRow, first int) {
 	}
 }
 
-// descendCode gives a column the code that suits the others best.
+// descendCode gives a column the best code for the other columns as they are.
 func (q *feedbackQuantizer) descendCode(r *descentRow, col int) {
 	h := q.descent.row(col)
 	x := r.stored[col] + r.gradient[col]/h[col]
@@ -123,7 +121,7 @@ func (q *feedbackQuantizer) descendCode(r *descentRow, col int) {
 	r.done = false
 }
 
-// descendScale gives a group the scale that suits all codes best.
+// descendScale gives a group the best scale for the codes as they are.
 func (q *feedbackQuantizer) descendScale(r *descentRow, g int) {
 	m, d := q.m, q.descent
 	c := r.choices[g]
@@ -168,7 +166,8 @@ func (d *descent) across(v []float64, lo int) float64 {
 	return sum
 }
 
-// dot returns the sum of the products, added up in four sums, which the processor overlaps.
+// dot returns the sum of the products. It adds up four sums, which the processor
+// overlaps.
 func dot(a, b []float64) float64 {
 	b = b[:len(a)]
 	var s0, s1, s2, s3 float64

@@ -14,9 +14,9 @@
 //
 // # Beyond the paper
 //
-// The zero [Config] chooses as the BitMoD paper does. Three options choose better,
-// at the same size and in the same form, so that whatever reads a matrix needs to
-// know nothing of them:
+// The zero [Config] chooses as the BitMoD paper does. Three options choose better, at
+// the same size and in the same format, so that readers of a matrix need not know of
+// them:
 //
 //	Search      codes rounded against the stored scale, and scales searched for as
 //	            ggml's k-quants do, with errors of large weights counting more
@@ -24,10 +24,10 @@
 //	Feedback    GPTQ (arXiv 2210.17323): each column's error made up for by those
 //	            that follow, and all gone over again
 //
-// Importance and Feedback need calibration: a [Hessian] of what the layer sees while
-// the model reads some text. Search and Feedback together are best for the outputs of
-// a layer, of which the plain error of weights, that [Measure] gives, is a poor sign:
-// feedback raises it.
+// Importance and Feedback need calibration: a [Hessian] of the layer's inputs while the
+// model reads some text. Search and Feedback together are best for the outputs of a
+// layer. The plain error of weights, which [Measure] returns, says little about
+// outputs: feedback raises it.
 //
 // # A weight from a Matrix
 //
@@ -95,17 +95,16 @@
 //
 // The layout of codes does not depend on the group size.
 //
-// On Linux, codes of 4 MiB and more are in memory for which large pages are asked
-// (MADV_HUGEPAGE), where the system gives them to whoever asks: reading them is up to
-// twice as fast. Memory of others, such as a mapped file, is taken as it is
-// ([Storage]); whether it has large pages is then the system's decision.
+// On Linux, codes of 4 MiB and more are in memory for which large pages are requested
+// (MADV_HUGEPAGE): where the system grants them, reading is up to twice as fast. Memory
+// of others, such as a mapped file, is used as it is ([Storage]).
 //
 // # Rows of several types
 //
-// [GroupMixed] and [NewMixed] make a Matrix of which each row has a type and a group
+// [GroupMixed] and [NewMixed] make a Matrix in which each row has a type and a group
 // size of its own, so that the rows that matter most may have more bits than the others
-// ([Allot] says which). It is made of parts, each a Matrix of one type with the storage
-// above, in the order of their first rows:
+// ([Allot] chooses them). It consists of parts, each a Matrix of one type with the
+// storage above, in the order of their first rows:
 //
 //	        order                    part 0, bitmod3      part 1, int8
 //	row 0   0  ─────────────────────▶ row 0 …
@@ -142,5 +141,5 @@
 //	              for each part RowScales, Scales, Selectors, Codes
 //	end−4   4     CRC-32C of all bytes before it
 //
-// Every byte string has at most one matrix, and every matrix one byte string.
+// The encoding is canonical: equal matrices have equal bytes, and nothing else decodes.
 package quant

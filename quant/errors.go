@@ -54,7 +54,7 @@ func (e *WeightError) Error() string {
 // Unwrap returns ErrNotFinite.
 func (e *WeightError) Unwrap() error { return ErrNotFinite }
 
-// A FormatError is the error for bytes that are not a matrix.
+// A FormatError is the error for bytes that do not encode a matrix.
 type FormatError struct {
 	Offset int64 // of the first byte that is wrong or missing
 	Reason string

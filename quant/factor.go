@@ -10,24 +10,24 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/algebra"
 )
 
-// ErrSingular is matched by the error for a Hessian that can't be factored.
+// The error for a Hessian that cannot be factored matches ErrSingular.
 var ErrSingular = errors.New("singular Hessian")
 
 const defaultDamping = 0.01
 
 // A factor is H + λ·I = M·D·Mᵀ with M unit upper triangular and D diagonal, rows and
-// columns in the order of visits. With η = w − ŵ, what a row loses is
+// columns in the order of visits. With η = w − ŵ, the loss of a row is
 //
 //	ηᵀ·(H + λ·I)·η = Σ D_k·(η_k + Σ M_ik·η_i)²    i < k
 //
-// so that column k, once those before it are rounded, had best be rounded to what is
-// nearest to w_k + Σ M_ik·η_i. That is GPTQ, as QuIP shows (arXiv 2307.13304, section 4.1):
-// GPTQ inverts H, factors the inverse, H⁻¹ = Uᵀ·U, and takes the error of target i,
-// times U_ik/U_ii, from the later targets k. Since M⁻¹ has these quotients as its elements,
-// and D is 1/U_ii², the targets are the same. No inverse takes a third of the work and
-// keeps its precision for a nearly singular H. It is done here rather than by gonum,
-// whose assembly and portable code add up in different orders: which codes are chosen
-// would depend on the processor.
+// so that the best value for column k, once the columns before it are rounded, is the
+// one nearest to w_k + Σ M_ik·η_i. That is GPTQ, as QuIP shows (arXiv 2307.13304,
+// section 4.1): GPTQ inverts H, factors the inverse, H⁻¹ = Uᵀ·U, and subtracts the
+// error of target i, times U_ik/U_ii, from the later targets k. These quotients are the
+// elements of M⁻¹, and D is 1/U_ii², so the targets are the same. Without the inverse,
+// the factor takes a third of the work and keeps its precision for a nearly singular H.
+// gonum is not used because its assembly and its portable code add in different orders:
+// codes would depend on the processor.
 type factor struct {
 	n       int
 	order   []int     // column of each visit; nil for ascending
@@ -52,8 +52,8 @@ func (f *factor) column(visit int) int {
 	return f.order[visit]
 }
 
-// importance returns D by column: what the square of a column's error costs once
-// those that follow have made up for what they can.
+// importance returns D by column: the cost of a column's squared error after the
+// columns that follow have compensated what they can.
 func (f *factor) importance() []float64 {
 	a := make([]float64, f.n)
 	for visit := range a {
@@ -65,8 +65,8 @@ func (f *factor) importance() []float64 {
 // rowOffset returns where row i of a packed upper triangle begins.
 func rowOffset(n, i int) int { return i*n - i*(i-1)/2 }
 
-// newFactor factors the Hessian of f, damped; more and more until it works, to the
-// mean of the diagonal and no further.
+// newFactor factors the damped Hessian of fb. If that fails, it tries more damping, up
+// to the mean of the diagonal.
 func newFactor(ctx context.Context, fb *Feedback, cols, workers int) (*factor, error) {
 	h := fb.Hessian
 	if h == nil {
@@ -162,8 +162,8 @@ func (fb *Feedback) damped(d, lambda float64) float64 {
 	return d
 }
 
-// factorBlock columns are eliminated at a time, so that the triangle passes
-// through the processor n/factorBlock times. The bits don't depend on it.
+// factorBlock columns are eliminated at a time, so that the triangle is read
+// n/factorBlock times. The result does not depend on it.
 const factorBlock = 64
 
 // factorPart columns of a block are eliminated in the rest of it at a time.
@@ -182,8 +182,9 @@ func (f *factor) decompose(ctx context.Context, workers int) (ok bool, err error
 	for i := range least {
 		least[i] = f.row(i)[0] * float64(n) * 0x1p-52
 	}
-	// The block's columns from the last to the first, A_ik and M_ik: column hi−1−b is
-	// row b. An odd number of cache lines apart, they are spread over all of the cache.
+	// A_ik and M_ik for the block's columns from the last to the first: column hi−1−b
+	// is row b. Rows are an odd number of cache lines apart, so that they spread over
+	// all sets of the cache.
 	stride := (n+7)/8*8 | 8
 	a, m := make([]float64, factorBlock*stride), make([]float64, factorBlock*stride)
 	var c, r [factorBlock][]float64
@@ -248,8 +249,8 @@ func (f *factor) decompose(ctx context.Context, workers int) (ok bool, err error
 // eliminatedRows rows take the products of a block together.
 const eliminatedRows = 32
 
-// eliminate takes A_ik·M_jk from A_ij for rows i from first to last−1, columns j below
-// lo, and the columns k of a block, of which there are n in a and m.
+// eliminate subtracts A_ik·M_jk from A_ij for rows i from first to last−1, columns j
+// below lo, and the n columns k of a block, which are in a and m.
 func (f *factor) eliminate(first, last, lo int, a, m []float64, stride, n int) {
 	var (
 		c, r [eliminatedRows][]float64
@@ -258,7 +259,7 @@ func (f *factor) eliminate(first, last, lo int, a, m []float64, stride, n int) {
 	for i := range last - first {
 		r[i] = a[first+i:]
 	}
-	// Near the diagonal, tiles are squares, of which the triangle has a part.
+	// Tiles on the diagonal are squares; the triangle has a part of them.
 	for i := first; i < last; i += algebra.TileRows {
 		rows, width := min(algebra.TileRows, last-i), last-i
 		for j := range rows {
@@ -280,9 +281,9 @@ func (f *factor) eliminate(first, last, lo int, a, m []float64, stride, n int) {
 	reduce(c[:last-first], r[:], stride, m[last:], stride, 0, n)
 }
 
-// reduce takes r[i][k·rStep]·M_kj from each c[i][j] for k from 0 to n−1, rounding once
-// for each. Row k+1 of M is mStep − k·mLess numbers behind row k in m. All c are of the
-// same length.
+// reduce subtracts r[i][k·rStep]·M_kj from each c[i][j] for k from 0 to n−1, rounding
+// once for each k. Row k+1 of M is mStep − k·mLess numbers behind row k in m. All c
+// have the same length.
 func reduce(c, r [][]float64, rStep int, m []float64, mStep, mLess, n int) {
 	if len(c) == 0 || len(c[0]) == 0 {
 		return
@@ -317,7 +318,7 @@ func reduce(c, r [][]float64, rStep int, m []float64, mStep, mLess, n int) {
 	}
 }
 
-// takeOne takes r·m[j] from each t[j], rounding once.
+// takeOne subtracts r·m[j] from each t[j], rounding once.
 func takeOne(t, m []float64, r float64) {
 	m = m[:len(t)]
 	if len(t) >= 12 && algebra.Have() { // below, a call takes longer

@@ -8,11 +8,11 @@ import (
 	"github.com/bitmod-go/bitmod/group"
 )
 
-// Feedback says how errors are fed back: GPTQ (arXiv 2210.17323). Columns are
-// rounded one after the other, and the error of each is made up for, as well as
-// the Hessian allows, by the columns that follow. A group's scale, special value
-// and zero-point are chosen when its first column comes, from the weights as
-// feedback has left them.
+// Feedback has the options of error feedback, GPTQ (arXiv 2210.17323). Columns are
+// rounded one after the other, and the columns that follow compensate the error of each
+// as well as the Hessian allows. The scale, special value and zero-point of a group are
+// chosen before its first column is rounded, from the weights as feedback has left
+// them.
 //
 // Besides the matrix, it takes 4·cols² bytes for the factored Hessian, 1,024 bytes per
 // column while that is made, and some 450 bytes per column for each worker, more for
@@ -20,31 +20,32 @@ import (
 // multiplications for the factor and cols²/2 for each row. Codes are the same for any
 // number of workers and on every architecture.
 type Feedback struct {
-	// Hessian is that of the layer's inputs, with as many columns as the weights and
-	// at least one vector.
+	// Hessian is the Hessian of the layer's inputs, with as many columns as the weights
+	// and at least one vector.
 	Hessian *Hessian
 	// Damping is added to the diagonal, relative to the mean of the diagonal; 0
 	// stands for 0.01. If the Hessian can't be factored with it, ten times as much
 	// is tried, and so on up to 1; then the error matches ErrSingular.
 	Damping float64
-	// Shrinkage divides what the Hessian says of any two columns by 1 + Shrinkage, against
-	// its diagonal: with few vectors for many columns, much of that is chance, and codes
-	// that rely on it are worse on another text. Unlike Damping, it serves columns of any
-	// size alike. On three layers of SmolLM2-135M with 4,096 tokens, 0.3 and a Damping of
-	// 0.003 take 13 % off the loss on another text. 0 is GPTQ's.
+	// Shrinkage divides all elements of the Hessian outside of the diagonal by 1 +
+	// Shrinkage. With few vectors for many columns, much in these elements is chance,
+	// and codes that rely on it are worse on another text. Unlike Damping, it serves
+	// columns of any size alike. On three layers of SmolLM2-135M with 4,096 tokens, 0.3
+	// and a Damping of 0.003 take 13 % off the loss on another text. 0 is GPTQ.
 	Shrinkage float64
-	// ActOrder takes columns in the order of their falling diagonal, so that those
-	// that count most are rounded while most others are left to make up for them.
-	// Groups remain those of the columns as stored: all that belongs to a group is
-	// then chosen before the first column is rounded, from the weights as they are
-	// ("static groups").
+	// ActOrder rounds columns in the order of the falling diagonal, so that many
+	// columns are left to compensate the errors of those that count most. Groups remain
+	// groups of neighbouring columns. Scales, special values and zero-points of all
+	// groups are then chosen before the first column is rounded, from the weights as
+	// they are ("static groups").
 	ActOrder bool
-	// Sweeps is how many times at most all codes and scales are gone over once feedback
-	// has chosen them, each changed to what suits the others best as they are (coordinate
-	// descent). The sum of the squared errors of the layer's outputs, Damping and Shrinkage included,
-	// falls with every change. The first sweep finds more than half of what there is. They take 8·cols²
-	// bytes more, and cols² multiplications for each row and a fraction of that for each sweep.
-	// Types whose scales follow a standard of their own keep the scales of feedback.
+	// Sweeps is the largest number of passes of coordinate descent over all codes and
+	// scales after feedback. Each pass changes every code and scale to the best for the
+	// others as they are, so that the squared error of the layer's outputs, with
+	// Damping and Shrinkage, falls. The first pass makes more than half of the gain.
+	// Sweeps take 8·cols² bytes more, cols² multiplications for each row, and a
+	// fraction of that for each pass. Types whose scales follow a standard of their own
+	// keep the scales of feedback.
 	Sweeps int
 
 	shared *sharedFactor // nil if there is but one matrix
@@ -76,16 +77,16 @@ func (f *Feedback) factored(ctx context.Context, cols, workers int) (*factor, er
 }
 
 const (
-	// feedbackRows rows at most are quantized together, which read the factor once.
+	// At most feedbackRows rows are quantized together, with one pass over the factor.
 	feedbackRows = 16
-	// feedbackColumns columns at most are rounded before their errors go to the
-	// columns beyond them. The bits depend on neither.
+	// At most feedbackColumns columns are rounded before their errors spread to the
+	// columns beyond them. The result depends on neither number.
 	feedbackColumns = 128
-	// feedbackPart columns at most are rounded before their errors go to the rest of
-	// those.
+	// At most feedbackPart columns are rounded before their errors spread to the rest
+	// of these feedbackColumns.
 	feedbackPart = 8
-	// headroom is what the row's largest scale may grow by as feedback changes the
-	// weights it is chosen from.
+	// headroom is the factor by which the row's largest scale may grow as feedback
+	// changes weights.
 	headroom = 9. / 8
 )
 
@@ -133,7 +134,7 @@ func (q *feedbackQuantizer) quantize(lo, hi int) (int, error) {
 		widen(r.weights, q.w, row*m.cols)
 		for col, x := range r.weights {
 			if !(math.Abs(x) <= math.MaxFloat32) {
-				// Rows before it may have errors of their own.
+				// Rows before it may still have errors of their own.
 				bad, hi = &WeightError{Row: row, Col: col, Value: x}, row
 				break
 			}
@@ -157,8 +158,7 @@ func (q *feedbackQuantizer) quantize(lo, hi int) (int, error) {
 	return hi, bad
 }
 
-// start finds the step of a row and, where groups are static, all that belongs to
-// them.
+// start finds the step of a row and, if groups are static, their scales and codebooks.
 func (q *feedbackQuantizer) start(r *feedbackRow, row int) error {
 	m, f := q.m, q.factor
 	for visit := range r.target {
@@ -188,7 +188,7 @@ func (q *feedbackQuantizer) start(r *feedbackRow, row int) error {
 	return nil
 }
 
-// choose settles a group of a row for the weights w.
+// choose chooses scale and codebook for a group of a row with the weights w.
 func (q *feedbackQuantizer) choose(r *feedbackRow, row, g int, w []float64) error {
 	m := q.m
 	lo, _ := m.groupColumns(g)
@@ -224,7 +224,7 @@ func (q *feedbackQuantizer) run(rows []feedbackRow, first int) {
 					for j, x := range rows[i].ideal[:len(w)] {
 						w[j] = clamp(x, rows[i].weights[from+j])
 					}
-					// Its only errors are for weights that clamp leaves none of.
+					// choose fails only on non-finite weights, which clamp removed.
 					if err := q.choose(&rows[i], first+i, g, w); err != nil {
 						panic(err)
 					}
@@ -250,10 +250,11 @@ func (q *feedbackQuantizer) run(rows []feedbackRow, first int) {
 	}
 }
 
-// ideal sets the first of rows[i].ideal to what columns lo to hi−1 had best become after
-// what those before became, if nothing were rounded any more. For each column that is its
-// target once the columns between lo and it are their own ideals. It writes to the errors
-// of these columns, which are not known yet.
+// ideal sets the first elements of rows[i].ideal to the best values of columns lo to
+// hi−1, given the rounded columns before them, if no column were rounded from now on.
+// The ideal of a column is its target when the columns from lo up to it have their
+// ideal values. ideal uses the errors of these columns, which are not known yet, as
+// scratch memory.
 func (q *feedbackQuantizer) ideal(rows []feedbackRow, lo, hi int) {
 	f := q.factor
 	for i := range rows {
@@ -281,9 +282,9 @@ func (q *feedbackQuantizer) ideal(rows []feedbackRow, lo, hi int) {
 	}
 }
 
-// blockEnd returns where a block of visits that begins at lo ends: where a group
-// begins, if one does within feedbackColumns, so that all feedback of earlier blocks
-// has reached a group when it is chosen.
+// blockEnd returns the end of the block of visits that begins at lo. If a group begins
+// within feedbackColumns, the block ends there, so that all feedback of earlier blocks
+// has reached a group before its scale is chosen.
 func (q *feedbackQuantizer) blockEnd(lo int) int {
 	size := q.m.groupSize
 	switch {
@@ -295,8 +296,8 @@ func (q *feedbackQuantizer) blockEnd(lo int) int {
 	return min(lo+feedbackColumns, (lo/size+1)*size, q.m.cols)
 }
 
-// partEnd returns where a part of a block that begins at lo ends: where a group begins,
-// if one does before.
+// partEnd returns the end of the part of a block that begins at lo, which is not beyond
+// the next group.
 func (q *feedbackQuantizer) partEnd(lo, hi int) int {
 	end := min(lo+feedbackPart, hi)
 	if q.factor.order == nil {
@@ -314,16 +315,16 @@ func (q *feedbackQuantizer) spreadTo(rows []feedbackRow, lo, hi, end int) {
 	q.spread(c[:len(rows)], e[:len(rows)], lo, hi)
 }
 
-// spread takes the errors e of visits lo to hi−1 to the targets c, of which the first is
-// for visit hi, in the order of visits.
+// spread spreads the errors e of visits lo to hi−1, in this order, to the targets c,
+// which begin with visit hi.
 func (q *feedbackQuantizer) spread(c, e [][]float64, lo, hi int) {
 	if len(c) > 0 && len(c[0]) > 0 {
 		reduce(c, e, 1, q.factor.from(lo, hi), q.m.cols-lo-1, 1, hi-lo)
 	}
 }
 
-// clamp returns x, within the range of float32, or w if x is not a number: with
-// weights near the end of float32 feedback can overflow.
+// clamp returns x clamped to the range of float32, or w if x is NaN. Feedback can
+// overflow for weights near the end of float32.
 func clamp(x, w float64) float64 {
 	if x != x {
 		return w

@@ -22,11 +22,11 @@ import (
 // ErrNotFinite for an importance or a damping that is negative or not finite, and
 // [ErrSingular].
 //
-// It is fastest for float32, float16 and bfloat16, and for float64 of rows that are
-// float32 throughout, on processors with AVX2 or AVX-512.
+// Group is fastest on processors with AVX2 or AVX-512, for float32, float16, bfloat16,
+// and float64 rows whose values are all float32s.
 //
-// Besides the matrix itself it allocates some 20 bytes per column for each worker,
-// and some 120 with Search; [Feedback] says what it takes.
+// Besides the matrix it allocates some 20 bytes per column for each worker, or some 120
+// with Search; see [Feedback] for the memory of feedback.
 func Group[T Weight](w []T, cols int, c Config) (*Matrix, error) {
 	return GroupContext(context.Background(), w, cols, c)
 }
@@ -86,9 +86,9 @@ func GroupContext[T Weight](ctx context.Context, w []T, cols int, c Config) (*Ma
 	return m, nil
 }
 
-// checkRange looks for dequantized weights that overflow, which rounding can
-// cause within the last percent below the largest float32. codes are the row's, and
-// w is the whole tensor.
+// checkRange looks for dequantized weights that overflow, which rounding can cause
+// within the last percent below the largest float32. codes are the codes of the row,
+// and w is the whole tensor.
 func (m *Matrix) checkRange(row int, codes []uint8, w any) error {
 	for g := range m.groups {
 		if m.Scale(row, g) < 0x1p110 {

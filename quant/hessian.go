@@ -7,13 +7,13 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/algebra"
 )
 
-// A Hessian gathers Σ x·xᵀ over the input vectors x of a layer: up to a factor the
-// second derivative of the layer's squared output error by the weights of a row,
-// and the same for every row (GPTQ, arXiv 2210.17323, section 3). It keeps the
-// upper triangle in float64, 4·cols·(cols+1) bytes.
+// A Hessian is Σ x·xᵀ over the input vectors x of a layer. Up to a factor it is the
+// second derivative of the layer's squared output error by the weights of a row, the
+// same for every row (GPTQ, arXiv 2210.17323, section 3). It keeps the upper triangle
+// in float64, 4·cols·(cols+1) bytes.
 //
-// A Hessian may be read by any number of goroutines, but not while Add runs. The
-// zero Hessian has no columns, and nil is like it; make one with [NewHessian].
+// A Hessian may be read by any number of goroutines, but not while Add runs. The zero
+// Hessian and nil have no columns; use [NewHessian].
 type Hessian struct {
 	cols int
 	n    int       // vectors
@@ -39,12 +39,12 @@ const maxHessianCols = 1<<16 - 2
 // triangle returns the number of elements of an upper triangle.
 func triangle(n int) int { return n * (n + 1) / 2 }
 
-// Add adds one or several vectors, which lie side by side in x. A length that is
-// not a multiple of the columns matches ErrShape; an element that is NaN or
-// infinite is an error that matches ErrNotFinite and names its index, and leaves h
-// as it was. Vectors are added in their order, so that a sequence of vectors gives
-// the same bits however it is cut into calls. It takes cols²/2 multiplications a
-// vector, on the caller's goroutine.
+// Add adds one or several vectors, which lie side by side in x. A length that is not a
+// multiple of the columns matches ErrShape; an element that is NaN or infinite is an
+// error that matches ErrNotFinite and names its index, and leaves h as it was. Vectors
+// are added in order, so that a sequence of vectors gives the same bits however it is
+// cut into calls. Add takes cols²/2 multiplications a vector, on the caller's
+// goroutine.
 func (h *Hessian) Add(x []float32) error {
 	if h == nil || h.cols == 0 {
 		return shapeError("Cols()", 0, "at least 1")
@@ -70,8 +70,8 @@ func (h *Hessian) Add(x []float32) error {
 // addPlain is Add without vector instructions.
 func (h *Hessian) addPlain(x []float32) {
 	n := h.cols
-	// Four vectors at a time spare three quarters of the traffic. Every product of
-	// two float32 is exact in float64, so that fusing changes nothing.
+	// Four vectors at a time save three quarters of the memory traffic. A product of
+	// two float32s is exact in float64, so that fusing changes nothing.
 	for ; len(x) >= 4*n; x = x[4*n:] {
 		a, b, c, d := x[:n], x[n:2*n], x[2*n:3*n], x[3*n:4*n]
 		row := h.sums
@@ -102,7 +102,7 @@ func (h *Hessian) addPlain(x []float32) {
 }
 
 // addTiles is addPlain by tiles of the triangle, so that sums stay in registers while
-// many vectors are added. Products are exact, and each sum has its own in their order.
+// many vectors are added. Products are exact, and each sum adds its products in order.
 func (h *Hessian) addTiles(x []float32) {
 	const block = 128 // vectors, of which a strip of a tile's width stays in the cache
 	n := h.cols

@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// Sums returns a new slice of what the Hessian has gathered, to be stored: the upper
-// triangle of Σ x·xᵀ row by row, each row from the diagonal on, cols·(cols+1)/2 elements.
+// Sums returns the contents of the Hessian as a new slice, for storage: the upper
+// triangle of Σ x·xᵀ row by row, each row from the diagonal on, cols·(cols+1)/2
+// elements.
 func (h *Hessian) Sums() []float64 {
 	if h == nil {
 		return nil

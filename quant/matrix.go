@@ -10,16 +10,14 @@ import (
 	"github.com/bitmod-go/bitmod/internal/pack"
 )
 
-// A Matrix is a quantized rows × cols matrix of weights. It is immutable and
-// safe for concurrent use. Matrices are made by [Group], [New], [GroupMixed],
-// [NewMixed] and [Matrix.UnmarshalBinary]; the zero Matrix has no rows, and
-// nil is like it.
+// A Matrix is a quantized rows × cols matrix of weights. It is immutable and safe for
+// concurrent use. Matrices are made by [Group], [New], [GroupMixed], [NewMixed] and
+// [Matrix.UnmarshalBinary]; the zero Matrix and nil have no rows.
 //
-// Most have rows of one type. Rows may be of several types, too, or of one type in
-// groups of several sizes: such a Matrix is made of one for each, its parts
-// ([Matrix.Parts]), which takes another byte of memory a row, and 1/16 at most to
-// find it. All that is done with a Matrix is done with both, and methods that take a
-// row give the same answer as that of the row's part.
+// Most matrices have rows of one type. A Matrix may also have rows of several types or
+// group sizes. Such a Matrix consists of parts ([Matrix.Parts]), one Matrix for each
+// type and group size, and takes up to 17/16 bytes a row more. Every function takes
+// both kinds, and methods that take a row answer as the part of the row does.
 type Matrix struct {
 	layout
 	codebooks []datatype.Codebook
@@ -34,15 +32,15 @@ type Storage struct {
 	Scales    []byte
 	Selectors []byte
 	Codes     []byte
-	// Owner is what the memory belongs to if it is not Go's own, a mapping of a
-	// file, say, which may be undone once Owner is not reachable any more; nil
-	// otherwise. A Matrix keeps it, and so do the functions that take the Matrix,
-	// until they return.
+	// Owner is nil if the memory is Go's own. Otherwise it is the owner of the memory,
+	// such as a mapping of a file, which may be undone when Owner is no longer
+	// reachable. A Matrix keeps Owner reachable, and so do the functions that take the
+	// Matrix, until they return.
 	Owner any
 }
 
-// layout is the shape of a matrix and what follows from it. If there are several parts,
-// what is not the same for all is 0, and typ several.
+// layout is the shape of a matrix and the sizes that follow from it. If there are
+// several parts, sizes that differ between them are 0, and typ is several.
 type layout struct {
 	typ           datatype.Type
 	groupSize     int
@@ -54,8 +52,8 @@ type layout struct {
 	rowScales     int
 }
 
-// newLayout checks a shape. It rejects matrices of which any part would not fit
-// an int.
+// newLayout checks a shape. It rejects a matrix if the size of any part of its storage
+// would overflow an int.
 func newLayout(c Config, rows, cols int) (layout, error) {
 	if cols < 1 {
 		return layout{}, shapeError("cols", cols, "at least 1")
@@ -63,8 +61,8 @@ func newLayout(c Config, rows, cols int) (layout, error) {
 	if rows < 1 {
 		return layout{}, shapeError("rows", rows, "at least 1")
 	}
-	// A weight takes at most two bytes with all that belongs to it, and what a
-	// row takes besides is less than 64.
+	// A weight takes at most two bytes, with its share of scales and selectors, and a
+	// row takes less than 64 bytes besides.
 	const most = math.MaxInt / 4
 	hi, n := bits.Mul64(uint64(rows), uint64(cols))
 	if hi != 0 || n > most || uint64(rows) > most/64 {
@@ -93,11 +91,10 @@ func newMatrix(l layout) *Matrix {
 	}}
 }
 
-// New makes a Matrix of its parts, without copying them: they must not be
-// written to afterwards. Everything is checked, which takes a pass over the
-// memory: lengths (ErrShape), and that every scale, selector and code stands for
-// something (ErrFormat, with the offset within the part). A group size of 0 is
-// the type's own.
+// New makes a Matrix of the storage s, without copying it: s must not be written to
+// afterwards. New checks the lengths (ErrShape), and that every scale, selector and
+// code is valid (ErrFormat, with the offset within the part), in one pass over the
+// memory. A group size of 0 is the type's own.
 func New(t datatype.Type, groupSize, rows, cols int, s Storage) (*Matrix, error) {
 	c, err := Config{Type: t, GroupSize: groupSize}.resolve()
 	if err != nil {
@@ -143,8 +140,8 @@ func (m *Matrix) Cols() int {
 	return m.cols
 }
 
-// GroupSize returns the number of columns that share a scale; the last group of
-// a row may have fewer. It is 0 if that differs between rows.
+// GroupSize returns the number of columns that share a scale; the last group of a row
+// may have fewer. It is 0 if rows differ in it.
 func (m *Matrix) GroupSize() int {
 	if m == nil {
 		return 0
@@ -152,7 +149,7 @@ func (m *Matrix) GroupSize() int {
 	return m.groupSize
 }
 
-// Groups returns the number of groups in a row, 0 if that differs between rows.
+// Groups returns the number of groups in a row, or 0 if rows differ in it.
 func (m *Matrix) Groups() int {
 	if m == nil {
 		return 0
@@ -160,8 +157,8 @@ func (m *Matrix) Groups() int {
 	return m.groups
 }
 
-// Type returns the data type, and one that is not valid ([datatype.Type.Valid]) if
-// there are several parts, each of which has its own.
+// Type returns the data type. If there are several parts, each has its own, and Type
+// returns a type that is not valid ([datatype.Type.Valid]).
 func (m *Matrix) Type() datatype.Type {
 	if m == nil {
 		return 0
@@ -169,8 +166,8 @@ func (m *Matrix) Type() datatype.Type {
 	return m.typ
 }
 
-// Bytes returns all that is kept in memory for the weights: codes, selectors,
-// and scales of both levels, and which part each row is in, if there are several.
+// Bytes returns the size of all memory for the weights: codes, selectors, scales of
+// both levels and, if there are several parts, the part of each row.
 func (m *Matrix) Bytes() int {
 	if m == nil {
 		return 0
@@ -190,10 +187,10 @@ func (m *Matrix) BitsPerWeight() float64 {
 	return 8 * float64(m.Bytes()) / (float64(m.rows) * float64(m.cols))
 }
 
-// Storage returns the memory of the matrix itself, for code that reads the
-// packed form: a kernel, a file format, a transfer to a device. It must not be
-// written to. If there are several parts, each has its own, and this is empty. Who
-// reads it keeps the Matrix, or [Storage.Owner], reachable meanwhile.
+// Storage returns the memory of the matrix itself, for code that reads the packed form:
+// a kernel, a file format, a transfer to a device. It must not be written to. If there
+// are several parts, each has its own, and the result is empty. The caller must keep
+// the Matrix or [Storage.Owner] reachable while it reads.
 func (m *Matrix) Storage() Storage {
 	if m == nil {
 		return Storage{}
@@ -201,8 +198,8 @@ func (m *Matrix) Storage() Storage {
 	return m.storage
 }
 
-// Codebook returns the codebook of a group, and the empty codebook for a row or
-// group that isn't there.
+// Codebook returns the codebook of a group. It is empty if there is no such row or
+// group.
 func (m *Matrix) Codebook(row, group int) datatype.Codebook {
 	p, at := m.find(row, group)
 	if p == nil {
@@ -211,8 +208,8 @@ func (m *Matrix) Codebook(row, group int) datatype.Codebook {
 	return p.codebooks[p.selector(at, group)]
 }
 
-// Selector returns the index of a group's codebook in Codebooks of the row's type,
-// and −1 for a row or group that isn't there.
+// Selector returns the index of a group's codebook in Codebooks of the row's type, and
+// −1 if there is no such row or group.
 func (m *Matrix) Selector(row, group int) int {
 	p, at := m.find(row, group)
 	if p == nil {
@@ -221,8 +218,8 @@ func (m *Matrix) Selector(row, group int) int {
 	return p.selector(at, group)
 }
 
-// Scale returns the scale of a group, k·s, by which the values of its codebook
-// are multiplied, and NaN for a row or group that isn't there.
+// Scale returns the scale of a group, k·s, by which the values of its codebook are
+// multiplied, and NaN if there is no such row or group.
 func (m *Matrix) Scale(row, group int) float32 {
 	p, at := m.find(row, group)
 	if p == nil {
@@ -231,8 +228,8 @@ func (m *Matrix) Scale(row, group int) float32 {
 	return p.groupScale(at, group) * p.rowScale(at)
 }
 
-// ScaleCode returns the 8-bit scale of a group as it is stored, k for most
-// types, and 0 for a row or group that isn't there.
+// ScaleCode returns the stored 8-bit scale of a group, k for most types, and 0 if there
+// is no such row or group.
 func (m *Matrix) ScaleCode(row, group int) uint8 {
 	p, at := m.find(row, group)
 	if p == nil {
@@ -243,9 +240,9 @@ func (m *Matrix) ScaleCode(row, group int) uint8 {
 	return k
 }
 
-// RowScale returns the float32 that all scales of a row are multiples of, s; the
-// tensor's (or its part's) for NV types, 1 for MX types, and NaN for a row that isn't
-// there.
+// RowScale returns s, the float32 that all scales of a row are multiples of. For NV
+// types it is the scale of the tensor, or of the row's part, and for MX types 1. It is
+// NaN if there is no such row.
 func (m *Matrix) RowScale(row int) float32 {
 	if m == nil || uint(row) >= uint(m.rows) {
 		return float32(math.NaN())
@@ -266,8 +263,8 @@ func (m *Matrix) rowScale(row int) float32 {
 	return s
 }
 
-// find returns the part that has a group, and which of its rows it is in, or nil if
-// the group isn't there.
+// find returns the part that has the row, and the number of the row in the part, or nil
+// if there is no such row or group.
 func (m *Matrix) find(row, group int) (p *Matrix, at int) {
 	if m == nil || uint(row) >= uint(m.rows) {
 		return nil, 0

@@ -29,11 +29,11 @@ func (r *Report) SQNR() float64 {
 	return -10 * math.Log10(r.NMSE)
 }
 
-// Measure compares weights with their quantized form. w is what m was made of,
-// row-major. importance is nil or has a non-negative weight for each column,
-// commonly the mean square of the activation that the column is multiplied by:
-// errors in columns that see large activations then count for more, which
-// predicts a layer's output error much better than the plain error of weights.
+// Measure compares weights with their quantized form. m was made of w, row-major.
+// importance is nil or has a non-negative weight for each column, commonly the mean
+// square of the activation that the column is multiplied by. Errors in columns with
+// large activations then count for more, which predicts a layer's output error much
+// better than the plain error of weights.
 //
 // The error matches ErrShape or ErrNotFinite. Rows are measured on GOMAXPROCS
 // goroutines; sums are in float64 and in one order, so that results do not

@@ -29,8 +29,8 @@ func bfloat16s(dst []float32, w []BFloat16) {
 	}
 }
 
-// float64s sets dst to w, which is as long, and returns whether all are float32; if not,
-// dst is of no use.
+// float64s sets dst to w, which is as long, and reports whether all are float32s. If
+// not, the contents of dst are undefined.
 func float64s(dst []float32, w []float64) bool {
 	if s := coding.Best(); s != nil && s.Narrow != nil && len(dst) > 0 {
 		a := coding.NarrowArgs{Dst: &dst[0], Src: &w[0], N: len(dst)}
@@ -46,8 +46,8 @@ func float64s(dst []float32, w []float64) bool {
 	return true
 }
 
-// maxFloat32 returns the largest magnitude in w, and false if there is none, or no loop
-// that finds it.
+// maxFloat32 returns the largest magnitude in w. It returns false if w is empty or not
+// finite, or if the processor has no loop for it.
 func maxFloat32(w []float32) (float64, bool) {
 	s := coding.Best()
 	if s == nil || len(w) == 0 {

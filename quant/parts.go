@@ -11,33 +11,34 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
-// mixed is what a Matrix with rows of several types has in place of a Storage. Its
-// form is canonical, see newMixed.
+// mixed takes the place of a Storage in a Matrix with rows of several types. Its form
+// is canonical, see newMixed.
 type mixed struct {
 	parts []*Matrix // two or more, each of one type
 	of    []uint8   // part, by row
-	// ranks has, for each block of rankRows rows but the first, how many rows of
-	// each part are before it.
+	// ranks has, for each block of rankRows rows but the first, the number of rows of
+	// each part before the block.
 	ranks []uint32
 }
 
-// maxParts is what a byte per row can tell apart.
+// maxParts is the number of parts that a byte per row can tell apart.
 const maxParts = 256
 
 // several is the Type of a Matrix with rows of several types, which no type has.
 const several = datatype.Type(math.MaxUint8)
 
-// NewMixed makes a Matrix with rows of several types, so that the rows that matter
-// most may have more bits than the others: row r is the next row of parts[of[r]] that
-// no row before r has taken. The parts must be of one type each and have as many
-// columns. Their storage is not copied, and must not be written to afterwards; of is.
+// NewMixed makes a Matrix with rows of several types, so that the rows that matter most
+// may have more bits than the others. Row r is the next row of parts[of[r]] that no row
+// before r has taken. Each part must be of one type, and all must have the same number
+// of columns. NewMixed copies of, but not the storage of the parts, which must not be
+// written to afterwards.
 //
-// The parts of the result are in the order of their first rows, so that there is one
-// Matrix for the same rows, however they were put together: parts of the same type
-// and group size (and, for NV types, tensor scale) become one, which copies them. If
-// that leaves a single part, it is the result.
+// The result depends only on the rows, not on how they were divided into parts. Its
+// parts are in the order of their first rows. Parts of the same type and group size
+// (and, for NV types, tensor scale) become one, which copies them. If a single part
+// remains, it is the result.
 //
-// The error matches ErrShape: also if a part has not as many rows as of says.
+// The error matches ErrShape, also if a part does not have as many rows as of says.
 func NewMixed(parts []*Matrix, of []uint8) (*Matrix, error) {
 	if len(parts) < 1 || len(parts) > maxParts {
 		return nil, shapeError("len(parts)", len(parts), "1 to %d", maxParts)
@@ -67,8 +68,8 @@ func NewMixed(parts []*Matrix, of []uint8) (*Matrix, error) {
 	return newMixed(mergeParts(parts, of)), nil
 }
 
-// newMixed makes a Matrix of parts that are in the order of their first rows in of,
-// and no two of them alike.
+// newMixed makes a Matrix of parts that are in the order of their first rows in of. No
+// two parts may be alike.
 func newMixed(parts []*Matrix, of []uint8) *Matrix {
 	first := parts[0]
 	if len(parts) == 1 {
@@ -96,14 +97,14 @@ func newMixed(parts []*Matrix, of []uint8) *Matrix {
 	return m
 }
 
-// alike reports whether rows of two parts may be rows of one.
+// alike reports whether rows of the two parts can be rows of one part.
 func (m *Matrix) alike(o *Matrix) bool {
 	return m.typ == o.typ && m.groupSize == o.groupSize &&
 		(m.typ.Scale() != datatype.E4M3 || m.storage.RowScales[0] == o.storage.RowScales[0])
 }
 
-// mergeParts puts parts in the order of their first rows, and those that are alike
-// together. It returns slices of its own.
+// mergeParts sorts parts by their first rows and merges parts that are alike. It
+// returns new slices.
 func mergeParts(parts []*Matrix, of []uint8) ([]*Matrix, []uint8) {
 	var (
 		seen, members [maxParts]int // number of the new part + 1, by old part; old parts, by new part
@@ -164,13 +165,13 @@ func (m *Matrix) copyRow(to int, p *Matrix, from int) {
 	runtime.KeepAlive(p)
 }
 
-// GroupMixed quantizes w, row-major with cols columns: row r as configs[of[r]] says,
-// with the codes that [Group] finds for such rows alone. Configurations that no row
-// has leave no part behind. For NV types, the scale of the tensor is one of the rows
-// of that configuration.
+// GroupMixed quantizes w, row-major with cols columns. Row r is quantized as
+// configs[of[r]] says, with the codes that [Group] gives the rows of that configuration
+// alone. A configuration without rows leaves no part. The tensor scale of NV types is
+// that of the configuration's rows.
 //
-// Besides what Group needs it copies the weights once. For errors see [Group]; the
-// rows that they name are those of w.
+// GroupMixed also needs memory for a copy of the weights. For errors see [Group]; they
+// name rows of w.
 func GroupMixed[T Weight](w []T, cols int, of []uint8, configs []Config) (*Matrix, error) {
 	if len(configs) < 1 || len(configs) > maxParts {
 		return nil, shapeError("len(configs)", len(configs), "1 to %d", maxParts)
@@ -237,8 +238,8 @@ func (m *Matrix) Parts() int {
 	return 1
 }
 
-// Part returns a part, which is m itself if there is one, and nil for a part that
-// isn't there.
+// Part returns part i, which is m itself if m has one part, and nil if there is no such
+// part.
 func (m *Matrix) Part(i int) *Matrix {
 	switch {
 	case uint(i) >= uint(m.Parts()):
@@ -249,8 +250,8 @@ func (m *Matrix) Part(i int) *Matrix {
 	return m.mixed.parts[i]
 }
 
-// RowPart returns the part that a row is in, and which of its rows it is there; −1
-// twice for a row that isn't there. It takes the same time for any row.
+// RowPart returns the part of a row and the number of the row in that part, or −1, −1
+// if there is no such row. It takes the same time for any row.
 func (m *Matrix) RowPart(row int) (part, at int) {
 	switch {
 	case m == nil || uint(row) >= uint(m.rows):
@@ -262,8 +263,8 @@ func (m *Matrix) RowPart(row int) (part, at int) {
 	return part, m.mixed.rank(part, row)
 }
 
-// Order returns the part of every row, and nil if there are no several parts. It is
-// the memory of the matrix itself and must not be written to.
+// Order returns the part of every row, or nil if m has at most one part. It is the
+// memory of the matrix itself and must not be written to.
 func (m *Matrix) Order() []uint8 {
 	if m == nil || m.mixed == nil {
 		return nil
@@ -271,8 +272,8 @@ func (m *Matrix) Order() []uint8 {
 	return m.mixed.of
 }
 
-// ofRow returns the matrix of one type that has a row, and which of its rows it is
-// there. The row must be there.
+// ofRow returns the matrix of one type that has a row, and the number of the row in it.
+// The row must exist.
 func (m *Matrix) ofRow(row int) (*Matrix, int) {
 	if m.mixed == nil {
 		return m, row
@@ -281,8 +282,8 @@ func (m *Matrix) ofRow(row int) (*Matrix, int) {
 	return m.mixed.parts[part], at
 }
 
-// rankRows is the number of rows of a block, so that ranks take no more than 1/16
-// byte a row.
+// rankRows returns the number of rows of a block. It lets ranks take at most 1/16 byte
+// a row.
 func (x *mixed) rankRows() int { return 64 * len(x.parts) }
 
 // rank returns the number of rows of a part before a row.
@@ -315,7 +316,7 @@ func (x *mixed) dequantize(dst []float32) {
 	}
 }
 
-// describe says what the parts are.
+// describe returns a short description of the parts.
 func (x *mixed) describe(sameGroups bool) string {
 	s := ""
 	for _, p := range x.parts {

@@ -58,8 +58,8 @@ func (q *rowSelector) choose(choices []group.Choice, codes []uint8, row int, imp
 	return step, nil
 }
 
-// small returns the scale of a group w whose own rounds to 0, and sets its codes to those
-// for it.
+// small returns the scale of a group w whose scale rounds to 0, and sets the codes for
+// it.
 func (q *rowSelector) small(codes []uint8, w []float64, choice group.Choice, importance []float64, step float32) (uint8, error) {
 	c := q.chooser
 	if len(c.codes) < len(w) {
@@ -77,7 +77,7 @@ func (q *rowSelector) small(codes []uint8, w []float64, choice group.Choice, imp
 	return k, nil
 }
 
-// columns returns those from lo to hi−1 of what there is by column, or nil.
+// columns returns importance[lo:hi], or nil if importance is nil.
 func columns(importance []float64, lo, hi int) []float64 {
 	if importance == nil {
 		return nil

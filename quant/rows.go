@@ -7,10 +7,10 @@ import (
 	"sync/atomic"
 )
 
-// forRows calls a function for every row, on up to workers goroutines, each with
-// a function of its own from newWorker. Rows are handed out in order, in blocks
-// that are worth a hand-over. It returns the error of the first row that has
-// one, whatever the number of workers, and waits for all of them.
+// forRows calls a function for every row, on up to workers goroutines. Each goroutine
+// gets its function from newWorker. Rows are handed out in order, in blocks large
+// enough to be worth it. forRows waits for all goroutines, and returns the error of the
+// first row that has one, whatever the number of workers.
 func forRows(ctx context.Context, rows, cols, workers int, newWorker func() (func(row int) error, error)) error {
 	const blockWeights = 1 << 15
 	block := max(1, blockWeights/cols)
@@ -27,8 +27,9 @@ func forRows(ctx context.Context, rows, cols, workers int, newWorker func() (fun
 	})
 }
 
-// forBlocks is forRows for a function of block rows, lo to hi−1, or fewer at the
-// end, which returns the first row that has an error along with it.
+// forBlocks is forRows for a function that takes a block of rows, lo to hi−1, and
+// returns the first row with an error along with the error. The last block may be
+// shorter.
 func forBlocks(ctx context.Context, rows, block, workers int, newWorker func() (func(lo, hi int) (int, error), error)) error {
 	blocks := (rows-1)/block + 1
 	var (
@@ -52,8 +53,8 @@ func forBlocks(ctx context.Context, rows, block, workers int, newWorker func() (
 			return
 		}
 		for {
-			// A block once taken is finished, context or not, up to its first
-			// error, so that no earlier error is missed.
+			// A block that was taken is finished up to its first error even if ctx is
+			// done, so that no earlier error is missed.
 			if ctx.Err() != nil {
 				return
 			}

@@ -12,10 +12,10 @@ import (
 	"github.com/bitmod-go/bitmod/internal/search"
 )
 
-// A rowSearcher looks for the best way to store a row: what selection makes of it,
-// the paper's and that by importance, or what search finds. All are compared as they
-// will be dequantized, to the last bit, so that no search makes a row worse by what
-// [Config.Search] minimizes.
+// A rowSearcher looks for the best way to store a row, among the paper's selection,
+// selection by importance, and the results of search. It compares the dequantized
+// weights, to the last bit, so that search never raises the sum that [Config.Search]
+// minimizes.
 type rowSearcher struct {
 	rowSelector
 	weights    []float64           // the row's
@@ -31,7 +31,7 @@ type rowSearcher struct {
 	noiseArgs     coding.NoiseArgs
 }
 
-// A rowChoice is all that is stored for a row.
+// A rowChoice has everything that is stored for a row.
 type rowChoice struct {
 	step   float32 // or the tensor's scale
 	groups []group.Choice
@@ -40,7 +40,7 @@ type rowChoice struct {
 	noise  float64 // of the row: their sum
 }
 
-// A noise is what a group's error is made of.
+// A noise has the sums that make up a group's error.
 type noise struct {
 	error        float64 // Σ importance·(w − ŵ)²
 	above, below float64 // Σ importance·ŵ·w and Σ importance·ŵ·ŵ
@@ -103,8 +103,8 @@ func (s *rowSearcher) search(row int) error {
 	if s.m.typ.Scale() != datatype.RowStep {
 		return s.store(s.chooser.tensorScale)
 	}
-	// Codes and scales for a step, and then the step that fits them best: once or
-	// twice is all that it takes.
+	// Find codes and scales for a step, then the best step for them. This converges in
+	// one or two rounds.
 	const steps = 3
 	step := float32(min(top, math.MaxFloat32) / 255)
 	for range steps {
@@ -121,7 +121,7 @@ func (s *rowSearcher) search(row int) error {
 	return nil
 }
 
-// selection sets s.next to what is stored without search.
+// selection sets s.next to the choice without search.
 func (s *rowSearcher) selection(row int, importance []float64) (err error) {
 	r := &s.next
 	if r.step, err = s.choose(r.groups, r.codes, row, importance); err != nil {
@@ -131,8 +131,8 @@ func (s *rowSearcher) selection(row int, importance []float64) (err error) {
 	return nil
 }
 
-// store sets s.next to the best for a step among what was found, and keeps it if it
-// is better than s.best.
+// store sets s.next to the best candidates for a step, and keeps it if it is better
+// than s.best.
 func (s *rowSearcher) store(step float32) error {
 	m, r := s.m, &s.next
 	r.step = step
@@ -144,7 +144,7 @@ func (s *rowSearcher) store(step float32) error {
 	}
 	s.measure(r)
 	if step == s.best.step {
-		// Groups that have nothing in common are chosen by themselves.
+		// Without a step in common, groups are chosen independently.
 		for g := range r.groups {
 			if s.best.noises[g].error <= r.noises[g].error {
 				lo, hi := m.groupColumns(g)
@@ -184,7 +184,7 @@ func (s *rowSearcher) keep() {
 	}
 }
 
-// measure sets the errors of r, whose sums are in an order of their own.
+// measure sets the errors of r. Its sums are in another order than those of exactNoise.
 func (s *rowSearcher) measure(r *rowChoice) {
 	for g, c := range r.groups {
 		lo, hi := s.m.groupColumns(g)
@@ -194,7 +194,7 @@ func (s *rowSearcher) measure(r *rowChoice) {
 	r.add()
 }
 
-// add sets the error of r to the sum of those of groups.
+// add sets the error of r to the sum of the errors of its groups.
 func (r *rowChoice) add() {
 	r.noise = 0
 	for _, n := range r.noises {
@@ -202,7 +202,8 @@ func (r *rowChoice) add() {
 	}
 }
 
-// noise returns the errors of columns lo to hi−1, one group, for its values.
+// noise returns the errors of the group of columns lo to hi−1, with the values in
+// s.values.
 func (s *rowSearcher) noise(lo, hi int, codes []uint8) noise {
 	w, importance, codes := s.weights[lo:hi], s.importance[lo:hi], codes[lo:hi]
 	importance, codes = importance[:len(w)], codes[:len(w)]
@@ -247,8 +248,8 @@ func (s *rowSearcher) exactNoise(r *rowChoice) float64 {
 	return sum
 }
 
-// fitStep returns the step with the least error for the codes and scales of s.best:
-// Σ a·w·ŵ / Σ a·ŵ² times the step that they have.
+// fitStep returns the step with the least error for the codes and scales of s.best: Σ
+// a·w·ŵ / Σ a·ŵ² times their step.
 func (s *rowSearcher) fitStep() (float32, bool) {
 	var above, below float64
 	for _, n := range s.best.noises {
@@ -304,8 +305,8 @@ func (m *Matrix) values(dst []float64, c group.Choice, step float32) {
 	}
 }
 
-// weightError returns an error of package group or internal/search, for a group whose first column is
-// at, as one of this package.
+// weightError turns an error of package group or internal/search about a group whose
+// first column is at into one of this package.
 func weightError(err error, row, at int) error {
 	var bad *errs.Weight
 	if errors.As(err, &bad) {
@@ -315,7 +316,7 @@ func weightError(err error, row, at int) error {
 }
 
 // scaledImportance returns importances multiplied by a power of two, so that the
-// largest is about 1 and nothing that is computed with them overflows.
+// largest is about 1 and computations with them do not overflow.
 func scaledImportance(importance []float64) []float64 {
 	if len(importance) == 0 {
 		return nil

@@ -10,17 +10,17 @@ import (
 	"path/filepath"
 )
 
-// A File is being written under a temporary name. Exactly one of Commit and
-// Abort must be called. It is not safe for concurrent use.
+// A File is a file that is being written under a temporary name. Exactly one of Commit
+// and Abort must be called. A File is not safe for concurrent use.
 type File interface {
 	io.Writer
 	io.WriterAt
-	// Finish syncs the data to the disk and closes the file, which Commit does
-	// where it was not done before. Nothing can be written afterwards.
+	// Finish syncs the data to the disk and closes the file. Nothing can be written
+	// afterwards. Commit calls it if it was not called before.
 	Finish() error
-	// Commit makes the file appear under its name, replacing one that is
-	// there: it finishes the file, renames it, and syncs the directory.
-	// If it fails, the temporary file is gone and one that was there remains.
+	// Commit finishes the file, renames it, which replaces any file of that name, and
+	// syncs the directory. If Commit fails, it removes the temporary file and leaves a
+	// file of that name as it was.
 	Commit() error
 	// Abort removes the temporary file.
 	Abort() error
@@ -40,14 +40,14 @@ type file struct {
 	finished bool
 }
 
-// syncBytes is what is written before the disk is set to work on it, so that
-// Commit need not wait for the whole file.
+// syncBytes is the number of bytes after which a sync begins while writing goes on, so
+// that Commit need not wait for the whole file.
 const syncBytes = 32 << 20
 
-// Create starts a file that will be called path, as ".NAME.partial-RANDOM" in
-// the same directory. It first removes files of that pattern: what a killed
-// process left. The random part keeps two processes that write the same file
-// from writing into one another's; one of them then fails to commit.
+// Create starts a file that will be called path, as ".NAME.partial-RANDOM" in the same
+// directory. It first removes files of that pattern, which a killed process may have
+// left. Because of the random part, two processes that write the same file do not write
+// to the same temporary file; one of them then fails to commit.
 func Create(path string) (File, error) {
 	if err := RemoveStale(path); err != nil {
 		return nil, err
@@ -56,8 +56,8 @@ func Create(path string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// CreateTemp's 0600 is for secrets. What the umask would have left can't be
-	// asked for without setting it.
+	// CreateTemp makes files of mode 0600, which is for secrets. The umask cannot be
+	// read without setting it.
 	if err := f.Chmod(0o644); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		f.Close()
 		os.Remove(f.Name())
@@ -66,7 +66,8 @@ func Create(path string) (File, error) {
 	return &file{File: f, path: path}, nil
 }
 
-// RemoveStale removes what killed processes left of the file called path.
+// RemoveStale removes the temporary files that killed processes left of the file called
+// path.
 func RemoveStale(path string) error {
 	dir, base := filepath.Split(path)
 	if dir == "" {
@@ -116,7 +117,7 @@ func (f *file) wrote(n int) {
 	go func() { done <- f.Sync() }()
 }
 
-// wait waits for the sync that is under way. Its error counts: the system may
+// wait waits for the sync that is under way. It keeps the error, as the system may
 // report a failure only once.
 func (f *file) wait() {
 	if f.syncing != nil {
@@ -154,8 +155,8 @@ func (f *file) Abort() error {
 	return os.Remove(f.Name())
 }
 
-// syncDir makes a rename durable. Not every system can open or sync a
-// directory; the file is whole there all the same.
+// syncDir makes a rename durable. It ignores errors: not every system can open or sync
+// a directory, and the file is whole without it.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package badfile has what the packages that read checkpoint files share: opening
-// one, and the error for one that is not valid.
+// Package badfile opens checkpoint files for the packages that read them, and has the
+// error for files that are not valid.
 package badfile
 
 import (
@@ -65,7 +65,7 @@ func Read(kind, path, tensor string, err error) error {
 	return fmt.Errorf("%s: %stensor %s: %w", kind, prefix(path), Quote(tensor), err)
 }
 
-// Quote cuts what a hostile header could fill a terminal with.
+// Quote quotes a name and shortens it, so that a hostile file cannot fill a terminal.
 func Quote(name string) string {
 	const most = 200
 	if len(name) > most {

@@ -8,9 +8,9 @@ import (
 	"github.com/bitmod-go/bitmod/internal/errs"
 )
 
-// ReadFile returns the contents of a regular file of at most limit bytes. Anything
-// else is an error that matches quant.ErrFormat, a named pipe before it is opened,
-// as that might take for ever.
+// ReadFile returns the contents of a regular file of at most limit bytes. Anything else
+// is an error that matches quant.ErrFormat. A named pipe is refused before it is
+// opened, as opening it might take for ever.
 func ReadFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	st, err := fs.Stat(fsys, name)
 	if err != nil {

@@ -13,24 +13,25 @@ import (
 	"sync"
 )
 
-// Files is where the files of a checkpoint are opened by name: the operating
-// system's, those of an [fs.FS], or a single one.
+// Files opens the files of a checkpoint by name: files of the operating system, files
+// of an [fs.FS], or a single file.
 type Files interface {
-	// Open opens a regular file. Anything else is an error, a named pipe before
-	// it is opened, as that might take for ever.
+	// Open opens a regular file. Anything else is an error. A named pipe is refused
+	// before it is opened, as opening it might take for ever.
 	Open(kind, name string) (*Source, error)
 	// IsDir reports whether name is a directory.
 	IsDir(name string) (bool, error)
 	// ReadDir lists a directory.
 	ReadDir(name string) ([]fs.DirEntry, error)
-	// Dir and Join are those of path or path/filepath.
+	// Dir and Join are the functions of path or path/filepath.
 	Dir(name string) string
 	Join(dir, name string) string
 	// Sub returns a directory as a file system, nil if there are no directories.
 	Sub(dir string) fs.FS
 }
 
-// The files of the operating system; those of Mapped have a Map, if it can.
+// OS and Mapped are the files of the operating system. Sources that Mapped opens have a
+// Map if the system can map files.
 var (
 	OS     Files = osFiles{}
 	Mapped Files = osFiles{mapped: true}
@@ -56,14 +57,13 @@ func (osFiles) IsDir(name string) (bool, error) {
 	return err == nil && st.IsDir(), err
 }
 
-// In returns the files of fsys. Of a file that is an [io.ReaderAt] what is needed
-// is read when it is needed, and likewise of an [io.Seeker], one reader at a
-// time. Any other is read into memory when it is opened, if it has at most
-// [MaxInMemory] bytes, and is an error otherwise.
+// In returns the files of fsys. A file that is an [io.ReaderAt] is read where and when
+// it is needed, and so is an [io.Seeker], by one reader at a time. Any other file is
+// read into memory when it is opened; one of more than [MaxInMemory] bytes is an error.
 func In(fsys fs.FS) Files { return inFS{fsys} }
 
-// MaxInMemory is the most that is read into memory of a file that can only be
-// read from its start.
+// MaxInMemory is the largest size of a file that can only be read from its start, and
+// is therefore read into memory.
 const MaxInMemory = 1 << 30
 
 type inFS struct{ fsys fs.FS }
@@ -131,8 +131,8 @@ func sourceOf(file fs.File, name string) (*Source, error) {
 	return &Source{r: bytesAt(b), path: name, size: st.Size(), closer: file}, nil
 }
 
-// readAll reads the size bytes that r should have. It takes memory for what comes,
-// not for what is promised.
+// readAll reads the size bytes that r should have. It allocates memory as bytes arrive,
+// because r may have fewer.
 func readAll(r io.Reader, size int64) ([]byte, error) {
 	const most = 100 // reads that bring nothing
 	var b []byte
@@ -164,8 +164,8 @@ func readAll(r io.Reader, size int64) ([]byte, error) {
 
 var errCount = errors.New("a read of fewer than no bytes, or more than asked for")
 
-// strict holds a ReaderAt of unknown origin to the interface's contract, so that a
-// loop that reads on after less comes to its end.
+// strict makes a ReaderAt of unknown origin keep the interface's contract, so that a
+// loop that reads on after a short read ends.
 type strict struct{ r io.ReaderAt }
 
 func (s strict) ReadAt(p []byte, off int64) (int, error) {
@@ -223,7 +223,7 @@ func (b bytesAt) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// Only is Files with one, the first size bytes of r, by the name "".
+// Only returns Files with a single file of the name "", the first size bytes of r.
 func Only(r io.ReaderAt, size int64) Files { return only{r, size} }
 
 type only struct {

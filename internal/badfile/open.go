@@ -25,8 +25,8 @@ type Source struct {
 // Of returns the source of the first size bytes of r, which has no path.
 func Of(r io.ReaderAt, size int64) *Source { return &Source{r: strict{r}, size: size} }
 
-// Open opens the regular file at path. Anything else is an error, a named pipe
-// before it is opened, as that might take for ever.
+// Open opens the regular file at path. Anything else is an error. A named pipe is
+// refused before it is opened, as opening it might take for ever.
 func Open(kind, path string) (*Source, error) {
 	st, err := os.Stat(path)
 	if err != nil {
@@ -52,11 +52,12 @@ func Open(kind, path string) (*Source, error) {
 
 var errNotRegular = errors.New("not a regular file")
 
-// Path returns what the file was opened with, "" if it was not.
+// Path returns the path that the file was opened with, and "" for a source that [Of]
+// made.
 func (s *Source) Path() string { return s.path }
 
-// Map returns the file as mapped memory, nil if it was not opened to be mapped, or
-// can't be.
+// Map returns the file as mapped memory, or nil if it was not opened by Mapped or
+// cannot be mapped.
 func (s *Source) Map() *mapping.Mapping {
 	s.once.Do(func() {
 		if s.file != nil {
@@ -85,8 +86,8 @@ func (s *Source) Bytes(begin, end int64) *io.SectionReader {
 // ReadFull fills p from the file's byte off on.
 func (s *Source) ReadFull(p []byte, off int64) error { return ReadFull(s.r, p, off) }
 
-// ReadElements fills p with elements of size bytes from number first on, of which there
-// are all, the first of them at byte begin of the file.
+// ReadElements fills p with the elements from number first on of an array of all
+// elements, each of size bytes, that begins at byte begin of the file.
 func (s *Source) ReadElements(p []byte, begin, size, all, first int64) error {
 	n := int64(len(p)) / size
 	if first < 0 || first > all || n > all-first || n*size != int64(len(p)) {
@@ -99,8 +100,8 @@ func (s *Source) ReadElements(p []byte, begin, size, all, first int64) error {
 	return nil
 }
 
-// ReadFull is ReadAt without the io.EOF that it may return with a full buffer,
-// and with io.ErrUnexpectedEOF for less: the file has shrunk.
+// ReadFull is ReadAt without the io.EOF that it may return with a full buffer. A file
+// that has shrunk gives io.ErrUnexpectedEOF.
 func ReadFull(r io.ReaderAt, p []byte, off int64) error {
 	n, err := r.ReadAt(p, off)
 	if n == len(p) {

@@ -1,5 +1,5 @@
-// Package errs has the errors that packages below quant share with it. Users know them
-// by the names that group and quant give them.
+// Package errs has the errors that package quant shares with the packages below it,
+// which export them under names of their own.
 package errs
 
 import (
@@ -15,7 +15,7 @@ var (
 )
 
 // A Weight is the error for a weight that is NaN, infinite or beyond float32. Package
-// quant makes its WeightError of it, with the row.
+// quant adds the row and returns a WeightError.
 type Weight struct {
 	Index int // of the weight in its group, or in what groups were given together
 	Value float64

@@ -24,9 +24,9 @@ func Members(text []byte) ([]Member, error) {
 	return s.object()
 }
 
-// Set returns text with the member called key, whose value becomes the given one:
-// where it is, or at the end, there laid out as the text is. Of a key that occurs several times all are replaced
-// by one.
+// Set returns text in which the member called key has the given value. A new member
+// goes to the end, laid out as the text is. If the key occurs several times, one member
+// replaces them all.
 func Set(text []byte, key string, value []byte) ([]byte, error) {
 	ms, err := Members(text)
 	if err != nil {
@@ -88,8 +88,8 @@ func Delete(text []byte, key string) ([]byte, error) {
 	return text, nil
 }
 
-// indent lays out value like a text whose members begin with space: on lines of
-// their own if they do.
+// indent lays out value like a text in which space precedes each member: on lines of
+// their own if space has a line break.
 func indent(space, value []byte) []byte {
 	line := bytes.LastIndexByte(space, '\n')
 	var b bytes.Buffer
@@ -184,7 +184,7 @@ func (s *scanner) member() (Member, error) {
 	return m, nil
 }
 
-// str goes behind a string.
+// str moves behind a string.
 func (s *scanner) str() error {
 	for i := s.at + 1; i < len(s.text); i++ {
 		switch s.text[i] {

@@ -9,16 +9,16 @@ import (
 	"runtime"
 )
 
-// A Mapping is the bytes of a file. They are there as long as the Mapping is
-// reachable: it has to be kept where they are, or with [runtime.KeepAlive], as
-// pointers to them do not. The file itself may be closed.
+// A Mapping is the bytes of a file. They are valid as long as the Mapping is reachable.
+// Pointers to the bytes do not keep it reachable: store the Mapping beside them, or use
+// [runtime.KeepAlive]. The file itself may be closed.
 type Mapping struct{ b []byte }
 
-// Of maps the first size bytes of f. The error is for a file that is not so long,
-// for one that is empty or longer than an address, and for systems that can't.
+// Of maps the first size bytes of f. It returns an error if the file is shorter, empty,
+// or too long for the address space, and on systems that cannot map files.
 //
-// A page that is first used is read from the file, on the thread that does. If the
-// file has become shorter by then, that is a fault that ends the program.
+// A page is read from the file when it is first used, on the thread that uses it. If
+// the file has become shorter by then, the program ends with a fault.
 func Of(f *os.File, size int64) (*Mapping, error) {
 	if size <= 0 || size > math.MaxInt {
 		return nil, fmt.Errorf("mapping %d bytes: %w", size, errors.ErrUnsupported)
@@ -39,6 +39,5 @@ func Of(f *os.File, size int64) (*Mapping, error) {
 	return m, nil
 }
 
-// Bytes returns the bytes of the file. They must not be written to, which would be a
-// fault.
+// Bytes returns the bytes of the file. Writing to them is a fault.
 func (m *Mapping) Bytes() []byte { return m.b }

@@ -1,5 +1,5 @@
-// Package misuse calls what a package exports with arguments that nobody should give,
-// to show that it does not panic.
+// Package misuse calls everything that a package exports with bad arguments, to show
+// that it does not panic.
 package misuse
 
 import (
@@ -17,14 +17,14 @@ import (
 	"github.com/bitmod-go/bitmod/internal/docs"
 )
 
-// Test calls each of funcs, by name, and each method of the package's types among values:
-// of a nil pointer, of the zero value, and of the value given. An argument is in turn what its
-// type makes of nothing (nil, 0, ""), something small or negative, and each of values that
-// has the type. Nothing may panic, and what can return an error returns one for a nil
-// receiver. Close may not: there is nothing to close.
+// Test calls each of funcs, and each method of the package's types among values, on a
+// nil pointer, on the zero value, and on the value given. Each argument is in turn the
+// zero value of its type, something small or negative, and each of values that has its
+// type. No call may panic. A method that can return an error must return one for a nil
+// receiver, except that Close must return nil.
 //
-// It is an error if api.txt has a function of the package that is not in funcs, or a type
-// with methods that no value has.
+// The test fails if api.txt has a function of the package that is not in funcs, or a
+// type with methods that none of values has.
 func Test(t *testing.T, pkg string, funcs map[string]any, values ...any) {
 	t.Helper()
 	known := map[string]bool{}
@@ -92,7 +92,7 @@ func typeName(t reflect.Type) string {
 	return t.Name()
 }
 
-// exported returns what pattern finds in the lines of api.txt about a package.
+// exported returns the matches of pattern in the lines of api.txt about a package.
 func exported(t *testing.T, pkg string, pattern *regexp.Regexp) []string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(docs.Root(t), "api.txt"))
@@ -124,8 +124,7 @@ func call(t *testing.T, name string, f reflect.Value, pool map[reflect.Type][]re
 		total *= len(choices[i])
 	}
 	in := make([]reflect.Value, len(choices))
-	// With many arguments there are too many combinations: an odd step reaches those of
-	// all kinds.
+	// Many arguments have too many combinations. An odd step tries some of every kind.
 	const most = 3000
 	none := strings.HasPrefix(name, "nil ") && !strings.HasSuffix(name, ".Close") &&
 		typ.NumOut() > 0 && typ.Out(typ.NumOut()-1) == reflect.TypeFor[error]()

@@ -1,6 +1,5 @@
-// Package pack stores the codes of one row of weights in as many bits as they
-// have, in the order that vector code wants. Package quant's documentation draws
-// it.
+// Package pack stores the codes of one row of weights without unused bits, in an order
+// for vector instructions. The documentation of package quant draws it.
 package pack
 
 import (
@@ -9,9 +8,9 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
 
-// A row is a sequence of chunks, each of which holds strips(bits)·h consecutive
-// columns: strip s has columns s·h … s·h+h−1. The codes at position p of all
-// strips share stripBytes(bits) bytes, at p, h+p, 2h+p, … of the chunk.
+// A row is a sequence of chunks. A chunk of height h holds strips(bits)·h consecutive
+// columns: strip s has columns s·h … s·h+h−1. The codes at position p of all strips
+// share StripBytes(bits) bytes, at p, h+p, 2h+p, … of the chunk.
 const (
 	maxHeight = 64
 	maxStrips = 8
@@ -20,8 +19,9 @@ const (
 	MaxChunk = maxHeight * maxStrips
 )
 
-// A Field is some bits of a code: bits From … of the byte at Index, which are
-// bits To … of the code. The Mask has as many low bits set, in every byte.
+// A Field is a part of a code: the bits from From on in the byte at Index are the bits
+// from To on of the code. Every byte of Mask has as many low bits set as the field has
+// bits.
 type Field struct {
 	Index    int
 	From, To uint
@@ -32,7 +32,7 @@ type Field struct {
 // be changed.
 func Layout(bits int) [][]Field { return layouts[bits] }
 
-// StripBytes returns the number of bytes that a code of each strip share.
+// StripBytes returns the number of bytes that hold one code of each strip.
 func StripBytes(bits int) int { return strips(bits) * bits / 8 }
 
 // layouts is the drawing in package quant's documentation.
@@ -67,7 +67,7 @@ func layout(bits, s int) []Field {
 	return []Field{one(0, s*bits, bits, 0)}
 }
 
-// strips returns the number of codes that fill whole bytes.
+// strips returns the least number of codes that fill whole bytes.
 func strips(bits int) int {
 	switch bits {
 	case 2, 6:
@@ -131,8 +131,8 @@ func row(dst []byte, codes []uint8, bits int, loops *coding.Set) {
 	}
 }
 
-// packChunks packs the chunks of a row that have no padding, and returns the number of
-// codes in them and of bytes that they take.
+// packChunks packs the chunks of a row that have no padding, and returns their numbers
+// of codes and bytes.
 func packChunks(dst []byte, codes []uint8, bits int, loops *coding.Set) (done, written int) {
 	s := strips(bits)
 	for h := maxHeight; h >= 16; h /= 2 {
@@ -148,9 +148,9 @@ func packChunks(dst []byte, codes []uint8, bits int, loops *coding.Set) (done, w
 	return done, written
 }
 
-// Next unpacks the chunk at the start of src, of a row that has cols columns
-// left, and returns what is behind it and the number of columns in the chunk.
-// Codes of padding, where there are any, lie behind those.
+// Next unpacks the chunk at the start of src, where the row has cols columns left. It
+// returns the rest of src and the number n of columns in the chunk. Codes of padding,
+// if any, follow the first n.
 func Next(codes *[MaxChunk]uint8, src []byte, cols, bits int) (rest []byte, n int) {
 	h, n := Chunk(cols, bits)
 	s := strips(bits)
@@ -197,16 +197,16 @@ func unpackChunk(c []uint8, src []byte, h, bits int) {
 	}
 }
 
-// unpackField sets the bits of a field in all codes of a strip, and keeps the
-// others if more is set.
+// unpackField sets the bits of a field in all codes of a strip. If more is set, it
+// keeps the other bits.
 func unpackField(strip []uint8, in []byte, f Field, more bool) {
 	var keep uint64
 	if more {
 		keep = ^uint64(0)
 	}
 	from, to, mask := f.From&63, f.To&63, f.Mask
-	// Eight positions at a time: bits that a shift brings in from a neighbour are
-	// masked.
+	// Eight positions at a time. The mask clears the bits that a shift brings in from a
+	// neighbour.
 	for len(in) >= 8 && len(strip) >= 8 {
 		v := binary.LittleEndian.Uint64(in) >> from & mask << to
 		v |= binary.LittleEndian.Uint64(strip) & keep

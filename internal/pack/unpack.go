@@ -2,9 +2,8 @@ package pack
 
 import "encoding/binary"
 
-// The functions here are unpackChunk for the codes that have the most fields, for all
-// strips at once and eight positions at a time. They return the number of positions
-// that they have done.
+// These functions unpack all strips of a chunk at once, eight positions at a time, for
+// the widths with the most fields. They return the number of positions that are done.
 
 const (
 	bit1 = 0x0101010101010101

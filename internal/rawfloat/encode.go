@@ -9,8 +9,8 @@ import (
 )
 
 // Append appends vs to b, each rounded once to the format, one of F32, F64, F16 and
-// BF16, to nearest and ties to even. NaNs stay NaNs. It returns the index of the first number that is finite and
-// is not in the format, being too large, or −1 if there is none.
+// BF16, to nearest and ties to even. NaNs stay NaNs. It returns the index of the first
+// finite number that is too large for the format, or −1 if there is none.
 func Append[T float32 | float64](b []byte, vs []T, f Format) ([]byte, int) {
 	le := binary.LittleEndian
 	bad := -1
@@ -57,10 +57,10 @@ func upper(v float32) uint16 {
 	return uint16((u + 0x7fff + u>>16&1) >> 16)
 }
 
-// narrow converts to a float32 that is rounded to fewer bits as v itself would be.
-// Rounding twice to nearest is not rounding once, so this rounds to odd: what is
-// between two float32s becomes the one whose last bit is 1, and so never the middle
-// between two numbers of fewer bits.
+// narrow converts v to a float32 that, rounded to fewer bits, gives what v itself would
+// give. Rounding to nearest twice is not the same as rounding once, so narrow rounds to
+// odd: a number between two float32s becomes the one whose last bit is 1, which is
+// never midway between two numbers of fewer bits.
 func narrow[T float32 | float64](v T) float32 {
 	f := float32(v)
 	if T(f) == v || v != v {

@@ -37,9 +37,9 @@ func (f Format) Size() int {
 	return 2
 }
 
-// Decode fills dst with the first len(dst) numbers of src, which must hold that
-// many: it panics if it does not. Conversion is exact but for F64 to float32,
-// which rounds to nearest even, and to infinity beyond the range.
+// Decode fills dst with the first len(dst) numbers of src. It panics if src holds
+// fewer. Conversion is exact, except that F64 to float32 rounds to nearest even, and to
+// infinity beyond the range.
 func Decode[T float32 | float64](dst []T, src []byte, f Format) {
 	le := binary.LittleEndian
 	src = src[:len(dst)*f.Size()]
@@ -57,7 +57,7 @@ func Decode[T float32 | float64](dst []T, src []byte, f Format) {
 			dst[i] = T(half(le.Uint16(src[2*i:])))
 		}
 	case BF16:
-		// Eight at a time: this is what most checkpoints are made of.
+		// Most checkpoints are BF16, so this loop converts eight at a time.
 		for len(dst) >= 8 && len(src) >= 16 {
 			d, x, y := (*[8]T)(dst), le.Uint64(src), le.Uint64(src[8:])
 			d[0] = T(math.Float32frombits(uint32(x) << 16))

@@ -7,11 +7,10 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
-// Nearest returns the byte whose value is nearest to x, a tie going to the even
-// byte, and saturates at the ends of the range: 0…255 for RowStep, 2^−127…2^127
-// for E8M0 (whose ties are midway between two powers, and which floors instead
-// where OCP MX asks for it: see [Floor]), 0…448 for E4M3. NaN gives
-// 0.
+// Nearest returns the byte whose value is nearest to x, a tie going to the even byte.
+// It saturates at the ends of the range: 0…255 for RowStep, 2^−127…2^127 for E8M0,
+// 0…448 for E4M3. A tie of E8M0 is midway between two powers; where OCP MX asks for the
+// lower power, use [Floor]. NaN gives 0.
 func Nearest(f datatype.ScaleFormat, x float64) uint8 {
 	if f == datatype.E4M3 && x > 0 && x < 448 {
 		// As Floor, but rounded; 16 carries over to the exponent.
@@ -29,8 +28,8 @@ func Nearest(f datatype.ScaleFormat, x float64) uint8 {
 	return lo
 }
 
-// Floor returns the byte of the largest value that is not above x, and 0 where
-// there is none or x is NaN.
+// Floor returns the byte of the largest value that is not above x, and 0 if there is
+// none or x is NaN.
 func Floor(f datatype.ScaleFormat, x float64) uint8 {
 	switch f {
 	case datatype.RowStep:
@@ -54,8 +53,8 @@ func Floor(f datatype.ScaleFormat, x float64) uint8 {
 	return 0
 }
 
-// exponent returns the largest e with 2^e ≤ x, for x above 0, and what is below −1022
-// for a subnormal x.
+// exponent returns the largest e with 2^e ≤ x, for x above 0, and −1023 for a subnormal
+// x.
 func exponent(x float64) int { return int(math.Float64bits(x)>>52) - 1023 }
 
 // power returns 2^e, for e of normal numbers.

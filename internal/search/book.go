@@ -15,8 +15,8 @@ type book struct {
 	coding.Book
 }
 
-// newBook returns the book of a codebook. Those that rounding to some bits makes, as
-// integers and minifloats, need no table.
+// newBook returns the book of a codebook. Codebooks that are all numbers of some bits,
+// such as integers and minifloats, are reached by rounding and need no table.
 func newBook(values []float32) book {
 	vs := slices.Clone(values)
 	slices.Sort(vs)
@@ -29,7 +29,8 @@ func newBook(values []float32) book {
 	return b
 }
 
-// round reports whether vs is what rounding makes of −∞ … ∞, and sets how.
+// round reports whether rounding to some number of bits gives exactly the values vs,
+// and sets how to round.
 func (b *book) round(vs []float32) bool {
 	for _, floor := range [...]float32{1 << 10, 8, 4, 2, 1, .5, .25} {
 		for bits := range 11 {
@@ -44,8 +45,8 @@ func (b *book) round(vs []float32) bool {
 	return false
 }
 
-// rounded returns the values that there are within the range of vs, or nil if vs are
-// not all among them.
+// rounded returns the values that rounding gives within the range of vs, or nil if vs
+// are not all among them.
 func (b *book) rounded(vs []float32) []float32 {
 	all := slices.Clone(vs)
 	for i, v := range vs {
@@ -60,7 +61,7 @@ func (b *book) rounded(vs []float32) []float32 {
 	return slices.Compact(all)
 }
 
-// nearest returns what a ratio is rounded to.
+// nearest returns the value that a ratio is rounded to.
 func (b *book) nearest(r float32) float32 {
 	r = max(b.Low, min(b.High, r))
 	magnitude := max(math.Float32frombits(math.Float32bits(r)&^(1<<31)), b.Floor)
@@ -68,8 +69,9 @@ func (b *book) nearest(r float32) float32 {
 	return float32(r+unit) - unit
 }
 
-// cells chooses cells for the thresholds between vs, in which no two fall and none comes
-// near an edge, and sets the tables. It is false if there are none.
+// cells chooses cells for the thresholds between vs, so that no two fall into one cell
+// and none is near an edge, and sets the tables. It returns false if there are no such
+// cells.
 func (b *book) cells(vs []float32) bool {
 	const margin = 1. / 64 // of a cell
 	thresholds := make([]float64, len(vs)-1)
@@ -119,7 +121,7 @@ func (b *book) find(r float32) float32 {
 	return b.Values[c]
 }
 
-// value returns what a ratio becomes.
+// value returns the value of the codebook for a ratio.
 func (b *book) value(r float32) float32 {
 	if b.rounds {
 		return b.nearest(r)

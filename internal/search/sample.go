@@ -6,9 +6,9 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
 
-// A sample is a group of weights prepared for search: divided by a power of two, so
-// that none is above 1, in float32, and followed by zeros without importance to a
-// multiple of coding.FitLanes.
+// A sample is a group of weights prepared for search: float32s divided by a power of
+// two, so that none is above 1, and padded to a multiple of coding.FitLanes with zeros
+// of importance 0.
 type sample struct {
 	w, a   []float32 // weights and importances
 	ones   []float64 // importances of none
@@ -28,12 +28,13 @@ type sample struct {
 // maxScales is the most scales that fit takes.
 const maxScales = 32
 
-// leastImportance is where importances are taken for 0, relative to the largest.
+// leastImportance is the importance, relative to the largest, below which importances
+// count as 0.
 const leastImportance = 0x1p-60
 
-// load prepares the group w, which it doesn't keep. A nil importance is 1 throughout, and
-// so is one that is 0 throughout. It reports whether all weights are finite, and their
-// squares' sum with all importances, too.
+// load prepares the group w, which it does not keep. An importance that is nil or 0
+// throughout counts as 1 throughout. load reports whether all weights and the sum of
+// their weighted squares are finite.
 func (p *sample) load(w, importance []float64) (finite bool) {
 	n := (len(w) + coding.FitLanes - 1) / coding.FitLanes * coding.FitLanes
 	if cap(p.w) < n {
@@ -91,7 +92,7 @@ func (p *sample) survey(w, importance []float64) (most float64) {
 	return most
 }
 
-// lesser is min without what that does about numbers that are not.
+// lesser is min without the care that min takes of NaN.
 func lesser(a, b float64) float64 {
 	if a < b {
 		return a
@@ -182,8 +183,8 @@ func (p *sample) sums(b *book, inv float32) coding.FitSums {
 	return coding.FitSums{DD: dd[0], DQ: dq[0], QQ: qq[0]}
 }
 
-// full returns the scale at which no weight is beyond the ends of the codebook, or
-// as near to that as a codebook with one sign allows.
+// full returns the least scale at which no weight is beyond the ends of the codebook. A
+// codebook with values of one sign gives the nearest scale to that.
 func (p *sample) full(b *book) float64 {
 	var delta float64
 	if b.high > 0 {

@@ -1,7 +1,7 @@
-// Package search looks for the scale and the codebook of a group of weights with the
-// least squared error, where [group.Selector] takes the scale from the largest weight.
-// It gives scales as they are stored, against which codes are then rounded. It is not
-// part of the paper.
+// Package search looks for the scale and the codebook with the least squared error for
+// a group of weights, where [group.Selector] takes the scale from the largest weight.
+// Its scales are stored scales, and codes are rounded against them. It is not part of
+// the paper.
 //
 //	sample.go  a group, and the sums of its errors at some scales
 //	book.go    a codebook as a table or as a way of rounding
@@ -21,13 +21,12 @@ import (
 
 // A Searcher searches groups of one type. It is immutable and safe for concurrent use.
 //
-// The technique is that of ggml's k-quants (ggml-quants.c, make_qx_quants): for each
-// candidate codebook, weights are rounded at a number of scales Δ, and with the codes
-// q that they get there and what is left of them, d = w/Δ − q, the best scale is
-// Δ·(1 + Σa·q·d / Σa·q²), which leaves an error of Δ²·(Σa·d² − (Σa·q·d)²/Σa·q²). The
-// scale with the least error is refined by rounding and fitting again. Sums are of
-// float32, in an order that vector instructions can keep to: what is found is the same
-// on every processor.
+// The technique is that of ggml's k-quants (ggml-quants.c, make_qx_quants). For each
+// candidate codebook, weights are rounded at a number of scales Δ. With the values q
+// that this gives and the remainders d = w/Δ − q, the best scale is Δ·(1 + Σa·q·d /
+// Σa·q²), and its error is Δ²·(Σa·d² − (Σa·q·d)²/Σa·q²). The scale with the least error
+// is refined by rounding and fitting again. Sums are of float32, in an order that
+// vector instructions can keep, so that every processor finds the same.
 type Searcher struct {
 	typ     datatype.Type
 	books   []book
@@ -35,10 +34,10 @@ type Searcher struct {
 	set     *coding.Set
 }
 
-// New returns a Searcher for t. factors are the scales that are tried first, relative to
-// that at which no weight is beyond the codebook: at most 32, of which none stands for
-// 1.12, 1.08 … 0.40. What lies between them is for refinement to find. The error wraps
-// [datatype.ErrUnknown] and is for a t that is not valid.
+// New returns a Searcher for t. factors are the scales that are tried first, at most 32
+// of them, relative to the scale at which no weight is beyond the codebook. No factors
+// stand for 1.12, 1.08 … 0.40. Refinement finds the scales between them. If t is not
+// valid, the error wraps [datatype.ErrUnknown].
 func New(t datatype.Type, factors ...float64) (*Searcher, error) {
 	if !t.Valid() {
 		return nil, fmt.Errorf("search: %w: %v", datatype.ErrUnknown, t)
@@ -49,9 +48,8 @@ func New(t datatype.Type, factors ...float64) (*Searcher, error) {
 	return &Searcher{typ: t, books: newBooks(t), factors: factors[:min(len(factors), maxScales)], set: coding.Best()}, nil
 }
 
-// Candidates is what the candidate codebooks of a type can do for one group. Its
-// memory, some 8 bytes a weight, is used again by the next [Searcher.Find]. It is for one
-// goroutine.
+// Candidates holds the best scale of each candidate codebook for one group. The next
+// [Searcher.Find] reuses its memory, some 8 bytes a weight. It is for one goroutine.
 type Candidates struct {
 	searcher *Searcher
 	sample   sample
@@ -60,7 +58,7 @@ type Candidates struct {
 	deltas   [maxScales]float64
 }
 
-// A found is in units of the sample.
+// A found is the result for one codebook, in units of the sample.
 type found struct {
 	delta float64 // the scale that was found, 0 if the codebook wasn't tried
 	err   float64 // Σ a·(w − Δ·q)²
@@ -76,19 +74,17 @@ var usual = func() []float64 {
 
 const refinements = 3
 
-// near is by how much the error of a codebook is beyond the least if refining may make it
-// the least: it gains some percent.
+// near is how many times the least error a codebook's error may be for refinement to be
+// tried. Refinement gains some percent.
 const near = 1.1
 
-// Find looks for the scales of the group w and keeps them in c, with an importance
-// ≥ 0 for each weight by which squared errors are multiplied. A nil importance, and
-// one that is 0 throughout, count as 1 throughout. It allocates only for a group
-// that is longer than any before.
+// Find looks for the scales of the group w and keeps them in c. An importance ≥ 0 for
+// each weight multiplies its squared error; one that is nil or 0 throughout counts as 1
+// throughout. Find allocates only for a group that is longer than any before.
 //
-// The error is a *[errs.Weight] for a weight that is not finite or beyond
-// float32. An importance that is not nil must be as long as w; that one is NaN,
-// negative, or so large that a·w² overflows is not checked, and scales are then poor
-// ones.
+// The error is a *[errs.Weight] for a weight that is not finite or beyond float32. An
+// importance that is not nil must be as long as w. Importances that are NaN, negative,
+// or so large that a·w² overflows are not checked for, and give poor scales.
 func (s *Searcher) Find(c *Candidates, w, importance []float64) error {
 	if len(c.found) != len(s.books) {
 		c.found = make([]found, len(s.books))
@@ -103,7 +99,8 @@ func (s *Searcher) Find(c *Candidates, w, importance []float64) error {
 		}
 	}
 	if c.sample.total == 0 && importance != nil {
-		// Only zeros matter. Whatever the rest becomes, let it be near.
+		// All weights of importance above 0 are 0. Fit the others as if all had the
+		// same.
 		c.sample.load(w, nil)
 	}
 	c.find()
@@ -141,9 +138,9 @@ func (c *Candidates) choose() {
 	}
 }
 
-// scan tries codebook i at scales relative to that at which no weight is beyond it: every
-// third factor, and then those between the best of them and its neighbours. It finds that
-// scale itself if there is nothing to fit.
+// scan tries codebook i at every third factor, and then at the factors between the best
+// of them and its neighbours. Factors are relative to the scale at which no weight is
+// beyond the codebook. That scale is the result if there is nothing to fit.
 func (c *Candidates) scan(i int) {
 	const stride = 3
 	full := c.sample.full(&c.searcher.books[i])
@@ -167,12 +164,12 @@ func (c *Candidates) scan(i int) {
 	c.try(i, deltas)
 }
 
-// tiny is below every scale that is tried, relative to the largest weight: far below what
-// any codebook needs, and far above where squares overflow.
+// tiny is a lower bound of the scales that are tried, relative to the largest weight.
+// It is far below what any codebook needs, and large enough that no squares overflow.
 const tiny = 0x1p-40
 
-// try fits codebook i to the codes of some scales. It returns the index of the last one
-// that was better than all before, those of earlier calls among them, or −1.
+// try fits codebook i to the codes of some scales. It returns the index of the last
+// scale that was better than all before it, including those of earlier calls, or −1.
 func (c *Candidates) try(i int, deltas []float64) (best int) {
 	best = -1
 	for _, d := range deltas {
@@ -264,12 +261,12 @@ func (c *Candidates) Free() group.Choice {
 	return group.Choice{Codebook: c.best, Delta: c.found[c.best].delta * c.sample.unit}
 }
 
-// Stored returns the best codebook with a scale that can be stored, Scale, and
-// Delta, what it stands for, with codes rounded against it ([group.Selector.Encode]).
-// outer is the step of the row or, for types with E4M3 scales, the scale of the
-// tensor. 8-bit scales to both sides of the fitted one are tried for every codebook,
-// those at a distance of two for E8M0 and E4M3; for asymmetric integers for the
-// zero-points next to the best.
+// Stored returns the best codebook with a scale that can be stored: Scale is the stored
+// byte and Delta is its value, against which [group.Selector.Encode] rounds codes.
+// outer is the step of the row or, for types with E4M3 scales, the scale of the tensor.
+// Stored tries the 8-bit scales next to the fitted one for every codebook: one on each
+// side, or two for E8M0 and E4M3. For asymmetric integers it tries the zero-points next
+// to the best.
 func (c *Candidates) Stored(outer float32) group.Choice {
 	if len(c.found) == 0 || c.sample.full(&c.searcher.books[0]) == 0 && !c.searcher.typ.Asymmetric() {
 		return group.Choice{}
@@ -304,7 +301,7 @@ func (c *Candidates) Stored(outer float32) group.Choice {
 		}
 		deltas := c.deltas[:0]
 		for b := first; b <= last && b < 256 && f.Value(uint8(b)) >= 0; b++ {
-			// A scale of 0 has no ratios; what it leaves is known.
+			// A scale of 0 has no ratios, and its error is known.
 			delta := float64(f.Value(uint8(b))) * step / c.sample.unit
 			if !(delta > tiny) {
 				first = b + 1

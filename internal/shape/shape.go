@@ -1,5 +1,5 @@
-// Package shape computes with shapes of tensors: their dimensions, outermost first,
-// none for a scalar.
+// Package shape computes with the shapes of tensors. A shape is a list of dimensions,
+// outermost first; that of a scalar is empty.
 package shape
 
 import (
@@ -16,8 +16,9 @@ func Elements(shape []int) int64 {
 	return n
 }
 
-// Checked is Elements, and false if the product, without the zeros, exceeds an int:
-// no reader of any order then overflows.
+// Checked is Elements with a check. It returns false if the product of the nonzero
+// dimensions exceeds an int; otherwise the dimensions can be multiplied in any order
+// without overflow.
 func Checked(shape []int) (int64, bool) {
 	n, zero := uint64(1), false
 	for _, d := range shape {
