@@ -12,8 +12,8 @@ import (
 	"github.com/x448/float16"
 )
 
-// BenchmarkGroupInputs measures every type of weights, and BenchmarkGroupTypes every
-// type of codes, on one processor and 256 × 4096. Built with -tags purego they measure
+// BenchmarkGroupInputs measures every type of weights on one goroutine, and
+// BenchmarkGroupTypes every type of codes on one and two, with 256 × 4096 weights. Built with -tags purego they measure
 // what there is without vector instructions.
 func BenchmarkGroupInputs(b *testing.B) {
 	w := normals(rand.New(rand.NewPCG(1, 1)), benchRows*benchCols)
@@ -24,10 +24,10 @@ func BenchmarkGroupInputs(b *testing.B) {
 		brain[i] = quant.BFloat16(math.Float32bits(x) >> 16)
 	}
 	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.MXFP4} {
-		benchGroup(b, fmt.Sprintf("type=%v/weights=float32", typ), w, typ)
-		benchGroup(b, fmt.Sprintf("type=%v/weights=float64", typ), wide, typ)
-		benchGroup(b, fmt.Sprintf("type=%v/weights=float16", typ), half, typ)
-		benchGroup(b, fmt.Sprintf("type=%v/weights=bfloat16", typ), brain, typ)
+		benchGroup(b, fmt.Sprintf("type=%v/weights=float32", typ), w, typ, 1)
+		benchGroup(b, fmt.Sprintf("type=%v/weights=float64", typ), wide, typ, 1)
+		benchGroup(b, fmt.Sprintf("type=%v/weights=float16", typ), half, typ, 1)
+		benchGroup(b, fmt.Sprintf("type=%v/weights=bfloat16", typ), brain, typ, 1)
 	}
 }
 
@@ -35,16 +35,18 @@ func BenchmarkGroupInputs(b *testing.B) {
 // quantized.
 func BenchmarkReading(b *testing.B) {
 	w := make([]byte, 4*benchRows*benchCols)
-	for b.Loop() {
+	weightsPerSecond(b, len(w)/4, func() error {
 		readsum.Sum(w)
-	}
-	weightsPerSecond(b, len(w)/4)
+		return nil
+	})
 }
 
 func BenchmarkGroupTypes(b *testing.B) {
 	w := normals(rand.New(rand.NewPCG(1, 1)), benchRows*benchCols)
 	for _, typ := range datatype.Types() {
-		benchGroup(b, fmt.Sprintf("type=%v", typ), w, typ)
+		for _, workers := range []int{1, 2} {
+			benchGroup(b, fmt.Sprintf("type=%v/workers=%d", typ, workers), w, typ, workers)
+		}
 	}
 }
 
@@ -57,25 +59,21 @@ func BenchmarkChannelScales(b *testing.B) {
 	h := hessian(b, inputs(r, cols, 64), cols)
 	for _, typ := range []datatype.Type{datatype.BitMoD3, datatype.BitMoD4} {
 		b.Run(fmt.Sprintf("type=%v", typ), func(b *testing.B) {
-			for b.Loop() {
-				if _, err := quant.ChannelScales(w, cols, quant.Config{Type: typ, Workers: 1}, h, nil); err != nil {
-					b.Fatal(err)
-				}
-			}
-			weightsPerSecond(b, rows*cols)
+			weightsPerSecond(b, rows*cols, func() error {
+				_, err := quant.ChannelScales(w, cols, quant.Config{Type: typ, Workers: 1}, h, nil)
+				return err
+			})
 		})
 	}
 }
 
 const benchRows, benchCols = 256, 4096
 
-func benchGroup[T quant.Weight](b *testing.B, name string, w []T, typ datatype.Type) {
+func benchGroup[T quant.Weight](b *testing.B, name string, w []T, typ datatype.Type, workers int) {
 	b.Run(name, func(b *testing.B) {
-		for b.Loop() {
-			if _, err := quant.Group(w, benchCols, quant.Config{Type: typ, Workers: 1}); err != nil {
-				b.Fatal(err)
-			}
-		}
-		weightsPerSecond(b, len(w))
+		weightsPerSecond(b, len(w), func() error {
+			_, err := quant.Group(w, benchCols, quant.Config{Type: typ, Workers: workers})
+			return err
+		})
 	})
 }

@@ -20,17 +20,17 @@ func BenchmarkGroup(b *testing.B) {
 	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.BitMoD3, datatype.Int4, datatype.Int4Asym, datatype.NVFP4, datatype.NF4} {
 		b.Run(fmt.Sprintf("type=%v/impl=definition", typ), func(b *testing.B) {
 			wide, codes := make([]float64, 128), make([]uint8, 128)
-			for b.Loop() {
+			weightsPerSecond(b, definitionRows*cols, func() error {
 				for lo := 0; lo < definitionRows*cols; lo += len(wide) {
 					for i := range wide {
 						wide[i] = float64(w[lo+i])
 					}
 					if _, err := group.Reference(typ, codes, wide, nil, 1); err != nil {
-						b.Fatal(err)
+						return err
 					}
 				}
-			}
-			weightsPerSecond(b, definitionRows*cols)
+				return nil
+			})
 		})
 		for _, workers := range []int{1, 0} {
 			name := fmt.Sprintf("type=%v/impl=quant.Group/workers=1", typ)
@@ -38,12 +38,10 @@ func BenchmarkGroup(b *testing.B) {
 				name = fmt.Sprintf("type=%v/impl=quant.Group/workers=all", typ)
 			}
 			b.Run(name, func(b *testing.B) {
-				for b.Loop() {
-					if _, err := quant.Group(w, cols, quant.Config{Type: typ, Workers: workers}); err != nil {
-						b.Fatal(err)
-					}
-				}
-				weightsPerSecond(b, rows*cols)
+				weightsPerSecond(b, rows*cols, func() error {
+					_, err := quant.Group(w, cols, quant.Config{Type: typ, Workers: workers})
+					return err
+				})
 			})
 		}
 	}
@@ -58,18 +56,40 @@ func BenchmarkDequantize(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			for b.Loop() {
-				if err := m.Dequantize(w); err != nil {
-					b.Fatal(err)
-				}
-			}
-			weightsPerSecond(b, rows*cols)
+			weightsPerSecond(b, rows*cols, func() error { return m.Dequantize(w) })
 		})
 	}
 }
 
-func weightsPerSecond(b *testing.B, n int) {
-	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mweights/s")
+// weightsPerSecond measures what is done with n weights, by the clock and, where that is
+// known, by the processor time of the process, which other programs disturb less.
+func weightsPerSecond(b *testing.B, n int, do func() error) {
+	start := processorTime()
+	for b.Loop() {
+		if err := do(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	weights := float64(n) * float64(b.N) / 1e6
+	if used := processorTime() - start; used > 0 {
+		b.ReportMetric(weights/used.Seconds(), "Mweights/cpu-s")
+	}
+	b.ReportMetric(weights/b.Elapsed().Seconds(), "Mweights/s")
+}
+
+// BenchmarkFeedback measures feedback with the factor of the Hessian, by columns.
+func BenchmarkFeedback(b *testing.B) {
+	const rows = 256
+	for _, cols := range []int{1024, 2048} {
+		r := rand.New(rand.NewPCG(1, 1))
+		w, h := normals(r, rows*cols), hessian(b, inputs(r, cols, 64), cols)
+		b.Run(fmt.Sprintf("cols=%d", cols), func(b *testing.B) {
+			weightsPerSecond(b, rows*cols, func() error {
+				_, err := quant.Group(w, cols, quant.Config{Workers: 1, Feedback: &quant.Feedback{Hessian: h}})
+				return err
+			})
+		})
+	}
 }
 
 // BenchmarkOptions measures what the options beyond the paper cost, on one processor
@@ -94,12 +114,10 @@ func BenchmarkOptions(b *testing.B) {
 			b.Run(fmt.Sprintf("type=%v/options=%s", typ, o.name), func(b *testing.B) {
 				c := o.c
 				c.Type, c.Workers = typ, 1
-				for b.Loop() {
-					if _, err := quant.Group(w, cols, c); err != nil {
-						b.Fatal(err)
-					}
-				}
-				weightsPerSecond(b, rows*cols)
+				weightsPerSecond(b, rows*cols, func() error {
+					_, err := quant.Group(w, cols, c)
+					return err
+				})
 			})
 		}
 	}

@@ -319,6 +319,13 @@ func quantization(r *runner) (string, error) {
 		return "", err
 	}
 	options.add("`ChannelScales`", significant(v))
+	if bs, err = r.bench("Feedback$/cols=2048", "./quant", "-count", "5"); err != nil {
+		return "", err
+	}
+	if v, err = bs.median("BenchmarkFeedback/cols=2048", unit); err != nil {
+		return "", err
+	}
+	options.add("feedback, rows of 2048", significant(v))
 	all, err := r.bench("Reading$|GroupInputs$|GroupTypes$", "./quant", "-count", "3", "-benchtime", "200ms")
 	if err != nil {
 		return "", err
@@ -327,11 +334,19 @@ func quantization(r *runner) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	each := grid{{"1 goroutine, 256 × 4096", "million weights a second", "of reading the weights"}}
+	each := grid{{"256 × 4096", "million weights a second, 1 goroutine", "of reading the weights", "2 goroutines"}}
 	for _, name := range all.names {
 		_, what, ok := strings.Cut(name, "/type=")
-		if !ok {
+		if !ok || strings.HasSuffix(name, "/workers=2") {
 			continue
+		}
+		two := ""
+		if of, ok := strings.CutSuffix(name, "/workers=1"); ok {
+			v, err := all.median(of+"/workers=2", unit)
+			if err != nil {
+				return "", err
+			}
+			two, what = significant(v), strings.TrimSuffix(what, "/workers=1")
 		}
 		v, err := all.median(name, unit)
 		if err != nil {
@@ -344,7 +359,7 @@ func quantization(r *runner) (string, error) {
 		case "float16", "bfloat16":
 			bytes = 2
 		}
-		each.add("`"+strings.Replace(what, "/weights=", "` from `", 1)+"`", significant(v), fmt.Sprintf("%.0f %%", 100*v*bytes/(4*limit)))
+		each.add("`"+strings.Replace(what, "/weights=", "` from `", 1)+"`", significant(v), fmt.Sprintf("%.0f %%", 100*v*bytes/(4*limit)), two)
 	}
 	return g.String() + "\n" + options.String() + "\n" + each.String(), nil
 }
