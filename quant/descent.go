@@ -67,12 +67,15 @@ func (q *feedbackQuantizer) descend(rows []feedbackRow, first int) {
 		}
 		clear(ds[i].gradient)
 	}
-	for col := range d.n {
-		for i := range ds {
-			r := &ds[i]
-			takeOne(r.gradient, d.row(col), r.stored[col]-r.weights[col])
+	// g is what the differences ŵ − w take from 0, one column after the other.
+	var c, r [feedbackRows][]float64
+	for i := range ds {
+		c[i], r[i] = ds[i].gradient, q.differences[i*d.n:(i+1)*d.n]
+		for col, x := range ds[i].stored {
+			r[i][col] = x - ds[i].weights[col]
 		}
 	}
+	reduce(c[:len(ds)], r[:len(ds)], 1, d.h, d.n, 0, d.n)
 	for range d.sweeps {
 		for i := range ds {
 			ds[i].done = true

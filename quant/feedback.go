@@ -6,6 +6,7 @@ import (
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/group"
+	"github.com/bitmod-go/bitmod/internal/search"
 )
 
 // Feedback has the options of error feedback, GPTQ (arXiv 2210.17323). Columns are
@@ -98,7 +99,10 @@ type feedbackQuantizer struct {
 	descent *descent // nil for none
 	chooser *chooser
 	rows    [feedbackRows]feedbackRow
-	first   []float64 // a group's weights
+	first   []float64           // a group's weights
+	found   []search.Candidates // by group, where groups are static
+
+	differences []float64 // ŵ − w of some rows, for descent
 }
 
 type feedbackRow struct {
@@ -120,6 +124,12 @@ func newFeedbackQuantizer(w any, m *Matrix, f *factor, d *descent, c *chooser) *
 		r.codes = make([]uint8, m.cols)
 		r.choices = make([]group.Choice, m.groups)
 		r.values = make([]float64, m.groups<<m.typ.Bits())
+	}
+	if d != nil {
+		q.differences = make([]float64, feedbackRows*m.cols)
+	}
+	if f.order != nil && c.searcher != nil {
+		q.found = make([]search.Candidates, m.groups)
 	}
 	return q
 }
@@ -164,9 +174,19 @@ func (q *feedbackQuantizer) start(r *feedbackRow, row int) error {
 	for visit := range r.target {
 		r.target[visit] = r.weights[f.column(visit)]
 	}
+	for g := range q.found {
+		lo, hi := m.groupColumns(g)
+		if err := q.chooser.find(&q.found[g], lo, r.weights[lo:hi]); err != nil {
+			return err
+		}
+	}
 	if m.typ.Scale() == datatype.RowStep {
 		var top float64
 		for g := range m.groups {
+			if q.found != nil {
+				top = max(top, q.found[g].Free().Delta)
+				continue
+			}
 			lo, hi := m.groupColumns(g)
 			c, err := q.chooser.free(lo, r.weights[lo:hi])
 			if err != nil {
@@ -180,6 +200,10 @@ func (q *feedbackQuantizer) start(r *feedbackRow, row int) error {
 		return nil
 	}
 	for g := range m.groups {
+		if q.found != nil {
+			q.take(r, row, g, q.found[g].Stored(m.RowScale(row)))
+			continue
+		}
 		lo, hi := m.groupColumns(g)
 		if err := q.choose(r, row, g, r.weights[lo:hi]); err != nil {
 			return err
@@ -192,14 +216,18 @@ func (q *feedbackQuantizer) start(r *feedbackRow, row int) error {
 func (q *feedbackQuantizer) choose(r *feedbackRow, row, g int, w []float64) error {
 	m := q.m
 	lo, _ := m.groupColumns(g)
-	s := m.RowScale(row)
-	c, err := q.chooser.stored(lo, w, s)
+	c, err := q.chooser.stored(lo, w, m.RowScale(row))
 	if err != nil {
 		return err
 	}
-	r.choices[g] = c
-	m.values(r.valuesOf(m, g), c, s)
+	q.take(r, row, g, c)
 	return nil
+}
+
+// take settles a group of a row.
+func (q *feedbackQuantizer) take(r *feedbackRow, row, g int, c group.Choice) {
+	r.choices[g] = c
+	q.m.values(r.valuesOf(q.m, g), c, q.m.RowScale(row))
 }
 
 // valuesOf returns the values of a group's codes.

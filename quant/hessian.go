@@ -3,6 +3,8 @@ package quant
 import (
 	"fmt"
 	"math"
+	"runtime"
+	"sync"
 
 	"github.com/bitmod-go/bitmod/internal/loops/algebra"
 )
@@ -43,8 +45,8 @@ func triangle(n int) int { return n * (n + 1) / 2 }
 // multiple of the columns matches ErrShape; an element that is NaN or infinite is an
 // error that matches ErrNotFinite and names its index, and leaves h as it was. Vectors
 // are added in order, so that a sequence of vectors gives the same bits however it is
-// cut into calls. Add takes cols²/2 multiplications a vector, on the caller's
-// goroutine.
+// cut into calls. Add takes cols²/2 multiplications a vector, on up to
+// GOMAXPROCS goroutines.
 func (h *Hessian) Add(x []float32) error {
 	if h == nil || h.cols == 0 {
 		return shapeError("Cols()", 0, "at least 1")
@@ -104,6 +106,19 @@ func (h *Hessian) addPlain(x []float32) {
 // addTiles is addPlain by tiles of the triangle, so that sums stay in registers while
 // many vectors are added. Products are exact, and each sum adds its products in order.
 func (h *Hessian) addTiles(x []float32) {
+	const worth = 1 << 22 // multiplications for a goroutine
+	n := h.cols
+	workers := max(1, min(runtime.GOMAXPROCS(0), len(x)*n/2/worth, n/algebra.TileCols))
+	var wg sync.WaitGroup
+	for first := 1; first < workers; first++ {
+		wg.Go(func() { h.addStrips(x, first, workers) })
+	}
+	h.addStrips(x, 0, workers)
+	wg.Wait()
+}
+
+// addStrips adds to one of every so many strips of a tile's width.
+func (h *Hessian) addStrips(x []float32, first, every int) {
 	const block = 128 // vectors, of which a strip of a tile's width stays in the cache
 	n := h.cols
 	// An odd number of cache lines, so that a strip is spread over all of the cache.
@@ -118,7 +133,7 @@ func (h *Hessian) addTiles(x []float32) {
 				row[i] = float64(y)
 			}
 		}
-		for col := 0; col < n; col += algebra.TileCols {
+		for col := first * algebra.TileCols; col < n; col += every * algebra.TileCols {
 			for row := 0; row < min(col+algebra.TileCols, n); row += algebra.TileRows {
 				h.addTile(wide, stride, vectors, row, col)
 			}

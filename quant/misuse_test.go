@@ -27,6 +27,11 @@ func TestMisuse(t *testing.T) {
 	if err := h.Add([]float32{1, 2, 3, 4, 5, 6, 7, 8}); err != nil {
 		t.Fatal(err)
 	}
+	cross, err := quant.NewCross(8, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := quant.Lost{Inputs: cross, Outputs: &quant.Cross{}}
 	feedback := quant.Config{Feedback: &quant.Feedback{Hessian: h}}
 	misuse.Test(t, "quant", map[string]any{
 		"Allot":         quant.Allot,
@@ -36,11 +41,13 @@ func TestMisuse(t *testing.T) {
 		"GroupMixed":    quant.GroupMixed[quant.BFloat16],
 		"Measure":       quant.Measure[float32],
 		"New":           quant.New,
+		"NewCross":      quant.NewCross,
 		"NewHessian":    quant.NewHessian,
 		"NewHessianOf":  quant.NewHessianOf,
 		"NewMixed":      quant.NewMixed,
 		"OutputErrors":  quant.OutputErrors[float32],
 	}, m, mixed, h, &empty, m.Storage(), quant.BFloat16(1), &quant.Report{}, feedback,
+		cross, lost, quant.Lost{Inputs: cross, Outputs: cross, Share: .5}, feedback.Feedback, &quant.Feedback{},
 		quant.Config{Feedback: &quant.Feedback{}}, quant.Config{Feedback: &quant.Feedback{Hessian: &empty}},
 		quant.Config{Search: true, GroupSize: 8, Workers: 1}, quant.Config{Type: 255}, datatype.BitMoD3)
 }

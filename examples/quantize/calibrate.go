@@ -162,7 +162,7 @@ func (c *calibration) decoder(f *llm.File, text string, stdout io.Writer) (netwo
 		return nil, err
 	}
 	c.list(stdout, texts)
-	return f.NewNetwork(texts)
+	return f.NewNetwork(texts, c.options.Correction != 0)
 }
 
 func (c *calibration) decoderTexts(f *llm.File, text string) ([][]int, error) {
@@ -184,39 +184,39 @@ func (c *calibration) encoder(f *encoder.File, text string, stdout io.Writer) (n
 		return nil, err
 	}
 	c.list(stdout, texts)
-	return f.NewNetwork(texts)
+	return f.NewNetwork(texts, c.options.Correction != 0)
 }
 
 func (c *calibration) list(w io.Writer, texts [][]int) {
 	fmt.Fprintf(w, "calibrating with %s of up to %d tokens of %s\n", plural(len(texts), "text", "texts"), len(texts[0]), show(c.text))
 }
 
-// gains prints what calibration gained in each step.
+// gains prints what calibration gained in each layer.
 type gains struct {
 	w     io.Writer
 	clear func()         // makes room for a line
-	sum   calibrate.Gain // of the step under way
+	sum   calibrate.Gain // of the layer under way
 }
 
 func (g *gains) add(x calibrate.Gain) {
-	if x.Step != g.sum.Step {
+	if x.Layer != g.sum.Layer {
 		g.flush()
-		g.sum = calibrate.Gain{Step: x.Step}
+		g.sum = calibrate.Gain{Layer: x.Layer}
 	}
 	g.sum.Vectors = max(g.sum.Vectors, x.Vectors)
 	g.sum.Plain += x.Plain
 	g.sum.Calibrated += x.Calibrated
 }
 
-// flush prints the line of a step.
+// flush prints the line of a layer.
 func (g *gains) flush() {
 	s := g.sum
 	if s.Vectors == 0 {
 		return
 	}
 	g.clear()
-	fmt.Fprintf(g.w, "step %d: error of outputs %.4g with the paper's choice, %.4g calibrated: %+.2f dB (%d vectors)\n",
-		s.Step, s.Plain, s.Calibrated, 10*math.Log10(s.Calibrated/s.Plain), s.Vectors)
+	fmt.Fprintf(g.w, "layer %d: error of outputs %.4g with the paper's choice, %.4g calibrated: %+.2f dB (%d vectors)\n",
+		s.Layer, s.Plain, s.Calibrated, 10*math.Log10(s.Calibrated/s.Plain), s.Vectors)
 	g.sum.Vectors = 0
 }
 

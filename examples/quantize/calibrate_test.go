@@ -27,7 +27,7 @@ func TestCalibrate(t *testing.T) {
 	out := program.Must(t, flags...)
 	for _, want := range []string{
 		`calibrating with 3 texts of up to 100 tokens of `,
-		`step 0: error of outputs \S+ with the paper's choice, \S+ calibrated: -\S+ dB \(300 vectors\)`,
+		`layer 0: error of outputs \S+ with the paper's choice, \S+ calibrated: -\S+ dB \(300 vectors\)`,
 		`model.safetensors is written`,
 	} {
 		if !regexp.MustCompile(want).MatchString(out) {
@@ -45,7 +45,7 @@ func TestCalibrate(t *testing.T) {
 	}
 	encoder := filepath.Join("..", "..", "internal", "tinyembed")
 	out = program.Must(t, "-in", encoder, "-out", filepath.Join(t.TempDir(), "out"), "-type", "bitmod3", "-group", "32", "-calibrate", text, "-nsamples", "4", "-length", "40")
-	if !strings.Contains(out, "calibrating with 4 texts of up to 40 tokens") || !strings.Contains(out, "step 0: error of outputs") {
+	if !strings.Contains(out, "calibrating with 4 texts of up to 40 tokens") || !strings.Contains(out, "layer 0: error of outputs") {
 		t.Errorf("an encoder:\n%s", out)
 	}
 	dry := program.Must(t, "-in", model, "-dry-run", "-type", "bitmod3")

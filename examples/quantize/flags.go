@@ -70,7 +70,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return err
 	})
 	o.calibration.options = calibrate.GPTQ()
-	fs.StringVar(&o.calibration.text, "calibrate", "", "`file` of text that the model reads, to quantize by what its layers see: GPTQ, layer after layer; implies -search")
+	fs.StringVar(&o.calibration.text, "calibrate", "", "`file` of text that the model reads, to quantize by what its layers see: GPTQ, matrix after matrix; implies -search")
 	fs.IntVar(&o.calibration.samples, "nsamples", 0, "`texts` for -calibrate, from all over the file; 0 is as many as make 16,384 tokens")
 	fs.IntVar(&o.calibration.length, "length", 0, "`tokens` of such a text; 0 is 512, and 128 for an encoder")
 	fs.Uint64Var(&o.calibration.seed, "seed", 1, "`number` that says which places of the file they are from")

@@ -71,7 +71,9 @@ func (o *options) importance(ctx context.Context, source *checkpoint.Checkpoint)
 		}
 		return s.Importance, nil
 	}
-	n, end, err := o.calibration.open(source, io.Discard)
+	c := o.calibration
+	c.options.Correction = 0 // nothing is quantized on the way
+	n, end, err := c.open(source, io.Discard)
 	if err != nil {
 		return nil, err
 	}
@@ -82,11 +84,11 @@ func (o *options) importance(ctx context.Context, source *checkpoint.Checkpoint)
 		steps = max(steps, n.Find(t.Name, 0).Step+1)
 	}
 	for step := range steps {
-		err := n.Observe(ctx, step, func(input string, x []float32, n int) error {
-			if n == 0 {
+		err := n.Observe(ctx, step, func(in calibrate.Inputs) error {
+			if in.N == 0 {
 				return nil
 			}
-			return s.Add(stepInput(step, input), 0, x, len(x)/n)
+			return s.Add(stepInput(step, in.Name), 0, in.X, len(in.X)/in.N)
 		})
 		if err == nil {
 			err = n.Advance(ctx, step)

@@ -164,15 +164,7 @@ func (r *Runner) layer(i int, chunks []Chunk, n int) error {
 		}
 	}
 	l := &r.model.Layers[i]
-	in := r.x
-	if l.AttentionNorm.Weight != nil {
-		in = r.normalize(&r.norm, r.x, l.AttentionNorm, n)
-	}
-	query, key, value := Place{Layer: i, Kind: Query}, Place{Layer: i, Kind: Key}, Place{Layer: i, Kind: Value}
-	if err := r.mul(in, n, output{&r.q, query}, output{&r.k, key}, output{&r.v, value}); err != nil {
-		return err
-	}
-	if err := r.attention(i, chunks, n); err != nil {
+	if err := r.attended(i, chunks, n); err != nil {
 		return err
 	}
 	if err := r.mul(r.heads, n, output{&r.out, Place{Layer: i, Kind: Output}}); err != nil {
@@ -180,7 +172,7 @@ func (r *Runner) layer(i int, chunks []Chunk, n int) error {
 	}
 	r.addOut(l.AttentionOutNorm, n)
 
-	in = r.x
+	in := r.x
 	if l.FeedForwardNorm.Weight != nil {
 		in = r.normalize(&r.norm, r.x, l.FeedForwardNorm, n)
 	}
@@ -195,6 +187,20 @@ func (r *Runner) layer(i int, chunks []Chunk, n int) error {
 	}
 	r.addOut(l.FeedForwardOutNorm, n)
 	return nil
+}
+
+// attended sets heads to what the attention of layer i makes of x.
+func (r *Runner) attended(i int, chunks []Chunk, n int) error {
+	l := &r.model.Layers[i]
+	in := r.x
+	if l.AttentionNorm.Weight != nil {
+		in = r.normalize(&r.norm, r.x, l.AttentionNorm, n)
+	}
+	query, key, value := Place{Layer: i, Kind: Query}, Place{Layer: i, Kind: Key}, Place{Layer: i, Kind: Value}
+	if err := r.mul(in, n, output{&r.q, query}, output{&r.k, key}, output{&r.v, value}); err != nil {
+		return err
+	}
+	return r.attention(i, chunks, n)
 }
 
 // addOut adds out to the residual stream, after a norm if there is one.
@@ -262,6 +268,15 @@ func (m *Model) at(p Place) (Linear, []float32) {
 // feedForward sets dst to what the gate, up and down matrices at three places make of n
 // vectors x.
 func (r *Runner) feedForward(dst *[]float32, at [3]Place, x []float32, n int) error {
+	act, err := r.gated(at, x, n)
+	if err != nil {
+		return err
+	}
+	return r.mul(act, n, output{dst, at[2]})
+}
+
+// gated returns what the last of the three matrices is multiplied by.
+func (r *Runner) gated(at [3]Place, x []float32, n int) ([]float32, error) {
 	c := &r.model.Config
 	gate := &r.gate
 	if c.NoGate {
@@ -275,7 +290,7 @@ func (r *Runner) feedForward(dst *[]float32, at [3]Place, x []float32, n int) er
 		outputs = outputs[:1]
 	}
 	if err := r.mul(x, n, outputs...); err != nil {
-		return err
+		return nil, err
 	}
 	act := *gate
 	switch {
@@ -292,7 +307,7 @@ func (r *Runner) feedForward(dst *[]float32, at [3]Place, x []float32, n int) er
 	default:
 		r.crew.Split(len(act), floats.Lanes, expCost*len(act), func(_, lo, hi int) { c.Activation.gate(act[lo:hi], r.up[lo:hi]) })
 	}
-	return r.mul(act, n, output{dst, at[2]})
+	return act, nil
 }
 
 // attention normalizes and rotates queries and keys, appends keys and values to the

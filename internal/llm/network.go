@@ -3,13 +3,14 @@ package llm
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/bitmod-go/bitmod/quant"
 	"github.com/bitmod-go/bitmod/quant/calibrate"
 )
 
-// A Network is a model that reads texts layer by layer, to be quantized on the way: a
-// calibrate.Network. Of its matrices, those of one layer are in memory.
+// A Network is a model that reads texts stage by stage of its layers, to be quantized on
+// the way: a calibrate.Network. Of its matrices, those of one layer are in memory.
 type Network struct {
 	model   *Model
 	builder builder
@@ -17,8 +18,11 @@ type Network struct {
 	texts   [][]int
 
 	stream   *stream
+	float    *stream // the same texts with the matrices as they are in the file, or nil
+	both     bool    // whether there is to be float
 	tensors  map[string][]part
-	replaced map[Place]Linear // of the step under way
+	replaced map[Place]Linear // of the layer under way
+	loaded   int              // 1 more than the layer whose matrices are there
 }
 
 // A part is the rows of a tensor that the matrix at a place is.
@@ -30,7 +34,7 @@ type part struct {
 
 // NewNetwork returns the network of a model, and of texts, which begin and end as a
 // text of the model does. The file must stay open.
-func (f *File) NewNetwork(texts [][]int) (*Network, error) {
+func (f *File) NewNetwork(texts [][]int, float bool) (*Network, error) {
 	s, ok := f.source.(*checkpointSource)
 	if !ok {
 		return nil, fmt.Errorf("llm: %s can't be calibrated, as it is no checkpoint", f.name)
@@ -38,7 +42,7 @@ func (f *File) NewNetwork(texts [][]int) (*Network, error) {
 	if err := f.Config.check(); err != nil {
 		return nil, f.at(err)
 	}
-	n := &Network{source: s, texts: texts, tensors: make(map[string][]part), replaced: make(map[Place]Linear)}
+	n := &Network{source: s, both: float, texts: texts, tensors: make(map[string][]part), replaced: make(map[Place]Linear)}
 	n.builder = builder{c: &f.Config, source: s, options: Options{Maker: Float, Packed: Quantizer{}.Packed}}
 	var err error
 	if n.model, err = n.builder.withoutMatrices(); err != nil {
@@ -59,7 +63,8 @@ func (n *Network) Settings() string {
 	return calibrate.TextSettings(n.texts)
 }
 
-// Find implements calibrate.Network. The step behind the last layer is the classifier's.
+// Find implements calibrate.Network. The step behind those of the last layer is the
+// classifier's.
 func (n *Network) Find(tensor string, matrix int) calibrate.Place {
 	parts := n.partsOf(tensor, matrix)
 	if len(parts) == 0 {
@@ -68,11 +73,24 @@ func (n *Network) Find(tensor string, matrix int) calibrate.Place {
 	p := parts[0].Place
 	switch {
 	case p.Kind == Classifier || p.Kind == Embedding && n.model.Tied():
-		return calibrate.Place{Step: len(n.model.Layers), Input: Place{Layer: -1, Kind: Classifier}.String()}
+		return calibrate.Place{Step: stages * len(n.model.Layers), Layer: len(n.model.Layers), Input: Place{Layer: -1, Kind: Classifier}.String()}
 	case p.Layer < 0:
 		return calibrate.Place{Step: -1}
 	}
-	return calibrate.Place{Step: p.Layer, Input: p.shown(n.builder.c).String()}
+	return calibrate.Place{Step: stages*p.Layer + p.Kind.stage(), Layer: p.Layer, Input: p.shown(n.builder.c).String()}
+}
+
+// stage returns the stage of a layer that multiplies by a matrix.
+func (k Kind) stage() int {
+	switch k {
+	case Output:
+		return stageOutput
+	case Gate, Up, ExpertGate, ExpertUp:
+		return stageGate
+	case Down, ExpertDown:
+		return stageDown
+	}
+	return stageQuery
 }
 
 // partsOf returns the parts of a matrix of a tensor.
@@ -93,38 +111,86 @@ func (n *Network) partsOf(tensor string, matrix int) []part {
 }
 
 // Observe implements calibrate.Network.
-func (n *Network) Observe(ctx context.Context, step int, see func(input string, x []float32, n int) error) error {
-	if err := n.load(ctx, step, func(Place) bool { return true }); err != nil {
+func (n *Network) Observe(ctx context.Context, step int, see func(calibrate.Inputs) error) error {
+	i, stage := step/stages, step%stages
+	if err := n.load(ctx, i); err != nil {
 		return err
 	}
-	if step < len(n.model.Layers) {
-		return n.stream.run(step, n.model.Layers[step], func(p Place, x []float32, n int) error { return see(p.String(), x, n) }, false)
+	if i == len(n.model.Layers) {
+		for _, b := range n.stream.batches {
+			x := n.stream.r.normalize(&n.stream.r.norm, b.x, n.model.Norm, b.n)
+			if err := see(calibrate.Inputs{Name: Place{Layer: -1, Kind: Classifier}.String(), X: x, N: b.n}); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	for _, b := range n.stream.batches {
-		x := n.stream.r.normalize(&n.stream.r.norm, b.x, n.model.Norm, b.n)
-		if err := see(Place{Layer: -1, Kind: Classifier}.String(), x, b.n); err != nil {
+	if n.model.Layers[i].Router != nil && stage >= stageGate {
+		n.replace()
+		return n.stream.experts(i, func(p Place, x []float32, tokens int) error {
+			if p.Kind.stage() != stage {
+				return nil
+			}
+			return see(calibrate.Inputs{Name: p.String(), X: x, N: tokens})
+		}, false)
+	}
+	at := Place{Layer: i, Kind: [stages]Kind{Query, Output, Gate, Down}[stage]}
+	if n.builder.c.NoGate && at.Kind == Gate {
+		at.Kind = Up
+	}
+	outNorm := n.model.Layers[i].AttentionOutNorm
+	if stage == stageDown {
+		outNorm = n.model.Layers[i].FeedForwardOutNorm
+	}
+	for j := range n.stream.batches {
+		b := &n.stream.batches[j]
+		in := calibrate.Inputs{Name: at.String(), X: n.stream.input(i, stage, b), N: b.n}
+		if n.float != nil {
+			f := &n.float.batches[j]
+			in.Float = n.float.input(i, stage, f)
+			if (stage == stageOutput || stage == stageDown) && outNorm.Weight == nil {
+				in.To, in.FloatTo = b.x, f.x
+			}
+		}
+		if err := see(in); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// load reads those matrices of a step that are wanted and not there, with which the
-// texts are on their way at the latest.
-func (n *Network) load(ctx context.Context, step int, want func(Place) bool) error {
+// load reads the matrices of a layer that are not there, with which the texts are on their
+// way at the latest.
+func (n *Network) load(ctx context.Context, layer int) error {
 	if n.stream == nil {
 		var err error
 		if n.stream, err = newStream(ctx, n.model, n.texts); err != nil {
 			return err
 		}
+		if n.both {
+			if n.float, err = newStream(ctx, n.model, n.texts); err != nil {
+				return err
+			}
+		}
 	}
+	if layer >= len(n.model.Layers) || n.loaded == layer+1 {
+		return nil
+	}
+	n.loaded = layer + 1
 	var missing []Place
 	for _, p := range n.model.places() {
-		if p.Layer >= 0 && p.Layer == step && *n.model.slot(p) == nil && want(p) {
+		if p.Layer >= 0 && p.Layer == layer {
 			missing = append(missing, p)
 		}
 	}
-	return n.builder.matrices(n.model, missing)
+	if err := n.builder.matrices(n.model, missing); err != nil {
+		return err
+	}
+	n.stream.model.Layers[layer] = copyLayer(n.model.Layers[layer])
+	if n.float != nil {
+		n.float.model.Layers[layer] = n.model.Layers[layer]
+	}
+	return nil
 }
 
 // Replace implements calibrate.Network.
@@ -147,27 +213,57 @@ func (n *Network) Replace(tensor string, matrix int, m *quant.Matrix) error {
 
 // Advance implements calibrate.Network.
 func (n *Network) Advance(ctx context.Context, step int) error {
-	if step >= len(n.model.Layers) {
+	i, stage := step/stages, step%stages
+	if i >= len(n.model.Layers) {
 		return nil
 	}
-	if err := n.load(ctx, step, func(p Place) bool { return n.replaced[p] == nil }); err != nil {
+	if err := n.load(ctx, i); err != nil {
 		return err
 	}
+	n.replace()
+	for _, s := range []*stream{n.stream, n.float} {
+		if s == nil {
+			continue
+		}
+		var err error
+		switch {
+		case n.model.Layers[i].Router == nil || stage < stageGate:
+			err = s.advance(i, stage)
+		case stage == stageDown:
+			err = s.experts(i, nil, true)
+		}
+		if err != nil {
+			return err
+		}
+		if stage == stages-1 {
+			s.model.Layers[i] = Layer{}
+		}
+	}
+	if stage == stages-1 {
+		n.model.Layers[i] = Layer{}
+	}
+	return nil
+}
+
+func copyLayer(l Layer) Layer {
+	l.Experts = slices.Clone(l.Experts)
+	return l
+}
+
+// replace puts what matrices were replaced by to where the texts go.
+func (n *Network) replace() {
 	for p, l := range n.replaced {
-		*n.model.slot(p) = l
+		*n.stream.model.slot(p) = l
 	}
 	clear(n.replaced)
-	if err := n.stream.run(step, n.model.Layers[step], nil, true); err != nil {
-		return err
-	}
-	n.stream.model.Layers[step] = Layer{}
-	n.model.Layers[step] = Layer{}
-	return nil
 }
 
 // Close ends the goroutines.
 func (n *Network) Close() {
 	if n.stream != nil {
 		n.stream.close()
+	}
+	if n.float != nil {
+		n.float.close()
 	}
 }

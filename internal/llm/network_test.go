@@ -2,6 +2,7 @@ package llm
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -28,7 +29,7 @@ func calibrateDir(t *testing.T, dir, out string, texts [][]int, o calibrate.Opti
 		t.Fatal(err)
 	}
 	defer f.Close()
-	n, err := f.NewNetwork(texts)
+	n, err := f.NewNetwork(texts, o.Correction != 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,8 +48,9 @@ func calibrateDir(t *testing.T, dir, out string, texts [][]int, o calibrate.Opti
 	return gains
 }
 
-// TestNetworkEqualsRecipe compares what calibration writes with what it makes in memory.
-func TestNetworkEqualsRecipe(t *testing.T) {
+// TestNetworkQuantizes compares what calibration writes with what is made here, stage by
+// stage.
+func TestNetworkQuantizes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it reads texts with float32 weights, which takes a minute without assembly")
 	}
@@ -69,18 +71,13 @@ func TestNetworkEqualsRecipe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := NewCalibration(t.Context(), m, texts).Quantize(Recipe{
-			Quantizer: Quantizer{Config: config, Unpack: true}, Feedback: true, ActOrder: true, Sequential: true,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		want := byStages(t, m, texts, config, calibrate.GPTQ())
 		got.Each(func(p Place, l Linear) {
 			if p.Layer < 0 {
 				return
 			}
 			a, _ := l.(*unpacked).matrix.AppendBinary(nil)
-			b, _ := (*want.slot(p)).(*unpacked).matrix.AppendBinary(nil)
+			b, _ := want[p].AppendBinary(nil)
 			if !bytes.Equal(a, b) {
 				t.Errorf("%v differs from that made in memory", p)
 			}
@@ -92,10 +89,80 @@ func TestNetworkEqualsRecipe(t *testing.T) {
 			}
 			last = g
 		}
-		if all != (last.Step == m.Config.Layers) {
-			t.Errorf("the last step is %d", last.Step)
+		if all != (last.Layer == m.Config.Layers) {
+			t.Errorf("the last layer is %d", last.Layer)
 		}
 	}
+}
+
+// byStages quantizes the matrices of m's layers.
+func byStages(t *testing.T, m *Model, texts [][]int, config quant.Config, o calibrate.Options) map[Place]*quant.Matrix {
+	t.Helper()
+	s, err := newStream(t.Context(), m, texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	was, err := newStream(t.Context(), m, texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer was.close()
+	made := map[Place]*quant.Matrix{}
+	minus := func(a, b []float32) []float32 {
+		d := slices.Clone(a)
+		for i, x := range b {
+			d[i] -= x
+		}
+		return d
+	}
+	for i := range m.Layers {
+		for stage, kinds := range inputs {
+			rows, cols := m.Layers[i].Linears[kinds[0]].Rows(), m.Layers[i].Linears[kinds[0]].Cols()
+			h, err := quant.NewHessian(cols)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lost := quant.Lost{Share: o.Correction}
+			if lost.Inputs, err = quant.NewCross(cols, cols); err == nil && (stage == stageOutput || stage == stageDown) {
+				lost.Outputs, err = quant.NewCross(rows, cols)
+			}
+			for j := range s.batches {
+				x := s.input(i, stage, &s.batches[j])
+				err = errors.Join(err, h.Add(x), lost.Inputs.Add(minus(was.input(i, stage, &was.batches[j]), x), x))
+				if lost.Outputs != nil {
+					err = errors.Join(err, lost.Outputs.Add(minus(was.batches[j].x, s.batches[j].x), x))
+				}
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := *o.Feedback
+			f.Hessian = h
+			config.Feedback = &f
+			for _, k := range kinds {
+				w, err := Weights(m.Layers[i].Linears[k])
+				if err == nil {
+					w, err = f.Correct(t.Context(), w, cols, lost)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				q, err := quant.Group(w, cols, config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				made[Place{Layer: i, Kind: k}] = q
+				if s.model.Layers[i].Linears[k], err = Unpacked(q, 0, q.Rows()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := errors.Join(s.advance(i, stage), was.advance(i, stage)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return made
 }
 
 // TestNetworkFamilies calibrates models of every family, in their own files and shards,
@@ -206,15 +273,18 @@ func TestNetworkObserve(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			n, err := f.NewNetwork(texts)
+			n, err := f.NewNetwork(texts, true)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer n.Close()
 			got := map[string]float64{}
-			for step := range m.Config.Layers + 1 {
-				err := n.Observe(t.Context(), step, func(input string, x []float32, _ int) error {
-					sum(got, input, x)
+			for step := range stages*m.Config.Layers + 1 {
+				err := n.Observe(t.Context(), step, func(in calibrate.Inputs) error {
+					sum(got, in.Name, in.X)
+					if in.Float != nil && !slices.Equal(in.X, in.Float) || !slices.Equal(in.To, in.FloatTo) {
+						t.Errorf("step %d: %s is not what it was, though nothing was quantized", step, in.Name)
+					}
 					return nil
 				})
 				if err == nil {

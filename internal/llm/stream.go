@@ -6,9 +6,10 @@ import (
 	"slices"
 )
 
-// A stream is a text on its way through a model, layer by layer: the vectors of the
-// residual stream of all tokens in front of one layer. A layer can be run with other
-// weights than the model's, and what comes out goes to the next.
+// A stream is texts on their way through a model, stage by stage of its layers: the
+// vectors of the residual stream of all tokens, and within a layer what the next stage
+// begins with. A layer can be run with other weights than the model's, and what comes
+// out goes to the next.
 type stream struct {
 	r       *Runner
 	model   Model // of which the layer under way is replaced
@@ -18,7 +19,8 @@ type stream struct {
 type streamBatch struct {
 	chunks []Chunk
 	n      int       // tokens
-	x      []float32 // in front of the layer
+	x      []float32 // the residual stream
+	middle []float32 // what the matrices of the next stage are multiplied by, nil if that is x after a norm
 }
 
 // streamTokens is the number of tokens that are computed with at once: enough for
@@ -69,11 +71,7 @@ func (s *stream) run(i int, l Layer, observe func(p Place, x []float32, n int) e
 	}
 	for b := range s.batches {
 		b := &s.batches[b]
-		for _, ch := range b.chunks {
-			ch.Sequence.keys[i], ch.Sequence.values[i] = &keyCache{width: s.model.Config.kvDim()}, &floatCache{}
-		}
-		s.r.positions(b.chunks, b.n)
-		s.r.x = append(s.r.x[:0], b.x...)
+		s.enter(i, b)
 		if err := s.r.layer(i, b.chunks, b.n); err != nil {
 			return err
 		}
@@ -83,8 +81,125 @@ func (s *stream) run(i int, l Layer, observe func(p Place, x []float32, n int) e
 		if keep {
 			copy(b.x, s.r.x)
 		}
-		for _, ch := range b.chunks {
-			ch.Sequence.keys[i], ch.Sequence.values[i] = nil, nil
+		b.leave(i)
+	}
+	return nil
+}
+
+// enter puts a batch in front of layer i.
+func (s *stream) enter(i int, b *streamBatch) {
+	for _, ch := range b.chunks {
+		ch.Sequence.keys[i], ch.Sequence.values[i] = &keyCache{width: s.model.Config.kvDim()}, &floatCache{}
+	}
+	s.r.positions(b.chunks, b.n)
+	s.r.x = append(s.r.x[:0], b.x...)
+}
+
+func (b *streamBatch) leave(i int) {
+	for _, ch := range b.chunks {
+		ch.Sequence.keys[i], ch.Sequence.values[i] = nil, nil
+	}
+}
+
+// The stages of a layer: each is named for the matrices that it multiplies by.
+const (
+	stageQuery = iota // and Key and Value
+	stageOutput
+	stageGate // and Up; with experts the same input goes on to the next stage
+	stageDown
+	stages
+)
+
+// input returns what the matrices of a stage of layer i are multiplied by in a batch. It
+// lasts until the stream's next call.
+func (s *stream) input(i, stage int, b *streamBatch) []float32 {
+	l := &s.model.Layers[i]
+	norm := l.AttentionNorm
+	switch stage {
+	case stageOutput, stageDown:
+		return b.middle
+	case stageGate:
+		norm = l.FeedForwardNorm
+	}
+	if norm.Weight == nil {
+		return b.x
+	}
+	return s.r.normalize(&s.r.norm, b.x, norm, b.n)
+}
+
+// advance runs a stage of layer i, without experts.
+func (s *stream) advance(i, stage int) error {
+	s.r.Observe = nil
+	for j := range s.batches {
+		b := &s.batches[j]
+		if s.r.step != nil {
+			if err := s.r.step(); err != nil {
+				return err
+			}
+		}
+		var err error
+		switch stage {
+		case stageQuery:
+			s.enter(i, b)
+			if err = s.r.attended(i, b.chunks, b.n); err == nil {
+				b.middle = append([]float32(nil), s.r.heads...)
+			}
+			b.leave(i)
+		case stageGate:
+			s.r.x = append(s.r.x[:0], b.x...)
+			var act []float32
+			if act, err = s.r.gated([3]Place{{Layer: i, Kind: Gate}, {Layer: i, Kind: Up}, {Layer: i, Kind: Down}}, s.input(i, stage, b), b.n); err == nil {
+				b.middle = append([]float32(nil), act...)
+			}
+		case stageOutput, stageDown:
+			s.r.x = append(s.r.x[:0], b.x...)
+			l := &s.model.Layers[i]
+			kind, norm := Output, l.AttentionOutNorm
+			if stage == stageDown {
+				kind, norm = Down, l.FeedForwardOutNorm
+			}
+			if err = s.r.mul(b.middle, b.n, output{&s.r.out, Place{Layer: i, Kind: kind}}); err == nil {
+				s.r.addOut(norm, b.n)
+				copy(b.x, s.r.x)
+				b.middle = nil
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// experts runs the experts of layer i, which observe sees the inputs of the matrices of,
+// if it is not nil. If keep is set, the stream goes on behind them.
+func (s *stream) experts(i int, observe func(p Place, x []float32, n int) error, keep bool) error {
+	var bad error
+	s.r.Observe = nil
+	if observe != nil {
+		s.r.Observe = func(p Place, x []float32, n int) {
+			if bad == nil {
+				bad = observe(p, x, n)
+			}
+		}
+	}
+	for j := range s.batches {
+		b := &s.batches[j]
+		if s.r.step != nil {
+			if err := s.r.step(); err != nil {
+				return err
+			}
+		}
+		s.r.x = append(s.r.x[:0], b.x...)
+		if err := s.r.experts(i, s.input(i, stageGate, b), b.n); err != nil {
+			return err
+		}
+		if bad != nil {
+			return bad
+		}
+		if keep {
+			s.r.addOut(s.model.Layers[i].FeedForwardOutNorm, b.n)
+			copy(b.x, s.r.x)
 		}
 	}
 	return nil

@@ -74,5 +74,5 @@ func ExampleNewStatic() {
 	}
 	// Output:
 	// squared errors of outputs 2.6e+03
-	// squared errors of outputs 324
+	// squared errors of outputs 377
 }

@@ -19,11 +19,23 @@ type Options struct {
 	Importance bool
 	// Feedback, if not nil, is how errors are fed back, with a Hessian of nil.
 	Feedback *quant.Feedback
+	// Correction is how much of what the layers before a matrix have lost it makes up for,
+	// from 0 to 1: see [quant.Lost], whose Share it is. It takes Feedback, of which it has
+	// Damping and Shrinkage, and is for [NewSequential] alone, with a network that knows
+	// [Inputs].Float.
+	Correction float64
 }
 
-// GPTQ returns the options for GPTQ in the order of the activations, which should go
-// with quant.Config's Search.
-func GPTQ() Options { return Options{Feedback: &quant.Feedback{ActOrder: true}} }
+// GPTQ returns the options that are best on docs/quality-research.md's models: GPTQ in the
+// order of the activations, with a Hessian that is shrunk, one sweep over codes and scales
+// afterwards, and half of what was lost before made up for. They should go with
+// quant.Config's Search.
+func GPTQ() Options {
+	return Options{
+		Feedback:   &quant.Feedback{ActOrder: true, Damping: .003, Shrinkage: .3, Sweeps: 1},
+		Correction: .5,
+	}
+}
 
 // config returns c with what o makes of a matrix whose inputs have the Hessian h. It
 // is c for a nil Hessian, or one of no vectors.
@@ -59,6 +71,9 @@ func (o Options) settings() map[string]any {
 			}
 		}
 		m["feedback"] = fields
+		if o.Correction != 0 {
+			m["correction"] = o.Correction
+		}
 	}
 	return m
 }

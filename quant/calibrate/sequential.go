@@ -21,18 +21,20 @@ type sequential struct {
 	net      Network
 	options  Options
 	step     int
-	hessians map[string]*quant.Hessian // of the step, by input; nil if it was not observed
+	gathered map[string]*gathered // of the step, by input; nil if it was not observed
 }
 
 // A Gain is what calibration makes of a matrix.
 type Gain struct {
 	Tensor  string
 	Matrix  int
-	Step    int
+	Step    int // and Layer are those of the Place
+	Layer   int
 	Vectors int // that were seen
 	// Plain and Calibrated are the mean squares of the errors of the matrix's output
 	// over the vectors, summed up over rows: with the paper's choice, and with what was
-	// made. They are 0 if no vectors were seen.
+	// made. They are 0 if no vectors were seen. With a Correction, both are measured
+	// against the weights as they were corrected.
 	Plain, Calibrated float64
 }
 
@@ -73,7 +75,13 @@ func (s *sequential) Quantize(ctx context.Context, w checkpoint.Weights) (*quant
 		if err := s.observe(ctx); err != nil {
 			return nil, err
 		}
-		h = s.hessians[at.Input]
+		if g := s.gathered[at.Input]; g != nil {
+			h = g.hessian
+			var err error
+			if w.Float, err = s.correct(ctx, w, g); err != nil {
+				return nil, err
+			}
+		}
 	}
 	calibrated := w
 	calibrated.Configs = make([]quant.Config, len(w.Configs))
@@ -89,7 +97,7 @@ func (s *sequential) Quantize(ctx context.Context, w checkpoint.Weights) (*quant
 		if err != nil {
 			return nil, err
 		}
-		g.Step = at.Step
+		g.Step, g.Layer = at.Step, at.Layer
 		s.options.Report(g)
 	}
 	return m, s.net.Replace(w.Tensor, w.Matrix, m)
@@ -117,31 +125,83 @@ func (s *sequential) reach(ctx context.Context, step int) error {
 			}
 		}
 		s.step++
-		s.hessians = nil
+		s.gathered = nil
 	}
 	return nil
 }
 
 // observe gathers the Hessians of the step, once.
 func (s *sequential) observe(ctx context.Context) error {
-	if s.hessians != nil {
+	if s.gathered != nil {
 		return nil
 	}
-	s.hessians = make(map[string]*quant.Hessian)
-	return s.net.Observe(ctx, s.step, func(input string, x []float32, n int) error {
-		if n == 0 {
+	s.gathered = make(map[string]*gathered)
+	return s.net.Observe(ctx, s.step, func(in Inputs) error {
+		if in.N == 0 {
 			return nil
 		}
-		h := s.hessians[input]
-		if h == nil {
-			var err error
-			if h, err = quant.NewHessian(len(x) / n); err != nil {
-				return err
-			}
-			s.hessians[input] = h
+		g := s.gathered[in.Name]
+		if g == nil {
+			g = new(gathered)
+			s.gathered[in.Name] = g
 		}
-		return h.Add(x)
+		return g.add(in, s.options.Feedback != nil && s.options.Correction != 0)
 	})
+}
+
+// What is gathered of the inputs of some matrices.
+type gathered struct {
+	hessian         *quant.Hessian
+	inputs, outputs *quant.Cross // lost before
+	lost            []float32    // working space
+}
+
+// add adds vectors, and with all set what the layers before have lost of them.
+func (g *gathered) add(in Inputs, all bool) (err error) {
+	if g.hessian == nil {
+		if g.hessian, err = quant.NewHessian(len(in.X) / in.N); err != nil {
+			return err
+		}
+	}
+	if err := g.hessian.Add(in.X); err != nil || !all {
+		return err
+	}
+	if in.Float != nil {
+		if err := g.addLost(&g.inputs, in, in.Float, in.X); err != nil {
+			return err
+		}
+	}
+	if in.To == nil || in.FloatTo == nil {
+		return nil
+	}
+	return g.addLost(&g.outputs, in, in.FloatTo, in.To)
+}
+
+// addLost adds was − is.
+func (g *gathered) addLost(to **quant.Cross, in Inputs, was, is []float32) (err error) {
+	if *to == nil {
+		if *to, err = quant.NewCross(len(is)/in.N, g.hessian.Cols()); err != nil {
+			return err
+		}
+	}
+	if len(was) != len(is) {
+		return fmt.Errorf("calibrate: input %s: %w: %d elements, and %d as they were", in.Name, quant.ErrShape, len(is), len(was))
+	}
+	g.lost = slices.Grow(g.lost[:0], len(is))[:len(is)]
+	for i, x := range is {
+		g.lost[i] = was[i] - x
+	}
+	return (*to).Add(g.lost, in.X)
+}
+
+// correct returns weights that make up for what was lost before them.
+func (s *sequential) correct(ctx context.Context, w checkpoint.Weights, g *gathered) ([]float32, error) {
+	if g.inputs == nil && g.outputs == nil {
+		return w.Float, nil
+	}
+	f := *s.options.Feedback
+	f.Hessian = g.hessian
+	return f.Correct(ctx, w.Float, w.Cols, quant.Lost{Inputs: g.inputs, Outputs: g.outputs, Share: s.options.Correction})
 }
 
 // gain measures what was gained with m.

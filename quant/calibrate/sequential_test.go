@@ -18,6 +18,7 @@ import (
 type chain struct {
 	weights  map[string][]float32 // of steps "0", "1", …
 	x        []float32
+	was      []float32 // x as it was before anything was replaced, nil if it does not know
 	replaced map[string]*quant.Matrix
 	calls    []string
 }
@@ -47,13 +48,18 @@ func (c *chain) Find(tensor string, matrix int) Place {
 	if _, err := fmt.Sscan(tensor, &step); err != nil || matrix > 0 {
 		return Place{Step: -1}
 	}
-	return Place{step, "input of " + tensor}
+	return Place{Step: step, Input: "input of " + tensor}
 }
 
-func (c *chain) Observe(_ context.Context, step int, see func(string, []float32, int) error) error {
+func (c *chain) Observe(_ context.Context, step int, see func(Inputs) error) error {
 	c.calls = append(c.calls, fmt.Sprint("observe ", step))
 	name := fmt.Sprint("input of ", step)
-	return errors.Join(see(name, nil, 0), see(name, c.x[:width], 1), see(name, c.x[width:], len(c.x)/width-1))
+	first, rest := Inputs{Name: name, N: 1, X: c.x[:width]}, Inputs{Name: name, N: len(c.x)/width - 1, X: c.x[width:]}
+	if c.was != nil {
+		first.Float, rest.Float = c.was[:width], c.was[width:]
+		first.To, first.FloatTo = first.Float, first.X
+	}
+	return errors.Join(see(Inputs{Name: name}), see(first), see(rest))
 }
 
 func (c *chain) Replace(tensor string, _ int, m *quant.Matrix) error {
@@ -139,7 +145,9 @@ func TestSequential(t *testing.T) {
 			t.Fatal(err)
 		}
 		config := c.of(step).Configs[0]
-		config.Feedback = &quant.Feedback{Hessian: h, ActOrder: true}
+		f := *GPTQ().Feedback
+		f.Hessian = h
+		config.Feedback = &f
 		m, err := quant.Group(by.weights[fmt.Sprint(step)], width, config)
 		if err != nil {
 			t.Fatal(err)
@@ -184,7 +192,8 @@ func TestSequentialSettings(t *testing.T) {
 	}{
 		{Options{}, `{"sequential":{"texts":3}}`},
 		{Options{Importance: true}, `{"importance":true,"sequential":{"texts":3}}`},
-		{GPTQ(), `{"feedback":{"ActOrder":true},"sequential":{"texts":3}}`},
+		{GPTQ(), `{"correction":0.5,"feedback":{"ActOrder":true,"Damping":0.003,"Shrinkage":0.3,"Sweeps":1},"sequential":{"texts":3}}`},
+		{Options{Correction: 1}, `{"sequential":{"texts":3}}`},
 		{Options{Feedback: &quant.Feedback{Damping: 0.5}}, `{"feedback":{"Damping":0.5},"sequential":{"texts":3}}`},
 	} {
 		if got := NewSequential(newChain(1), x.o).Settings(); got != x.want {
@@ -251,5 +260,49 @@ func TestSample(t *testing.T) {
 		if _, err := Sample(tokens[:x.tokens], before, after, x.count, x.length, 1); !errors.Is(err, quant.ErrShape) {
 			t.Errorf("%+v: %v", x, err)
 		}
+	}
+}
+
+// What layers before have lost is made up for.
+func TestSequentialCorrects(t *testing.T) {
+	c := newChain(1)
+	for _, x := range c.x {
+		c.was = append(c.was, x*1.1)
+	}
+	got, err := NewSequential(c, GPTQ()).Quantize(t.Context(), c.of(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := GPTQ()
+	f := *o.Feedback
+	if f.Hessian, err = quant.NewHessian(width); err != nil {
+		t.Fatal(err)
+	}
+	lost := quant.Lost{Share: o.Correction}
+	if lost.Inputs, err = quant.NewCross(width, width); err == nil {
+		lost.Outputs, err = quant.NewCross(width, width)
+	}
+	var d []float32
+	for i, x := range c.was {
+		d = append(d, x-c.x[i])
+	}
+	var negative []float32
+	for _, x := range d[:width] {
+		negative = append(negative, -x)
+	}
+	if err := errors.Join(err, f.Hessian.Add(c.x), lost.Inputs.Add(d, c.x), lost.Outputs.Add(negative, c.x[:width])); err != nil {
+		t.Fatal(err)
+	}
+	w := c.of(0)
+	if w.Float, err = f.Correct(t.Context(), w.Float, width, lost); err != nil {
+		t.Fatal(err)
+	}
+	w.Configs[0].Feedback = &f
+	if want, err := w.Group(t.Context()); err != nil || !same(got, want) {
+		t.Errorf("the matrix is not of the corrected weights (%v)", err)
+	}
+	c.was = c.was[:len(c.was)-1]
+	if _, err := NewSequential(c, GPTQ()).Quantize(t.Context(), c.of(0)); !errors.Is(err, quant.ErrShape) {
+		t.Errorf("a vector too short: %v", err)
 	}
 }

@@ -41,6 +41,7 @@ func NewStatic(s *Statistics, o Options) checkpoint.Calibrator {
 			h.Write(b)
 		}
 	}
+	o.Correction = 0 // what was lost is not known
 	m := o.settings()
 	m["statistics"] = hex.EncodeToString(h.Sum(nil))
 	return &static{s, o, jsonOf(m)}

@@ -177,36 +177,73 @@ func (r *Runner) multiplyAll(dsts [][]float32, ws []*linear, x []float32, n int)
 
 // layer goes through one layer, in place.
 func (r *Runner) layer(l *layer, n int) error {
-	m := r.model
-	dim, hidden := m.Config.Dim, m.Config.Hidden
-	pre := m.Config.family.preNorm
-	in := r.x
-	if pre {
-		in = grow(&r.norm, len(r.x))
-		r.normalizeTo(in, &l.attentionNorm, r.x)
+	if err := r.attended(l, n); err != nil {
+		return err
 	}
+	if err := r.output(l, r.heads, n); err != nil {
+		return err
+	}
+	up, err := r.activated(l, n)
+	if err != nil {
+		return err
+	}
+	return r.down(l, up, n)
+}
+
+// attended sets heads to what attention makes of x.
+func (r *Runner) attended(l *layer, n int) error {
+	dim := r.model.Config.Dim
+	in := r.attentionIn(l)
 	q, k, v := grow(&r.q, n*dim), grow(&r.k, n*dim), grow(&r.v, n*dim)
 	if err := r.multiplyAll([][]float32{q, k, v}, []*linear{&l.query, &l.key, &l.value}, in, n); err != nil {
 		return fmt.Errorf("query, key and value: %w", err)
 	}
 	r.attend(l, n)
-	if err := r.multiply(q, &l.output, r.heads, n); err != nil {
+	return nil
+}
+
+// attentionIn returns what the matrices of attention are multiplied by.
+func (r *Runner) attentionIn(l *layer) []float32 { return r.before(&l.attentionNorm) }
+
+// feedForwardIn returns what the first matrix of the feed-forward network is multiplied by.
+func (r *Runner) feedForwardIn(l *layer) []float32 { return r.before(&l.feedForwardNorm) }
+
+// before returns x, after the norm if norms are in front.
+func (r *Runner) before(norm *floats.Norm) []float32 {
+	if !r.model.Config.family.preNorm {
+		return r.x
+	}
+	in := grow(&r.norm, len(r.x))
+	r.normalizeTo(in, norm, r.x)
+	return in
+}
+
+// output takes the heads of attention to x.
+func (r *Runner) output(l *layer, heads []float32, n int) error {
+	q := grow(&r.q, n*r.model.Config.Dim)
+	if err := r.multiply(q, &l.output, heads, n); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
 	r.addTo(q, l.output.bias, &l.attentionNorm)
+	return nil
+}
 
-	in = r.x
-	if pre {
-		in = r.norm
-		r.normalizeTo(in, &l.feedForwardNorm, r.x)
-	}
+// activated returns what the second matrix of the feed-forward network is multiplied by.
+func (r *Runner) activated(l *layer, n int) ([]float32, error) {
+	hidden := r.model.Config.Hidden
 	up := grow(&r.hidden, n*hidden)
-	if err := r.multiply(up, &l.up, in, n); err != nil {
-		return fmt.Errorf("up: %w", err)
+	if err := r.multiply(up, &l.up, r.feedForwardIn(l), n); err != nil {
+		return nil, fmt.Errorf("up: %w", err)
 	}
 	r.crew.Split(n, 1, activationCost*len(up), func(_, lo, hi int) {
-		m.Config.Activation.Apply(up[lo*hidden:hi*hidden], l.up.bias)
+		r.model.Config.Activation.Apply(up[lo*hidden:hi*hidden], l.up.bias)
 	})
+	return up, nil
+}
+
+// down takes the activations of the feed-forward network to x.
+func (r *Runner) down(l *layer, up []float32, n int) error {
+	q := grow(&r.q, n*r.model.Config.Dim)
 	if err := r.multiply(q, &l.down, up, n); err != nil {
 		return fmt.Errorf("down: %w", err)
 	}

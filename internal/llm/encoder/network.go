@@ -11,8 +11,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant/calibrate"
 )
 
-// A Network is a model that reads texts layer by layer, to be quantized on the way: a
-// calibrate.Network. Of its layers, one is in memory.
+// A Network is a model that reads texts stage by stage of its layers, to be quantized on
+// the way: a calibrate.Network. Of its layers, one is in memory.
 type Network struct {
 	f       *File
 	model   *Model
@@ -21,32 +21,49 @@ type Network struct {
 	batches []batch
 	tensors map[string]tensorPlace
 
-	loaded   map[int]bool
-	replaced map[string]llm.Linear // of the step under way
+	float  bool
+	loaded int   // 1 more than the layer that is in memory
+	as     layer // it as it is in the file
 }
 
 // A batch is texts that go through a layer together.
 type batch struct {
 	texts [][]int
-	x     []float32 // in front of the layer
+	state
+	float state // the same with the matrices as they are in the file
 }
+
+// A state is where the tokens of a batch are.
+type state struct {
+	x      []float32 // in front of the layer, or of its feed-forward network
+	middle []float32 // what the matrices of the next stage are multiplied by, nil if x tells
+}
+
+// The stages of a layer: each is named for the matrices that it multiplies by.
+const (
+	stageQuery = iota // and key and value
+	stageOutput
+	stageUp
+	stageDown
+	stages
+)
 
 // A tensorPlace is where a tensor is a matrix, of a layer or, if that is −1, in front of
 // all.
 type tensorPlace struct {
-	layer int
-	index int    // among linears
-	input string // the name of the first of those with the same input
+	layer, stage int
+	index        int    // among linears
+	input        string // the name of the first of those with the same input
 }
 
 // NewNetwork returns the network of a model, and of texts, which are all of their tokens.
-// The file must stay open.
-func (f *File) NewNetwork(texts [][]int) (*Network, error) {
+// With float, Observe shows vectors of the model as it was, too. The file must stay open.
+func (f *File) NewNetwork(texts [][]int, float bool) (*Network, error) {
 	c := &f.Config
 	names := &c.family.names
 	n := &Network{
-		f: f, model: &Model{Config: *c, layers: make([]layer, c.Layers)}, texts: texts,
-		tensors: make(map[string]tensorPlace), loaded: make(map[int]bool), replaced: make(map[string]llm.Linear),
+		f: f, model: &Model{Config: *c, layers: make([]layer, c.Layers)}, texts: texts, float: float,
+		tensors: make(map[string]tensorPlace),
 	}
 	b := builder{f: f}
 	b.outside(n.model)
@@ -59,7 +76,16 @@ func (f *File) NewNetwork(texts [][]int) (*Network, error) {
 		all := l.linears(names)
 		for j, w := range all {
 			first := slices.IndexFunc(all, func(o namedLinear) bool { return o.linear == w.input })
-			n.tensors[n.name(i, w.name)] = tensorPlace{i, j, n.name(i, all[first].name)}
+			stage := stageQuery
+			switch w.linear {
+			case &l.output:
+				stage = stageOutput
+			case &l.up:
+				stage = stageUp
+			case &l.down:
+				stage = stageDown
+			}
+			n.tensors[n.name(i, w.name)] = tensorPlace{i, stage, j, n.name(i, all[first].name)}
 		}
 	}
 	n.runner = NewRunner(n.model, runtime.GOMAXPROCS(0))
@@ -76,7 +102,7 @@ func (n *Network) Settings() string { return calibrate.TextSettings(n.texts) }
 // Find implements calibrate.Network.
 func (n *Network) Find(tensor string, _ int) calibrate.Place {
 	if p, ok := n.tensors[tensor]; ok {
-		return calibrate.Place{Step: p.layer, Input: p.input}
+		return calibrate.Place{Step: stages*p.layer + p.stage, Layer: p.layer, Input: p.input}
 	}
 	return calibrate.Place{Step: -1}
 }
@@ -99,77 +125,94 @@ func (n *Network) start() error {
 		if err != nil {
 			return err
 		}
-		b.x = slices.Clone(n.runner.x)
+		b.state.x = slices.Clone(n.runner.x)
+		if n.float {
+			b.float.x = slices.Clone(n.runner.x)
+		}
 		n.batches = append(n.batches, b)
 	}
 	return nil
 }
 
-// run runs a layer. If keep is set, the texts go on behind it.
-func (n *Network) run(ctx context.Context, step int, keep bool) error {
-	for i := range n.batches {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		b := &n.batches[i]
-		total, err := n.runner.begin(b.texts)
-		if err != nil {
-			return err
-		}
-		copy(grow(&n.runner.x, len(b.x)), b.x)
-		if err := n.runner.layer(&n.model.layers[step], total); err != nil {
-			return fmt.Errorf("encoder: layer %d: %w", step, err)
-		}
-		if keep {
-			copy(b.x, n.runner.x)
-		}
-	}
-	return nil
-}
-
 // load reads a layer, unless it was read.
-func (n *Network) load(step int) error {
-	if err := n.start(); err != nil || n.loaded[step] {
+func (n *Network) load(layer int) error {
+	if err := n.start(); err != nil || n.loaded == layer+1 {
 		return err
 	}
-	n.loaded[step] = true
+	n.loaded = layer + 1
 	b := builder{f: n.f}
-	b.layer(n.model, step)
-	return n.f.at(b.run())
+	b.layer(n.model, layer)
+	err := n.f.at(b.run())
+	n.as = n.model.layers[layer]
+	return err
+}
+
+// input returns what the matrices of a stage of a layer are multiplied by. It lasts until
+// the next call.
+func (n *Network) input(l *layer, stage int, s *state) []float32 {
+	if s.middle != nil {
+		return s.middle
+	}
+	n.runner.x = s.x
+	defer func() { n.runner.x = nil }()
+	if stage == stageQuery {
+		return n.runner.attentionIn(l)
+	}
+	return n.runner.feedForwardIn(l)
 }
 
 // Observe implements calibrate.Network.
-func (n *Network) Observe(ctx context.Context, step int, see func(input string, x []float32, n int) error) error {
-	if err := n.load(step); err != nil {
+func (n *Network) Observe(ctx context.Context, step int, see func(calibrate.Inputs) error) error {
+	i, stage := step/stages, step%stages
+	if err := n.load(i); err != nil {
 		return err
 	}
-	names := make(map[*linear]string)
-	for _, w := range n.model.layers[step].linears(&n.model.Config.family.names) {
-		if w.linear == w.input {
-			names[w.linear] = n.name(step, w.name)
+	l := &n.model.layers[i]
+	var name string
+	for _, w := range l.linears(&n.model.Config.family.names) {
+		if t := n.name(i, w.name); w.linear == w.input && n.tensors[t].stage == stage {
+			name = t
 		}
 	}
-	n.runner.observe = func(w *linear, x []float32, vectors int) error {
-		if name, ok := names[w]; ok {
-			return see(name, x, vectors)
+	for j := range n.batches {
+		b := &n.batches[j]
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		return nil
+		in := calibrate.Inputs{Name: name, X: n.input(l, stage, &b.state)}
+		for _, t := range b.texts {
+			in.N += len(t)
+		}
+		if n.float {
+			if b.middle == nil && n.model.Config.family.preNorm {
+				in.X = slices.Clone(in.X)
+			}
+			in.Float = n.input(&n.as, stage, &b.float)
+			if stage == stageOutput || stage == stageDown {
+				in.To, in.FloatTo = b.state.x, b.float.x
+			}
+		}
+		if err := see(in); err != nil {
+			return err
+		}
 	}
-	defer func() { n.runner.observe = nil }()
-	return n.run(ctx, step, false)
+	return nil
 }
 
 // Replace implements calibrate.Network.
 func (n *Network) Replace(tensor string, _ int, m *quant.Matrix) error {
 	names := &n.model.Config.family.names
 	packed := &llm.Quantized{Matrix: m}
-	switch _, ok := n.tensors[tensor]; {
+	switch p, ok := n.tensors[tensor]; {
 	case ok:
+		if err := n.load(p.layer); err != nil {
+			return err
+		}
 		l, err := llm.Unpacked(m, 0, m.Rows())
 		if err != nil {
 			return err
 		}
-		n.replaced[tensor] = l
+		n.model.layers[p.layer].linears(names)[p.index].Linear = l
 	case tensor == n.f.prefix+names.words+weight:
 		n.model.words = packed
 	case tensor == n.f.prefix+names.positions+weight:
@@ -182,18 +225,53 @@ func (n *Network) Replace(tensor string, _ int, m *quant.Matrix) error {
 
 // Advance implements calibrate.Network.
 func (n *Network) Advance(ctx context.Context, step int) error {
-	if err := n.load(step); err != nil {
+	i, stage := step/stages, step%stages
+	if err := n.load(i); err != nil {
 		return err
 	}
-	l := &n.model.layers[step]
-	linears := l.linears(&n.model.Config.family.names)
-	for tensor, m := range n.replaced {
-		linears[n.tensors[tensor].index].Linear = m
+	for j := range n.batches {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		b := &n.batches[j]
+		total, err := n.runner.begin(b.texts)
+		if err == nil {
+			err = n.advance(&n.model.layers[i], stage, &b.state, total)
+		}
+		if err == nil && n.float {
+			err = n.advance(&n.as, stage, &b.float, total)
+		}
+		if err != nil {
+			return fmt.Errorf("encoder: layer %d: %w", i, err)
+		}
 	}
-	clear(n.replaced)
-	err := n.run(ctx, step, true)
-	*l = layer{}
-	return err
+	if stage == stages-1 {
+		n.model.layers[i], n.as = layer{}, layer{}
+	}
+	return nil
+}
+
+// advance takes the tokens of a batch on by a stage.
+func (n *Network) advance(l *layer, stage int, s *state, total int) error {
+	r := n.runner
+	r.x = s.x
+	defer func() { r.x = nil }()
+	switch stage {
+	case stageQuery:
+		err := r.attended(l, total)
+		s.middle = slices.Clone(r.heads)
+		return err
+	case stageUp:
+		up, err := r.activated(l, total)
+		s.middle = slices.Clone(up)
+		return err
+	}
+	middle := s.middle
+	s.middle = nil
+	if stage == stageOutput {
+		return r.output(l, middle, total)
+	}
+	return r.down(l, middle, total)
 }
 
 // Close ends the goroutines.

@@ -28,7 +28,7 @@ func calibrateDir(t *testing.T, dir, out string, texts [][]int) []calibrate.Gain
 		t.Fatal(err)
 	}
 	defer f.Close()
-	n, err := f.NewNetwork(texts)
+	n, err := f.NewNetwork(texts, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,14 +126,17 @@ func TestNetworkObserve(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			n, err := f.NewNetwork(texts)
+			n, err := f.NewNetwork(texts, true)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer n.Close()
-			for step := range m.Config.Layers {
-				err := n.Observe(t.Context(), step, func(input string, x []float32, _ int) error {
-					sum(got, input, x)
+			for step := range stages * m.Config.Layers {
+				err := n.Observe(t.Context(), step, func(in calibrate.Inputs) error {
+					sum(got, in.Name, in.X)
+					if !slices.Equal(in.X, in.Float) || !slices.Equal(in.To, in.FloatTo) {
+						t.Errorf("step %d: %s is not what it was, though nothing was quantized", step, in.Name)
+					}
 					return nil
 				})
 				if err == nil {

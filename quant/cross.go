@@ -1,0 +1,149 @@
+package quant
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"sync"
+
+	"github.com/bitmod-go/bitmod/internal/loops/algebra"
+)
+
+// A Cross gathers Σ y·xᵀ over pairs of vectors: what [Feedback.Correct] wants to know
+// besides a Hessian. It keeps float64, 8·rows·cols bytes.
+//
+// A Cross may be read by any number of goroutines, but not while Add runs. Make one with
+// [NewCross].
+type Cross struct {
+	rows, cols int
+	sums       []float64 // row by row
+}
+
+// NewCross returns the Cross of no vectors yet, for y of the given number of rows and x of
+// cols elements. The error matches ErrShape if one of them is below 1, or too large.
+func NewCross(rows, cols int) (*Cross, error) {
+	if rows < 1 || rows > maxHessianCols {
+		return nil, shapeError("rows", rows, "1 to %d", maxHessianCols)
+	}
+	if cols < 1 || cols > maxHessianCols {
+		return nil, shapeError("cols", cols, "1 to %d", maxHessianCols)
+	}
+	return &Cross{rows, cols, make([]float64, rows*cols)}, nil
+}
+
+// Add adds one or several pairs of vectors, which lie side by side in y and in x. Errors
+// match ErrShape or ErrNotFinite, and leave c as it was. Pairs are added in their order,
+// on up to GOMAXPROCS goroutines, with the same bits for any number and however they are
+// cut into calls.
+func (c *Cross) Add(y, x []float32) error {
+	if c == nil || c.cols == 0 {
+		return shapeError("columns of the Cross", 0, "at least 1")
+	}
+	if len(x)%c.cols != 0 {
+		return shapeError("len(x)", len(x), "a multiple of %d (columns)", c.cols)
+	}
+	vectors := len(x) / c.cols
+	if len(y) != vectors*c.rows {
+		return shapeError("len(y)", len(y), "%d (%d vectors of %d)", vectors*c.rows, vectors, c.rows)
+	}
+	if err := checkVectors(y, c.rows); err != nil {
+		return err
+	}
+	if err := checkVectors(x, c.cols); err != nil {
+		return err
+	}
+	if vectors == 0 {
+		return nil
+	}
+	workers := max(1, min(runtime.GOMAXPROCS(0), len(x)*c.rows/strideWorth, c.cols/algebra.TileCols))
+	var wg sync.WaitGroup
+	for first := 1; first < workers; first++ {
+		wg.Go(func() { c.addStrips(y, x, first, workers) })
+	}
+	c.addStrips(y, x, 0, workers)
+	wg.Wait()
+	return nil
+}
+
+// strideWorth is how many multiplications are worth a goroutine.
+const strideWorth = 1 << 22
+
+func checkVectors(x []float32, cols int) error {
+	for i, v := range x {
+		if v-v != 0 {
+			return fmt.Errorf("quant: input vector %d, column %d is %v: %w", i/cols, i%cols, v, ErrNotFinite)
+		}
+	}
+	return nil
+}
+
+// addStrips adds to one of every so many strips of a tile's width. Products are exact, and
+// each sum has its own in their order.
+func (c *Cross) addStrips(y, x []float32, first, every int) {
+	if !algebra.Have() || c.rows < algebra.TileRows {
+		for col := first * algebra.TileCols; col < c.cols; col += every * algebra.TileCols {
+			c.addPlain(y, x, col, min(col+algebra.TileCols, c.cols))
+		}
+		return
+	}
+	const block = 128 // vectors, of which a strip stays in the cache
+	// An odd number of cache lines, so that a strip is spread over all of the cache.
+	at := (c.rows + algebra.TileRows + 7) / 8 * 8
+	stride := (at+c.cols+algebra.TileCols+7)/8*8 | 8
+	wide := make([]float64, block*stride)
+	whole := c.rows / algebra.TileRows * algebra.TileRows
+	for len(x) > 0 {
+		vectors := min(block, len(x)/c.cols)
+		for v := range vectors {
+			row := wide[v*stride:][:stride]
+			for i, f := range y[v*c.rows:][:c.rows] {
+				row[i] = float64(f)
+			}
+			for i, f := range x[v*c.cols:][:c.cols] {
+				row[at+i] = float64(f)
+			}
+		}
+		for col := first * algebra.TileCols; col < c.cols; col += every * algebra.TileCols {
+			a := algebra.GramArgs{Stride: stride, Y: &wide[at+col], Vectors: vectors, Cols: min(algebra.TileCols, c.cols-col)}
+			for row := 0; row < c.rows; row += algebra.TileRows {
+				if row == whole { // fewer rows than a tile's are left
+					c.addPlainRows(y[:vectors*c.rows], x[:vectors*c.cols], row, col, col+a.Cols)
+					break
+				}
+				a.X = &wide[row]
+				for r := range a.Sums {
+					a.Sums[r] = &c.sums[(row+r)*c.cols+col]
+				}
+				algebra.Gram(&a)
+			}
+		}
+		y, x = y[vectors*c.rows:], x[vectors*c.cols:]
+	}
+}
+
+// addPlain adds to columns lo to hi−1 without vector instructions.
+func (c *Cross) addPlain(y, x []float32, lo, hi int) { c.addPlainRows(y, x, 0, lo, hi) }
+
+// addPlainRows is addPlain for the rows from the given one on.
+func (c *Cross) addPlainRows(y, x []float32, row, lo, hi int) {
+	for ; len(x) > 0; y, x = y[c.rows:], x[c.cols:] {
+		v := x[lo:hi]
+		for i := row; i < c.rows; i++ {
+			yi := float64(y[i])
+			sums := c.sums[i*c.cols+lo : i*c.cols+hi]
+			for j, xj := range v {
+				sums[j] += yi * float64(xj) // the product is exact
+			}
+		}
+	}
+}
+
+// finite reports whether all sums are, as they are not if some overflow.
+func (c *Cross) finite() bool {
+	for _, s := range c.sums {
+		if math.IsNaN(s) || math.IsInf(s, 0) {
+			return false
+		}
+	}
+	return true
+}
