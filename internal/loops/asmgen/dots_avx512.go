@@ -89,9 +89,16 @@ func dots(f *file, n int, mode string) {
 	f.op("MOVLQSX %d(DX), R14", segEnd)
 	for t := range n {
 		f.op("MOVQ %d(AX), CX", dotPrefix+8*t)
-		f.op("VPBROADCASTD (CX)(R14*1), Z31")
-		f.op("VPSUBD.BCST (CX)(DI*1), Z31, Z31")
-		f.op("VPSLLD X27, Z31, %s", sum(t, 0))
+		f.op("VPBROADCASTD (CX)(R14*1), %s", z(28+t%4))
+		f.op("VPSUBD.BCST (CX)(DI*1), %s, %s", z(28+t%4), sum(t, 0))
+	}
+	f.op("CMPQ %d(AX), $0", dotShift)
+	f.op("JEQ shifted")
+	for t := range n {
+		f.op("VPSLLD X27, %[1]s, %[1]s", sum(t, 0))
+	}
+	f.label("shifted")
+	for t := range n {
 		f.op("VMOVDQA64 %s, %s", sum(t, 0), sum(t, 1))
 	}
 	if n == 1 {
