@@ -61,8 +61,8 @@ type route struct {
 
 // routes says which loop a matrix takes: the first that it has the traits for. What no
 // route is for goes by panels. The numbers of activations are from measurements with
-// weights in the cache, for AVX-512 on a Zen 4 and for AVX2 on a Sapphire Rapids; for arm64,
-// they are from what models of processors say.
+// weights in the cache, for AVX-512 and AVX2 on a Zen 4, and for AVX2
+// with VNNI on a Sapphire Rapids; for arm64, they are from what models of processors say.
 var routes = [...]route{
 	{inFours | coarse | codes3or4, byFours, most{avx512: 3}},
 	{inFours | codes8, byFours, most{avx512: 4}},
@@ -70,24 +70,28 @@ var routes = [...]route{
 	{inFours | longest, byFours, most{avx512: 3}},
 	{inFours, byFours, most{avx512: 2}},
 
-	{small | direct | whole, bySteps, most{avx2: 8, avxVNNI: 5, neon: 6, neonDot: 3, neonMatrix: 3}},
-	{small | direct | codes4, bySteps, most{avx2: 8, avxVNNI: 5}},
-	{small | direct | long, stepsAndPanels, most{avx2: 2, avxVNNI: 2, neon: 2, neonDot: 2, neonMatrix: 2}},
-	{octets, bySteps, most{avx2: 3, avxVNNI: 2}},
+	{small | direct | whole, bySteps, most{avx2: 6, avxVNNI: 5, neon: 6, neonDot: 3, neonMatrix: 3}},
+	{small | direct | codes4 | longer, bySteps, most{avx2: 5}},
+	{small | direct | codes4, bySteps, most{avx2: 2, avxVNNI: 5}},
+	{small | direct | long, stepsAndPanels, most{avx2: 1, avxVNNI: 2, neon: 2, neonDot: 2, neonMatrix: 2}},
+	{octets | whole, bySteps, most{avx2: 8, avxVNNI: 2}},
+	{octets | longer, bySteps, most{avx2: 6}},
+	{octets, bySteps, most{avx2: 2, avxVNNI: 2}},
 	// Scales or selectors that are spread out first.
 	{small | coarse | codes3or4 | whole, bySteps, most{avx2: 1, avxVNNI: 1, neon: 1, neonDot: 1, neonMatrix: 1}},
 	{small | coarse | codes3or4 | long, stepsAndPanels, most{avx2: 1, avxVNNI: 1, neon: 1, neonDot: 1, neonMatrix: 1}},
 	{small | coarse | codes2 | whole, bySteps, most{avx2: 1, avxVNNI: 1}},
 
-	{small | fine | codes3or4 | whole, byGroups, most{avx2: 2, avxVNNI: 1}},
+	{small | fine | codes3or4 | whole, byGroups, most{avx2: 1, avxVNNI: 1}},
 	{small | fine | codes3or4 | longer, groupsAndPanels, most{avx2: 1, avxVNNI: 1}},
 	{small | fine | codes2 | whole, byGroups, most{avx2: 1, avxVNNI: 1}},
 }
 
 // floatRoutes is routes for float mode.
 var floatRoutes = [...]route{
-	{direct | longest, bySteps, most{avx512: 7}},
-	{direct | longer, bySteps, most{avx512: 3}},
+	{direct | longest | blocks, bySteps, most{avx512: 10}},
+	{direct | longer | blocks, bySteps, most{avx512: 3}},
+	{direct | longer, bySteps, most{avx512: 1}},
 	{direct | blocks, bySteps, most{avx512: 1}},
 	{direct | units | longer, bySteps, most{avx2: 2, avxVNNI: 2}},
 	{direct | units | blocks, bySteps, most{avx2: 1, avxVNNI: 1}},
