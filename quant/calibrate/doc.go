@@ -1,9 +1,9 @@
-// Package calibrate quantizes the matrices of a model by what they are multiplied by
-// while the model reads some text.
+// Package calibrate quantizes the matrices of a model by their inputs while the model
+// reads some text.
 //
-// An engine that reads texts layer by layer is a [Network]. [NewSequential] makes of it
-// what a plan of package checkpoint quantizes with, one layer after the other, each by
-// what it gets from those before as they were quantized:
+// An engine that reads texts layer by layer is a [Network]. [NewSequential] makes it a
+// calibrator for a plan of package checkpoint. It quantizes one layer after the other,
+// each by the inputs that the quantized layers before it give:
 //
 //	texts, err := calibrate.Sample(tokens, before, after, 32, 512, seed)
 //	plan, err := checkpoint.NewPlan(source, checkpoint.Options{
@@ -12,7 +12,7 @@
 //	})
 //	result, err := plan.Run(ctx, "RESULT", checkpoint.RunOptions{})
 //
-// [Statistics] gather what any other engine shows, by the names of tensors, and keep it in
-// a file; those of llama.cpp's importance matrices are read, too. [NewStatic] has all
-// matrices quantized by them, whatever became of the others.
+// [Statistics] gather the inputs of tensors, by name, from any other engine, and can be
+// kept in a file. Importance matrices of llama.cpp can be read as Statistics.
+// [NewStatic] quantizes all matrices by them, independently of one another.
 package calibrate

@@ -11,7 +11,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// Suffixes of the names of the tensors of a file, see Save.
+// The suffixes of tensor names in a file, see Save.
 const (
 	suffixSquares = ".in_sum2"
 	suffixCounts  = ".counts"
@@ -19,14 +19,14 @@ const (
 )
 
 // Save writes the statistics to a safetensors file, or a directory, as
-// [checkpoint.Save] does. What is known of a tensor NAME of m matrices with c columns is
+// [checkpoint.Save] does. A tensor NAME of m matrices with c columns has
 //
 //	NAME.counts   F32 [m, 1]          number of vectors
 //	NAME.in_sum2  F32 [m, c]          Σ x² by column, or
 //	NAME.hessian  F32 [m, c·(c+1)/2]  Σ x·xᵀ: the upper triangle, row by row
 //
 // The first two have the names that llama.cpp gives them in its importance matrices. A
-// matrix that no vector was seen of has zeros. Sums are rounded to float32.
+// matrix without vectors has zeros. Sums are rounded to float32.
 func (s *Statistics) Save(ctx context.Context, path string) error {
 	if s == nil {
 		return fmt.Errorf("calibrate: %w: nil Statistics", os.ErrInvalid)
@@ -71,10 +71,10 @@ func (s *Statistics) Save(ctx context.Context, path string) error {
 	return checkpoint.Save(ctx, path, entries, checkpoint.SaveOptions{})
 }
 
-// Load reads what Save has written, or an importance matrix of llama.cpp: a GGUF file of
-// its program imatrix, of whose tensors [Statistics.Rename] and [HuggingFaceName] make
-// those of a Hugging Face model. The error matches [quant.ErrFormat] for a file that is
-// neither, and names the tensor.
+// Load reads a file that Save has written, or an importance matrix of llama.cpp, a GGUF
+// file of its program imatrix. [Statistics.Rename] with [HuggingFaceName] gives the
+// latter the names of a Hugging Face model. The error for a file that is neither
+// matches [quant.ErrFormat] and names the tensor.
 func Load(path string) (*Statistics, error) {
 	c, err := checkpoint.Open(path)
 	if err != nil {
@@ -129,7 +129,7 @@ func (s *Statistics) load(c *checkpoint.Checkpoint, t checkpoint.Tensor) error {
 	return nil
 }
 
-// newInput returns what was stored of a matrix as sums over n vectors.
+// newInput returns the input of a matrix from its stored sums over n vectors.
 func newInput(sums []float32, n float32, squares bool) (*input, error) {
 	if !(n >= 0 && n < 1<<31) {
 		return nil, fmt.Errorf("a count of %v", n)
@@ -150,9 +150,9 @@ func newInput(sums []float32, n float32, squares bool) (*input, error) {
 	return &input{squares: wide, vectors: int(n)}, nil
 }
 
-// HuggingFaceName returns what most models of Hugging Face call the tensor of a name of
-// llama.cpp's, such as model.layers.3.mlp.down_proj.weight for blk.3.ffn_down.weight; any
-// other name, one of experts too, as it is.
+// HuggingFaceName returns the name that most models of Hugging Face have for a tensor
+// of llama.cpp, such as model.layers.3.mlp.down_proj.weight for blk.3.ffn_down.weight.
+// It returns all other names, those of experts among them, as they are.
 func HuggingFaceName(tensor string) string {
 	outer := map[string]string{"output.weight": "lm_head.weight", "token_embd.weight": "model.embed_tokens.weight"}
 	if name, ok := outer[tensor]; ok {

@@ -6,34 +6,35 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A Network is a model with texts on their way through it. It goes in steps, of which
-// each reads what the one before has made of the texts: matrices with the same input,
-// best, so that those behind them are quantized by what they become. Its methods are called
+// A Network is a model that is reading texts. It runs in steps; each step reads the
+// output of the step before. A step should be the matrices with one input, so that
+// later matrices are quantized by the outputs of quantized ones. Its methods are called
 // by one goroutine at a time.
 type Network interface {
-	// Settings returns a JSON value that tells the texts from others, such as a hash.
+	// Settings returns a JSON value that identifies the texts, such as a hash.
 	Settings() string
-	// Find returns where a matrix of a tensor is, see [checkpoint.Weights].
+	// Find returns the place of a matrix of a tensor, see [checkpoint.Weights].
 	Find(tensor string, matrix int) Place
-	// Observe calls see for all that the matrices of a step are multiplied by, in one
-	// piece or several. The texts stay where they are.
+	// Observe calls see with all inputs of a step's matrices, in one piece or several.
+	// The texts do not advance.
 	Observe(ctx context.Context, step int, see func(Inputs) error) error
-	// Replace gives the matrix that Advance runs the step under way with.
+	// Replace replaces a matrix of the current step for Advance.
 	Replace(tensor string, matrix int, m *quant.Matrix) error
-	// Advance runs a step, and the texts go on behind it. Of matrices that were not
-	// replaced, it takes the model's. None of them are needed any more.
+	// Advance runs a step with the matrices that were replaced, and the model's own for
+	// all others, and moves the texts on. The step's matrices are not needed
+	// afterwards.
 	Advance(ctx context.Context, step int) error
 }
 
-// A Place is where in a [Network] a matrix is.
+// A Place is the place of a matrix in a [Network].
 type Place struct {
-	// Step is the number of the step, from 0 on, and −1 for what is in front of the
-	// first, such as an embedding.
+	// Step is the number of the step, from 0 on. It is −1 for a matrix before the first
+	// step, such as an embedding.
 	Step int
 	// Layer is a number of several steps for people to read, such as a layer's.
 	Layer int
-	// Input names what the matrix is multiplied by; matrices of a step may share it.
-	// It is "" for one that nothing is known of, such as a table.
+	// Input names the input of the matrix; matrices of a step may share it. It is ""
+	// for a matrix without a known input, such as a table.
 	Input string
 }
 

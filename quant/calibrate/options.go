@@ -7,29 +7,28 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// Options say what is made of the inputs of a matrix. The zero value makes nothing of
-// them; [GPTQ] is what most want.
+// Options say how the inputs of a matrix are used. The zero value ignores them; [GPTQ]
+// suits most uses.
 type Options struct {
 	// Report, if not nil, is told what was gained with each matrix by [NewSequential]. To
 	// find that out takes a plain quantization, and cols² multiplications for each row.
 	Report func(Gain)
 
 	// Importance weighs the errors of a column by the mean square of its inputs.
-	// Feedback has weights of its own, which are better there.
+	// Without it, Feedback has weights of its own, which are better there.
 	Importance bool
-	// Feedback, if not nil, is how errors are fed back, with a Hessian of nil.
+	// Feedback, if not nil, has the options of error feedback. Its Hessian must be nil.
 	Feedback *quant.Feedback
-	// Correction is how much of what the layers before a matrix have lost it makes up for,
-	// from 0 to 1: see [quant.Lost], whose Share it is. It takes Feedback, of which it has
-	// Damping and Shrinkage, and is for [NewSequential] alone, with a network that knows
+	// Correction is the share, from 0 to 1, of the loss of earlier layers that a matrix
+	// compensates: see Share of [quant.Lost]. It needs Feedback, whose Damping and
+	// Shrinkage it uses, and works only with [NewSequential] and a network that sets
 	// [Inputs].Float.
 	Correction float64
 }
 
-// GPTQ returns the options that are best on docs/quality-research.md's models: GPTQ in the
-// order of the activations, with a Hessian that is shrunk, one sweep over codes and scales
-// afterwards, and half of what was lost before made up for. They should go with
-// quant.Config's Search.
+// GPTQ returns the best options for the models of docs/quality-research.md: GPTQ in the
+// order of the activations, with a shrunk Hessian, one sweep over codes and scales, and
+// half of the loss of earlier layers corrected. Use them with Search of quant.Config.
 func GPTQ() Options {
 	return Options{
 		Feedback:   &quant.Feedback{ActOrder: true, Damping: .003, Shrinkage: .3, Sweeps: 1},
@@ -37,8 +36,8 @@ func GPTQ() Options {
 	}
 }
 
-// config returns c with what o makes of a matrix whose inputs have the Hessian h. It
-// is c for a nil Hessian, or one of no vectors.
+// config returns c with the options o for a matrix whose inputs have the Hessian h. If
+// h is nil or has no vectors, config returns c.
 func (o Options) config(c quant.Config, h *quant.Hessian) quant.Config {
 	if h == nil || h.Vectors() == 0 {
 		return c
@@ -54,7 +53,7 @@ func (o Options) config(c quant.Config, h *quant.Hessian) quant.Config {
 	return c
 }
 
-// settings are o as they go to the metadata of a result.
+// settings returns o for the metadata of a result.
 func (o Options) settings() map[string]any {
 	m := map[string]any{}
 	if o.Importance {

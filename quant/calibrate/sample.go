@@ -11,10 +11,10 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// Sample returns count texts of length tokens, or as many as there are, from all over
-// tokens: no two have a token of the same place. Each begins with before and ends with
-// after, which count. The same seed gives the same texts. The error matches
-// [quant.ErrShape] for a count or a length that leaves no text.
+// Sample returns count texts of length tokens from random places in tokens, or fewer if
+// tokens are too few. Texts do not overlap. Each begins with before and ends with
+// after, which count towards its length. The same seed gives the same texts. The error
+// matches [quant.ErrShape] if count or length leaves no text.
 func Sample(tokens, before, after []int, count, length int, seed uint64) ([][]int, error) {
 	own := length - len(before) - len(after)
 	if own < 1 || count < 1 {
@@ -32,8 +32,8 @@ func Sample(tokens, before, after []int, count, length int, seed uint64) ([][]in
 	return texts, nil
 }
 
-// TextSettings returns settings that tell texts, as tokens, from others, for
-// [Network.Settings]: the numbers of texts and tokens, and a hash.
+// TextSettings returns settings that identify texts for [Network.Settings]: the numbers
+// of texts and tokens, and a hash.
 func TextSettings(texts [][]int) string {
 	h := sha256.New()
 	var b []byte

@@ -12,7 +12,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// ErrOrder is for a matrix of a step that is over.
+// ErrOrder is the error for a matrix of a step that has passed.
 var ErrOrder = errors.New("out of order")
 
 var errNoNetwork = fmt.Errorf("calibrate: %w: a nil Network", os.ErrInvalid)
@@ -24,23 +24,23 @@ type sequential struct {
 	gathered map[string]*gathered // of the step, by input; nil if it was not observed
 }
 
-// A Gain is what calibration makes of a matrix.
+// A Gain is the gain from calibration for one matrix.
 type Gain struct {
 	Tensor  string
 	Matrix  int
 	Step    int // and Layer are those of the Place
 	Layer   int
 	Vectors int // that were seen
-	// Plain and Calibrated are the mean squares of the errors of the matrix's output
-	// over the vectors, summed up over rows: with the paper's choice, and with what was
-	// made. They are 0 if no vectors were seen. With a Correction, both are measured
-	// against the weights as they were corrected.
+	// Plain and Calibrated are the mean squared errors of the matrix's output over the
+	// vectors, summed over rows, for plain and for calibrated quantization. They are 0
+	// if there were no vectors. With a Correction, both are measured against the
+	// weights as they were corrected.
 	Plain, Calibrated float64
 }
 
-// NewSequential returns a calibrator, for one run of one plan, that quantizes a network
-// step by step, by the inputs that the steps before give as they were quantized: GPTQ's
-// way (arXiv 2210.17323). No step of the network may have run. A calibrator of a nil
+// NewSequential returns a calibrator for one run of one plan. It quantizes a network
+// step by step, each by the inputs that the quantized steps before it give, as GPTQ
+// does (arXiv 2210.17323). No step of the network may have run. The calibrator of a nil
 // Network returns errors.
 func NewSequential(n Network, o Options) checkpoint.Calibrator {
 	return &sequential{net: n, options: o, step: -1}
@@ -113,7 +113,7 @@ func (s *sequential) Resume(ctx context.Context, tensor string, matrix int, m *q
 	return s.net.Replace(tensor, matrix, m)
 }
 
-// reach goes on to a step.
+// reach advances the network to a step.
 func (s *sequential) reach(ctx context.Context, step int) error {
 	if step < s.step {
 		return fmt.Errorf("calibrate: step %d after step %d: %w", step, s.step, ErrOrder)
@@ -204,7 +204,7 @@ func (s *sequential) correct(ctx context.Context, w checkpoint.Weights, g *gathe
 	return f.Correct(ctx, w.Float, w.Cols, quant.Lost{Inputs: g.inputs, Outputs: g.outputs, Share: s.options.Correction})
 }
 
-// gain measures what was gained with m.
+// gain measures the gain with m.
 func gain(ctx context.Context, w checkpoint.Weights, m *quant.Matrix, h *quant.Hessian) (Gain, error) {
 	g := Gain{Tensor: w.Tensor, Matrix: w.Matrix}
 	if h == nil || h.Vectors() == 0 {

@@ -18,9 +18,9 @@ type static struct {
 }
 
 // NewStatic returns a calibrator, for any number of runs, that quantizes each matrix by
-// statistics that are there beforehand, those of the model with float weights. They must
-// not change any more. What has moments alone is weighted by them, whatever the options say, and has no feedback;
-// what has nothing is quantized as without a Calibrator.
+// statistics of the model with float weights, which must not change any more. A matrix
+// with moments alone gets an importance, whatever the options say, and no feedback. A
+// matrix without statistics is quantized as without a Calibrator.
 func NewStatic(s *Statistics, o Options) checkpoint.Calibrator {
 	h := sha256.New()
 	for _, name := range s.Tensors() {

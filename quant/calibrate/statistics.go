@@ -9,26 +9,27 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// Statistics gather, by the names of tensors, what the vectors tell that these are
-// multiplied by, from any engine that shows them. The zero value is ready and gathers
-// Hessians, 4·cols·(cols+1) bytes for each. Nil Statistics have no tensors.
+// Statistics gather statistics of the vectors that tensors are multiplied by, by the
+// name of the tensor. The zero value is ready to use and gathers Hessians,
+// 4·cols·(cols+1) bytes for each. Nil Statistics have no tensors.
 type Statistics struct {
-	// Moments gathers sums of squares alone, 8·cols bytes: enough for an importance.
+	// Moments gathers only sums of squares, 8·cols bytes, which is enough for an
+	// importance.
 	Moments bool
 
 	inputs map[string][]*input // by tensor, and then by matrix
 }
 
-// An input is what is known of one matrix: a Hessian or moments.
+// An input has the statistics of one matrix: a Hessian or moments.
 type input struct {
 	hessian *quant.Hessian
 	squares []float64
 	vectors int
 }
 
-// Add adds vectors of cols elements, side by side in x, that a tensor is multiplied by;
-// of a tensor of several matrices, that of number matrix. The error matches
-// [quant.ErrShape], also if cols is not what it was before, or [quant.ErrNotFinite].
+// Add adds vectors of cols elements, side by side in x, that a tensor is multiplied by.
+// In a tensor of several matrices, matrix is the number of one. The error matches
+// [quant.ErrShape], also if cols differs from earlier calls, or [quant.ErrNotFinite].
 func (s *Statistics) Add(tensor string, matrix int, x []float32, cols int) error {
 	if s == nil {
 		return fmt.Errorf("calibrate: %w: nil Statistics", os.ErrInvalid)
@@ -95,8 +96,8 @@ func (in *input) cols() int {
 	return len(in.squares)
 }
 
-// Share says that a tensor is multiplied by the same vectors as another one, from which
-// it has what was and will be added, without memory of its own.
+// Share makes a tensor share the statistics of another one that is multiplied by the
+// same vectors, including those still to be added. It takes no more memory.
 func (s *Statistics) Share(tensor, as string) {
 	if s == nil {
 		return
@@ -107,8 +108,8 @@ func (s *Statistics) Share(tensor, as string) {
 	s.inputs[tensor] = s.inputs[as]
 }
 
-// Rename gives tensors the names that f returns; those of "" are gone.
-// A nil f changes nothing.
+// Rename gives tensors the names that f returns. It drops tensors for which f returns
+// "". A nil f changes nothing.
 func (s *Statistics) Rename(f func(tensor string) string) {
 	if s == nil || f == nil {
 		return
@@ -140,7 +141,7 @@ func (s *Statistics) find(tensor string, matrix int) *input {
 	return nil
 }
 
-// Hessian returns the Hessian of what a matrix is multiplied by, nil if there is none.
+// Hessian returns the Hessian of a matrix's inputs, or nil if there is none.
 func (s *Statistics) Hessian(tensor string, matrix int) *quant.Hessian {
 	if in := s.find(tensor, matrix); in != nil {
 		return in.hessian
@@ -148,8 +149,8 @@ func (s *Statistics) Hessian(tensor string, matrix int) *quant.Hessian {
 	return nil
 }
 
-// Importance returns a new slice of the mean squares of what a matrix is multiplied by,
-// by column, for quant.Config; nil if nothing is known of it.
+// Importance returns a new slice of the mean squares of a matrix's inputs, by column,
+// for quant.Config, or nil if there are none.
 func (s *Statistics) Importance(tensor string, matrix int) []float64 {
 	in := s.find(tensor, matrix)
 	switch {

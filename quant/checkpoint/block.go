@@ -10,7 +10,7 @@ import (
 	"github.com/x448/float16"
 )
 
-// A span is some rows of a tensor to be quantized.
+// A span is a range of rows of a tensor to be quantized.
 type span struct {
 	it     *Item
 	lo, hi int
@@ -26,8 +26,8 @@ type block struct {
 	converted []byte // instead, of a tensor that is stored as other floats
 }
 
-// spans yields the blocks of rows of a tensor. Transposed ones are larger,
-// because every column is a read of its own.
+// spans yields the blocks of rows of a tensor. Blocks of a transposed tensor are
+// larger, because every column is a separate read.
 func spans(it *Item, amax float64, yield func(span) bool) bool {
 	rows, step := it.To.Rows(), blockRows(it.To.Cols())
 	if it.To.Transposed || it.From.Transposed {
@@ -81,7 +81,7 @@ func quantizeSpan[T quant.Weight](q *quantizer, buf *[]T, d data, s span) (block
 	outs, cols := to.Shape[len(to.Shape)-2], to.Cols()
 	b := block{}
 	if needsMax(to.Type) {
-		// A row in front with the tensor's largest magnitude gives the block the
+		// An extra first row with the tensor's largest magnitude gives the block the
 		// tensor's scale.
 		b.first = 1
 	}
@@ -213,9 +213,9 @@ func maxAbs(ctx context.Context, c *Checkpoint, it *Item, workers int, m *meter)
 	return amax, tensorError(it.From.Name, err)
 }
 
-// maxBFloat16 returns the largest magnitude of elements from first on, as many as there
-// is room for in w. It is false for a tensor that is not stored as bfloat16, and if there
-// is none because some are not finite.
+// maxBFloat16 reads len(w) elements from first on and returns the largest magnitude. It
+// returns false if the tensor is not stored as bfloat16, or if an element is not
+// finite.
 func maxBFloat16(d data, t Tensor, w []quant.BFloat16, first int64) (float64, bool, error) {
 	if _, ok := d.(asStored); !ok || t.DType != "BF16" {
 		return 0, false, nil
@@ -223,7 +223,7 @@ func maxBFloat16(d data, t Tensor, w []quant.BFloat16, first int64) (float64, bo
 	if err := read(d, w, first); err != nil {
 		return 0, false, err
 	}
-	// Magnitudes are in the order of their bits.
+	// Magnitudes have the same order as their bits.
 	var most quant.BFloat16
 	for _, x := range w {
 		most = max(most, x&0x7fff)

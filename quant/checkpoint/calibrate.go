@@ -8,37 +8,37 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A Calibrator quantizes the matrices of a plan in the place of [quant.Group], by what
-// a model does with text: package quant/calibrate has some. Its methods are called by
-// one goroutine at a time.
+// A Calibrator quantizes the matrices of a plan in place of [quant.Group], by
+// statistics of a model that reads text. Package quant/calibrate has implementations.
+// Its methods are called by one goroutine at a time.
 type Calibrator interface {
-	// Settings returns a JSON value that says all that the result depends on besides
+	// Settings returns a JSON value with everything that the result depends on besides
 	// the weights and the other options, such as a hash of the text. It goes to the
-	// metadata of the result, and a run goes on only after files of the same.
+	// metadata of the result, and a run resumes only after files with the same value.
 	Settings() string
-	// Order returns where among others a tensor has its turn: those of lower numbers
-	// come first, and those of the same number in the order of the source.
+	// Order returns the turn of a tensor: tensors with lower numbers come first, and
+	// tensors with the same number in the order of the source.
 	Order(tensor string) int
-	// Quantize returns the matrix that is stored for w: of as many rows and columns,
-	// with the type, group size and order of parts that w.Configs and w.Of say.
+	// Quantize returns the matrix to store for w. It must have the rows and columns of
+	// w, and the types, group sizes and order of parts of w.Configs and w.Of.
 	Quantize(ctx context.Context, w Weights) (*quant.Matrix, error)
-	// Resume is called in the place of Quantize for a matrix that an earlier run has
-	// stored, if Quantize is to follow for another.
+	// Resume is called in place of Quantize for a matrix that an earlier run has
+	// stored, if Quantize will follow for another one.
 	Resume(ctx context.Context, tensor string, matrix int, m *quant.Matrix) error
 }
 
-// Weights are those of one matrix.
+// Weights are the weights of one matrix.
 type Weights struct {
-	// Tensor is the name of its tensor, and Matrix which of the matrices of that it
-	// is: 0 but for experts, which may be in one tensor of three dimensions.
+	// Tensor is the name of the matrix's tensor. Matrix is the index of the matrix in
+	// it, which is 0 except for experts in a tensor of three dimensions.
 	Tensor string
 	Matrix int
-	// Float are the weights, row-major as [out, in], of Cols columns. They are the
-	// plan's memory, and not to be kept or written to.
+	// Float are the weights, row-major as [out, in], of Cols columns. They belong to
+	// the plan and must not be kept or written to.
 	Float []float32
 	Cols  int
-	// Configs has how the plan would quantize them: one, or several, of which Of has
-	// the number for every row.
+	// Configs has the plan's configuration. If there are several, Of has the index of
+	// one for every row.
 	Configs []quant.Config
 	Of      []uint8
 }
@@ -112,7 +112,8 @@ func (r *runner) calibrate(ctx context.Context, it *Item) error {
 	return nil
 }
 
-// checkCalibrated returns an error if a matrix is not what the plan has promised of w.
+// checkCalibrated returns an error if m does not have the shape and types that the plan
+// has for w.
 func checkCalibrated(m *quant.Matrix, to Tensor, w Weights) error {
 	rows := len(w.Float) / w.Cols
 	if m == nil || m.Rows() != rows || m.Cols() != to.Cols() {
@@ -131,7 +132,7 @@ func checkCalibrated(m *quant.Matrix, to Tensor, w Weights) error {
 	return nil
 }
 
-// tell shows the calibrator a tensor of a file that was finished before.
+// tell passes a tensor of a file that was finished before to the calibrator.
 func (r *runner) tell(ctx context.Context, it *Item) error {
 	path := r.plan.file(r.dst, it.Shard)
 	if r.finished == nil || r.finished.path != path {

@@ -52,16 +52,15 @@ type Checkpoint struct {
 // [Checkpoint.Companions]. Any other keeps its own names and has no companions.
 //
 // In safetensors files, weights of FP8 with scales by block, row, column or tensor
-// (names that end in weight_scale_inv or weight_scale) and MXFP4 (_blocks and
-// _scales) are one tensor each, of the floats that transformers and
-// compressed-tensors make of them, and their scales are none; gpt-oss's experts
-// are [experts, in, out], as its layers want them. Of other forms, GPTQ's, AWQ's,
-// bitsandbytes', MLX's and more, the stored tensors can be looked at;
-// [Checkpoint.Readable] and [NewPlan] refuse them by name.
+// (names that end in weight_scale_inv or weight_scale) and MXFP4 (_blocks and _scales)
+// are one tensor each, without their scales, of the floats that transformers and
+// compressed-tensors compute from them. The experts of gpt-oss are [experts, in, out],
+// as in its layers. Other forms, such as those of GPTQ, AWQ, bitsandbytes and MLX, open
+// as their stored tensors; [Checkpoint.Readable] and [NewPlan] refuse them by name.
 //
-// Headers are validated fully, which for a large model takes some
-// milliseconds; data is read when it is asked for. The error matches
-// [quant.ErrFormat], or is that of the file system.
+// Headers are validated fully, which for a large model takes some milliseconds. Data is
+// read when it is asked for. The error matches [quant.ErrFormat], or is an error of the
+// file system.
 func Open(path string) (*Checkpoint, error) {
 	c, err := openIn(badfile.OS, path)
 	if err == nil {
@@ -70,31 +69,29 @@ func Open(path string) (*Checkpoint, error) {
 	return c, err
 }
 
-// OpenMapped is [Open] for a checkpoint whose quantized tensors [Checkpoint.Matrix]
-// then leaves where they are: a Matrix is memory mapped to the file. It is there at
-// once, takes no memory of the program's own, and is shared by all processes that map
-// the file. Everything else is read as with Open, as is a Matrix where the system
-// can't map, such as Windows.
+// OpenMapped is [Open] with quantized tensors mapped into memory: [Checkpoint.Matrix]
+// returns at once, with a Matrix that takes no memory of the program's own and is
+// shared by all processes that map the file. Everything else is read as with Open, and
+// so is a Matrix on systems that cannot map files, such as Windows.
 //
-// The price is paid later. The first pass over a Matrix waits for the file, page by
-// page, on the thread that multiplies. Whether the pages are large ones, which are
-// faster in every pass, is up to the file system, where for memory of the program's
-// own they are asked for: see package quant. And while a Matrix is used, the file must stay as it is: what others write to
-// it changes weights that were checked before, and one that has become shorter is a
-// fault that ends the program. The files of this package's own writers are never
-// written to, but replaced.
+// The price comes later. The first pass over a Matrix waits for the file, page by page,
+// on the thread that multiplies. The file system decides whether pages are large, which
+// makes every pass faster; for the program's own memory large pages are requested, see
+// package quant. While a Matrix is in use, the file must not change: a write changes
+// weights that were checked before, and a file that becomes shorter ends the program
+// with a fault. This package never writes to finished files, but replaces them.
 //
-// A Matrix keeps its mapping, so it may be used after Close. Making one checks all of
-// it; where every code is valid, as with bitmod3 and bitmod4, that is a pass over its
-// scales alone, and otherwise also one over its codes, which reads them all.
+// A Matrix keeps its mapping and may be used after Close. Checkpoint.Matrix checks the
+// whole Matrix. For types in which every code is valid, such as bitmod3 and bitmod4,
+// that reads the scales alone, and otherwise also the codes.
 func OpenMapped(path string) (*Checkpoint, error) { return openIn(badfile.Mapped, path) }
 
-// OpenFS is [Open] for a checkpoint in a file system: one that is embedded in the
-// program, in an archive, or in an object store. As with Open, name is a file or a
-// directory, "." for the root. What is not needed is not read from files that
-// implement [io.ReaderAt], as those of packages os and embed do, or [io.Seeker],
-// of which several goroutines read by turns. Any other file, such as one in a zip
-// archive, is kept in memory, and is an error if it has more than 1 GiB.
+// OpenFS is [Open] for a checkpoint in a file system, such as one that is embedded in
+// the program, in an archive, or in an object store. As with Open, name is a file or a
+// directory, "." for the root. Files that implement [io.ReaderAt], such as those of
+// packages os and embed, or [io.Seeker], which goroutines read by turns, are read where
+// needed. Any other file, such as one in a zip archive, is kept in memory, and is an
+// error if it has more than 1 GiB.
 func OpenFS(fsys fs.FS, name string) (*Checkpoint, error) {
 	if fsys == nil {
 		return nil, fmt.Errorf("checkpoint: %w: a nil FS", os.ErrInvalid)
@@ -102,9 +99,8 @@ func OpenFS(fsys fs.FS, name string) (*Checkpoint, error) {
 	return openIn(badfile.In(fsys), name)
 }
 
-// New is [Open] for a file that r holds in its first size bytes, which must stay
-// as they are. A part of a split GGUF file is an error, as others belong to it.
-// Errors of r are wrapped.
+// New is [Open] for a file in the first size bytes of r, which must not change. A part
+// of a split GGUF file is an error. Errors of r are wrapped.
 func New(r io.ReaderAt, size int64) (*Checkpoint, error) { return openIn(badfile.Only(r, size), "") }
 
 func openIn(files badfile.Files, path string) (*Checkpoint, error) {
@@ -158,8 +154,8 @@ func (c *Checkpoint) open(files badfile.Files, path string) error {
 	return c.addFiles(files, files.Dir(path), f)
 }
 
-// openGGUFIn opens the GGUF model of a directory, of which the file at path is one.
-// What else is in the directory belongs to the model, too.
+// openGGUFIn opens the GGUF model in a directory; path is one of its files. Other files
+// in the directory become its companions.
 func (c *Checkpoint) openGGUFIn(files badfile.Files, dir, path string) error {
 	if err := c.open(files, path); err != nil {
 		return err
@@ -171,7 +167,7 @@ func (c *Checkpoint) openGGUFIn(files badfile.Files, dir, path string) error {
 	return nil
 }
 
-// otherKind says of which kind a file is that begins with magic.
+// otherKind returns the kind of a file that begins with magic.
 func otherKind(magic []byte) string {
 	for _, begin := range []string{"PK\x03\x04", "\x80\x02", "\x80\x03", "\x80\x04"} {
 		if strings.HasPrefix(string(magic), begin) {
@@ -222,8 +218,8 @@ func (c *Checkpoint) addFiles(files badfile.Files, dir string, fs ...*safetensor
 	return nil
 }
 
-// checkPlans returns an error for files of different runs, whose names may well
-// fit together.
+// checkPlans returns an error for files of different runs, whose names may fit
+// together.
 func (c *Checkpoint) checkPlans() error {
 	first := -1
 	for i, h := range c.headers {
@@ -238,8 +234,8 @@ func (c *Checkpoint) checkPlans() error {
 	return nil
 }
 
-// addFile adds the tensors of a file, of which the header says which are parts
-// of quantized ones.
+// addFile adds the tensors of a file. Its header says which of them belong to quantized
+// tensors.
 func (c *Checkpoint) addFile(f *safetensors.File) error {
 	h, err := parseHeader(f)
 	if err != nil {
@@ -311,13 +307,13 @@ func (c *Checkpoint) Files() []string {
 	return slices.Clone(c.files)
 }
 
-// Companions returns the files that belong to the model beside its weights, such
-// as config.json, tokenizer.json and whole directories like 1_Pooling: those of
-// the directory that the checkpoint is in, weights included. Those of a GGUF file
-// are made of its header, in memory, once they are asked for; opening one that
-// could not be made is an error that says why, and matches [fs.ErrNotExist]. For a
-// directory that was opened and has a GGUF model, they are those, and all else that
-// is in it, such as a license. A checkpoint that has none gives an empty file system.
+// Companions returns the files that belong to the model beside its weights, such as
+// config.json, tokenizer.json and directories like 1_Pooling. They are the files of the
+// checkpoint's directory, weights included. Companions of a GGUF file are made from its
+// header, in memory, when they are first needed; opening one that could not be made is
+// an error with the reason, which matches [fs.ErrNotExist]. A directory with a GGUF
+// model has these and its other files, such as a license. A checkpoint without
+// companions gives an empty file system.
 func (c *Checkpoint) Companions() fs.FS {
 	if c == nil || c.companions == nil {
 		return noFiles{}
@@ -325,9 +321,9 @@ func (c *Checkpoint) Companions() fs.FS {
 	return c.companions
 }
 
-// Metadata returns what the headers hold besides the tensors: the __metadata__
-// of safetensors files; the values of a GGUF file in JSON, under their keys
-// after "gguf.". The keys of this format start with "bitmod.".
+// Metadata returns the metadata of the headers: the __metadata__ of safetensors files,
+// or the values of a GGUF file in JSON, under their keys after "gguf.". Keys of this
+// package's format start with "bitmod.".
 func (c *Checkpoint) Metadata() map[string]string {
 	if c == nil {
 		return nil

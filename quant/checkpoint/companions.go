@@ -22,19 +22,19 @@ import (
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 )
 
-// A Companion is a file, or a directory whose name ends in a slash, that lies
-// beside the weights of a source, and what became of it.
+// A Companion describes a file or directory beside the weights of a source, and whether
+// it was copied. The name of a directory ends in a slash.
 type Companion struct {
 	// Name is the path below the model's directory, with slashes.
 	Name string
-	// LeftOut says why it is not in the result, and is empty if it is.
+	// LeftOut is the reason why it is not in the result, or "" if it is.
 	LeftOut string
-	// Changed says what differs from the source's, if anything does.
+	// Changed describes the difference from the source's file, or is "".
 	Changed string
 }
 
-// Limits of companions, so that a source that is no model's directory is an
-// error, or costs little.
+// Limits of companions, so that a source that is not a model's directory is an error or
+// costs little.
 const (
 	maxCompanions     = 10_000
 	maxCompanionDepth = 16
@@ -42,27 +42,24 @@ const (
 	maxConfigBytes    = 16 << 20
 )
 
-// CopyCompanions copies what belongs to a model beside its weights from
-// [Checkpoint.Companions] to the directory dst, whose weights are the given
-// tensors, and returns what it found, in the order of the names. [Plan.Run] and
-// [Dequantize] call it; it is there for those who write weights with [Save].
+// CopyCompanions copies the files of [Checkpoint.Companions] to the directory dst,
+// whose weights are the given tensors, and returns the companions in the order of their
+// names. [Plan.Run] and [Dequantize] call it. Callers of [Save] may need it.
 //
-// Left out are other weights (but those of modules that modules.json of
-// sentence-transformers lists, such as 2_Dense), directories that hold weights,
-// hidden files, what says how the source is quantized beside
-// its config.json, and what is no regular file or larger than 256 MiB. A link to a
-// file is followed, one to a directory is not. A checkpoint that was opened as
-// one file has companions only if config.json is beside it. Of a GGUF file those
-// that could not be made are left out, with the reason.
+// It leaves out other weights (except those of modules that modules.json of
+// sentence-transformers lists, such as 2_Dense), directories with weights, hidden
+// files, descriptions of how the source is quantized other than config.json, files that
+// are not regular or larger than 256 MiB, and companions of a GGUF file that could not
+// be made. Links to files are followed, links to directories are not. A checkpoint that
+// was opened as one file has companions only if config.json is beside it.
 //
-// If any of the tensors is quantized, config.json gets a quantization_config
-// with the quant_method "bitmod", and a member that keeps transformers from
-// loading what it cannot read; if none is, it loses such members, and its dtype
-// becomes that of the tensors. All else in it keeps its bytes.
+// If any of the tensors is quantized, config.json gets a quantization_config with the
+// quant_method "bitmod", and a member that keeps transformers from loading weights it
+// cannot read. Otherwise such members are removed, and its dtype becomes that of the
+// tensors. The rest of it keeps its bytes.
 //
-// Each file appears whole or not at all. One that is there with other contents
-// is an error that matches [ErrExists], before anything is written, unless
-// overwrite says to replace it.
+// Each file appears whole or not at all. If a file exists with other contents, and
+// overwrite is not set, the error matches [ErrExists] and nothing is written.
 func CopyCompanions(ctx context.Context, from *Checkpoint, dst string, tensors []Tensor, overwrite bool) ([]Companion, error) {
 	if err := notNil(ctx, from); err != nil {
 		return nil, err
@@ -77,7 +74,7 @@ func CopyCompanions(ctx context.Context, from *Checkpoint, dst string, tensors [
 	return cs.list, cs.write(ctx, atomicfile.Create)
 }
 
-// companions are those of a source on their way to a directory.
+// companions are the companions of a source while they are copied to a directory.
 type companions struct {
 	from  fs.FS
 	dst   string
@@ -93,8 +90,8 @@ type companionFile struct {
 	there   bool   // already, with the right contents
 }
 
-// companionsFor decides about the companions of c in a result of the given
-// tensors at dst, which gets none if it is one file.
+// companionsFor decides about the companions of c for a result of the given tensors at
+// dst. A result that is one file gets none.
 func (c *Checkpoint) companionsFor(ctx context.Context, dst string, tensors []Tensor) (*companions, error) {
 	cs := &companions{from: c.Companions(), dst: dst}
 	if isFile(dst) {
@@ -199,8 +196,8 @@ func (w *companionWalk) dir(name string, depth int) error {
 			w.leave(p, "its name is no path here")
 			continue
 		}
-		// A file system that does not tell upper case from lower would have one of
-		// them in the end, and not say which.
+		// On a file system without upper and lower case, one file would silently
+		// replace the other.
 		if other, ok := folded[strings.ToLower(e.Name())]; ok {
 			w.leave(p, fmt.Sprintf("its name is that of %s but for upper case", badfile.Quote(other)))
 			continue
@@ -247,8 +244,8 @@ func (w *companionWalk) entry(p string, e fs.DirEntry, depth int) error {
 	return nil
 }
 
-// subdirectory takes a directory with all in it, or leaves it out as a whole if
-// it holds weights: another form of the model, such as onnx.
+// subdirectory takes a whole directory, or leaves it out if it holds weights: another
+// form of the model, such as onnx.
 func (w *companionWalk) subdirectory(p string, depth int) error {
 	if depth == maxCompanionDepth {
 		w.leave(p+"/", "it is too deep")
@@ -265,9 +262,8 @@ func (w *companionWalk) subdirectory(p string, depth int) error {
 	return nil
 }
 
-// windowsName reports whether Windows can have a file of this name, as far as
-// [filepath.Localize] does not check it. Windows drops dots and spaces at the end, so
-// that two names may be one.
+// windowsName checks a file name for Windows beyond what [filepath.Localize] does.
+// Windows drops dots and spaces at the end, so that two names may be one.
 func windowsName(name string) bool {
 	return !strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || strings.ContainsRune(`<>"|?*`, c) }) &&
 		strings.TrimRight(name, ". ") == name
@@ -278,8 +274,8 @@ func (w *companionWalk) ofModule(p string) bool {
 	return slices.ContainsFunc(w.modules, func(dir string) bool { return strings.HasPrefix(p, dir+"/") })
 }
 
-// moduleDirs returns the directories that modules.json of sentence-transformers
-// lists, if there is one. What is not well-formed lists nothing.
+// moduleDirs returns the directories that modules.json of sentence-transformers lists,
+// if there is a well-formed one.
 func moduleDirs(from fs.FS) []string {
 	b, err := badfile.ReadFile(from, "modules.json", 1<<20)
 	if err != nil {
@@ -298,8 +294,8 @@ func moduleDirs(from fs.FS) []string {
 	return dirs
 }
 
-// isWeights reports whether a file of this name has weights, or is an index of
-// files that have.
+// isWeights reports whether a file of this name has weights or is an index of files
+// with weights.
 func isWeights(name string) bool {
 	name = strings.ToLower(name)
 	if strings.HasSuffix(name, ".index.json") {
@@ -326,8 +322,8 @@ func (cs *companions) path(f companionFile) string {
 	return filepath.Join(cs.dst, filepath.FromSlash(f.name))
 }
 
-// check looks at what is there already, and finds what would be in the way,
-// before anything is written.
+// check compares the companions with the files in dst before anything is written, and
+// returns an error if one is in the way.
 func (cs *companions) check(ctx context.Context, overwrite bool) error {
 	var errs []error
 	for i := range cs.files {
@@ -357,8 +353,8 @@ func (cs *companions) check(ctx context.Context, overwrite bool) error {
 	return errors.Join(errs...)
 }
 
-// checkDirs makes sure that no directory on the way to a companion is a link,
-// which might lead out of the result, or a file.
+// checkDirs makes sure that no directory on the path of a companion is a file, or a
+// link, which might lead out of the result.
 func (cs *companions) checkDirs(name string) error {
 	for i, c := range name {
 		if c != '/' {
@@ -409,8 +405,7 @@ func (cs *companions) same(ctx context.Context, f companionFile) (bool, error) {
 	}
 }
 
-// write copies the files that are not there yet, config.json before all others if
-// it is changed.
+// write copies the files that are not there yet. A changed config.json comes first.
 func (cs *companions) write(ctx context.Context, create atomicfile.Creator) error {
 	files := slices.Clone(cs.files)
 	slices.SortStableFunc(files, func(a, b companionFile) int {

@@ -13,7 +13,7 @@ import (
 	"github.com/x448/float16"
 )
 
-// data is where the elements of a tensor are.
+// data reads the elements of a tensor.
 type data interface {
 	// Read and Read64 read elements from first on, row by row.
 	Read(dst []float32, first int64) error
@@ -25,7 +25,7 @@ type raw interface {
 	Bytes() *io.SectionReader
 }
 
-// compound is data that several stored tensors make.
+// compound is data that is made of several stored tensors.
 type compound interface {
 	parts() []raw
 }
@@ -57,12 +57,12 @@ func (p inFile[F, T]) ReadBytes(dst []byte, first int64) error { return p.f.Read
 
 // asStored is data of elements that can be read as they are stored.
 type asStored interface {
-	// ReadBytes reads the bytes of as many elements as dst has room for, from first on.
+	// ReadBytes fills dst with the bytes of elements from first on.
 	ReadBytes(dst []byte, first int64) error
 }
 
-// read reads through whichever method fits T. 16-bit floats are read as they are: the
-// data has to be stored, and of that type.
+// read reads with the method for T. 16-bit floats are read without conversion, so the
+// data must be stored as that type.
 func read[T quant.Weight](d data, dst []T, first int64) error {
 	switch dst := any(dst).(type) {
 	case []float32:
@@ -93,9 +93,9 @@ func readHalves[T quant.BFloat16 | float16.Float16](d asStored, dst []T, first i
 	return nil
 }
 
-// readRows reads rows lo to hi−1 of a matrix of the given columns. If it is
-// transposed, it is made of matrices of outs rows, one below the other, which are
-// stored as their transposes: of cols rows and outs columns.
+// readRows reads rows lo to hi−1 of a matrix with cols columns. If transposed is set,
+// the matrix consists of matrices of outs rows, one below the other, each stored as its
+// transpose of cols rows and outs columns.
 func readRows[T quant.Weight](d data, dst []T, outs, cols, lo, hi int, transposed bool) error {
 	if transposed { // twice is not at all
 		switch x := d.(type) {
@@ -110,7 +110,7 @@ func readRows[T quant.Weight](d data, dst []T, outs, cols, lo, hi int, transpose
 	if !transposed {
 		return read(d, dst, int64(lo)*int64(cols))
 	}
-	// So many columns at a time, that what is written to a row is beside each other.
+	// Many columns at a time, so that writes to a row are next to each other.
 	const together = 32
 	strips := make([]T, min(hi-lo, outs)*min(together, cols))
 	for lo < hi {
@@ -134,8 +134,8 @@ func readRows[T quant.Weight](d data, dst []T, outs, cols, lo, hi int, transpose
 	return nil
 }
 
-// readStrips reads k strips, as long as dst has room for, of which each begins outs
-// elements after the one before.
+// readStrips reads k strips that fill dst. Each begins outs elements after the one
+// before.
 func readStrips[T quant.Weight](d data, dst []T, k, outs int, first int64) error {
 	n := len(dst) / k
 	if n == outs {

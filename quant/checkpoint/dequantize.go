@@ -17,40 +17,38 @@ import (
 // DequantizeOptions say how a model is dequantized. The zero value is ready to
 // use.
 type DequantizeOptions struct {
-	// DType is the type of the floats that are written: BF16, which "" stands
-	// for, F16 or F32.
+	// DType is the type of the floats that are written: BF16, F16 or F32. "" means
+	// BF16.
 	DType string
 	// ShardSize is the number of bytes of tensors that go into one file, 0 for
 	// 2 GiB. A result that is one file has no shards.
 	ShardSize int64
 	// Workers is the number of goroutines, 0 for one per processor.
 	Workers int
-	// Overwrite is that of [RunOptions].
+	// Overwrite is as in [RunOptions].
 	Overwrite bool
 	// Tool names the program, for the metadata of the result.
 	Tool string
-	// Progress is that of [RunOptions].
+	// Progress is as in [RunOptions].
 	Progress func(Progress)
 
 	create atomicfile.Creator
 }
 
-// Dequantize writes the model that c holds to dst, as [Plan.Run] does, but in
-// plain floats, which any other program opens: ordinary safetensors files with
-// the tensors' own names and orientation, and all that belongs to the model
-// beside them, with a config.json that says nothing of quantization. It is for
-// checkpoints in any form that [Open] reads.
+// Dequantize writes the model c to dst, as [Plan.Run] does, but as plain floats, for
+// other programs: ordinary safetensors files with the tensors' own names and
+// orientation, and the companions of the model, with a config.json without
+// quantization. It takes checkpoints in any form that [Open] reads.
 //
-// Tensors that are quantized, in any form, and all others of two or more
-// dimensions get the type of the options, rounded to nearest, ties to even; a
-// number beyond the type's largest is an error that matches [quant.ErrNotFinite]
-// and names the place. Vectors, such as norms and biases, are not rounded: they
-// get the type where that is exact, and otherwise keep theirs. What is not of
-// floats is copied.
+// Tensors that are quantized, in any form, and all others of two or more dimensions get
+// the type of the options, rounded to nearest, ties to even. A number beyond the type's
+// largest is an error that matches [quant.ErrNotFinite] and names the place. Vectors,
+// such as norms and biases, are not rounded: they get the type if that is exact, and
+// otherwise keep their own. Tensors that are not of floats are copied.
 //
-// Memory is bounded as in Run, files appear whole or not at all, and a second
-// call goes on after those that are finished. The items of the result have the
-// tensors as they were and as they are written.
+// Memory is bounded as in Run. Files appear whole or not at all, and a second call
+// continues after the files that are finished. The items of the result describe the
+// tensors of the source and of the result.
 func Dequantize(ctx context.Context, c *Checkpoint, dst string, o DequantizeOptions) (*Result, error) {
 	if err := notNil(ctx, c); err != nil {
 		return nil, err
@@ -134,18 +132,18 @@ func floatFormat(dtype string) (rawfloat.Format, bool) {
 	return f, ok
 }
 
-// exact reports whether every number of a format is one of the type to.
+// exact reports whether the type to has every number of the format from.
 func exact(from rawfloat.Format, to string) bool {
 	f, _ := floatFormat(to)
 	return f == from || f == rawfloat.F32 && from != rawfloat.F64
 }
 
-// converts reports whether a tensor is stored as floats of another type.
+// converts reports whether a tensor will be stored as floats of another type.
 func (it *Item) converts() bool {
 	return !it.To.Quantized && it.From.Float && it.From.DType != it.To.DType && it.To.Elements() > 0
 }
 
-// A converter makes floats of spans of a tensor.
+// A converter converts spans of a tensor to floats.
 type converter struct {
 	source *Checkpoint
 	buf32  []float32
@@ -188,8 +186,8 @@ func convertSpan[T float32 | float64](d data, s span, buf, part *[]T) ([]byte, e
 	return b, nil
 }
 
-// readTransposes reads rows of the transposes of the matrices that the last two
-// dimensions of a tensor are. Each span takes a pass over all of a matrix.
+// readTransposes reads rows of the transposes of a tensor's matrices, which are its
+// last two dimensions. Each span takes a pass over a whole matrix.
 func readTransposes[T float32 | float64](d data, w []T, s span, part *[]T) error {
 	height, width := s.it.To.Cols(), s.it.From.Cols() // of a matrix as it is stored
 	step := blockRows(width)
@@ -214,8 +212,8 @@ func readTransposes[T float32 | float64](d data, w []T, s span, part *[]T) error
 	return nil
 }
 
-// plainMetadata changes metadata of a source for a file of plain floats, which
-// others should take for what it is.
+// plainMetadata changes the metadata of a source for a file of plain floats, so that
+// other programs take it for an ordinary file.
 func plainMetadata(m map[string]string) {
 	for k := range m {
 		if strings.HasPrefix(k, "gguf.") {

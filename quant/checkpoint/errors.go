@@ -14,25 +14,26 @@ import (
 // [quant.ErrShape] or [quant.ErrNotFinite], or those of package os, with
 // [errors.Is]. A nil Context, Checkpoint or Plan is an os.ErrInvalid.
 var (
-	// ErrNoTensor is for a name that a checkpoint does not have.
+	// ErrNoTensor is the error for a name that a checkpoint does not have.
 	ErrNoTensor = errors.New("no such tensor")
-	// ErrChecksum is for data that is not what was written. It comes with
-	// quant.ErrFormat.
+	// ErrChecksum is the error for data that has changed since it was written. Such an
+	// error also matches quant.ErrFormat.
 	ErrChecksum = errors.New("checksum does not match")
-	// ErrSkipped is for tensors that should be quantized but can't be, in a
-	// strict plan.
+	// ErrSkipped is the error of a strict plan for tensors that should be quantized but
+	// cannot be.
 	ErrSkipped = errors.New("tensors are skipped")
-	// ErrTied is for one table with the types of two.
+	// ErrTied is the error for two types for one table that is both the embedding and
+	// the output head.
 	ErrTied = errors.New("the output head and the embedding are one table")
-	// ErrUnsupported is for tensors whose type can't be read.
+	// ErrUnsupported is the error for tensors whose type cannot be read.
 	ErrUnsupported = errors.New("type is not supported")
-	// ErrExists is for output that is there already and was made with other
-	// settings or of other weights.
+	// ErrExists is the error for output that exists and was made with other settings or
+	// of other weights.
 	ErrExists = errors.New("it exists")
-	// ErrOriginal is for a result that was made of other weights than those that it
-	// is compared with. It comes with quant.ErrFormat.
+	// ErrOriginal is the error for a result that was made of other weights than the
+	// original. Such an error also matches quant.ErrFormat.
 	ErrOriginal = errors.New("it is not of this original")
-	// ErrIncomplete is for shards that are missing.
+	// ErrIncomplete is the error for missing shards.
 	ErrIncomplete = errors.New("shards are missing")
 )
 

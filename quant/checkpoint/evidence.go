@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// evidence is what the configuration and the tensors of a model say together
-// about each.
+// evidence gathers what the configuration and all tensors of a model tell about each
+// tensor.
 type evidence struct {
 	types   map[string]bool // model_type of config.json and of its parts
 	vocab   map[int]bool    // sizes of vocabularies
@@ -53,13 +53,13 @@ func (c *Checkpoint) gather() evidence {
 	for _, t := range []string{"gpt2", "openai-gpt", "imagegpt", "decision_transformer", "clvp"} {
 		e.conv1D = e.conv1D || e.types[t]
 	}
-	// The shapes know better than a configuration. The converter of llama.cpp
-	// has turned them round.
+	// Shapes are surer than a configuration. The converter of llama.cpp has transposed
+	// these matrices.
 	e.conv1D = !e.gguf && tall == 0 && (e.conv1D || wide > 0)
 	return e
 }
 
-// walk takes the members of a part of the configuration.
+// walk reads the members of a part of the configuration.
 func (e *evidence) walk(v any, depth int) {
 	members, ok := v.(map[string]any)
 	if !ok || depth > 4 {
@@ -94,7 +94,7 @@ func (e *evidence) walk(v any, depth int) {
 	}
 }
 
-// countExperts counts those of which t is one, or all.
+// countExperts counts the experts that t belongs to.
 func (e *evidence) countExperts(n tensorName, t Tensor) {
 	parts := append(n.owners[:len(n.owners):len(n.owners)], n.module)
 	for i, p := range parts {
@@ -119,8 +119,9 @@ func (e *evidence) countExperts(n tensorName, t Tensor) {
 	}
 }
 
-// tiedTable returns the name of the embedding that is the output head, too: that
-// of a model which has no head, and is not one that ends with its last layer.
+// tiedTable returns the name of the embedding that is also the output head. That is the
+// embedding of a model without a head, unless it is a kind of model that ends with its
+// last layer.
 func (e evidence) tiedTable(tensors []Tensor) string {
 	name := ""
 	var most int64

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// The experts of a layer are in one tensor, [experts, out, in] or [experts, in,
-// out], and nothing in a file says which. Sizes do: a layer reads vectors of the
-// hidden size of the model and writes such, and the fused gate_up_proj has twice
-// the width of down_proj. Where both sizes are the same, the family does.
+// The experts of a layer may be one tensor, [experts, out, in] or [experts, in, out].
+// Files do not say which, but sizes do: a layer reads and writes vectors of the model's
+// hidden size, and the fused gate_up_proj has twice the width of down_proj. If both
+// sizes are the same, the family decides.
 
 // inOutFamilies are the values of model_type of models that are published with
 // experts [in, out].
@@ -21,14 +21,13 @@ var (
 	writesHidden = regexp.MustCompile(`^(down_projs?|w2(_weight)?|output_linear|fc2|wo)$`)
 )
 
-// An expertOrder is what is known of the order of the last two dimensions of a
-// tensor of experts.
+// An expertOrder is the order of the last two dimensions of a tensor of experts.
 type expertOrder struct {
 	inOut   bool
 	assumed bool // nothing speaks for it
 }
 
-// note says what was assumed.
+// note returns a remark about an assumed order.
 func (o expertOrder) note() string {
 	if !o.assumed {
 		return ""
@@ -36,7 +35,7 @@ func (o expertOrder) note() string {
 	return "taken for [experts, out, in], of which neither its sizes nor config.json say otherwise; if it is [experts, in, out], -transposed says so"
 }
 
-// part returns what the weight of experts is called among them.
+// part returns the name of an experts' weight within the experts.
 func (n tensorName) part() string {
 	if n.leaf == "weight" || n.leaf == "weights" || isExperts(n.leaf) {
 		return n.module
@@ -44,13 +43,13 @@ func (n tensorName) part() string {
 	return n.leaf
 }
 
-// group returns what is common to the names of the weights of the same experts in
-// all layers.
+// group returns the part of the name that the weights of the same experts share in all
+// layers.
 func (n tensorName) group() string {
 	return strings.TrimSuffix(strings.TrimSuffix(n.numberless(), "."+n.leaf), "."+n.part())
 }
 
-// noteExperts takes down the shapes of fused experts, which tell their order.
+// noteExperts records the shapes of fused experts, which tell their order.
 func (e *evidence) noteExperts(n tensorName, t Tensor) {
 	if len(t.Shape) != 3 {
 		return
@@ -70,7 +69,7 @@ func (e *evidence) noteExperts(n tensorName, t Tensor) {
 // A fusedExperts has the shapes of gate_up_proj and down_proj.
 type fusedExperts struct{ up, down []int }
 
-// order returns whether the sizes fit [in, out], and whether they decide it.
+// order reports whether the sizes fit [in, out], and whether they decide the order.
 func (f fusedExperts) order() (inOut, ok bool) {
 	if f.up == nil || f.down == nil {
 		return false, false
@@ -80,7 +79,7 @@ func (f fusedExperts) order() (inOut, ok bool) {
 	return in, in != out
 }
 
-// order returns the order of a tensor of experts, by what is surest first.
+// order returns the order of a tensor of experts, from the surest evidence.
 func (e evidence) order(n tensorName, t Tensor) expertOrder {
 	if e.gguf {
 		return expertOrder{}
@@ -105,10 +104,10 @@ func (e evidence) order(n tensorName, t Tensor) expertOrder {
 	return expertOrder{assumed: true} // as transformers has all other families
 }
 
-// dbrx returns the kind of the experts of DBRX, which are stored one below the
-// other: w1 and v1 [experts·out, in], w2 [experts·in, out]. Turned, w2 is [out,
-// experts·in], so that its groups run along the inputs, if they are no wider than
-// an expert.
+// dbrx returns the kind of the experts of DBRX, which are stored one below the other:
+// w1 and v1 [experts·out, in], w2 [experts·in, out]. Transposed, w2 is [out,
+// experts·in], so that its groups run along the inputs if they are no wider than an
+// expert.
 func (e evidence) dbrx(n tensorName, t Tensor) (kind, bool) {
 	if !e.types["dbrx"] || len(t.Shape) != 2 || n.module != "mlp" || n.owner() != "experts" {
 		return kind{}, false
@@ -122,8 +121,8 @@ func (e evidence) dbrx(n tensorName, t Tensor) (kind, bool) {
 	return kind{}, false
 }
 
-// hiddenSizes takes down what a part of config.json calls the width of the model,
-// but for parts that see and hear, which have no experts.
+// hiddenSizes records the widths of the model in config.json, except for vision and
+// audio parts, which have no experts.
 func (e *evidence) hiddenSizes(config map[string]any, depth int) {
 	for key, v := range config {
 		switch x := v.(type) {

@@ -15,7 +15,7 @@ import (
 // (form_refused.go). Open recognizes forms once all files are open, because the
 // tensors of one weight may be in different files.
 
-// An unreadable is a weight that is stored in a form that can't be read.
+// An unreadable is a weight in a form that cannot be read.
 type unreadable struct {
 	form    string   // its name for people, "" if only the configuration tells
 	first   string   // the name of one of its tensors
@@ -27,15 +27,14 @@ type unreadable struct {
 type recognizer struct {
 	c      *Checkpoint
 	config quantization
-	// taken has the tensors that a form was found for. They are in the order of
-	// c.tensors, as all here.
+	// taken marks the tensors that belong to a form, in the order of c.tensors.
 	taken   []bool
 	replace map[int]stored // logical tensors, in the place of their first
 	drop    map[int]bool   // parts of logical tensors
 	found   []unreadable
 	leftOut map[string]string
 	byLeaf  map[string][]int // the tensors whose names end in a leaf
-	// scaleLeaves has the leaves of each module that are called as scales are, sorted.
+	// scaleLeaves has the leaves of each module with names of scales, sorted.
 	scaleLeaves map[string][]string
 }
 
@@ -45,9 +44,8 @@ type stored struct {
 	data data
 }
 
-// recognize replaces the stored tensors of the forms that can be read by the
-// weights that they stand for, and notes what can't be read. Results of this
-// package have nothing to recognize.
+// recognize replaces the stored tensors of readable forms by the weights that they
+// stand for, and records the others. Results of this package have no such forms.
 func (c *Checkpoint) recognize() {
 	for _, h := range c.headers {
 		if h.tensors != nil {
@@ -73,7 +71,7 @@ func (c *Checkpoint) recognize() {
 	c.unreadable = r.found
 	c.foreign = r.config
 	for _, u := range r.found {
-		// What the bytes say is not what the weight is.
+		// The stored numbers are not the weights.
 		c.tensors[c.byName[u.first]].Float = false
 	}
 	if len(r.replace)+len(r.drop) > 0 {
@@ -91,7 +89,7 @@ func (r *recognizer) become(s stored, parts ...int) {
 	r.replace[slices.Min(parts)] = s
 }
 
-// bad notes what is wrong with a tensor that is of a form that can be read.
+// bad records an error in a tensor of a readable form.
 func (r *recognizer) bad(i int, partners []string, format string, args ...any) {
 	t := r.c.tensors[i]
 	r.taken[i] = true
@@ -111,9 +109,8 @@ func (r *recognizer) leaveOut(name, reason string) {
 	}
 }
 
-// LeftOut returns the names of stored tensors that Tensors does not have,
-// because they are no part of the model but of a way to run it, such as scales
-// of activations, each with the reason.
+// LeftOut returns the stored tensors that Tensors leaves out, by name, with the reason:
+// they are not part of the model but of a way to run it, such as scales of activations.
 func (c *Checkpoint) LeftOut() map[string]string {
 	if c == nil {
 		return nil
@@ -121,7 +118,7 @@ func (c *Checkpoint) LeftOut() map[string]string {
 	return maps.Clone(c.leftOut)
 }
 
-// rebuild puts logical tensors in the place of those that they are stored as.
+// rebuild replaces stored tensors by logical ones.
 func (c *Checkpoint) rebuild(r *recognizer) {
 	tensors, datas := c.tensors, c.data
 	c.tensors, c.data = nil, nil
@@ -139,13 +136,13 @@ func (c *Checkpoint) rebuild(r *recognizer) {
 	}
 }
 
-// find returns the index of a tensor that no form has taken.
+// find returns the index of a tensor that belongs to no form yet.
 func (r *recognizer) find(name string) (int, bool) {
 	i, ok := r.c.byName[name]
 	return i, ok && !r.taken[i]
 }
 
-// child returns the name of a tensor of a module, of which the outermost is "".
+// child returns the name of a leaf of a module. The outermost module is "".
 func child(module, leaf string) string {
 	if module == "" {
 		return leaf
@@ -173,7 +170,7 @@ func splitLeaf(name string) (module, leaf string) {
 	return "", name
 }
 
-// A formError says that weights are in a form that can't be read.
+// A formError is the error for weights in a form that cannot be read.
 type formError struct{ text string }
 
 func (e *formError) Error() string { return "checkpoint: " + e.text }
@@ -184,10 +181,10 @@ func (e *formError) Unwrap() error { return ErrUnsupported }
 const useOriginal = "use the unquantized original that it was made from"
 
 // Readable returns nil if all weights are in forms that can be read. Otherwise the
-// error has one line for each form, such as GPTQ, that can't be, which matches
-// [ErrUnsupported], and says what is wrong with the scales of others, which
-// matches [quant.ErrFormat]. [NewPlan] and [Dequantize] return it; programs that
-// run a model want it instead of an error about the first tensor that is missing.
+// error has one line for each other form, such as GPTQ, which matches [ErrUnsupported],
+// and one for each weight with wrong scales, which matches [quant.ErrFormat]. [NewPlan]
+// and [Dequantize] return it. A program that runs a model should call it, for a better
+// error than that of the first missing tensor.
 func (c *Checkpoint) Readable() error {
 	if c == nil {
 		return errNilCheckpoint
@@ -241,7 +238,7 @@ func (c *Checkpoint) Readable() error {
 	return joinLines(errs)
 }
 
-// whyNot returns why a tensor can't be read.
+// whyNot returns the reason why a tensor cannot be read.
 func (c *Checkpoint) whyNot(t Tensor) error {
 	for _, u := range c.unreadable {
 		switch {

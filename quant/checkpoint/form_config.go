@@ -10,8 +10,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/jsonedit"
 )
 
-// A quantization is what the files beside the weights say about their form. The
-// zero value says nothing.
+// A quantization is the description of the weights' form in the files beside them. The
+// zero value is none.
 type quantization struct {
 	where  string   // the file and its member
 	method string   // as the file has it
@@ -36,16 +36,16 @@ func (q quantization) inBlocks() string {
 // maxConfig bounds what is read of a configuration, far above any that exists.
 const maxConfig = 16 << 20
 
-// readMethods are the methods that forms that can be read come with. What their
-// tensors are tells whether they can.
+// readMethods are the methods that may go with readable forms. The tensors decide
+// whether they can be read.
 var readMethods = []string{"fp8", "fbgemm_fp8", "mxfp4", "mxfp8", "compressed-tensors", "compressed_tensors", "modelopt", "quark", "bitmod", "finegrained_fp8"}
 
-// quantizationFiles are configurations that say nothing but how weights are
-// quantized: ModelOpt's, AutoGPTQ's and AutoAWQ's.
+// quantizationFiles are configurations that only describe how weights are quantized:
+// those of ModelOpt, AutoGPTQ and AutoAWQ.
 var quantizationFiles = []string{"hf_quant_config.json", "quantize_config.json", "quant_config.json"}
 
-// readQuantization reads the configurations beside a checkpoint. One that is
-// absent or not JSON says nothing: tensors are recognized without it.
+// readQuantization reads the configurations beside a checkpoint. It ignores one that is
+// absent or not JSON: tensors are recognized without it.
 func readQuantization(fsys fs.FS) quantization {
 	for _, at := range []struct {
 		file string
@@ -71,8 +71,8 @@ func readQuantization(fsys fs.FS) quantization {
 	return quantization{}
 }
 
-// readJSON returns the object in a file, which Python may have written, nil if there
-// is none.
+// readJSON returns the object in a JSON file, with Python's NaN and Infinity allowed,
+// or nil if there is none.
 func readJSON(fsys fs.FS, name string) map[string]any {
 	b, err := badfile.ReadFile(fsys, name, maxConfig)
 	if err != nil {
@@ -132,7 +132,7 @@ func parseQuantization(v map[string]any, where, file string) quantization {
 	return q
 }
 
-// pair returns an array of two positive numbers, zeros if v is none.
+// pair returns v as two positive numbers, or zeros if it is something else.
 func pair(v any) [2]int {
 	a, _ := v.([]any)
 	if len(a) != 2 {

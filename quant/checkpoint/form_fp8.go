@@ -19,7 +19,7 @@ import (
 //	                [], [1] or [experts]      of the tensor: compressed-tensors, ModelOpt
 //	                [rows, cols/32]           powers of two (F8_E8M0 or U8): MXFP8
 //
-// each shape under each name, and all as floats or powers of two. A weight is
+// Each shape occurs under each name, as floats or as powers of two. A weight is
 // float32(w)·float32(scale), rounded once to float32.
 
 // A scaled is the data of such a weight.
@@ -37,7 +37,8 @@ func (p *scaled) parts() []raw { return []raw{p.w, p.s} }
 func (p *scaled) Read(dst []float32, first int64) error   { return readScaled(p, dst, first) }
 func (p *scaled) Read64(dst []float64, first int64) error { return readScaled(p, dst, first) }
 
-// maxScales bounds the scales that are read at a time, unless a row has more.
+// maxScales is the largest number of scales that are read at a time, unless a row has
+// more.
 const maxScales = 1 << 14
 
 func readScaled[T float32 | float64](p *scaled, dst []T, first int64) error {
@@ -79,7 +80,7 @@ func readScaled[T float32 | float64](p *scaled, dst []T, first int64) error {
 	return nil
 }
 
-// gridRow returns the row of the scales that a row of the weight has.
+// gridRow returns the row of scales for a row of the weight.
 func (p *scaled) gridRow(row int) int {
 	in := row % p.rows / p.blockRows
 	if p.shared {
@@ -104,7 +105,7 @@ func (p *scaled) readScales(dst []float32, first int64) error {
 func scaleNames(name string) []string {
 	names := []string{name + "_scale_inv", name + "_scale"}
 	if module, leaf := splitLeaf(name); leaf == "weight" {
-		// DeepSeek's own, Mistral's and ComfyUI's.
+		// The names of DeepSeek, Mistral and ComfyUI.
 		names = append(names, child(module, "scale"), child(module, "qscale_weight"), child(module, "scale_weight"))
 	}
 	return names
@@ -117,7 +118,7 @@ var activationScales = []string{
 	"input_activation_scale", "output_activation_scale", "scale_input",
 }
 
-// cacheScales are such leaves of modules without weights.
+// cacheScales are leaves of this kind in modules without weights.
 var cacheScales = []string{"k_scale", "v_scale", "q_scale", "prob_scale", "kv_scale"}
 
 // fp8 reads FP8 weights.
@@ -205,9 +206,9 @@ func (r *recognizer) scaled(weight, scale int) (*scaled, bool) {
 	return nil, false
 }
 
-// grid takes rows × cols scales for a matrix, and returns false if they are not
-// those of a layout that is in use: of the matrix, its rows or its columns, or of
-// blocks as the configuration has them, else of 128 × 128, else of squares.
+// grid sets the layout of rows × cols scales for a matrix: one scale for the matrix,
+// for each row or column, or for each block. Blocks have the size in the configuration,
+// or else 128 × 128, or else are squares. It returns false if no such layout fits.
 func (p *scaled) grid(rows, cols int, power bool, q quantization) bool {
 	ceil := func(n, by int) int { return (n-1)/by + 1 }
 	p.gridRows, p.gridCols = rows, cols
@@ -246,7 +247,7 @@ func (p *scaled) grid(rows, cols int, power bool, q quantization) bool {
 	return false
 }
 
-// leaveOutActivations drops what belongs to the activations of a weight.
+// leaveOutActivations drops tensors for the activations of a weight.
 func (r *recognizer) leaveOutActivations(weight string) {
 	module, leaf := splitLeaf(weight)
 	for _, s := range activationScales {
@@ -260,7 +261,7 @@ func (r *recognizer) leaveOutActivations(weight string) {
 	}
 }
 
-// leaveOutCaches drops what belongs to caches, if weights of 8 bits are there.
+// leaveOutCaches drops tensors for caches, if there are weights of 8 bits.
 func (r *recognizer) leaveOutCaches() {
 	if len(r.replace) == 0 {
 		return

@@ -58,8 +58,8 @@ func readMXFP4[T float32 | float64](p *mxfp4, dst []T, first int64) error {
 	return nil
 }
 
-// A swapped is the tensor whose last two dimensions are those of data exchanged:
-// its matrices are stored as their transposes, of rows × cols.
+// A swapped exchanges the last two dimensions of data. Its matrices are stored as their
+// transposes, of rows × cols.
 type swapped struct {
 	data
 	rows, cols int
@@ -70,8 +70,8 @@ func (p swapped) parts() []raw { return p.data.(compound).parts() }
 func (p swapped) Read(dst []float32, first int64) error   { return readSwapped(p, dst, first) }
 func (p swapped) Read64(dst []float64, first int64) error { return readSwapped(p, dst, first) }
 
-// readSwapped reads as many of the rows of the transposes as dst has, or parts of
-// them, in one pass over the rows that are stored.
+// readSwapped fills dst with rows of the transposes, or parts of rows, in one pass over
+// the stored rows.
 func readSwapped[T float32 | float64](p swapped, dst []T, first int64) error {
 	size := int64(p.rows) * int64(p.cols)
 	for len(dst) > 0 {
@@ -115,7 +115,7 @@ func (r *recognizer) mxfp4() {
 	}
 }
 
-// blocks reads what may be the blocks of a weight.
+// blocks reads a tensor that may have the blocks of a weight.
 func (r *recognizer) blocks(i int, name, suffix string) {
 	t := r.c.tensors[i]
 	n := len(t.Shape)
@@ -147,7 +147,7 @@ func (r *recognizer) blocks(i int, name, suffix string) {
 	r.become(logical, i, j)
 }
 
-// pairs reads what may be two weights to a byte.
+// pairs reads a tensor that may have two weights to a byte.
 func (r *recognizer) pairs(i int) {
 	t := r.c.tensors[i]
 	n := len(t.Shape)

@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// A refusedForm is a form that can't be read, known by the names and types of
-// its tensors or by the quant_method of a configuration. A new one is a line of
-// refusedForms.
+// A refusedForm is a form that cannot be read. It is recognized by the names and types
+// of its tensors or by the quant_method of a configuration.
 type refusedForm struct {
 	name    string
 	methods []string // of quantization_config
@@ -16,8 +15,7 @@ type refusedForm struct {
 	check   func(needs []Tensor) bool
 }
 
-// A leaf is what a tensor is called in its module, and the types that it may
-// have.
+// A leaf is the name of a tensor in its module, and the types that it may have.
 type leaf struct{ name, dtypes string }
 
 // Types of leaves.
@@ -33,8 +31,7 @@ func (l leaf) fits(t Tensor) bool {
 	return l.dtypes == anyType || slices.Contains(strings.Fields(l.dtypes), t.DType)
 }
 
-// refusedForms has the forms that are told from others by more tensors before
-// those others.
+// refusedForms has forms with more tensors before forms that need fewer of the same.
 var refusedForms = []refusedForm{
 	// compressed-tensors (llm-compressor, vLLM) and ModelOpt
 	{name: "NVFP4 of compressed-tensors", needs: []leaf{{"weight_packed", bytes8}, {"weight_scale", "F8_E4M3"}, {"weight_global_scale", anyType}},
@@ -89,7 +86,7 @@ var refusedForms = []refusedForm{
 	{name: "GGUF within safetensors", methods: []string{"gguf"}},
 }
 
-// refuse looks for the weights of a form and takes their tensors.
+// refuse looks for weights in a form and marks their tensors as taken.
 func (r *recognizer) refuse(f refusedForm) {
 	if len(f.needs) == 0 {
 		return
@@ -139,9 +136,9 @@ func (r *recognizer) take(u *unreadable, name string) {
 	}
 }
 
-// integers takes weights of integers, or of floats too short for what this
-// package reads, that stand beside a scale: forms that nobody here knows.
-// Integers without one, such as positions, are tensors like any other.
+// integers takes weights of integers, or of floats shorter than this package reads,
+// that have a scale beside them: these are unknown forms. Integers without a scale,
+// such as positions, are ordinary tensors.
 func (r *recognizer) integers() {
 	const types = "I8 U8 I16 U16 I32 U32 F4 F6_E2M3 F6_E3M2 F8_E4M3 F8_E5M2 F8_E4M3FNUZ F8_E5M2FNUZ"
 	short := leaf{"", types}
@@ -167,9 +164,9 @@ func (r *recognizer) integers() {
 	}
 }
 
-// scalesOf returns the leaves of a module that are called as scales are and may be
-// those of one of its weights. It takes time in proportion to them, as a file may
-// have very many of both.
+// scalesOf returns the leaves of a module that have names of scales and may belong to
+// one of its weights. It takes time in proportion to their number, as a file may have
+// very many weights and scales.
 func (r *recognizer) scalesOf(module, leaf string) []string {
 	if r.scaleLeaves == nil {
 		r.scaleLeaves = make(map[string][]string)
@@ -195,7 +192,7 @@ func (r *recognizer) scalesOf(module, leaf string) []string {
 	return leaves[from:to]
 }
 
-// isScale reports whether a leaf is called as scales and zero points are.
+// isScale reports whether a leaf has the name of a scale or zero point.
 func isScale(leaf string) bool {
 	for _, s := range []string{"scale", "absmax", "zero_point", "qzeros"} {
 		if strings.Contains(leaf, s) {

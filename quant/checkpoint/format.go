@@ -30,8 +30,8 @@ const (
 
 const version = "1"
 
-// Suffixes of the names of the four stored tensors, and of that with the part of each
-// row if there are several.
+// Suffixes of the names of the four stored tensors, and of the order of rows if there
+// are several parts.
 const (
 	suffixCodes     = ".codes"
 	suffixScales    = ".scales"
@@ -40,8 +40,8 @@ const (
 	suffixOrder     = ".order"
 )
 
-// partName returns the name that the stored tensors of a part have in place of the
-// tensor's.
+// partName returns the name of a part, which takes the tensor's place in the names of
+// its stored tensors.
 func partName(name string, part int) string { return fmt.Sprintf("%s.%d", name, part) }
 
 // quantized describes a quantized tensor in the header: its rows are of one type in
@@ -58,10 +58,11 @@ type quantized struct {
 // maxParts is the number of parts that a byte tells apart.
 const maxParts = 256
 
-// noType is the type of a tensor that has none, or several.
+// noType is the type of a tensor without a type, or with several.
 const noType = datatype.Type(math.MaxUint8)
 
-// quantizedJSON is a quantized as it is encoded, where what is absent is known.
+// quantizedJSON is the encoding of a quantized. Type is a pointer because the zero Type
+// is a type.
 type quantizedJSON struct {
 	partJSON
 	Parts      []partJSON `json:"parts,omitempty"`
@@ -111,7 +112,7 @@ func (q *quantized) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// header is what this format adds to a safetensors header.
+// header has the metadata that this format adds to a safetensors header.
 type header struct {
 	tensors  map[string]quantized
 	sha256   map[string]string
@@ -122,8 +123,7 @@ type header struct {
 	writer   string // of a file that was read
 }
 
-// metadata encodes h, with zeros for the checksums of stored tensors that it has
-// none of.
+// metadata encodes h. Stored tensors without a checksum get zeros.
 func (h header) metadata(stored []safetensors.Tensor) map[string]string {
 	sums := make(map[string]string)
 	for _, t := range stored {
@@ -149,7 +149,7 @@ func (h header) metadata(stored []safetensors.Tensor) map[string]string {
 	return m
 }
 
-// jsonString encodes maps of this package, which have no errors.
+// jsonString encodes maps of this package, which cannot fail.
 func jsonString(v any) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -160,8 +160,8 @@ func jsonString(v any) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// parseHeader returns the header of a file, the zero header if the file is not
-// of this format.
+// parseHeader returns the header of a file, or the zero header if the file is not of
+// this format.
 func parseHeader(f *safetensors.File) (header, error) {
 	m := f.Metadata()
 	v, ok := m[keyVersion]
@@ -180,7 +180,8 @@ func parseHeader(f *safetensors.File) (header, error) {
 	return h, nil
 }
 
-// open checks the description of the tensor called name against what f has of it.
+// open checks the description of the tensor called name against the stored tensors in
+// f.
 func (q quantized) open(name string, f *safetensors.File) (Tensor, *packed, error) {
 	t, err := q.tensor(name)
 	if err != nil {
@@ -201,7 +202,7 @@ func (q quantized) open(name string, f *safetensors.File) (Tensor, *packed, erro
 	return t, p, nil
 }
 
-// inGroups is a phrase of messages.
+// inGroups returns a phrase for messages.
 func (q quantized) inGroups() string {
 	if q.Parts != nil {
 		return fmt.Sprintf(" of %d parts", len(q.Parts))

@@ -63,8 +63,8 @@ func (c *Checkpoint) openGGUF(files badfile.Files, path string, src *badfile.Sou
 	return c.addModel(parts[0], tensors)
 }
 
-// addModel adds the tensors of GGUF files, of which the first says what they are: those of the Hugging Face model that
-// they hold, or as they are if that is not known.
+// addModel adds the tensors of GGUF files, by the keys of the first file: as tensors of
+// a Hugging Face model, or as they are if the family is not known.
 func (c *Checkpoint) addModel(first *gguf.File, tensors []ggml) error {
 	source := hf.Source{Pairs: first.Metadata(), Read: func(i int, dst []float32) error { return tensors[i].Read(dst, 0) }}
 	for _, t := range tensors {
@@ -105,15 +105,15 @@ func (c *Checkpoint) addModel(first *gguf.File, tensors []ggml) error {
 	return nil
 }
 
-// describeGGML returns a tensor of the type of g, and of a shape that a part of it
-// may have.
+// describeGGML describes a tensor of the type of g and the given shape, which may be
+// that of a part of g.
 func describeGGML(name string, shape []int, g ggml) Tensor {
 	t := Tensor{Name: name, Shape: shape, DType: g.t.Type.String(), Float: g.t.Type.IsFloat()}
 	t.Bytes = g.t.Type.Size(t.Elements())
 	return t
 }
 
-// viewed is what is made of tensors of GGUF files, element by element.
+// viewed is data that is computed from tensors of GGUF files, element by element.
 type viewed struct {
 	hf.Data
 	from []raw

@@ -17,11 +17,11 @@ import (
 
 var shardName = regexp.MustCompile(`^model-(\d{5})-of-(\d{5})\.safetensors$`)
 
-// Merge makes one checkpoint of the files that the parts of a plan have written
-// to dir: it checks that all are there and of one plan, verifies their
-// checksums, and writes the index, whose path it returns. The error matches
-// [ErrIncomplete], listing what is missing, [ErrExists] for files of different
-// plans, or [ErrChecksum]. No file but the index is changed.
+// Merge makes one checkpoint of the files that the parts of a plan have written to dir.
+// It checks that all are there and of one plan, verifies their checksums, writes the
+// index, and returns the path of the index. The error matches [ErrIncomplete], listing
+// what is missing, [ErrExists] for files of different plans, or [ErrChecksum]. No file
+// but the index is changed.
 func Merge(ctx context.Context, dir string, progress func(Progress)) (string, error) {
 	if ctx == nil {
 		return "", errNilContext
@@ -77,7 +77,8 @@ func Merge(ctx context.Context, dir string, progress func(Progress)) (string, er
 	return writeIndex(atomicfile.Create, dir, paths)
 }
 
-// shardFiles returns the paths of the shards in dir, all of them, in order.
+// shardFiles returns the paths of the shards in dir, in order. Missing shards are an
+// error.
 func shardFiles(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -124,7 +125,7 @@ func shardFiles(dir string) ([]string, error) {
 	return paths, nil
 }
 
-// list joins names, and leaves most of many out.
+// list joins names, and shortens long lists.
 func list(names []string) string {
 	const most = 10
 	s := ""

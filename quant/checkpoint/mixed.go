@@ -11,18 +11,18 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// Mixed says of which type each row of a tensor shall be.
+// Mixed chooses the type of each row of a tensor.
 type Mixed struct {
-	// Parts are what there is to choose from, 1 to 256. Rows of a part is not read: Order
-	// says it. A GroupSize of 0 is that of the type. Types that have a scale for the
-	// tensor, NV's, can't be among several.
+	// Parts are the choices, 1 to 256. Rows of a part is ignored, as Order determines
+	// it. A GroupSize of 0 is that of the type. NV types, which have a scale for the
+	// tensor, cannot be among several parts.
 	Parts []Part
-	// Order has the index of a part for every row of the tensor as it is stored.
+	// Order has the index of a part for every row of the stored tensor.
 	Order []uint8
 }
 
-// canonical returns m as [quant.NewMixed] would have it: parts in the order of their
-// first rows, no two alike, and with the rows that they have.
+// canonical returns m in the form of [quant.NewMixed]: parts in the order of their
+// first rows, no two alike, with their numbers of rows.
 func (m Mixed) canonical() Mixed {
 	var c Mixed
 	c.Order = make([]uint8, len(m.Order))

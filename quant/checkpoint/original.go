@@ -12,15 +12,15 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A remaking quantizes the original of a tensor once more, to tell whether the
-// tensor is of it.
+// A remaking quantizes the original of a tensor again, to check that the tensor was
+// made of it.
 //
-// What a plan has made without a Calibrator is defined by the original: the same comes
-// out bit for bit, so that one weight of another model shows. What a Calibrator made, or
-// [Save] was given, has codes that are not the nearest, of which there is no more than
-// a bound. Its noise is at most worstGain of that of plain quantization, and below
-// Σ w², which is the noise of zeros; that of unrelated weights is about Σ w² + Σ ŵ².
-// The plain quantization of rows of several types has the type of fewest bits.
+// Without a Calibrator, the original determines the result of a plan bit for bit, so
+// that a single weight of another model shows. A tensor that a Calibrator made, or that
+// [Save] was given, need not have the nearest codes; its noise can only be bounded. It
+// must be at most worstGain times the noise of plain quantization, and below Σ w²,
+// which is the noise of zeros. The noise of unrelated weights is about Σ w² + Σ ŵ². For
+// rows of several types, plain quantization has the type of fewest bits.
 type remaking struct {
 	exact     bool
 	of        Part
@@ -31,12 +31,12 @@ type remaking struct {
 	first     int // of them
 }
 
-// worstGain is how much more noise calibration may leave than plain quantization,
-// 20 dB. TestVerifyCalibrated has a case of 10 dB.
+// worstGain bounds the noise of calibration relative to plain quantization, 20 dB.
+// TestVerifyCalibrated has a case of 10 dB.
 const worstGain = 100
 
-// remaking returns how t, a quantized tensor of c, can be made of the original's
-// o once more.
+// remaking returns the remaking of t, a quantized tensor of c, from the tensor o of the
+// original.
 func (c *Checkpoint) remaking(ctx context.Context, original *Checkpoint, o, t Tensor, workers int) (*remaking, error) {
 	types := t.types()
 	r := &remaking{first: -1, of: slices.MinFunc(types, func(a, b Part) int { return cmp.Compare(a.Type.Bits(), b.Type.Bits()) })}
@@ -45,8 +45,8 @@ func (c *Checkpoint) remaking(ctx context.Context, original *Checkpoint, o, t Te
 		Calibration json.RawMessage
 	}
 	if h, ok := c.headerOf(t); ok && h.plan != "" && json.Unmarshal([]byte(h.settings), &settings) == nil {
-		// A search may be improved upon; all else is the same for ever. What is
-		// quantized itself is not what a plan had for a source.
+		// Search may change from version to version; everything else never does. A
+		// tensor that is quantized itself cannot have been a plan's source.
 		r.exact = (!settings.Search || h.writer == release.Version) && !o.Quantized && settings.Calibration == nil &&
 			(len(types) == 1 || !slices.ContainsFunc(types, func(p Part) bool { return needsMax(p.Type) }))
 	}
@@ -79,7 +79,7 @@ func (c *Checkpoint) headerOf(t Tensor) (header, bool) {
 	return header{}, false
 }
 
-// remadeSpan is what a worker finds.
+// A remadeSpan is the result of a worker.
 type remadeSpan struct {
 	stats       Stats
 	rows, first int
@@ -127,7 +127,7 @@ func (r *remaking) add(f remadeSpan) {
 	}
 }
 
-// check returns an error if a tensor whose error is as in stats is not of this
+// check returns an error if a tensor with the noise in stats was not made of this
 // original.
 func (r *remaking) check(t Tensor, stats Stats) error {
 	switch {

@@ -14,17 +14,16 @@ import (
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 )
 
-// An outDir is where a plan's result goes, as it is before the run.
+// An outDir describes the directory of a plan's result before the run.
 //
-// A run that replaces what is there goes through these steps, so that whenever it
-// is interrupted, the directory is opened as what was there, as what is there
-// now, or not at all:
+// A run that replaces a result goes through these steps, so that whenever it is
+// interrupted, the directory opens as the old result, as the new one, or not at all:
 //
 //  1. The first file of weights is written, under its temporary name.
 //  2. An index that can't be opened takes the index's place ([safetensors.Incomplete]).
 //  3. Companions and weights appear, one after the other.
-//  4. Weights that are not of this run go.
-//  5. The index of this run appears, or if it has none, that of step 2 goes.
+//  4. Weights that are not of this run are removed.
+//  5. The index of this run appears, or if it has none, that of step 2 is removed.
 type outDir struct {
 	plan *Plan
 	dir  string
@@ -39,8 +38,8 @@ type outDir struct {
 
 var partialName = regexp.MustCompile(`^\.(.*)\.partial-\d+$`)
 
-// lookAt looks at what is in the place of the result, before anything is written.
-// The error matches ErrExists if that is the source, or what may not be replaced.
+// lookAt examines the place of the result before anything is written. The error matches
+// ErrExists if the place holds the source, or files that must not be replaced.
 func (p *Plan) lookAt(dst string, o RunOptions) (*outDir, error) {
 	d := &outDir{plan: p, dir: dst, o: o}
 	if err := p.checkNotSource(dst); err != nil {
@@ -102,7 +101,8 @@ func (p *Plan) lookAt(dst string, o RunOptions) (*outDir, error) {
 	return d, errors.Join(errs...)
 }
 
-// indexOfOthers says why an index is not that of this plan, "" if it may be.
+// indexOfOthers returns the reason why an index is not that of this plan, or "" if it
+// may be.
 func (d *outDir) indexOfOthers(path string, expected map[string]bool) (string, error) {
 	if isIncomplete(path) {
 		d.replaces = true // a run was interrupted, and this one may go on after it
@@ -123,8 +123,7 @@ func (d *outDir) indexOfOthers(path string, expected map[string]bool) (string, e
 	return "", nil
 }
 
-// isIncomplete reports whether a run has put [safetensors.Incomplete] in the place
-// of an index.
+// isIncomplete reports whether an index is [safetensors.Incomplete].
 func isIncomplete(path string) bool {
 	st, err := os.Stat(path)
 	if err != nil || st.Size() != int64(len(safetensors.Incomplete)) {
@@ -134,8 +133,8 @@ func isIncomplete(path string) bool {
 	return err == nil && string(b) == safetensors.Incomplete
 }
 
-// checkNotSource makes sure that no file of the source is in the place of the
-// result or in its directory, whatever the path by which it is reached.
+// checkNotSource makes sure that no file of the source is the result or in its
+// directory, by any path.
 func (p *Plan) checkNotSource(dst string) error {
 	if !p.source.onDisk {
 		return nil

@@ -26,8 +26,8 @@ type packed struct {
 	types      []Part               // one, or several
 	stored     []safetensors.Tensor // as quantized.stored returns them
 
-	// If there are several parts, and once they were needed: the part of each row, and
-	// for each rankRows rows how many rows of each part are before them.
+	// If there are several parts, these are set when first needed: the part of each
+	// row, and for each rankRows rows the number of rows of each part before them.
 	mu    sync.Mutex
 	order []uint8
 	ranks []int
@@ -38,8 +38,8 @@ const rankRows = 4096
 // parts returns the stored tensors.
 func (p *packed) parts() []safetensors.Tensor { return p.stored }
 
-// matrix reads rows lo to hi−1, or takes them from the mapping of the file, if there
-// is one.
+// matrix returns rows lo to hi−1. It takes them from the mapping of the file if there
+// is one, and reads them otherwise.
 func (p *packed) matrix(lo, hi int, from *mapping.Mapping) (*quant.Matrix, error) {
 	if len(p.types) == 1 {
 		return p.part(0, lo, hi, from)
@@ -78,8 +78,8 @@ func (p *packed) matrix(lo, hi int, from *mapping.Mapping) (*quant.Matrix, error
 	return quant.NewMixed(parts, of)
 }
 
-// readOrder returns the part of each row, and the ranks. It is read once, and checked:
-// no other part than there is, and as many rows of each as it has.
+// readOrder returns the part of each row, and the ranks. It reads the order once, and
+// checks the indices and the number of rows of each part.
 func (p *packed) readOrder() (order []uint8, ranks []int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -152,8 +152,8 @@ func (p *packed) part(i, lo, hi int, from *mapping.Mapping) (*quant.Matrix, erro
 	return quant.New(t.Type, t.GroupSize, hi-lo, p.cols, s)
 }
 
-// floatsAt returns n floats of memory as they are, nil where they are not aligned or
-// the machine has other floats than the file.
+// floatsAt returns n floats at off in b without copying, or nil if they are not aligned
+// or the machine is big-endian.
 func floatsAt(b []byte, off int64, n int) []float32 {
 	p := unsafe.Pointer(&b[off])
 	if one := [2]byte{1}; binary.NativeEndian.Uint16(one[:]) != 1 || uintptr(p)%4 != 0 {
@@ -162,8 +162,8 @@ func floatsAt(b []byte, off int64, n int) []float32 {
 	return unsafe.Slice((*float32)(p), n)
 }
 
-// readParallel fills b from byte off of r on, with several goroutines if that takes
-// long: most of it is the system's copying, and its clearing of pages.
+// readParallel fills b from byte off of r on, with several goroutines if b is large:
+// most of the time goes into the system's copying and clearing of pages.
 func readParallel(r *io.SectionReader, b []byte, off int64) error {
 	const share = 4 << 20
 	if len(b) < 2*share {
@@ -194,9 +194,9 @@ func readSection(r *io.SectionReader, b []byte, off int64) error {
 	return nil
 }
 
-// foldRowScales turns the row scales of the file, which always has one a row,
-// into those of a Matrix, which has one for the tensor (NV types), or none (MX
-// types, where the file has ones).
+// foldRowScales converts the row scales of a file, which has one for each row, to those
+// of a Matrix, which has one for the tensor of NV types, and none for MX types, for
+// which the file has ones.
 func foldRowScales(t datatype.Type, scales []float32) ([]float32, error) {
 	want := float32(1)
 	switch t.Scale() {
@@ -253,11 +253,11 @@ func readPacked[T float32 | float64](p *packed, dst []T, first int64) error {
 	return nil
 }
 
-// Matrix reads a quantized tensor into memory, which are large pages where the system
-// offers them; [OpenMapped] says when there is no reading. A shape of more than two
-// dimensions becomes the matrix of its last. The error matches [ErrNoTensor],
-// [quant.ErrShape] if the tensor is not quantized, or [quant.ErrFormat]; it does
-// not depend on checksums, which [Verify] checks.
+// Matrix reads a quantized tensor into memory, with large pages where the system offers
+// them, or maps it, see [OpenMapped]. A shape of more than two dimensions becomes a
+// matrix with the columns of the last. The error matches [ErrNoTensor],
+// [quant.ErrShape] if the tensor is not quantized, or [quant.ErrFormat]. Only [Verify]
+// checks checksums.
 func (c *Checkpoint) Matrix(name string) (*quant.Matrix, error) {
 	t, ok := c.Tensor(name)
 	if !ok {
@@ -266,10 +266,10 @@ func (c *Checkpoint) Matrix(name string) (*quant.Matrix, error) {
 	return c.MatrixRows(name, 0, t.Rows())
 }
 
-// MatrixRows is [Checkpoint.Matrix] for rows lo to hi−1, lo < hi, reading no
-// others: for engines that split a layer, and for tensors larger than memory. Of a
-// tensor with rows of several types, the part of each row is read, too, once, and kept:
-// a byte a row.
+// MatrixRows is [Checkpoint.Matrix] for rows lo to hi−1, lo < hi. It reads no others,
+// for engines that split a layer and for tensors larger than memory. For a tensor with
+// rows of several types, it also reads the part of each row once, and keeps it, a byte
+// a row.
 func (c *Checkpoint) MatrixRows(name string, lo, hi int) (*quant.Matrix, error) {
 	i, ok := c.find(name)
 	if !ok {
@@ -286,11 +286,10 @@ func (c *Checkpoint) MatrixRows(name string, lo, hi int) (*quant.Matrix, error) 
 	return m, tensorError(name, err)
 }
 
-// ReadRows reads rows lo to hi−1 of a tensor into dst, which must have
-// (hi − lo)·Cols elements: floats converted to float32 (exactly, but for F64),
-// quantized ones dequantized. Memory is bounded by a block of rows. The error
-// matches [ErrNoTensor], [ErrUnsupported] if the elements are not floats, or
-// [quant.ErrShape].
+// ReadRows reads rows lo to hi−1 of a tensor into dst, which must have (hi − lo)·Cols
+// elements. Floats are converted to float32, exactly except for F64; quantized tensors
+// are dequantized. Memory is bounded by a block of rows. The error matches
+// [ErrNoTensor], [ErrUnsupported] if the elements are not floats, or [quant.ErrShape].
 func (c *Checkpoint) ReadRows(dst []float32, name string, lo, hi int) error {
 	i, ok := c.find(name)
 	if !ok {

@@ -8,14 +8,14 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A pattern of [Rules] that has been parsed.
+// A pattern is a parsed pattern of [Rules].
 type pattern struct {
 	text string
 	re   *regexp.Regexp
 	role Role // instead of re
 }
 
-// rolePatterns are the patterns that go by role.
+// rolePatterns are the patterns that select by role.
 var rolePatterns = map[string]Role{"linear": RoleLinear, "embeddings": RoleEmbedding, "head": RoleHead}
 
 // parsePatterns parses all of ss.
@@ -31,8 +31,7 @@ func parsePatterns(ss []string) ([]pattern, error) {
 	return ps, nil
 }
 
-// parsePattern returns the pattern of s. The error is for an empty one, or a
-// regular expression that is not.
+// parsePattern parses s. An empty pattern and an invalid regular expression are errors.
 func parsePattern(s string) (pattern, error) {
 	p := pattern{text: s, role: rolePatterns[s]}
 	expr, isRE := strings.CutPrefix(s, "re:")
@@ -54,8 +53,8 @@ func parsePattern(s string) (pattern, error) {
 	return p, nil
 }
 
-// match reports whether the pattern selects a tensor, by its name or role. That a tensor with the role of an embedding is the
-// output head, too, is what [NewPlan] knows of a whole model.
+// match reports whether the pattern selects a tensor, by its name or role. It does not
+// know whether an embedding is also the output head; [NewPlan] does.
 func (p pattern) match(t Tensor) bool {
 	if p.role != RoleUnknown {
 		return p.role == t.Role

@@ -5,13 +5,13 @@ import (
 	"sync"
 )
 
-// ordered runs jobs on workers goroutines and consumes the results in the order
-// of the jobs, on the caller's. At most 3·workers jobs are between produce and
-// consume, which is what bounds memory. Each goroutine has a function of its
-// own from newWorker, with memory that it can use again.
+// ordered runs jobs on workers goroutines and consumes the results in the order of the
+// jobs, on the caller's goroutine. At most 3·workers jobs are between produce and
+// consume, which bounds memory. Each goroutine gets a function from newWorker, with
+// memory of its own to reuse.
 //
-// It returns the first error, in that order, of produce, a worker or consume, or
-// the cause of ctx; all goroutines have ended by then. produce should return
+// It returns the first error in the order of jobs, of produce, a worker or consume, or
+// the cause of ctx. All goroutines have ended when it returns. produce should return
 // when yield returns false.
 func ordered[J, R any](
 	ctx context.Context, workers int,

@@ -21,38 +21,38 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// Options say what a plan does. The zero value quantizes the linear layers as
-// quant.Config's zero value does.
+// Options are the options of a plan. The zero value quantizes the linear layers as the
+// zero quant.Config does.
 type Options struct {
 	// Config has the default type and group size, the number of workers, and whether
 	// scales are searched for. Importance and Feedback belong to one matrix, and must
 	// be nil.
 	quant.Config
-	// Calibrator, if not nil, quantizes the matrices, whole ones and one after the
-	// other. Parts must be 1 then, as later matrices depend on earlier ones.
+	// Calibrator, if not nil, quantizes the matrices, one whole matrix after the other.
+	// Parts must then be 0 or 1, as later matrices depend on earlier ones.
 	Calibrator Calibrator
 	// Rules say which tensors are quantized, and to what.
 	Rules
-	// Kept is the DType in which floats that are not quantized are stored: BF16, F16
-	// or F32, rounded to nearest, ties to even. Norms of F32 lose precision in BF16
-	// and F16, and numbers beyond the largest of F16 are an error of [Plan.Run].
-	// With "" all are stored as they are, and those of GGUF's quantized types and of
-	// FP8 in F32, without loss. Integers are never changed.
+	// Kept is the DType in which floats that are not quantized are stored: BF16, F16 or
+	// F32, rounded to nearest, ties to even. Norms of F32 lose precision in BF16 and
+	// F16, and numbers beyond the largest of F16 are an error of [Plan.Run]. With ""
+	// floats are stored as they are, except that GGUF's quantized types and FP8 become
+	// F32, without loss. Integers are never changed.
 	Kept string
-	// Strict makes it an error that a tensor is skipped.
+	// Strict makes a skipped tensor an error.
 	Strict bool
-	// ShardSize is the number of bytes of the source that go into one file, 0
-	// for 2 GiB. A finished file is what a second run need not do again.
+	// ShardSize is the number of bytes of the source that go into one file, 0 for 2
+	// GiB. A second run does not repeat finished files.
 	ShardSize int64
-	// Parts is the number of machines that the work is divided among, 0 for 1.
-	// All must agree about it, as about all else here but Workers.
+	// Parts is the number of machines that share the work, 0 for 1. All must use the
+	// same options, except for Workers.
 	Parts int
 	// Tool names the program, for the metadata of the result.
 	Tool string
 }
 
-// A Plan is what will be done with a checkpoint: the same for everyone who plans
-// for the same source with the same options. It needs the source to stay open.
+// A Plan has a decision for every tensor of a checkpoint. The same source and options
+// always give the same Plan. The source must stay open.
 type Plan struct {
 	source   *Checkpoint
 	options  Options
@@ -63,9 +63,8 @@ type Plan struct {
 	plain    bool   // the result is not quantized: Dequantize's
 }
 
-// NewPlan decides about every tensor of source. Besides the names and shapes it
-// reads three samples of 4 KiB of every tensor, from which it knows a result of
-// the same weights again.
+// NewPlan decides about every tensor of source. Besides names and shapes it reads three
+// samples of 4 KiB of every tensor, which identify the weights of a result later.
 //
 // The error matches [quant.ErrShape] for a group size that can't be, and for an
 // Importance or a Feedback, [datatype.ErrUnknown], [ErrUnsupported] for tensors
@@ -154,7 +153,7 @@ func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 	return p, err
 }
 
-// settings encodes what was asked for.
+// settings encodes the options.
 func (o Options) settings() string {
 	var types []string
 	for _, r := range o.Types {
@@ -185,8 +184,8 @@ func (o Options) settings() string {
 	}{o.Tool, o.Type.String(), o.GroupSize, o.Search, calibration, o.Kept, o.Include, o.Exclude, types, mixedDigest(o.Mixed), o.Transposed, o.ShardSize, o.Parts})
 }
 
-// check looks for what can't be done, and in a strict plan for what isn't, and
-// settles how the rest is stored. There is one error for each cause.
+// check returns an error for tensors that cannot be stored and, in a strict plan, for
+// skipped ones, and sets how the others are stored. There is one error for each cause.
 func (p *Plan) check() error {
 	var errs []error
 	var skipped []Item // the first of each reason
@@ -221,7 +220,7 @@ func (p *Plan) check() error {
 	return errors.Join(byType(p.source.path, errs)...)
 }
 
-// keptDType returns the type in which a tensor is stored that is not quantized.
+// keptDType returns the type in which a tensor is stored if it is not quantized.
 func (o Options) keptDType(t Tensor, d data) (safetensors.DType, error) {
 	dtype, err := copyDType(t, d)
 	if err == nil && o.Kept != "" && t.Float {
@@ -235,8 +234,8 @@ func dtypeBytes(t Tensor, dtype safetensors.DType) int64 {
 	return (t.Elements()*int64(dtype.Bits()) + 7) / 8
 }
 
-// divide cuts the tensors, in their order, into as many parts of about the same
-// number of bytes as there are machines, and the parts into files.
+// divide cuts the list of tensors into a part for each machine, of about the same
+// number of bytes, and the parts into files.
 func (p *Plan) divide() {
 	var total, done, inShard int64
 	for i := range p.items {
@@ -261,8 +260,8 @@ func (p *Plan) divide() {
 	}
 }
 
-// share returns the bytes by which a tensor counts: those of the source, which
-// are work to be done, and for plain results those that are written.
+// share returns the bytes by which a tensor counts: bytes of the source, which measure
+// the work, or for plain results the bytes that are written.
 func (p *Plan) share(item int) int64 {
 	if p.plain {
 		return p.items[item].To.Bytes
@@ -270,7 +269,7 @@ func (p *Plan) share(item int) int64 {
 	return p.items[item].From.Bytes
 }
 
-// fingerprint hashes the decisions and samples of the data.
+// fingerprint hashes the decisions and the samples of the data.
 func (p *Plan) fingerprint() (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n%d\n", version, p.settings, len(p.parts))
@@ -317,8 +316,8 @@ func sample(h hash.Hash, d any) error {
 	return nil
 }
 
-// Items returns a new slice of what is done with each tensor, in the order of
-// the source, or of the Calibrator.
+// Items returns a new slice of the decisions about tensors, in the order of the source,
+// or of the Calibrator.
 func (p *Plan) Items() []Item {
 	if p == nil {
 		return nil
@@ -334,7 +333,7 @@ func (p *Plan) Settings() string {
 	return p.settings
 }
 
-// usable returns an error if p can't be run.
+// usable returns an error if p cannot be run.
 func (p *Plan) usable(ctx context.Context) error {
 	if p == nil || p.source == nil {
 		return errNilPlan
@@ -342,8 +341,8 @@ func (p *Plan) usable(ctx context.Context) error {
 	return notNil(ctx, p.source)
 }
 
-// file returns the path of a shard of the result at dst, which is a file if its
-// name says so.
+// file returns the path of a shard of the result at dst, which is a file or a directory
+// by its name.
 func (p *Plan) file(dst string, shard int) string {
 	switch {
 	case isFile(dst):

@@ -2,15 +2,15 @@ package checkpoint
 
 import "sync"
 
-// Progress is how far a run is.
+// Progress is the progress of a run.
 type Progress struct {
 	Tensor string // being worked on
-	// Done of Total bytes are through. They are those of the source; a tensor that
-	// is read twice, as NV types need, counts twice.
+	// Done of Total bytes of the source are done. A tensor that is read twice, as NV
+	// types need, counts twice.
 	Done, Total int64
 }
 
-// A meter adds up progress, also of several goroutines.
+// A meter adds up the progress of any number of goroutines.
 type meter struct {
 	report func(Progress) // may be nil
 	mu     sync.Mutex
@@ -27,7 +27,7 @@ func (m *meter) add(tensor string, bytes int64) {
 	}
 }
 
-// reach makes up for what was not added because of an error.
+// reach adds the bytes that were left out because of an error.
 func (m *meter) reach(tensor string, done int64) {
 	m.mu.Lock()
 	missing := done - m.done
@@ -37,7 +37,8 @@ func (m *meter) reach(tensor string, done int64) {
 	}
 }
 
-// share returns the bytes that rows lo to hi−1 have of those of all rows.
+// share returns the bytes of rows lo to hi−1, if all rows have the given number of
+// bytes.
 func share[N int | int64](bytes int64, rows, lo, hi N) int64 {
 	each := bytes / int64(rows)
 	if hi == rows {

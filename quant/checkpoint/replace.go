@@ -18,13 +18,12 @@ var ownName = regexp.MustCompile(`^model(-\d{5}-of-\d{5})?\.safetensors$`)
 
 const indexName = "model" + safetensors.IndexSuffix
 
-// replace makes the finished shards, and the index, if it is not nil, the weights
-// that are in dir, in the place of those that were there under names of [ownName].
-// Whenever it is interrupted, what is opened as dir is either what was there, or
-// what is there now, or an error.
+// replace replaces the weights in dir that have names of [ownName] by the finished
+// shards and the index, if it is not nil. Whenever it is interrupted, dir opens as the
+// old weights, as the new ones, or not at all.
 //
-// Where no name is taken, one rename decides: the index's, or that of the only
-// file. Otherwise the old index first gives way to one that can't be opened.
+// If no name is taken, one rename decides, that of the index or of the only file.
+// Otherwise an index that cannot be opened first replaces the old one.
 func replace(o SaveOptions, dir string, shards []*shard, index []byte) error {
 	indexPath := filepath.Join(dir, indexName)
 	var old []string
@@ -39,7 +38,8 @@ func replace(o SaveOptions, dir string, shards []*shard, index []byte) error {
 		partial := partialName.FindStringSubmatch(e.Name())
 		switch {
 		case partial != nil && (ownName.MatchString(partial[1]) || partial[1] == indexName):
-			// What a killed process has left; or a shard, which soon has its name.
+			// A killed process has left it; or it is a shard that is about to be
+			// renamed.
 			old = append(old, filepath.Join(dir, e.Name()))
 		case e.Name() == indexName:
 			hasIndex = true
@@ -75,8 +75,8 @@ func replace(o SaveOptions, dir string, shards []*shard, index []byte) error {
 	return errors.Join(errs...)
 }
 
-// foreignIndex returns the name of an index in dir by which a checkpoint of other
-// names would be opened.
+// foreignIndex returns the name of an index in dir that would be opened instead of
+// model.safetensors.index.json.
 func foreignIndex(dir string) (string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

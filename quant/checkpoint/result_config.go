@@ -17,15 +17,15 @@ const quantMethod = "bitmod"
 const (
 	configQuantization = "quantization_config"
 	configCompression  = "compression_config" // of old versions of compressed-tensors
-	// An unknown quant_method is but a warning of transformers, which goes on with
-	// random weights in place of those that it does not find. A file of weights
-	// of this name, which can't be, is an error that quotes it.
+	// For an unknown quant_method, transformers only warns, and continues with random
+	// weights in place of missing ones. Naming a file of weights that does not exist is
+	// an error that quotes the name.
 	configWeights      = "transformers_weights"
 	configWeightsValue = "bitmod: quantized weights, which transformers cannot read (quantize dequantize writes those that it can)"
 )
 
-// A quantizationConfig is what config.json says of a result. Readers of this
-// format go by the headers of the files, which say it for each tensor.
+// A quantizationConfig describes a result in config.json. Readers of this format ignore
+// it and use the headers of the files, which describe each tensor.
 type quantizationConfig struct {
 	Method    string   `json:"quant_method"`
 	Version   string   `json:"version"`
@@ -36,8 +36,8 @@ type quantizationConfig struct {
 	Kept      []string `json:"modules_to_not_convert"`
 }
 
-// newQuantizationConfig describes tensors, by the type and the group size that
-// most of their weights have. It returns nil if none is quantized.
+// newQuantizationConfig describes tensors by the most frequent type and group size of
+// their weights. It returns nil if none is quantized.
 func newQuantizationConfig(tensors []Tensor) *quantizationConfig {
 	q := &quantizationConfig{Method: quantMethod, Version: version, Kept: []string{}}
 	type kind struct {
@@ -71,8 +71,8 @@ func newQuantizationConfig(tensors []Tensor) *quantizationConfig {
 	return q
 }
 
-// configFor changes the text of a config.json to fit a result of the given
-// tensors, and says how.
+// configFor changes the text of a config.json to fit a result of the given tensors.
+// changed describes the change.
 func configFor(text []byte, tensors []Tensor) (out []byte, changed string, err error) {
 	if q := newQuantizationConfig(tensors); q != nil {
 		if out, err = withoutQuantization(text, "", true); err != nil {
@@ -91,8 +91,8 @@ func configFor(text []byte, tensors []Tensor) (out []byte, changed string, err e
 	return dequantizedConfig(text, tensors)
 }
 
-// dequantizedConfig removes what says that weights are quantized, and says what
-// they are instead.
+// dequantizedConfig removes the members about quantization, and sets the dtype of the
+// weights.
 func dequantizedConfig(text []byte, tensors []Tensor) (out []byte, changed string, err error) {
 	dtype := torchDType(tensors)
 	out, err = withoutQuantization(text, dtype, true)
@@ -102,9 +102,9 @@ func dequantizedConfig(text []byte, tensors []Tensor) (out []byte, changed strin
 	return out, "without quantization_config, torch_dtype is " + dtype, nil
 }
 
-// withoutQuantization removes what says that weights are quantized from an object,
-// and from those of parts of the model in it, such as text_config, and says in both
-// what the weights are, unless dtype is "".
+// withoutQuantization removes the members about quantization from an object, and from
+// objects of parts of the model in it, such as text_config. It sets the dtype in both,
+// unless dtype is "".
 func withoutQuantization(text []byte, dtype string, top bool) ([]byte, error) {
 	out := text
 	for _, key := range []string{configQuantization, configCompression, configWeights} {
@@ -143,8 +143,8 @@ func withoutQuantization(text []byte, dtype string, top bool) ([]byte, error) {
 	return out, nil
 }
 
-// torchDType returns PyTorch's name of the type of floats that most elements of
-// tensors have, "" if it has none.
+// torchDType returns PyTorch's name of the most frequent float type among the elements
+// of tensors, or "" if PyTorch does not have it.
 func torchDType(tensors []Tensor) string {
 	elements := make(map[string]int64)
 	for _, t := range tensors {

@@ -42,7 +42,7 @@ func (r *runner) resume(ctx context.Context) (map[int]bool, error) {
 	return finished, nil
 }
 
-// finished reports whether the file at path is this plan's, and whole.
+// finished reports whether the file at path is a whole file of this plan.
 func (p *Plan) finished(ctx context.Context, path string, shard int, overwrite bool) (bool, error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return false, nil
@@ -65,8 +65,8 @@ func (p *Plan) finished(ctx context.Context, path string, shard int, overwrite b
 	return false, fmt.Errorf("checkpoint: %s: %w: %v", path, ErrExists, err)
 }
 
-// addResumed adds the tensors of files that were finished before to the result,
-// and measures them if that was asked for.
+// addResumed adds the tensors of files that were finished before to the result, and
+// measures them if o.Measure is set.
 func (r *runner) addResumed(ctx context.Context, finished map[int]bool) error {
 	if len(finished) == 0 {
 		return nil

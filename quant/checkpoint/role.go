@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// A kind is what is known of a tensor besides its data.
+// A kind is the role of a tensor and how it is stored.
 type kind struct {
 	role  Role
 	why   string // it is no weight of a linear layer; "" for one that is
@@ -19,8 +19,8 @@ type kind struct {
 func (c *Checkpoint) setRoles() {
 	e := c.gather()
 	c.kinds = make([]kind, len(c.tensors))
-	// Layers and experts that differ in their numbers alone are of one kind, and
-	// large models have 10⁵ of those.
+	// Tensors whose names differ only in the numbers of layers and experts are of one
+	// kind. Large models have 10⁵ of them.
 	known := make(map[string]kind)
 	for i := range c.tensors {
 		t := &c.tensors[i]
@@ -45,8 +45,8 @@ func (c *Checkpoint) setRoles() {
 }
 
 // A tensorName is a name in parts: for model.layers.3.mlp.up_proj.weight, leaf is
-// weight, module up_proj, owners model, layers, 3 and mlp, and layered is true.
-// What a tensor is follows from its module: what comes before says where it is.
+// weight, module up_proj, owners model, layers, 3 and mlp, and layered is true. The
+// module decides the role of a tensor; the owners say where in the model it is.
 type tensorName struct {
 	owners  []string
 	module  string // the last that is no number; "" if the leaf has none
@@ -78,11 +78,11 @@ func parseName(name string) tensorName {
 
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
-// parent returns the name of what the module is in.
+// parent returns the name of the module's owner.
 func (n tensorName) parent() string { return strings.Join(n.owners, ".") }
 
-// numberless returns the name with # for every number, and for those of three digits
-// and more within a word: no rule tells them apart.
+// numberless returns the name with # for every component that is a number, and for
+// numbers of three digits and more within a word. No rule depends on them.
 func (n tensorName) numberless() string {
 	var b strings.Builder
 	for _, o := range n.owners {
@@ -98,7 +98,7 @@ func (n tensorName) numberless() string {
 
 var longNumber = regexp.MustCompile(`\d{3,}`)
 
-// owner returns the last of the owners that is no number.
+// owner returns the last owner that is not a number.
 func (n tensorName) owner() string {
 	for i := len(n.owners) - 1; i >= 0; i-- {
 		if !isNumber(n.owners[i]) {
@@ -108,7 +108,7 @@ func (n tensorName) owner() string {
 	return ""
 }
 
-// Where a pattern of a roleRule looks.
+// A place is the part of a name that a roleRule looks at.
 type place uint8
 
 const (
@@ -118,7 +118,7 @@ const (
 	atBare         // at the leaf, if that is no weight or bias
 )
 
-// A roleRule gives a role to tensors of whose names a part matches.
+// A roleRule gives a role to tensors if a part of their names matches.
 type roleRule struct {
 	at      place
 	pattern *regexp.Regexp
@@ -128,9 +128,9 @@ type roleRule struct {
 
 func re(expr string) *regexp.Regexp { return regexp.MustCompile(`(?i)` + expr) }
 
-// roleRules has the names that the models of Hugging Face and of llama.cpp give to
-// what is no linear layer; the first that matches counts. What llama.cpp keeps
-// when it quantizes is here, too.
+// roleRules has the names of tensors that are not linear layers in models of Hugging
+// Face and llama.cpp. The first rule that matches counts. Tensors that llama.cpp does
+// not quantize are here, too.
 var roleRules = []roleRule{
 	{atLeaf, re(`^(q?weight_(scale|zero_point|packed|shape|format)\w*|\w*_scale_inv|(input|output|act|[kvq])_scale|q(weight|zeros|scales)|scales|g_idx|absmax|quant_map|quant_state\w*|nested_\w+|scb|\w+_(blocks|scales))$`), RoleOther, "part of a quantized weight"},
 	{atLeaf | atModule | atOwner, re(`^lora(_|$)|_lora$|^(ia3|hada|lokr|loha)_`), RoleOther, "an adapter"},
@@ -153,7 +153,7 @@ var roleRules = []roleRule{
 	{atBare, re(`_(tokens?|queries|latents)$|^(latents|query|gamma|beta|sinks?)$|scale(_shift_table)?$|lambda|^ls\d$|(class|mask)_embed(ding)?$`), RoleOther, "learned vectors"},
 }
 
-// Names that are those of embeddings but for what follows.
+// The patterns of rules, and of names that look like embeddings and are not.
 var (
 	embedName  = re(`emb(ed|edd?ings?|d|s)?\d*(_in|_tokens?\w*|_per_layer)?$|^embed(_|dings?)?\w*$|^tok_?emb\w*$|^wte$|^shared$|_embed(ding)?s?_\w*$|embd|embedder(_\d+)?$`)
 	notEmbed   = re(`proj|mapping|linear|dense|fc|_conv|lin$|transform|norm`)
@@ -167,7 +167,7 @@ var (
 	moeName    = re(`moe`)
 )
 
-// kind returns what a tensor is.
+// kind returns the kind of a tensor.
 func (e evidence) kind(t Tensor) kind {
 	n := parseName(t.Name)
 	rank := len(t.Shape)
@@ -209,9 +209,9 @@ func (e evidence) kind(t Tensor) kind {
 	return kind{role: RoleLinear}
 }
 
-// A weight of two dimensions of which the name says nothing is taken for that of
-// a linear layer from this size on. Smaller ones save next to nothing, and more
-// often are gates, classifiers or factors of low rank, which lose more.
+// A weight of two dimensions with an unknown name counts as that of a linear layer from
+// this size on. Smaller weights save next to nothing, and are more often gates,
+// classifiers or factors of low rank, which lose more.
 const (
 	minRows = 16
 	minCols = 32
@@ -230,7 +230,7 @@ func byRule(n tensorName, param bool) (kind, bool) {
 	return kind{}, false
 }
 
-// isExperts reports whether a part of a name is that of all experts of a layer.
+// isExperts reports whether a part of a name stands for all experts of a layer.
 func isExperts(part string) bool {
 	return part == "experts" || strings.HasSuffix(part, "_experts") && !strings.HasPrefix(part, "shared")
 }
@@ -249,8 +249,8 @@ func (n tensorName) within(p *regexp.Regexp) bool {
 	return p.MatchString(n.module)
 }
 
-// router reports whether a tensor chooses experts: by what is around it, as the
-// name alone, gate, is that of linear layers, too.
+// router reports whether a tensor chooses experts. It looks at the tensors around it,
+// because linear layers are called gate, too.
 func (e evidence) router(n tensorName, t Tensor) bool {
 	if len(t.Shape) != 2 {
 		return false
@@ -277,7 +277,7 @@ func (e evidence) router(n tensorName, t Tensor) bool {
 
 var attention = re(`att`)
 
-// vocabulary returns the kind of what maps from or to a vocabulary or labels.
+// vocabulary returns the kind of a tensor that maps from or to a vocabulary or labels.
 func (e evidence) vocabulary(n tensorName, t Tensor, param bool) (kind, bool) {
 	head := kind{role: RoleHead, why: "an output head"}
 	embedding := kind{role: RoleEmbedding, why: "an embedding"}
@@ -304,6 +304,5 @@ func (e evidence) vocabulary(n tensorName, t Tensor, param bool) (kind, bool) {
 	return kind{}, false
 }
 
-// quadratic reports whether a matrix has as many rows as columns, which a head
-// does not.
+// quadratic reports whether a matrix has as many rows as columns. A head does not.
 func (t Tensor) quadratic() bool { return t.Shape[0] == t.Shape[1] }

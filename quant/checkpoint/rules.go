@@ -9,8 +9,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// Rules say which tensors are quantized, and how. The zero Rules take those whose
-// role is [RoleLinear]. No tensor is quantized that would not get smaller.
+// Rules choose the tensors to quantize, and their types. The zero Rules choose tensors
+// whose role is [RoleLinear]. A tensor that would not get smaller is not quantized.
 //
 // They select tensors by patterns. A pattern is one of
 //
@@ -25,20 +25,22 @@ import (
 // model.layers.1.mlp.up_proj.weight, but not model.layers.10.mlp.up_proj.weight.
 // An empty pattern, or one that is no regular expression, is an error of [NewPlan].
 type Rules struct {
-	// Include replaces that default: tensors that any of them matches, of two or
-	// more dimensions. The pattern "linear" among them adds the default.
+	// Include replaces the default by the tensors of two or more dimensions that any of
+	// these patterns matches. The pattern "linear" stands for the default.
 	Include []string
-	// Exclude leaves out tensors that any of them matches, whatever else does.
+	// Exclude leaves out the tensors that any of these patterns matches, whatever the
+	// other rules say.
 	Exclude []string
-	// Types are other types for some tensors, which are then included; the last
+	// Types are other types for some tensors, which are then included. The last rule
 	// that matches counts.
 	Types []TypeRule
-	// Mixed has, by their names, tensors whose rows are of several types. They are
-	// included, and what Types say of them does not count.
+	// Mixed has tensors, by name, whose rows get several types. They are included, and
+	// Types do not apply to them.
 	Mixed map[string]Mixed
-	// Transposed tensors are [in, out], and are quantized as [out, in], as rows
-	// must be output channels: the Conv1D weights of GPT-2. Of more dimensions,
-	// the last two are meant: experts. Of known families this is known.
+	// Transposed tensors are stored as [in, out], such as the Conv1D weights of GPT-2.
+	// They are quantized as [out, in], as rows must be output channels. In tensors of
+	// more dimensions, such as experts, these are the last two. The tensors of known
+	// families need no rule.
 	Transposed []string
 }
 
@@ -51,17 +53,15 @@ type TypeRule struct {
 
 // An Item is what a plan does with one tensor.
 type Item struct {
-	// From is the tensor of the source, and To that of the result, which is
-	// quantized or as it was.
+	// From is the tensor of the source, and To the tensor of the result.
 	From, To Tensor
-	// Reason says why a tensor is not quantized, or what was assumed about one
-	// that is.
+	// Reason is why a tensor is not quantized, or what was assumed about one that is.
 	Reason string
-	// Skipped reports that it was meant to be quantized, but can't be.
+	// Skipped reports that the tensor should be quantized but cannot be.
 	Skipped bool
 	// Shard is the index of the file that it goes to.
 	Shard int
-	// Stats is what a run found; see [Result]. A plan has only zeros.
+	// Stats are set by a run, see [Result].
 	Stats Stats
 }
 
@@ -115,7 +115,7 @@ func (d decider) matches(p pattern, t Tensor) bool {
 	return p.match(t) || p.role == RoleHead && d.tied != "" && t.Name == d.tied
 }
 
-// check looks for rules for roles that do not fit the model.
+// check returns an error for rules by role that do not fit the model.
 func (d decider) check(tensors []Tensor) error {
 	byRole := make(map[Role]*typePattern)
 	for i := range d.types {
@@ -136,8 +136,8 @@ func (d decider) check(tensors []Tensor) error {
 	return nil
 }
 
-// decide returns what is done with t, of the kind k, which takes kept bytes if it
-// is not quantized.
+// decide returns the decision about t, of kind k, which takes kept bytes if it is not
+// quantized.
 func (d decider) decide(t Tensor, k kind, kept int64) Item {
 	it := Item{From: t, To: t}
 	typ, groupSize := d.typ, d.groupSize

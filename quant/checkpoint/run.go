@@ -12,12 +12,12 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// RunOptions say how a plan is run.
+// RunOptions are the options of a run.
 type RunOptions struct {
 	// Part is the part of the plan to do, from 0 to Options.Parts − 1.
 	Part int
-	// Overwrite replaces files that were made with other settings or of other
-	// weights, which are otherwise an error.
+	// Overwrite replaces files that were made with other settings or of other weights.
+	// Without it they are an error.
 	Overwrite bool
 	// Measure compares every weight with the original, which takes about half
 	// as long as quantizing.
@@ -30,22 +30,22 @@ type RunOptions struct {
 	remove func(path string) error
 }
 
-// A Result is what a run has done.
+// A Result describes what a run has done.
 type Result struct {
-	// Items are those of the part, in the order of the plan, with their Stats. These
-	// have only zeros for tensors that are not quantized, and without Measure for those
-	// of resumed files.
+	// Items are the items of the part, in the order of the plan, with their Stats.
+	// Stats are zero for tensors that are not quantized and, without Measure, for
+	// tensors of resumed files.
 	Items []Item
-	// Written and Resumed are the paths of the files that were written, and that
-	// were found finished.
+	// Written and Resumed are the paths of the files that were written, and of those
+	// that were finished before.
 	Written, Resumed []string
 	// Index is the path of the index if one was written.
 	Index string
 	// Companions are the files beside the weights of the source, copied or left
 	// out, in the order of their names. Only part 0 has them.
 	Companions []Companion
-	// Others are names in the directory that were there before and are neither
-	// weights nor of Companions. They are left alone.
+	// Others are the names of other files that were in the directory before. They are
+	// left alone.
 	Others []string
 }
 
@@ -140,8 +140,8 @@ func (p *Plan) Run(ctx context.Context, dst string, o RunOptions) (*Result, erro
 	return &r.result, nil
 }
 
-// appear is called before the first file gets its name. config.json says that
-// weights are quantized before they are, and as long as they are.
+// appear is called before the first file gets its name. Whenever there are quantized
+// weights, config.json says so.
 func (r *runner) appear(ctx context.Context) error {
 	if r.appeared {
 		return nil
@@ -153,7 +153,7 @@ func (r *runner) appear(ctx context.Context) error {
 	return r.companions.write(ctx, r.o.create)
 }
 
-// tensors returns those of the result.
+// tensors returns the tensors of the result.
 func (p *Plan) tensors() []Tensor {
 	var ts []Tensor
 	for _, it := range p.items {
@@ -162,8 +162,7 @@ func (p *Plan) tensors() []Tensor {
 	return ts
 }
 
-// Measure does what [Plan.Run] does with the options' Measure, but writes
-// nothing.
+// Measure is [Plan.Run] with the option Measure, but writes nothing.
 func (p *Plan) Measure(ctx context.Context, progress func(Progress)) (*Result, error) {
 	if err := p.usable(ctx); err != nil {
 		return nil, err
@@ -202,7 +201,7 @@ type runner struct {
 
 const allParts = -1
 
-// work returns the bytes that doing a part takes through the meter.
+// work returns the bytes that the meter counts for a part.
 func (p *Plan) work(part int) int64 {
 	var n int64
 	for i := range p.items {
@@ -213,7 +212,7 @@ func (p *Plan) work(part int) int64 {
 	return n
 }
 
-// work returns the bytes that a tensor takes.
+// work returns the bytes that the meter counts for a tensor.
 func (it *Item) work(calibrated bool) int64 {
 	if it.quantize() && needsMax(it.To.Type) && !calibrated {
 		return 2 * it.From.Bytes
@@ -221,8 +220,8 @@ func (it *Item) work(calibrated bool) int64 {
 	return it.From.Bytes
 }
 
-// A step is what goes through the pipeline: a span to quantize, a tensor to
-// copy, or the end of a file.
+// A step is a job of the pipeline: a span to quantize, a tensor to copy, or the end of
+// a file.
 type step struct {
 	span
 	shard int
@@ -271,7 +270,7 @@ func (r *runner) run(ctx context.Context, finished map[int]bool) error {
 	return err
 }
 
-// steps yields what there is to do, in the order of the files.
+// steps yields the steps in the order of the files.
 func (r *runner) steps(ctx context.Context, finished map[int]bool, yield func(step) bool) error {
 	p := r.plan
 	current := -1
@@ -435,17 +434,17 @@ func (r *runner) wait() error {
 	return err
 }
 
-// shardLabel is the place of a file in the whole.
+// shardLabel returns the number of a file among all files.
 func (p *Plan) shardLabel(i int) string { return fmt.Sprintf("%d of %d", i+1, len(p.parts)) }
 
-// maxCarried is the length of a value about a GGUF model that goes to a result: a
-// license's name does, its text does not.
+// maxCarried is the largest length of a value of a GGUF file that goes to a result, so
+// that the name of a license does and its text does not.
 const maxCarried = 256
 
-// carried returns the metadata of the source that goes to a file. Of a GGUF file
-// whose companions say what the model is, that is its name, license and the like,
-// and its tokenizer if they could not say that; of any other all. One file is
-// enough for a tokenizer.
+// carried returns the metadata of the source that goes to a file. If companions
+// describe the model of a GGUF file, that is its name, license and the like, and its
+// tokenizer only if no companion has it. Otherwise it is all metadata. A tokenizer goes
+// to one file only.
 func (p *Plan) carried(shard int) map[string]string {
 	m := p.source.Metadata()
 	_, err := fs.Stat(p.source.Companions(), "tokenizer.json")

@@ -20,8 +20,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// An Entry is a tensor to [Save]. Exactly one of Matrix, Floats, Data and From says
-// what is in it.
+// An Entry is a tensor to [Save]. Exactly one of Matrix, Floats, Data and From must be
+// set.
 type Entry struct {
 	Name string
 
@@ -34,10 +34,10 @@ type Entry struct {
 	// Data is stored as it is: little-endian, row-major, as DType and Shape say,
 	// which may be anything that safetensors has, such as I64, BOOL or F8_E4M3.
 	Data []byte
-	// From has a tensor, called Source, or Name if that is "", which is copied: a
-	// quantized one with its codes and scales, any other with its bytes. Those of
-	// GGUF's own types become F32, exactly. With a DType, of those for Floats,
-	// elements are converted to it, quantized ones too.
+	// From has a tensor called Source, or Name if Source is "", which is copied: a
+	// quantized tensor with its codes and scales, any other with its bytes. GGUF's own
+	// types become F32, exactly. With a DType, which must be one of those for Floats,
+	// elements are converted to it, and quantized tensors are dequantized.
 	From   *Checkpoint
 	Source string
 
@@ -47,12 +47,12 @@ type Entry struct {
 
 // SaveOptions say how tensors are saved. The zero value is ready to use.
 type SaveOptions struct {
-	// Metadata goes to the header of each file. Keys of the format, which start
-	// with "bitmod.", are left out: what they say is known anew. So are GGUF's
-	// from all files but the first.
+	// Metadata goes to the header of each file. Keys of the format, which start with
+	// "bitmod.", are left out, as new ones are written. Keys of GGUF go to the first
+	// file only.
 	Metadata map[string]string
-	// ShardSize is the most bytes of tensors in one file of a directory, unless a
-	// single tensor has more, 0 for 2 GiB.
+	// ShardSize is the largest number of bytes of tensors in one file of a directory, 0
+	// for 2 GiB. A single tensor may have more.
 	ShardSize int64
 	// Progress, if not nil, is called now and then, by one goroutine at a time.
 	Progress func(Progress)
@@ -61,26 +61,25 @@ type SaveOptions struct {
 	remove func(path string) error
 }
 
-// Save writes tensors that are in memory or in other checkpoints: for those who
-// quantize by other means than a [Plan], and to change, cut or convert a model. The
+// Save writes tensors that are in memory or in other checkpoints. It is for quantizing
+// by other means than a [Plan], and for changing, cutting or converting a model. The
 // result is a file if the name of dst ends in ".safetensors". Otherwise it is a
-// directory, which is made if needed, of one file, or of several and their index;
-// weights that are there under the names model.safetensors and
-// model-NNNNN-of-NNNNN.safetensors are replaced. Other files are not touched.
+// directory, which is made if needed, of one file, or of several and their index. Save
+// replaces weights there under the names model.safetensors and
+// model-NNNNN-of-NNNNN.safetensors, and leaves other files alone.
 //
-// Everything is written to temporary files first, so what is there may be a source;
-// and then, whenever it is interrupted, dst is what it was, or the result, or is
-// refused when it is opened. Memory is some MB, whatever the size. A result without
-// quantized tensors is an ordinary safetensors file, without this format's
-// metadata.
+// Everything is written to temporary files first, so dst may be a source. Whenever Save
+// is interrupted, dst is as it was, or the result, or is refused when it is opened.
+// Memory is some MB, whatever the size. A result without quantized tensors is an
+// ordinary safetensors file, without this format's metadata.
 //
-// Nothing is written if the entries don't fit: the error matches [quant.ErrShape]
-// for one that has none or several of the four, or not as many elements as its shape;
-// [quant.ErrFormat] for names that occur twice, also among the parts of quantized
-// tensors; [ErrNoTensor]; [ErrUnsupported] for a type that can't be stored or
-// converted; [ErrExists] for a directory with an index of another name. A float that
-// is too large for its type matches [quant.ErrNotFinite]. All name the tensor. Once
-// ctx is done, the error is its cause.
+// If the entries are invalid, nothing is written. The error matches [quant.ErrShape]
+// for an entry with none or several of the four, or with another number of elements
+// than its shape; [quant.ErrFormat] for names that occur twice, also among the parts of
+// quantized tensors; [ErrNoTensor]; [ErrUnsupported] for a type that can't be stored or
+// converted; [ErrExists] for a directory with an index of another name. A float that is
+// too large for its type matches [quant.ErrNotFinite]. All name the tensor. Once ctx is
+// done, the error is its cause.
 func Save(ctx context.Context, dst string, entries []Entry, o SaveOptions) error {
 	if ctx == nil {
 		return errNilContext
@@ -138,7 +137,7 @@ func Save(ctx context.Context, dst string, entries []Entry, o SaveOptions) error
 	})
 }
 
-// saveFiles writes parts to temporary files, and then calls appear.
+// saveFiles writes parts to temporary files and then calls appear.
 func saveFiles(ctx context.Context, paths []string, parts [][]saving, o SaveOptions, appear func([]*shard) error) error {
 	m := &meter{report: o.Progress}
 	plain := true
@@ -182,7 +181,7 @@ func saveFiles(ctx context.Context, paths []string, parts [][]saving, o SaveOpti
 	return appear(shards)
 }
 
-// commitAll makes finished shards appear. The first error ends it.
+// commitAll makes finished shards appear, until the first error.
 func commitAll(shards []*shard) error {
 	for i, s := range shards {
 		if err := s.out.Commit(); err != nil {
@@ -312,7 +311,7 @@ func (e Entry) copied() (saving, error) {
 	return converted(from, e.Name, dtype, d)
 }
 
-// converted is a tensor that is stored as dtype.
+// converted returns the saving of a tensor that is stored as dtype.
 func converted(from Tensor, name, dtype string, d data) (saving, error) {
 	bits := safetensors.DType(dtype).Bits()
 	_, isFloat := floatFormat(dtype)
@@ -323,7 +322,7 @@ func converted(from Tensor, name, dtype string, d data) (saving, error) {
 	return saving{to: to, from: from, data: d}, nil
 }
 
-// work returns the bytes that a tensor adds to the meter.
+// work returns the bytes that the meter counts for a tensor.
 func (it *saving) work() int64 {
 	if it.matrix != nil {
 		return it.to.Bytes
@@ -357,7 +356,7 @@ func (it *saving) write(ctx context.Context, s *shard, m *meter) error {
 	return nil
 }
 
-// divideSaving cuts items, in their order, into files; there is always one.
+// divideSaving cuts items, in their order, into one or more files.
 func divideSaving(items []saving, most int64) [][]saving {
 	var parts [][]saving
 	var size int64

@@ -8,25 +8,25 @@ import (
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 )
 
-// A Section is where a file has a stored tensor.
+// A Section is the place of a stored tensor in a file.
 type Section struct {
-	// Name, DType and Shape are the file's own: "NAME.codes", say, for the codes of the
-	// quantized tensor NAME.
+	// Name, DType and Shape are those in the file: "NAME.codes", say, for the codes of
+	// the quantized tensor NAME.
 	Name  string
 	DType string
 	Shape []int
-	// File is its path, one of [Checkpoint.Files]; the Length bytes from Offset on are
-	// the data.
+	// File is the path of the file, one of [Checkpoint.Files]. The data are the Length
+	// bytes from Offset on.
 	File           string
 	Offset, Length int64
 }
 
-// Sections says where the bytes of a tensor are, for programs that map or send them
-// themselves, together with package quant's New: one section for a tensor that is
-// stored as it is, several for a quantized one (codes, scales, row scales, selectors,
-// and before these, for rows of several types, the order; FORMAT.md says what is in
-// them) and for weights that have scales of their own. The error matches [ErrNoTensor],
-// or [ErrUnsupported] for a tensor whose rows the file has in another order.
+// Sections returns the places of the bytes of a tensor, for programs that map or send
+// them and then call quant.New. A tensor that is stored as it is has one section. A
+// quantized tensor has several: codes, scales, row scales and selectors, and before
+// these, for rows of several types, the order; FORMAT.md describes them. Weights with
+// scales of their own also have several. The error matches [ErrNoTensor], or
+// [ErrUnsupported] for a tensor whose rows have another order in the file.
 func (c *Checkpoint) Sections(name string) ([]Section, error) {
 	i, ok := c.find(name)
 	if !ok {

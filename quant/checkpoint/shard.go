@@ -16,7 +16,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// copyDType returns the dtype as which a tensor that is not quantized is stored.
+// copyDType returns the stored dtype of a tensor that is not quantized.
 func copyDType(t Tensor, d data) (safetensors.DType, error) {
 	switch d := d.(type) {
 	case plain:
@@ -52,8 +52,8 @@ type shard struct {
 	buf     []byte
 }
 
-// createShard starts a file for tensors, in which those that are not quantized
-// have the DType that they will be stored as.
+// createShard starts a file for tensors. The DType of tensors that are not quantized is
+// the stored one.
 func createShard(create atomicfile.Creator, path string, tensors []Tensor, h header, meta map[string]string) (*shard, error) {
 	s := &shard{path: path, h: h, meta: meta, hashes: make(map[string]hash.Hash), written: make(map[string]int64)}
 	s.h.tensors = make(map[string]quantized)
@@ -110,8 +110,8 @@ func (s *shard) write(name string, b []byte) error {
 	return nil
 }
 
-// writeBlock appends rows of a quantized tensor, those of m from first on. A matrix
-// with rows of several types is the whole tensor.
+// writeBlock appends the rows of m from first on to a quantized tensor. A matrix with
+// rows of several types must be the whole tensor.
 func (s *shard) writeBlock(name string, m *quant.Matrix, first int) error {
 	if m.Parts() > 1 {
 		if err := s.write(name+suffixOrder, m.Order()); err != nil {
@@ -141,9 +141,9 @@ func (s *shard) writeBlock(name string, m *quant.Matrix, first int) error {
 	return nil
 }
 
-// copyTensor writes all of a tensor that is not quantized, as stored, which
-// [createShard] was given: its bytes as they are if the type is the same, else its
-// elements, rounded.
+// copyTensor writes a whole tensor that is not quantized as stored, one of the tensors
+// of [createShard]. It copies the bytes if the type is the same, and otherwise rounds
+// the elements.
 func (s *shard) copyTensor(ctx context.Context, stored, from Tensor, d data, m *meter) error {
 	if r, ok := d.(raw); ok && stored.DType == from.DType {
 		return s.copyBytes(ctx, stored.Name, from.Name, r.Bytes(), m)
@@ -214,8 +214,8 @@ func copyFloats[T float32 | float64](ctx context.Context, s *shard, name string,
 	return nil
 }
 
-// commit writes the header and makes the file appear. After an error there is no
-// file.
+// commit writes the header and makes the file appear. After an error the file does not
+// exist.
 func (s *shard) commit() error {
 	if err := s.finish(); err != nil {
 		return err
@@ -226,7 +226,7 @@ func (s *shard) commit() error {
 	return nil
 }
 
-// finish is commit without the file's appearing, which is then up to s.out.
+// finish is commit without making the file appear. Use s.out for that.
 func (s *shard) finish() error {
 	for name, h := range s.hashes {
 		s.h.sha256[name] = hex.EncodeToString(h.Sum(nil))

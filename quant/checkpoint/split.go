@@ -23,7 +23,7 @@ type split struct {
 
 var splitName = regexp.MustCompile(`^(.*)-(\d{5})-of-(\d{5})\.gguf$`)
 
-// parseSplit takes a path apart. That of no part is part 1 of 1.
+// parseSplit parses a path. A path that does not name a part is part 1 of 1.
 func parseSplit(path string) (s split, named bool) {
 	m := splitName.FindStringSubmatch(path)
 	if m == nil {
@@ -38,8 +38,9 @@ func parseSplit(path string) (s split, named bool) {
 // part returns the path of part i.
 func (s split) part(i int) string { return fmt.Sprintf("%s-%05d-of-%05d.gguf", s.prefix, i, s.count) }
 
-// findGGUF returns the path of the GGUF file in a directory, or of a part of it
-// if it is split; "" if there is none, or safetensors files, which come first.
+// findGGUF returns the path of the GGUF file in a directory, or of one part if it is
+// split. It returns "" if there is none, or if there are safetensors files, which take
+// precedence.
 func findGGUF(files badfile.Files, dir string) (string, error) {
 	entries, err := files.ReadDir(dir)
 	if err != nil {
@@ -76,18 +77,17 @@ func findGGUF(files badfile.Files, dir string) (string, error) {
 	return "", fmt.Errorf("checkpoint: %s: %w: it has %d GGUF models: name one of %s", dir, quant.ErrFormat, len(names), list(names))
 }
 
-// Keys of a GGUF file that is one of several. llama.cpp has the number of the
-// part from 0 on, and the tensors of all.
+// Keys of a GGUF file that is one of several. llama.cpp counts parts from 0, and
+// tensors over all parts.
 const (
 	keySplitNo      = "split.no"
 	keySplitCount   = "split.count"
 	keySplitTensors = "split.tensors.count"
 )
 
-// openParts returns the parts of the model that first, the file at path, is one
-// of, in order. The name says how many there are; the keys of each part have to
-// agree, or be missing in all. Parts that it has opened are returned with an
-// error, too.
+// openParts returns the parts of the model in order; first, the file at path, is one of
+// them. The name has the number of parts. The keys of each part must agree with it, or
+// be missing in all. With an error, openParts returns the parts that it has opened.
 func openParts(path string, first *gguf.File, open func(path string) (*gguf.File, error)) ([]*gguf.File, error) {
 	s, named := parseSplit(path)
 	if named && (s.no < 1 || s.no > s.count) {
@@ -145,14 +145,14 @@ func openOthers(parts []*gguf.File, s split, open func(path string) (*gguf.File,
 	return nil
 }
 
-// silent is an error that others match, and that has been put into words.
+// silent is an error to match with errors.Is; its text is already in another error.
 type silent struct{ error }
 
 func (silent) Error() string   { return "" }
 func (s silent) Unwrap() error { return s.error }
 
-// checkPart compares the keys of a part with its name. A file that has been
-// merged has the keys of its first part, with a count of 0.
+// checkPart compares the keys of a part with its name. A merged file has the keys of
+// its first part, with a count of 0.
 func checkPart(path string, f *gguf.File, s split) error {
 	no, hasNo, err := splitKey(f, keySplitNo)
 	if err != nil {
@@ -175,7 +175,7 @@ func checkPart(path string, f *gguf.File, s split) error {
 	return nil
 }
 
-// checkTotals compares what the parts say about the whole.
+// checkTotals compares the parts' keys about the whole model.
 func checkTotals(parts []*gguf.File) error {
 	total := 0
 	for _, f := range parts {

@@ -8,20 +8,20 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// Stats are what is known of a quantized tensor.
+// Stats are statistics of a quantized tensor.
 type Stats struct {
 	// Choices is the number of groups that use each codebook, indexed as
 	// Type.Codebooks: for BitMoD types, the special values. It is empty, not nil, for
 	// rows of several types.
 	Choices []int64
-	// Weights is the number of weights that were compared with the originals,
-	// and the following are what that found; 0 if they were not compared.
+	// Weights is the number of weights that were compared with the originals. If it is
+	// 0, the fields below are not set.
 	Weights  int64
 	Noise    float64 // Σ (w − ŵ)²
 	Power    float64 // Σ w²
 	MaxError float64 // the largest |w − ŵ|
-	// Zeroed is the number of groups of which some weights are not 0, and all became 0:
-	// those of tiny weights in a row with a large one.
+	// Zeroed is the number of groups that became all 0 though some weights were not,
+	// such as groups of tiny weights in a row with a large one.
 	Zeroed int64
 	// Histogram counts weights w by w/σ, where σ is the root mean square of the
 	// weight's row: bin i has those from i/8 − 6 up to, not including, i/8 − 5.875, the
@@ -41,8 +41,8 @@ func (s Stats) NMSE() float64 {
 // error.
 func (s Stats) SQNR() float64 { return -10 * math.Log10(s.NMSE()) }
 
-// Add adds what is known of another tensor, or of other rows of the same. Choices
-// of different length, so of different types, become empty, and stay so.
+// Add adds the statistics of another tensor, or of other rows of the same. Choices of
+// different lengths, which are of different types, become empty and stay empty.
 func (s *Stats) Add(o Stats) {
 	if s == nil {
 		return
@@ -77,7 +77,7 @@ func (s *Stats) addToHistogram(ratio float64) {
 	h[int(min(max(i, 0), float64(len(h)-1)))]++
 }
 
-// count counts codebooks of the rows of m from first on.
+// count counts the codebooks of the rows of m from first on.
 func count(m *quant.Matrix, first int) Stats {
 	if m.Parts() > 1 {
 		return Stats{Choices: []int64{}}
@@ -99,8 +99,8 @@ func count(m *quant.Matrix, first int) Stats {
 	return s
 }
 
-// measure compares rows of weights with those of m from first on; buf is for one
-// row.
+// measure compares rows of weights with the rows of m from first on. buf has room for
+// one row.
 func measure[T float32 | float64](s *Stats, w []T, m *quant.Matrix, first int, buf []float32) error {
 	cols := m.Cols()
 	for row := 0; row*cols < len(w); row++ {
@@ -135,7 +135,7 @@ func measure[T float32 | float64](s *Stats, w []T, m *quant.Matrix, first int, b
 	return nil
 }
 
-// zeroed counts the groups of a row of weights that became nothing but 0.
+// zeroed counts the groups of a row w that are not all 0 and became all 0.
 func zeroed[T float32 | float64](w []T, became []float32, groupSize int) int64 {
 	n := int64(0)
 	for lo := 0; lo < len(w); lo += groupSize {

@@ -10,41 +10,41 @@ import (
 // A Tensor describes one tensor of a checkpoint.
 type Tensor struct {
 	Name string
-	// Shape has the dimensions, outermost first. A quantized tensor of more
-	// than two is the matrix of its last dimension.
+	// Shape has the dimensions, outermost first. A quantized tensor of more than two
+	// dimensions is a matrix with the columns of the last.
 	Shape []int
-	// DType is how the elements are stored: a name such as BF16 or Q8_0, or that
-	// of the data type if the tensor is quantized.
+	// DType is the type of the stored elements, such as BF16 or Q8_0, or the name of
+	// the data type if the tensor is quantized.
 	DType string
 	// Bytes is the size of the data, with scales.
 	Bytes int64
-	// Role is what the tensor is in its model.
+	// Role is the role of the tensor in its model.
 	Role Role
 	// Float reports whether ReadRows can read it.
 	Float bool
 
-	// Quantized reports whether Matrix can read it, and the following are set.
+	// Quantized reports whether Matrix can read it. Then the fields below are set.
 	Quantized bool
-	// Type and GroupSize are those of all rows. If rows are of several types, Type is
-	// not valid, GroupSize 0, DType "mixed", and Parts says which there are.
+	// Type and GroupSize hold for all rows. If rows are of several types, Type is not
+	// valid, GroupSize is 0, DType is "mixed", and Parts has the types.
 	Type      datatype.Type
 	GroupSize int
 	Parts     []Part
-	// Original is the DType that it was quantized from.
+	// Original is the DType that the tensor was quantized from.
 	Original string
-	// Transposed reports whether it was [in, out] and is [out, in].
+	// Transposed reports whether the tensor was [in, out] and is [out, in].
 	Transposed bool
 }
 
-// A Part is the rows of one type and group size of a quantized tensor that has rows of
-// several, as the parts of a [quant.Matrix].
+// A Part has the rows of one type and group size in a quantized tensor with rows of
+// several, as a part of a [quant.Matrix] does.
 type Part struct {
 	Type      datatype.Type
 	GroupSize int
 	Rows      int
 }
 
-// mixedDType is the DType of such a tensor.
+// mixedDType is the DType of a tensor with several parts.
 const mixedDType = "mixed"
 
 // types returns the parts of a quantized tensor, one if all rows are of one type.
@@ -59,9 +59,9 @@ func (t Tensor) Cols() int { return shape.Cols(t.Shape) }
 // Rows returns the product of all dimensions but the last.
 func (t Tensor) Rows() int { return shape.Rows(t.Shape) }
 
-// Bits returns the bits of an element's code as it is stored, without its share
-// of the scales that blocks have: 16 for BF16, 4 for Q4_1 and bitmod4. It is 0
-// for a DType that this package does not know.
+// Bits returns the number of bits of a stored element, without its share of scales: 16
+// for BF16, 4 for Q4_1 and bitmod4. It is 0 for a DType that this package does not
+// know.
 func (t Tensor) Bits() int {
 	if t.Quantized {
 		return t.Type.Bits()
@@ -75,8 +75,8 @@ func (t Tensor) Bits() int {
 	return 0
 }
 
-// A Role is what a tensor is in its model, by the configuration and the names of
-// known families, and otherwise by its name and shape.
+// A Role is the role of a tensor in its model. It follows from the configuration and
+// the names of known families, and otherwise from the name and shape.
 type Role string
 
 // The roles.

@@ -16,17 +16,18 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A Verification is what [Verify] finds of one tensor.
+// A Verification is the result of [Verify] for one tensor.
 type Verification struct {
 	Tensor
-	// Stats has the choices of a quantized tensor and, with the original at hand,
-	// its error.
+	// Stats has the choices of a quantized tensor and, if the original was given, its
+	// error.
 	Stats Stats
-	// Bounded reports that the tensor is quantized and has an error as calibration
-	// leaves it, where others have the codes that the original gives.
+	// Bounded reports that only the error of a quantized tensor could be checked, as
+	// for calibrated tensors. Other quantized tensors have exactly the codes that
+	// quantizing the original gives.
 	Bounded bool
-	// Rounded reports that the tensor is not quantized, but has the original's
-	// elements rounded to a type of fewer bits.
+	// Rounded reports that the tensor is not quantized, and has the original's elements
+	// rounded to a type of fewer bits.
 	Rounded bool
 }
 
@@ -40,11 +41,10 @@ type Verification struct {
 // less than the original itself, which the weights of another model do not have.
 // With an original it takes about as long as quantizing.
 //
-// It goes on after a tensor that is wrong: the error
-// joins all that is ([ErrChecksum], [ErrOriginal], [quant.ErrFormat],
-// [quant.ErrShape], [ErrNoTensor], each with the tensor), and the result has those tensors that
-// are right. Memory is bounded as in [Plan.Run]; progress may be nil; it
-// counts the bytes of c twice.
+// Verify continues after a tensor that is wrong. The error joins all errors
+// ([ErrChecksum], [ErrOriginal], [quant.ErrFormat], [quant.ErrShape], [ErrNoTensor],
+// each with the tensor), and the result has the tensors that are right. Memory is
+// bounded as in [Plan.Run]. progress may be nil; it counts the bytes of c twice.
 func Verify(ctx context.Context, c, original *Checkpoint, progress func(Progress)) ([]Verification, error) {
 	if err := notNil(ctx, c); err != nil {
 		return nil, err
@@ -90,8 +90,7 @@ func Verify(ctx context.Context, c, original *Checkpoint, progress func(Progress
 	return found, errors.Join(errs...)
 }
 
-// checkSums compares all data with the checksums of the headers. It returns all
-// that is wrong.
+// checkSums compares all data with the checksums of the headers, and joins all errors.
 func (c *Checkpoint) checkSums(ctx context.Context, m *meter) error {
 	var errs []error
 	for i, set := range c.stored {
@@ -152,9 +151,9 @@ func (r meteredReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// compare validates a quantized tensor of c and, if original is not nil,
-// measures its error; and if remake is set, whether it is the original's, of which
-// there may be no more than a bound. Bytes go through the meter on the way.
+// compare validates a quantized tensor of c. If original is not nil, it measures the
+// error. If remake is set, it also checks that the tensor was made of the original;
+// bounded reports that only the error could be checked. The meter counts the bytes.
 func compare(ctx context.Context, c, original *Checkpoint, t Tensor, workers int, m *meter, bytes int64, remake bool) (stats Stats, bounded bool, err error) {
 	p := c.dataOf(t).(*packed)
 	it := &Item{From: t, To: t}
@@ -243,8 +242,8 @@ func compareSpan[T float32 | float64](st *Stats, d data, buf *[]T, row []float32
 	return measure(st, w, m, 0, row)
 }
 
-// sameElements compares a tensor that is not quantized with the original, of which
-// it may have the elements in another type, rounded to nearest.
+// sameElements compares a tensor that is not quantized with the original. The tensor
+// may have the elements in another type, rounded to nearest.
 func sameElements(ctx context.Context, c, original *Checkpoint, t Tensor, m *meter) (rounded bool, err error) {
 	o, ok := original.Tensor(t.Name)
 	if !ok {
@@ -307,9 +306,9 @@ func sameBytes(a, b io.Reader) error {
 	}
 }
 
-// Stats counts the codebooks that the groups of a quantized tensor use, which
-// reads and validates it, but not its checksums. The error matches
-// [ErrNoTensor], [quant.ErrShape] if it is not quantized, or [quant.ErrFormat].
+// Stats counts the codebooks of the groups of a quantized tensor. It reads and
+// validates the tensor, but not its checksums. The error matches [ErrNoTensor],
+// [quant.ErrShape] if the tensor is not quantized, or [quant.ErrFormat].
 func (c *Checkpoint) Stats(ctx context.Context, name string) (Stats, error) {
 	if err := notNil(ctx, c); err != nil {
 		return Stats{}, err
