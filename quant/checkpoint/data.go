@@ -122,7 +122,15 @@ func readRows[T quant.Weight](d data, dst []T, outs, cols, lo, hi int, transpose
 			if err := readStrips(d, strips[:k*n], k, outs, first+int64(col)*int64(outs)); err != nil {
 				return err
 			}
-			for i := range n {
+			i := 0
+			for ; i+4 <= n; i += 4 {
+				a, b, c, d := dst[i*cols+col:][:k], dst[(i+1)*cols+col:][:k], dst[(i+2)*cols+col:][:k], dst[(i+3)*cols+col:][:k]
+				for j := range a {
+					four := strips[j*n+i:][:4]
+					a[j], b[j], c[j], d[j] = four[0], four[1], four[2], four[3]
+				}
+			}
+			for ; i < n; i++ {
 				row := dst[i*cols+col:][:k]
 				for j := range row {
 					row[j] = strips[j*n+i]
