@@ -1,6 +1,7 @@
 package kernel_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 	"sync"
@@ -226,7 +227,7 @@ func ExampleGEMV_rowsOfSeveralTypes() {
 		w[i] = float32((i*7+4)%13-6) / 8
 	}
 	rows := []uint8{0, 0, 1, 0, 0, 0} // which of the configurations
-	m, err := quant.GroupMixed(w, 256, rows, []quant.Config{{Type: datatype.BitMoD3}, {Type: datatype.Int8}})
+	m, err := quant.GroupMixed(context.Background(), w, 256, rows, []quant.Config{{Type: datatype.BitMoD3}, {Type: datatype.Int8}})
 	if err != nil {
 		log.Fatal(err)
 	}

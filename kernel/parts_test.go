@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -277,7 +278,7 @@ func BenchmarkMixed(b *testing.B) {
 			of[i] = uint8(min(n-6, 2))
 		}
 	}
-	m, err := quant.GroupMixed(w, 4096, of, []quant.Config{{Type: datatype.BitMoD3}, {Type: datatype.BitMoD4}, {Type: datatype.Int8}})
+	m, err := quant.GroupMixed(context.Background(), w, 4096, of, []quant.Config{{Type: datatype.BitMoD3}, {Type: datatype.BitMoD4}, {Type: datatype.Int8}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package quant_test
 
 import (
 	"bytes"
+	"context"
 	"encoding"
 	"encoding/binary"
 	"errors"
@@ -244,7 +245,7 @@ func FuzzUnmarshalBinary(f *testing.F) {
 		{{GroupSize: 16}, {GroupSize: 32}, {Type: datatype.NVFP4}, {Type: datatype.MXFP4RaZeR}},
 	} {
 		of := []uint8{0, 1, 0, 2, 1, uint8(len(configs) - 1)}
-		m, err := quant.GroupMixed(normals(r, 6*20), 20, of, configs)
+		m, err := quant.GroupMixed(context.Background(), normals(r, 6*20), 20, of, configs)
 		if err != nil {
 			f.Fatal(err)
 		}

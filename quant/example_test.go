@@ -1,6 +1,7 @@
 package quant_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -166,7 +167,7 @@ func ExampleAllot() {
 	if err != nil {
 		panic(err)
 	}
-	m, err := quant.GroupMixed(weights, cols, of, configs)
+	m, err := quant.GroupMixed(context.Background(), weights, cols, of, configs)
 	if err != nil {
 		panic(err)
 	}
@@ -180,7 +181,7 @@ func ExampleGroupMixed() {
 	const cols = 256
 	of := []uint8{0, 0, 1, 0} // row 2 is as the second configuration says
 	configs := []quant.Config{{Type: datatype.BitMoD3}, {Type: datatype.Int8, GroupSize: 64}}
-	m, err := quant.GroupMixed(exampleWeights(4, cols), cols, of, configs)
+	m, err := quant.GroupMixed(context.Background(), exampleWeights(4, cols), cols, of, configs)
 	if err != nil {
 		panic(err)
 	}

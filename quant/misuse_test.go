@@ -1,7 +1,9 @@
 package quant_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -15,7 +17,7 @@ func TestMisuse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mixed, err := quant.GroupMixed(make([]float32, 16), 8, []uint8{0, 1}, []quant.Config{{}, {Type: datatype.Int8}})
+	mixed, err := quant.GroupMixed(context.Background(), make([]float32, 16), 8, []uint8{0, 1}, []quant.Config{{}, {Type: datatype.Int8}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,5 +64,14 @@ func TestMatrixHasNoJSON(t *testing.T) {
 		if b, err := json.Marshal(v); err == nil || !strings.Contains(err.Error(), "AppendBinary") {
 			t.Errorf("json.Marshal(%T) is %s, %v", v, b, err)
 		}
+	}
+}
+
+func TestGroupMixedStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := quant.GroupMixed(ctx, make([]float32, 16), 8, []uint8{0, 1}, []quant.Config{{}, {Type: datatype.Int8}})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v, want context.Canceled", err)
 	}
 }

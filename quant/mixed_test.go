@@ -2,6 +2,7 @@ package quant
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -30,7 +31,7 @@ func randomMixed(t testing.TB, rows, cols int, seed uint64) (w []float32, of []u
 	for i := range of {
 		of[i] = uint8(r.IntN(len(mixedConfigs)))
 	}
-	m, err := GroupMixed(w, cols, of, mixedConfigs)
+	m, err := GroupMixed(context.Background(), w, cols, of, mixedConfigs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +112,7 @@ func TestGroupMixed(t *testing.T) {
 	for i := range h {
 		h[i] = float16.Fromfloat32(float32(i))
 	}
-	if _, err := GroupMixed(h, 8, make([]uint8, 8), mixedConfigs[1:]); err != nil {
+	if _, err := GroupMixed(context.Background(), h, 8, make([]uint8, 8), mixedConfigs[1:]); err != nil {
 		t.Error(err)
 	}
 }
@@ -165,7 +166,7 @@ func TestMixedWhole(t *testing.T) {
 		{Config{}, Config{GroupSize: 64}, 2, several, 0, 0, "200×100 mixed, 4.603 bits/weight; 100 rows bitmod4 in groups of 128; 100 rows bitmod4 in groups of 64"},
 		{Config{GroupSize: 100}, Config{GroupSize: 200}, 2, several, 0, 1, ""},
 	} {
-		m, err := GroupMixed(w, 100, of, []Config{test.a, test.b})
+		m, err := GroupMixed(context.Background(), w, 100, of, []Config{test.a, test.b})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -226,7 +227,7 @@ func TestRowPart(t *testing.T) {
 				of[i] = 0
 			}
 		}
-		m, err := GroupMixed(make([]float32, 8*len(of)), 8, of, configs)
+		m, err := GroupMixed(context.Background(), make([]float32, 8*len(of)), 8, of, configs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -386,7 +387,7 @@ func TestMixedErrors(t *testing.T) {
 		{"type", w, 40, of, []Config{{}, {Type: 255}, {}}, datatype.ErrUnknown},
 		{"NaN", bad, 40, of, mixedConfigs, ErrNotFinite},
 	} {
-		_, err := GroupMixed(test.w, test.cols, test.of, test.configs)
+		_, err := GroupMixed(context.Background(), test.w, test.cols, test.of, test.configs)
 		if !errors.Is(err, test.want) {
 			t.Errorf("%s: error %v, want %v", test.name, err, test.want)
 		}
@@ -404,7 +405,7 @@ func TestMixedErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mixed, err := GroupMixed(w, 40, of, mixedConfigs)
+	mixed, err := GroupMixed(context.Background(), w, 40, of, mixedConfigs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -503,7 +504,7 @@ func TestMixedBinary(t *testing.T) {
 // the right checksum.
 func TestMixedBinaryHostile(t *testing.T) {
 	w := normalWeights(4*40, 5)
-	m, err := GroupMixed(w, 40, []uint8{0, 1, 0, 1}, []Config{{Type: datatype.Int3, GroupSize: 16}, {Type: datatype.BitMoD4, GroupSize: 16}})
+	m, err := GroupMixed(context.Background(), w, 40, []uint8{0, 1, 0, 1}, []Config{{Type: datatype.Int3, GroupSize: 16}, {Type: datatype.BitMoD4, GroupSize: 16}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -641,7 +642,7 @@ func TestGroupMixedFeedback(t *testing.T) {
 	for i := range of {
 		of[i] = uint8(i * 7 % len(configs))
 	}
-	m, err := GroupMixed(w, cols, of, configs)
+	m, err := GroupMixed(context.Background(), w, cols, of, configs)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package quant
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -170,9 +171,12 @@ func (m *Matrix) copyRow(to int, p *Matrix, from int) {
 // alone. A configuration without rows leaves no part. The tensor scale of NV types is
 // that of the configuration's rows.
 //
-// GroupMixed also needs memory for a copy of the weights. For errors see [Group]; they
-// name rows of w.
-func GroupMixed[T Weight](w []T, cols int, of []uint8, configs []Config) (*Matrix, error) {
+// GroupMixed also needs memory for a copy of the weights. For errors see [GroupContext];
+// they name rows of w.
+func GroupMixed[T Weight](ctx context.Context, w []T, cols int, of []uint8, configs []Config) (*Matrix, error) {
+	if ctx == nil {
+		return nil, shapeError("number of contexts", 0, "1: ctx is nil")
+	}
 	if len(configs) < 1 || len(configs) > maxParts {
 		return nil, shapeError("len(configs)", len(configs), "1 to %d", maxParts)
 	}
@@ -208,7 +212,7 @@ func GroupMixed[T Weight](w []T, cols int, of []uint8, configs []Config) (*Matri
 			f.shared = &shared
 			c.Feedback = &f
 		}
-		m, err := Group(part, cols, c)
+		m, err := GroupContext(ctx, part, cols, c)
 		if err != nil {
 			var bad *WeightError
 			if errors.As(err, &bad) {

@@ -1,6 +1,7 @@
 package serial
 
 import (
+	"context"
 	"errors"
 	"math"
 	"math/big"
@@ -62,7 +63,7 @@ func TestMixed(t *testing.T) {
 	}
 	of := []uint8{0, 1, 2, 2, 0, 1, 3, 0, 1}
 	configs := []quant.Config{{Type: datatype.BitMoD3, GroupSize: 32}, {Type: datatype.BitMoD4}, {Type: datatype.Int8, GroupSize: 48}, {Type: datatype.Int4Asym}}
-	m, err := quant.GroupMixed(w, cols, of, configs)
+	m, err := quant.GroupMixed(context.Background(), w, cols, of, configs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,14 +102,14 @@ func TestMixed(t *testing.T) {
 		t.Errorf("%d cycles, want %d", stats.Element, element)
 	}
 	configs[3].Type = datatype.NF4
-	if m, err = quant.GroupMixed(w, cols, of, configs); err != nil {
+	if m, err = quant.GroupMixed(context.Background(), w, cols, of, configs); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := GEMV(sums, m, x, 128); !errors.Is(err, ErrNotBitSerial) {
 		t.Errorf("with a row of nf4: error %v", err)
 	}
 	configs[3].Type = datatype.MXFP4
-	if m, err = quant.GroupMixed(w, cols, of, configs); err != nil {
+	if m, err = quant.GroupMixed(context.Background(), w, cols, of, configs); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := GEMVFloat16(floats, m, h, Exact); !errors.Is(err, ErrNotBitSerial) {

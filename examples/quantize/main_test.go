@@ -247,7 +247,7 @@ func TestInspectParts(t *testing.T) {
 	for i := range w {
 		w[i] = float32(i%13) - 6
 	}
-	m, err := quant.GroupMixed(w, 64, []uint8{0, 1, 0, 0}, []quant.Config{{Type: datatype.BitMoD3, GroupSize: 32}, {Type: datatype.Int8}})
+	m, err := quant.GroupMixed(context.Background(), w, 64, []uint8{0, 1, 0, 0}, []quant.Config{{Type: datatype.BitMoD3, GroupSize: 32}, {Type: datatype.Int8}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,7 +124,7 @@ func (r *Recipe) quantize(ctx context.Context, w []float32, cols int, h *quant.H
 	if rows == nil {
 		return quant.GroupContext(ctx, w, cols, c)
 	}
-	return quant.GroupMixed(w, cols, rows, mixedConfigs(c))
+	return quant.GroupMixed(ctx, w, cols, rows, mixedConfigs(c))
 }
 
 // config returns the configuration for a matrix with inputs of which h is the

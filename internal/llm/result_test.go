@@ -142,7 +142,7 @@ func TestResultMixedRows(t *testing.T) {
 		for i := range of {
 			of[i] = uint8(i % 7 % 3)
 		}
-		return quant.GroupMixed(w, cols, of, configs)
+		return quant.GroupMixed(context.Background(), w, cols, of, configs)
 	}
 	source, err := checkpoint.Open(embeddedDir)
 	if err != nil {

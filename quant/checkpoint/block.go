@@ -103,7 +103,7 @@ func quantizeSpan[T quant.Weight](q *quantizer, buf *[]T, d data, s span) (block
 		if order, err = q.order(s.it); err != nil {
 			return b, err
 		}
-		b.m, err = quant.GroupMixed(w, cols, order[s.lo:s.hi], to.configs(config))
+		b.m, err = quant.GroupMixed(context.Background(), w, cols, order[s.lo:s.hi], to.configs(config))
 	}
 	if err != nil {
 		if bad, ok := errors.AsType[*quant.WeightError](err); ok {

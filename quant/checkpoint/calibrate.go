@@ -46,7 +46,7 @@ type Weights struct {
 // Group quantizes the weights as the plan would.
 func (w Weights) Group(ctx context.Context) (*quant.Matrix, error) {
 	if w.Of != nil {
-		return quant.GroupMixed(w.Float, w.Cols, w.Of, w.Configs)
+		return quant.GroupMixed(ctx, w.Float, w.Cols, w.Of, w.Configs)
 	}
 	if len(w.Configs) != 1 {
 		return nil, fmt.Errorf("checkpoint: %w: %d configurations of weights of one type", quant.ErrShape, len(w.Configs))

@@ -71,7 +71,7 @@ func TestMixedPlan(t *testing.T) {
 			for _, part := range m.Parts {
 				configs = append(configs, quant.Config{Type: part.Type, GroupSize: part.GroupSize, Search: search})
 			}
-			want, err := quant.GroupMixed(w, x.Cols(), m.Order, configs)
+			want, err := quant.GroupMixed(context.Background(), w, x.Cols(), m.Order, configs)
 			if err != nil {
 				t.Fatal(err)
 			}

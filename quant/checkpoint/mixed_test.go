@@ -33,7 +33,7 @@ func mixedMatrix(t testing.TB, rows, cols int, seed uint64, configs ...quant.Con
 			of[i] = uint8(len(configs) - 1 - i)
 		}
 	}
-	m, err := quant.GroupMixed(w, cols, of, configs)
+	m, err := quant.GroupMixed(context.Background(), w, cols, of, configs)
 	if err != nil {
 		t.Fatal(err)
 	}
