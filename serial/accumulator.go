@@ -54,8 +54,8 @@ func align(m Mode, v int64, delta uint) int64 {
 	return v >> delta
 }
 
-// addTruncated is the Verilog's group accumulator, with the sum shifted right
-// as well where the accumulator's exponent is the larger.
+// addTruncated is the group accumulator of the Verilog, except that it shifts the sum
+// right where the accumulator's exponent is larger.
 func (a *accumulator) addTruncated(sum int64, exp int) {
 	top := max(a.exp, exp)
 	v := floorShift(a.man, top-a.exp, accBits) + floorShift(sum, top-exp, sumBits)
@@ -64,8 +64,8 @@ func (a *accumulator) addTruncated(sum int64, exp int) {
 	a.exp = top + k
 }
 
-// floorShift is an arithmetic right shift that gives 0, as the Verilog's default
-// does, when it is by at least the width.
+// floorShift is an arithmetic right shift. Shifts by the width or more give 0, as the
+// default case of the Verilog does.
 func floorShift(v int64, n, width int) int64 {
 	if n >= width {
 		return 0
@@ -85,9 +85,8 @@ func (a *accumulator) addRounded(sum int64, exp int) {
 	case hi.exp < lo.exp:
 		hi, lo = lo, hi
 	}
-	// Beyond this distance the lower operand (below 2^26) is far below the place
-	// where the sum is rounded: what is shifted out of it is recorded in its
-	// last bit.
+	// Beyond this distance the lower operand (below 2^26) is far below the place where
+	// the sum is rounded. Its last bit then records whether bits were shifted out.
 	const far = 32
 	if d := hi.exp - lo.exp; d > far {
 		lo.man, lo.exp = jamShift(lo.man, uint(d-far)), hi.exp-far

@@ -3,9 +3,9 @@ package serial
 // scaleBits is the width of a group's scale, and so the cycles of a dequantizer.
 const scaleBits = 8
 
-// Dequantize returns sum·scale, as the bit-serial dequantizer finds it from a
-// group's finished partial sum and its 8-bit scale, and its cycles, one for each
-// bit of the scale: 8. The product is exact while it fits int64: |sum| up to 2^55.
+// Dequantize returns sum·scale as the bit-serial dequantizer computes it, from a
+// group's partial sum and its 8-bit scale, and the number of cycles: one for each bit
+// of the scale, 8. The product is exact for |sum| up to 2^55, where it fits int64.
 func Dequantize(sum int64, scale uint8) (product int64, cycles int) {
 	var d dequantizer
 	d.start(sum, scale)
@@ -39,7 +39,7 @@ func (d *dequantizer) step() bool {
 	return d.left == 0
 }
 
-// dequantize is Dequantize for a sum that a processing element has not rounded.
+// dequantize is Dequantize for an unrounded sum.
 func dequantize(sum fixed, scale uint8) fixed {
 	var acc fixed
 	for i := scaleBits - 1; i >= 0; i-- {

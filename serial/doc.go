@@ -1,8 +1,7 @@
-// Package serial is BitMoD's processing element in software (arXiv 2411.11745,
-// section IV), exact to the bit: weights as terms, the bit-serial element that adds
-// up a group of them, and the bit-serial dequantizer. It is the oracle that package
-// kernel's integer results are compared with, and what a circuit can be compared
-// with, cycle by cycle.
+// Package serial is BitMoD's processing element in software (arXiv 2411.11745, section
+// IV), exact to the bit: weights as terms, the bit-serial element that adds up a group
+// of them, and the bit-serial dequantizer. Tests compare the integer results of package
+// kernel with it. A circuit can be compared with it cycle by cycle.
 //
 //	Terms, Table                 a code as signed powers of two
 //	PE                           four lanes, FP16 or INT8 activations
@@ -23,11 +22,10 @@
 //
 // # Terms
 //
-// A weight is a sum of terms ±2^Exp·2^BSig, as many for each code of a type. A
-// processing element takes one term of four weights a cycle, all with the same
-// BSig, and so a group of 128 takes 64 cycles with bitmod3 and bitmod4 (two
-// terms), 96 with int6 and int5, 128 with int8. [Terms] says which type has how
-// many.
+// A weight is a sum of terms ±2^Exp·2^BSig, the same number for every code of a type. A
+// processing element takes one term of four weights a cycle, all with the same BSig. A
+// group of 128 therefore takes 64 cycles with bitmod3 and bitmod4 (two terms), 96 with
+// int6 and int5, 128 with int8. [Terms] has the number for each type.
 //
 //	        bitmod4    cycle 1, BSig 0    cycle 2, BSig −1
 //	        weight     Neg Man Exp        Neg Man Exp
@@ -40,9 +38,9 @@
 //
 // # What the arithmetic of a processing element loses
 //
-// In [Exact] mode nothing. The other modes, on groups of 128 weights of bitmod3,
-// bitmod4, int6 and int8, as measured by this package's tests, in parts of
-// Σ|weight·activation|:
+// [Exact] mode loses nothing. The tests of this package measure the other modes on
+// groups of 128 weights of bitmod3, bitmod4, int6 and int8. In parts of
+// Σ|weight·activation|, the modes lose:
 //
 //	activations                          Paper              Truncate
 //	                                 typical  worst     typical  worst     bias
@@ -55,10 +53,10 @@
 //	a language model's, groups of 64 2.8e-5   1.6e-4    2.4e-4   8.5e-4   -2.0e-4
 //	searched for, groups of 32                2.5e-4             6.3e-2
 //
-// Cutting off instead of rounding thus costs more than three bits, and mostly
-// goes one way: downwards, as the accumulator is two's complement. Where a
-// sum cancels, the loss relative to the result has no bound. What can be lost at
-// most follows from the widths; the tests derive it, and search for groups that
-// come near to it, one weight changed at a time: such as have large activations
-// against zero terms, which decide the exponent and add nothing.
+// Cutting off instead of rounding thus costs more than three bits. The error is mostly
+// downwards, as the accumulator is two's complement. Where a sum cancels, the loss
+// relative to the result has no bound. The tests derive the largest loss from the
+// widths, and search for groups that come near to it by changing one weight at a time.
+// Such groups have large activations against zero terms, which decide the exponent and
+// add nothing.
 package serial

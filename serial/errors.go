@@ -10,19 +10,19 @@ import (
 
 // Errors of this package match one of these with errors.Is.
 var (
-	// ErrNotBitSerial is for a data type whose values are no sums of powers of two, or
-	// whose scales are no 8-bit integers. It comes in a [*ConfigError].
+	// ErrNotBitSerial is the error for a data type whose values are not sums of powers
+	// of two, or whose scales are not 8-bit integers. It comes in a [*ConfigError].
 	ErrNotBitSerial = errors.New("not bit-serial")
-	// ErrShape is for lengths that do not go together. It is quant's, as is the
-	// [*quant.ShapeError] that it comes in.
+	// ErrShape is quant.ErrShape, for lengths that do not fit together. It comes in a
+	// [*quant.ShapeError].
 	ErrShape = quant.ErrShape
-	// ErrConfig is for a setting, a code or a term out of its range. It comes in a
-	// [*ConfigError].
+	// ErrConfig is the error for a setting, a code or a term out of range. It comes in
+	// a [*ConfigError].
 	ErrConfig = errors.New("out of range")
 )
 
-// A ConfigError names what is out of its range. It matches [ErrConfig], or
-// [ErrNotBitSerial] if that is a data type.
+// A ConfigError names the setting that is out of range. It matches [ErrConfig], or
+// [ErrNotBitSerial] for a data type.
 type ConfigError struct {
 	Package string // that found it: "serial" or "bbs"
 	Field   string // such as "PE.Mode" or "codes[3]"
@@ -50,7 +50,7 @@ func configError(field string, value any, format string, args ...any) error {
 	return &ConfigError{Package: "serial", Field: field, Value: value, Want: fmt.Sprintf(format, args...)}
 }
 
-// typeError is about a type that is not bit-serial for the reason given.
+// typeError returns an error for a type that is not bit-serial, with the reason.
 func typeError(t datatype.Type, format string, args ...any) error {
 	return configError("type", t, "a bit-serial one: "+format, args...)
 }

@@ -10,9 +10,9 @@ import (
 // below it, is 2^−31.
 const fixedPoint = 32
 
-// A fixed is a 128-bit two's complement number in steps of 2^−fixedPoint, in
-// which sums of products of halves and terms are exact: a step of four lanes is
-// below 2^62 in those steps, so that 2^65 of them fit.
+// A fixed is a 128-bit two's complement number in units of 2^−fixedPoint. Sums of
+// products of halves and terms are exact in it: a step of four lanes is below 2^62
+// units, so that 2^65 steps fit.
 type fixed struct {
 	hi int64
 	lo uint64
@@ -49,8 +49,8 @@ func (f fixed) float() float64 {
 	}
 	exp := -fixedPoint
 	if hi != 0 {
-		// Keep 64 bits, and in the last of them whether anything is lost, which
-		// is below the place where the conversion to float64 rounds.
+		// Keep 64 bits. The last one records whether lower bits were lost; it is below
+		// the place where the conversion to float64 rounds.
 		n := bits.Len64(hi)
 		lost := lo << (64 - n)
 		lo = hi<<(64-n) | lo>>n

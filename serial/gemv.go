@@ -6,9 +6,8 @@ import (
 	"github.com/x448/float16"
 )
 
-// Stats is what a run cost on one processing element with one dequantizer that
-// goes through the rows one after another. On an array of n elements divide by
-// n.
+// Stats is the cost of a run on one processing element with one dequantizer, row after
+// row. For an array of n elements divide by n.
 type Stats struct {
 	Cycles  int64 // until the last product is finished: Element + Stalls + the last dequantization
 	Element int64 // cycles in which the element took terms
@@ -16,23 +15,23 @@ type Stats struct {
 	Sums    int64 // partial sums that were dequantized, 8 cycles each
 }
 
-// GEMV multiplies m by the INT8 activations x, len(x) = m.Cols(), as the
-// hardware does: each weight as its terms, four weights a step, the partial sum
-// of each group through the bit-serial dequantizer. It stops before anything is
-// rounded: with B = ⌈cols/blockColumns⌉ blocks of columns that may have an
-// activation scale of their own,
+// GEMV multiplies m by the INT8 activations x, len(x) = m.Cols(), as the hardware does:
+// each weight as its terms, four weights a step, and the partial sum of each group
+// through the bit-serial dequantizer. It stops before anything is rounded. There are B
+// = ⌈cols/blockColumns⌉ blocks of columns, each with an activation scale of its own,
+// and
 //
 //	dst[row·B + b] = Σ k_g · Σ value(code)/Unit · x
 //
-// over the groups g of the row that have columns in block b (blockColumns need
-// not fit the group size), the inner sum over these columns, k_g the group's
-// 8-bit scale. A weight matrix times these activations is dst times
-// m.RowScale(row) · Type.Unit() · the activation scale. len(dst) must be
-// m.Rows()·B. Rows of several types each have their own Type and group size.
+// The outer sum is over the groups g of the row with columns in block b, and the inner
+// sum over these columns; k_g is the group's 8-bit scale. blockColumns need not fit the
+// group size. A weight matrix times these activations is dst times m.RowScale(row) ·
+// Type.Unit() · the activation scale. len(dst) must be m.Rows()·B. Rows of several
+// types each have their own Type and group size.
 //
-// It is the oracle of package kernel's integer mode and of the cycle counts. It
-// runs on the caller's goroutine and takes some 10 ns a weight (two terms) to
-// 20 ns (four). Partial sums of up to 2^31 weights are exact.
+// GEMV is the oracle for the integer mode of package kernel and for cycle counts. It
+// runs on the caller's goroutine and takes some 10 ns a weight (two terms) to 20 ns
+// (four). Partial sums of up to 2^31 weights are exact.
 //
 // The error wraps [ErrNotBitSerial] if the values have no unit (nf3, nf4, sf3,
 // sf4) or the scales are not 8-bit integers (mxfp4, nvfp4), or [ErrShape].

@@ -48,28 +48,26 @@ const (
 	maxBSig = 8
 )
 
-// A PE is one processing element of the accelerator: in each cycle it takes one
-// term of four weights against four activations, aligns the four products, and
-// adds them to the partial sum of the group. The zero value is ready, with an
-// empty accumulator in [Exact] mode. A PE must not be used concurrently.
+// A PE is one processing element of the accelerator. In each cycle it multiplies one
+// term of four weights by four activations, aligns the four products, and adds them to
+// the partial sum of the group. The zero value is ready to use, with an empty
+// accumulator in [Exact] mode. A PE must not be used concurrently.
 //
 // # Special activations
 //
-// Zeros of both signs and subnormals are what they are in IEEE 754: a subnormal
-// has exponent 1 and no hidden bit. Lanes whose term or activation is 0 still
-// take part in the search for the largest exponent, as in the Verilog, so that
-// in Paper and Truncate mode a zero term against a large activation costs the
-// other lanes precision. An infinity or NaN in any lane, even against a zero
-// term, makes the sum NaN until Reset: the terms of a weight may have opposite
-// signs (7 = 8 − 1), so that term by term there is no telling infinity from NaN.
-// A sum of nothing, or of zeros, is +0.
+// Zeros of both signs and subnormals are as in IEEE 754: a subnormal has exponent 1 and
+// no hidden bit. Lanes whose term or activation is 0 still take part in the search for
+// the largest exponent, as in the Verilog, so that in Paper and Truncate mode a zero
+// term against a large activation costs the other lanes precision. An infinity or NaN
+// in any lane, even against a zero term, makes the sum NaN until Reset: the terms of a
+// weight may have opposite signs (7 = 8 − 1), so that infinity and NaN cannot be told
+// apart term by term. An empty sum and a sum of zeros are +0.
 type PE struct {
 	// Mode is the arithmetic.
 	Mode Mode
-	// LowBSig is the least BSig among the terms to come: 0 for integers, −1 for
-	// FP3 and FP4. A step's sum is shifted left by the distance of its BSig from
-	// it. Group and GroupInt8 set it. Like Mode, it is to be changed only while
-	// the accumulator is empty.
+	// LowBSig is the least BSig of the terms of a group: 0 for integers, −1 for FP3 and
+	// FP4. The sum of a step is shifted left by its BSig − LowBSig. Group and GroupInt8
+	// set it. Like Mode, it may be changed only while the accumulator is empty.
 	LowBSig int8
 
 	fix fixed // Exact, and INT8 products in any mode
@@ -84,9 +82,9 @@ func (p *PE) Reset() {
 	}
 }
 
-// Sum returns the partial sum, rounded to the nearest float64. In the modes other
-// than Exact, and for INT8 activations up to 2^53, it is the accumulator's value
-// itself.
+// Sum returns the partial sum, rounded to the nearest float64. In modes other than
+// Exact, and for sums of INT8 activations up to 2^53, it is exactly the value of the
+// accumulator.
 func (p *PE) Sum() float64 {
 	if p == nil {
 		return 0
@@ -97,8 +95,8 @@ func (p *PE) Sum() float64 {
 	return p.total().float()
 }
 
-// total returns what is in the accumulators, exactly: a rounded sum is a
-// multiple of 2^−31 as well.
+// total returns the exact value of the accumulators. Rounded sums, too, are multiples
+// of 2^−31.
 func (p *PE) total() fixed {
 	if p.acc.man == 0 {
 		return p.fix
@@ -106,9 +104,10 @@ func (p *PE) total() fixed {
 	return p.fix.add(shifted(p.acc.man, p.acc.exp+accumulatorPoint+int(p.acc.low)+fixedPoint))
 }
 
-// Step takes one term of each of four weights against four activations: one
-// cycle. The terms must have the same BSig, LowBSig…LowBSig+8 and at most 8.
-// The error wraps [ErrConfig], also for an unknown Mode, and the PE is then as before.
+// Step is one cycle: it multiplies one term of each of four weights by four
+// activations. The terms must have the same BSig, which is LowBSig…LowBSig+8 and at
+// most 8. The error wraps [ErrConfig], also for an unknown Mode, and leaves the PE as
+// it was.
 func (p *PE) Step(w *[Lanes]Term, x *[Lanes]float16.Float16) error {
 	if err := p.check(w, x != nil); err != nil {
 		return err
@@ -160,12 +159,12 @@ func (p *PE) check(w *[Lanes]Term, given bool) error {
 }
 
 func termError(lane int, t Term, format string, args ...any) error {
-	// A Term's own String leaves out what may be wrong with it.
+	// The String method of Term leaves out fields that may be wrong.
 	type fields Term
 	return configError(fmt.Sprintf("w[%d]", lane), fmt.Sprintf("%+v", fields(t)), format, args...)
 }
 
-// step is Step on terms that are known to be good.
+// step is Step without checks.
 func (p *PE) step(w *[Lanes]Term, x *[Lanes]float16.Float16) {
 	var man, exp [Lanes]int
 	for i, h := range x {
@@ -197,11 +196,11 @@ func (p *PE) step(w *[Lanes]Term, x *[Lanes]float16.Float16) {
 	p.acc.add(p.Mode, &man, &exp, bsig, p.LowBSig)
 }
 
-// Group computes the dot product of a whole group from an empty accumulator:
-// the values of codes by t, times x, len(codes) of each. The lanes that the last
-// four weights leave over hold zeros. It returns the sum in true units (a float64
-// nearest to the accumulator) and the cycles, ⌈len(codes)/4⌉ times the terms of a code. The
-// error wraps [ErrShape] or [ErrConfig].
+// Group computes the dot product of a whole group from an empty accumulator: the values
+// of codes in t, times x, of the same length. Lanes beyond the last weight hold zeros.
+// It returns the sum in true units, as the float64 nearest to the accumulator, and the
+// cycles, ⌈len(codes)/4⌉ times the number of terms of a code. The error wraps
+// [ErrShape] or [ErrConfig].
 func (p *PE) Group(t *Table, codes []uint8, x []float16.Float16) (sum float64, cycles int, err error) {
 	if err := p.begin(t, codes, len(x)); err != nil {
 		return 0, 0, err

@@ -6,10 +6,10 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
-// A Table holds the terms of every code of one codebook; [NewTable] makes it. The
-// zero Table has no codes, and nil is like it. Make a Table once for many groups: it is immutable
-// and safe for concurrent use, and takes 2 KiB a step. It also takes the types
-// whose unit is not a power of two (apot4): their terms sum to
+// A Table holds the terms of every code of one codebook; [NewTable] makes it. The zero
+// Table has no codes, and nil is like it. Make a Table once for many groups: it is
+// immutable and safe for concurrent use, and takes 2 KiB a step. There are also Tables
+// of types whose unit is not a power of two (apot4): their terms sum to
 // value/[Table.Scale].
 type Table struct {
 	name  string
@@ -19,7 +19,7 @@ type Table struct {
 	walk  walker
 }
 
-// NewTable takes the values of cb apart. The error wraps [ErrNotBitSerial].
+// NewTable returns the terms of the values of cb. The error wraps [ErrNotBitSerial].
 func NewTable(cb datatype.Codebook) (*Table, error) {
 	p, err := newPlan(cb)
 	if err != nil {
@@ -46,8 +46,7 @@ func (t *Table) codes() int {
 	return len(t.terms) / max(t.plan.steps, 1)
 }
 
-// LowBSig returns the least BSig of the terms, which is what [PE.LowBSig] has to
-// be for them.
+// LowBSig returns the least BSig of the terms, for [PE.LowBSig].
 func (t *Table) LowBSig() int8 {
 	if t == nil {
 		return 0
@@ -55,8 +54,8 @@ func (t *Table) LowBSig() int8 {
 	return t.plan.low
 }
 
-// Scale returns what the sum of a code's terms is multiplied by to give its
-// value: 1 but for apot4 and apot4_sp, where it is 0.1.
+// Scale returns the factor by which the sum of a code's terms is multiplied to give the
+// value: 0.1 for apot4 and apot4_sp, and 1 for all others.
 func (t *Table) Scale() float32 {
 	if t == nil {
 		return 0
@@ -64,8 +63,8 @@ func (t *Table) Scale() float32 {
 	return t.plan.scale
 }
 
-// Terms returns the terms of code, which the caller must not change, or nil if
-// the codebook has no such code. There are as many for each code, which is the
+// Terms returns the terms of code, which the caller must not change, or nil if the
+// codebook has no such code. Every code has the same number of terms, which is the
 // number of cycles that a processing element spends on four weights.
 func (t *Table) Terms(code uint8) []Term {
 	if int(code) >= t.codes() {

@@ -8,10 +8,10 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
-// A Term is what one lane of a processing element takes from a weight in one
-// cycle: the number (−1)^Neg · Man · 2^Exp · 2^BSig. It is the unified
-// bit-serial representation of BitMoD (arXiv 2411.11745, section IV-A), in true
-// units: the terms of a weight sum to its value.
+// A Term is the part of a weight that one lane of a processing element takes in one
+// cycle: the number (−1)^Neg · Man · 2^Exp · 2^BSig. It is the unified bit-serial
+// representation of BitMoD (arXiv 2411.11745, section IV-A), in true units: the terms
+// of a weight sum to its value.
 type Term struct {
 	Neg  bool
 	Man  uint8 // 0 or 1
@@ -39,10 +39,9 @@ func (t Term) String() string {
 	return fmt.Sprintf("+2^%d", int(t.Exp)+int(t.BSig))
 }
 
-// Terms returns the terms whose sum is exactly cb.Value(code), in the order in
-// which a processing element takes them. Every code of a codebook has as many,
-// zero terms included, with the same BSig step by step, for the lanes run in
-// lockstep:
+// Terms returns the terms whose sum is exactly cb.Value(code), in the order in which a
+// processing element takes them. As lanes run in lockstep, every code of a codebook has
+// the same number of terms, zero terms included, with the same BSig in each step:
 //
 //	symmetric integers    radix-4 Booth digits: INT8 and INT7 4, INT6 and INT5 3,
 //	                      INT4 and INT3 2, INT2 1; BSig 0, 2, 4, 6
@@ -55,12 +54,11 @@ func (t Term) String() string {
 //	FP5, FP6              Booth digits of value/Unit: fp5_e2m2 3, fp6_e2m3 4,
 //	                      fp5_e3m1 and fp6_e3m2 5
 //
-// The types that are FP3 or FP4 with special values (bitmod3, bitmod4, their
-// one-sided forms, mxfp4, nvfp4, RaZeR, e2m1_sr, e2m1_sp) are FP3 and FP4 here.
-// The error wraps [ErrNotBitSerial] for nf3, nf4, sf3, sf4 (and for apot4 and
-// apot4_sp, whose values are multiples of 0.1: [NewTable] takes these), or
-// [ErrConfig]. Where many codes of one codebook are wanted, [Table.Terms] gives the
-// same without allocating.
+// The types that are FP3 or FP4 with special values (bitmod3, bitmod4, their one-sided
+// forms, mxfp4, nvfp4, RaZeR, e2m1_sr, e2m1_sp) are FP3 and FP4 here. The error wraps
+// [ErrNotBitSerial] for nf3, nf4, sf3, sf4 (and for apot4 and apot4_sp, whose values
+// are multiples of 0.1: [NewTable] takes these), or [ErrConfig]. [Table.Terms] returns
+// the same without allocating.
 func Terms(cb datatype.Codebook, code uint8) ([]Term, error) {
 	p, err := newPlan(cb)
 	if err != nil {
@@ -75,8 +73,8 @@ func Terms(cb datatype.Codebook, code uint8) ([]Term, error) {
 	return p.append(nil, cb.Value(code)), nil
 }
 
-// A plan is how the values of one codebook are taken apart: as integers
-// n = value/(scale·2^low), into steps terms.
+// A plan describes the terms of one codebook: the integers n = value/(scale·2^low),
+// each as a number of terms, steps.
 type plan struct {
 	booth bool
 	steps int
@@ -141,9 +139,9 @@ func appendFixed(dst []Term, n int, low int8) []Term {
 	}
 	var terms [2]Term
 	terms[0].BSig, terms[1].BSig = low+1, low
-	// The first window is bits 4…1, the second bits 3…0. The leading one is
-	// taken away before the second is looked for: two independent detections
-	// would find the one bit of 2, 4 or 8 twice.
+	// The first window is bits 4…1, the second bits 3…0. The leading one is removed
+	// before the second is looked for, because two independent detections would find
+	// the single bit of 2, 4 or 8 twice.
 	if lead := bits.Len(uint(n)) - 1; lead > 0 {
 		terms[0] = Term{neg, 1, uint8(lead - 1), low + 1}
 		n -= 1 << lead

@@ -1,7 +1,7 @@
 package serial
 
-// A walker runs a processing element on INT8 activations, for a table. Its
-// terms lie as the lanes use them: step by step, by code.
+// A walker runs a processing element on INT8 activations, for a table. Its terms are in
+// the order in which the lanes use them: step by step, by code.
 type walker []step
 
 type step struct {

@@ -1,8 +1,8 @@
-// Accelerator shows what the paper's hardware gains: cycles, speedups and energy of
+// Accelerator shows the gains of the paper's hardware: cycles, speedups and energy of
 // BitMoD's accelerator, an FP16 design, ANT and OliVe for six language models, beside
-// the paper's figures (arXiv 2411.11745), and what bounds each layer of a model on
-// one of the designs. It uses package serial/accelerator, also with a model,
-// array, bandwidth, precision or context of your own:
+// the paper's figures (arXiv 2411.11745), and the bound of each layer of a model on one
+// design. It uses package serial/accelerator, also with a model, array, bandwidth,
+// precision or context of your own:
 //
 //	go run ./examples/accelerator                  # the paper's tables
 //	go run ./examples/accelerator -json
@@ -10,11 +10,11 @@
 //	go run ./examples/accelerator -model llama-3-8b -bits 4.08 -bandwidth 64 -rows 64 -cols 32
 //
 // Look at the speedups beside the paper's, and in the last table at "bound by": one
-// token at a time, every layer waits for memory, so that bits count, not arithmetic.
+// token at a time, every layer waits for memory, so that bits count and arithmetic does
+// not.
 //
-// Plots of the same figures, accelerator -svg DIRECTORY, are drawn by
-// examples/accelerator/svg, a module of its own for the sake of its dependencies,
-// which this program runs.
+// With -svg DIRECTORY, the program runs examples/accelerator/svg, which draws plots of
+// the same figures. That is a separate module because of its dependencies.
 package main
 
 import (
@@ -72,7 +72,7 @@ func draw(dir string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// clock is that of the paper's designs, in Hz. The model itself counts cycles.
+// clock is the clock of the paper's designs, in Hz. The model itself counts cycles.
 const clock = 1e9
 
 type options struct {

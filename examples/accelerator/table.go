@@ -91,7 +91,7 @@ func (t *table) energy(e *accelerator.Evaluation) {
 	})
 }
 
-// layers prints what each kind of layer waits for, in both tasks.
+// layers prints the bound of each kind of layer, in both tasks.
 func (t *table) layers(o *options) error {
 	for _, d := range accelerator.Designs(o.model.Name) {
 		if d.Name != o.design {

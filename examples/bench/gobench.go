@@ -49,8 +49,8 @@ func (bs benchmarks) median(name, unit string) (float64, error) {
 	return cli.Median(vs), nil
 }
 
-// bench runs benchmarks with more flags of go test, or once and shortened if they are
-// not to mean anything.
+// bench runs benchmarks with more flags of go test. With -quick it runs them once and
+// shortened.
 func (r *runner) bench(pattern, pkg string, flags ...string) (benchmarks, error) {
 	if r.quick {
 		flags = []string{"-short", "-benchtime", "1x"}

@@ -12,15 +12,16 @@ import (
 	"github.com/bitmod-go/bitmod/kernel"
 )
 
-// machine says what the figures belong to, in a line of Markdown.
+// machine returns a line of Markdown about the machine, the version of Go and the
+// commit.
 func (r *runner) machine() string {
 	return fmt.Sprintf("Measured on %s (%s/%s, %d CPUs, kernel %s), %s, at commit %s, on %s.\n",
 		processor(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), kernel.Implementation(), runtime.Version(),
 		r.commit(), time.Now().Format(time.DateOnly))
 }
 
-// processor returns the name that Linux gives the first one, with its family and
-// model, as the names of virtual ones say little.
+// processor returns Linux's name of the first processor, with family and model, as
+// names of virtual processors say little.
 func processor() string {
 	text, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
@@ -53,7 +54,7 @@ func (r *runner) commit() string {
 	if err != nil {
 		return "unknown"
 	}
-	// What only writes about the figures does not change them.
+	// Changes of documents do not change the figures.
 	if changed, err := git("status", "--porcelain", "--", ".", ":!*.md"); err != nil || changed != "" {
 		name += " with changes"
 	}

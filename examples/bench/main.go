@@ -6,10 +6,9 @@
 //	go run ./examples/bench -quick                 # seconds; shows that everything runs
 //	go run ./examples/bench -update docs/speed.md   # and puts them in their places
 //
-// It runs the programs and benchmarks that measure, one after another, and prints
-// with each table the commands that it comes from; only the layout is made here.
-// It works in the root folder of the repository, and nothing else should run
-// meanwhile.
+// It runs programs and benchmarks one after another, and prints each table with the
+// commands that gave it. Run it in the root folder of the repository, with nothing else
+// running.
 package main
 
 import (
@@ -102,7 +101,7 @@ type runner struct {
 	commands []string // that ran for the present table, as Markdown's code
 }
 
-// limit is more than any of the commands takes.
+// limit is longer than any of the commands takes.
 const limit = 20 * time.Minute
 
 // output runs a command, with variables set in its environment, and returns what
@@ -123,7 +122,7 @@ func (r *runner) output(env []string, command ...string) ([]byte, error) {
 	return out, nil
 }
 
-// quoted puts in quotes what a shell would take apart.
+// quoted joins a command with quotes where a shell needs them.
 func quoted(command []string) []string {
 	words := slices.Clone(command)
 	for i, w := range words {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// gemv is what examples/gemv measures, with the assembly and without.
+// gemv returns the table of examples/gemv, with the assembly and without.
 func gemv(r *runner) (string, error) {
 	var of [2]gemvResult
 	for i, tags := range []string{"", "purego"} {
@@ -75,7 +75,7 @@ func gemv(r *runner) (string, error) {
 	return g.String(), nil
 }
 
-// A gemvResult is what examples/gemv -json prints.
+// A gemvResult is a line of examples/gemv -json.
 type gemvResult struct {
 	Rates []struct {
 		Name     string
@@ -107,8 +107,8 @@ func (r gemvResult) ratio(name, to string) (gemvRatio, error) {
 	return gemvRatio{}, fmt.Errorf("examples/gemv has no ratio of %q and %q", name, to)
 }
 
-// kernels is every implementation that this processor has, one thread, weights
-// from memory.
+// kernels returns the table of all implementations of this processor, one thread,
+// weights from memory.
 func kernels(r *runner) (string, error) {
 	where := "group=128/shape=4096x4096/memory=dram"
 	if r.quick {
@@ -142,7 +142,7 @@ func kernels(r *runner) (string, error) {
 	return g.String(), nil
 }
 
-// types is all kinds of types and groups, one thread, weights from the cache.
+// types returns the table of types and group sizes, one thread, weights from the cache.
 func types(r *runner) (string, error) {
 	bs, err := r.bench("GEMV/type=/group=/shape=/memory=cached/x=/threads=1", "./kernel", "-count", "3", "-benchtime", "200ms")
 	if err != nil {
@@ -185,7 +185,8 @@ func types(r *runner) (string, error) {
 	return g.String(), nil
 }
 
-// llama is tokens a second, of a large model without meaning and of the small one.
+// llama returns the table of tokens a second, of a large model with random weights and
+// of the small one.
 func llama(r *runner) (string, error) {
 	type line struct {
 		Weights          string
@@ -229,7 +230,7 @@ func llama(r *runner) (string, error) {
 	return g.String(), nil
 }
 
-// checkpoints is the whole job, from file to file.
+// checkpoints returns the table of quantizing files to files.
 func checkpoints(r *runner) (string, error) {
 	size := "2200M"
 	if r.quick {
@@ -274,7 +275,8 @@ func checkpoints(r *runner) (string, error) {
 	return g.String() + "\n" + stages.String(), nil
 }
 
-// quantization is quant.Group beside the definition, and with options.
+// quantization returns the table of quant.Group beside the definition, and with
+// options.
 func quantization(r *runner) (string, error) {
 	types := []string{"bitmod4", "bitmod3", "int4", "int4_asym"}
 	bs, err := r.bench("Group/type=("+strings.Join(types, "|")+")$", "./quant", "-count", "5")
@@ -364,7 +366,7 @@ func quantization(r *runner) (string, error) {
 	return g.String() + "\n" + options.String() + "\n" + each.String(), nil
 }
 
-// significant rounds to about two digits: more than the noise leaves.
+// significant rounds to about two digits, which is more than the noise allows.
 func significant(x float64) string {
 	switch {
 	case x < 1:

@@ -14,7 +14,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// mostCompared is the number of sentences that -compare takes.
+// mostCompared is the largest number of sentences for -compare.
 const mostCompared = 10000
 
 // A contender is one way to keep the weights of a model.
@@ -26,9 +26,9 @@ type contender struct {
 	speed   []float64 // sentences a second, by round
 }
 
-// compare makes vectors of the sentences with weights of several types, and compares them
-// with those of the weights as they are stored. All types take turns, so that a machine
-// that slows down does so for all of them.
+// compare embeds the sentences with weights of several types, and compares the vectors
+// with those of the stored weights. All types take turns, so that a machine that slows
+// down does so for all of them.
 func compare(ctx context.Context, o *options, f *encoder.File, from *source, stdout, stderr io.Writer) error {
 	sentences, err := from.all(mostCompared)
 	if err != nil {
@@ -85,7 +85,7 @@ func compare(ctx context.Context, o *options, f *encoder.File, from *source, std
 	return nil
 }
 
-// contenders are the weights as stored, and what can be made of them.
+// contenders returns the weights as stored, and quantized to each type.
 func contenders(o *options, f *encoder.File) ([]contender, error) {
 	w, err := o.choose(f)
 	if err != nil {
@@ -109,7 +109,7 @@ func contenders(o *options, f *encoder.File) ([]contender, error) {
 	return list, nil
 }
 
-// other reads another file of the same model, whose row has the name of the file.
+// other reads another file of the same model. Its row has the name of the file.
 func (o *options) other(path string) (contender, error) {
 	f, err := encoder.OpenFile(path)
 	if err != nil {
@@ -121,7 +121,7 @@ func (o *options) other(path string) (contender, error) {
 	return c, err
 }
 
-// defaultTypes are those that are compared if none are named.
+// defaultTypes are the types that are compared by default.
 const defaultTypes = "int8,bitmod4/32,bitmod4/128,bitmod3/32,bitmod3/128"
 
 // parseTypes reads a list of types, each alone or with the size of its groups.
@@ -144,8 +144,7 @@ func parseTypes(list string) ([]quant.Config, error) {
 	return configs, nil
 }
 
-// similar returns the mean and the least of the cosines of vectors to those that they
-// should be.
+// similar returns the mean and the least cosine of got to want.
 func similar(want, got [][]float32) (mean, least float64) {
 	least = 1
 	for i := range want {
@@ -156,7 +155,7 @@ func similar(want, got [][]float32) (mean, least float64) {
 	return mean, least
 }
 
-// sameNearest returns the part of the vectors whose nearest other vector is the same.
+// sameNearest returns the share of vectors whose nearest other vector is the same.
 func sameNearest(want, got [][]float32) float64 {
 	same := 0
 	for i := range want {
@@ -167,7 +166,7 @@ func sameNearest(want, got [][]float32) float64 {
 	return float64(same) / float64(len(want))
 }
 
-// nearest returns which of the other vectors is the nearest to the i-th.
+// nearest returns the index of the vector nearest to the i-th.
 func nearest(all [][]float32, i int) int {
 	best, at := -2.0, -1
 	for j := range all {

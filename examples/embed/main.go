@@ -1,5 +1,5 @@
-// Embed makes vectors of sentences, near to each other where the sentences mean
-// something alike, with a model such as BERT on quantized weights.
+// Embed turns sentences into vectors with a model such as BERT on quantized weights.
+// Vectors of sentences with similar meanings are near to each other.
 //
 //	go run ./examples/embed -table "A king and his queen." "The queen of the king." "It rained all day."
 //	go run ./examples/embed -model all-MiniLM-L6-v2 -type bitmod4 -in sentences.txt -json > vectors.jsonl
@@ -7,16 +7,16 @@
 //	go run ./examples/embed -model all-MiniLM-L6-v2 -in sentences.txt -compare
 //	go run ./examples/embed -model all-MiniLM-L6-v2 -in sentences.txt -compare -types bitmod4/64,int4_asym/64
 //
-// Sentences are arguments, or lines of a file or of standard input. What comes out for
-// each is a line: its vector, or with -json an object of it. With -table it is how alike
-// any two of them are, and with -compare what quantizing the model's weights does to the
-// vectors and to their number a second.
+// Sentences are arguments, or lines of a file or of standard input. The output for each
+// is a line with its vector, or with -json an object. With -table the output is the
+// similarity of any two sentences, and with -compare the effect of quantized weights on
+// the vectors and on their number a second.
 //
-// Without -model it takes the small model that the module carries. The weights of a
-// model are as they are stored, or with -type quantized as they are read; those of a
-// RESULT of examples/quantize are packed already, and used as they are. How the vectors
-// of a sentence's tokens become one is up to the files that come with the model:
-// modules.json, and those that it names.
+// Without -model it takes the small model of the module. The weights of a model are
+// used as they are stored, or with -type quantized when they are read; weights of a
+// RESULT of examples/quantize are packed already and used as they are. modules.json,
+// and the files that it names, decide how the vectors of a sentence's tokens become
+// one.
 package main
 
 import (
@@ -203,7 +203,7 @@ func (o *options) embedder(f *encoder.File, w weights) (*encoder.Embedder, error
 	return &encoder.Embedder{Runner: encoder.NewRunner(m, o.threads), Tokenizer: tok, Pipeline: p}, nil
 }
 
-// A session embeds sentences, and counts them and the time that it takes.
+// A session embeds sentences, and counts sentences and time.
 type session struct {
 	e                 *encoder.Embedder
 	status            *cli.Status
@@ -277,7 +277,7 @@ func (s *source) next(n int) ([]string, error) {
 	return some, nil
 }
 
-// all returns all sentences, of which there must be at least one, and most at the most.
+// all returns all sentences, of which there must be 1 to most.
 func (s *source) all(most int) ([]string, error) {
 	some, err := s.next(most + 1)
 	switch {

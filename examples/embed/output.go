@@ -17,7 +17,7 @@ const (
 	mostTable = 200  // sentences of a table
 )
 
-// A line is what -json prints of a sentence.
+// A line is the output of -json for a sentence.
 type line struct {
 	Sentence  string    `json:"sentence"`
 	Embedding []float32 `json:"embedding"`
@@ -96,8 +96,8 @@ func (s *session) table(ctx context.Context, from *source, w *bufio.Writer) erro
 	return nil
 }
 
-// printable returns the beginning of a sentence, without what would make a terminal do
-// other things than print.
+// printable returns the beginning of a sentence without control characters, which a
+// terminal might act upon.
 func printable(s string) string {
 	const most = 60
 	var b strings.Builder

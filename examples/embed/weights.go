@@ -15,8 +15,8 @@ type weights struct {
 	options          encoder.Options
 }
 
-// choose returns what -type, -group and -embeddings ask for of a model. Weights that are
-// packed are never quantized again: that would add the errors of both, and hide it.
+// choose returns the weights that -type, -group and -embeddings ask for. Packed weights
+// are never quantized again, which would silently add the errors of both.
 func (o *options) choose(f *encoder.File) (weights, error) {
 	w := weights{name: "weights as stored", embeddings: f.Embedding(), options: encoder.Options{Activations: o.activations}}
 	if packed := f.Packed(); len(packed) > 0 {

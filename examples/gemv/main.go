@@ -1,5 +1,5 @@
-// Gemv shows how fast packed matrices multiply a vector on this machine, against
-// gonum's float32 and against what the memory delivers.
+// Gemv measures how fast packed matrices multiply a vector on this machine, beside
+// gonum's float32 and the speed of memory.
 //
 //	go run ./examples/gemv
 //	go run -tags purego ./examples/gemv   # the portable loops
@@ -8,9 +8,9 @@
 // Look at "bitmod4 / gonum", the gain, and at "bitmod4 / read bitmod4": at 1 the
 // product takes as long as reading its weights from memory, and no kernel is faster.
 //
-// All candidates take turns, so that a machine that slows down does so for all of
-// them; each line of ratios is two of them in the same turn, least, median and
-// greatest over the turns. Loading the activations counts.
+// All candidates take turns, so that a machine that slows down does so for all of them.
+// Each line of ratios compares two of them in the same turn: the least, median and
+// greatest ratio over all turns. Loading the activations counts.
 package main
 
 import (
@@ -67,8 +67,8 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 
 func main() { cli.Main("gemv", run) }
 
-// A candidate is something to measure: f does work once, and is given a number
-// that goes up.
+// A candidate is something to measure: f does the work once, and gets a number that
+// goes up.
 type candidate struct {
 	name    string
 	work    float64 // products
@@ -240,7 +240,7 @@ func measure(ctx context.Context, cs []*candidate, o *options) error {
 	return nil
 }
 
-// A result is what is printed, and with -json an object of it.
+// A result is everything that is printed. With -json it is printed as an object.
 type result struct {
 	Implementation string
 	Rates          []rate
@@ -255,7 +255,7 @@ type rate struct {
 	GB           float64 // of weights read a second
 }
 
-// A ratio is how many times as fast as another a candidate was in the same turn.
+// A ratio is the speed of a candidate relative to another in the same turn.
 type ratio struct {
 	Name, To         string
 	Min, Median, Max float64

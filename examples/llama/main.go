@@ -1,5 +1,5 @@
-// Llama shows a language model running on quantized weights: it continues a
-// prompt or talks, and says how fast and how large the weights are.
+// Llama runs a language model on quantized weights: it continues a prompt or chats, and
+// prints the speed and the size of the weights.
 //
 //	go run ./examples/llama -prompt "Once upon a time"
 //	go run ./examples/llama -type bitmod3 -group 64 -temperature 0.8 -prompt "The king"
@@ -9,11 +9,10 @@
 //	go run ./examples/llama -speed
 //	go run ./examples/llama -speed -synthetic
 //
-// Without -model it takes the small model that the module carries. The weights of a
-// model are quantized as they are read; those of a RESULT of examples/quantize are
-// packed already, and used as they are. The same -seed gives the same text: compare
-// what -type float32, bitmod4, bitmod3 and int3 make of it, and with -speed what they
-// do to tokens a second.
+// Without -model it takes the small model of the module. The weights of a model are
+// quantized when they are read; weights of a RESULT of examples/quantize are packed
+// already and used as they are. The same -seed gives the same text: compare the texts
+// of -type float32, bitmod4, bitmod3 and int3, and with -speed their tokens a second.
 package main
 
 import (
@@ -201,7 +200,7 @@ func (o *options) open() (*llm.File, error) {
 	return llm.OpenFile(o.model)
 }
 
-// maxPrompt is far above what any model reads, in bytes.
+// maxPrompt is the largest prompt in bytes, far longer than any model reads.
 const maxPrompt = 1 << 26
 
 // readPrompt reads the text of a file, or of standard input.
@@ -221,7 +220,8 @@ func readPrompt(name string) (string, error) {
 	return string(data), err
 }
 
-// sampler is what the command line asks for, and else the files that come with the model.
+// sampler returns the sampler that the command line asks for. The defaults are those of
+// the model's files.
 func (o *options) sampler(s llm.Sampling, stderr io.Writer) *llm.Sampler {
 	if s.Temperature != nil && !o.given["temperature"] {
 		o.temperature = *s.Temperature

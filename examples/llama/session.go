@@ -14,7 +14,7 @@ import (
 	"github.com/bitmod-go/bitmod/internal/llm"
 )
 
-// A session generates text, and counts it.
+// A session generates text and counts tokens and time.
 type session struct {
 	options   *options
 	tokenizer llm.Tokenizer
@@ -25,7 +25,7 @@ type session struct {
 	timed     int // tokens that total.Time is for
 }
 
-// generate prints what follows a prompt, and returns its text.
+// generate prints the continuation of a prompt and returns it.
 func (s *session) generate(ctx context.Context, prompt []int) (string, error) {
 	var text strings.Builder
 	prev := prompt[len(prompt)-1]
@@ -131,8 +131,8 @@ type line struct {
 // maxLine is the length of the longest message, in bytes.
 const maxLine = 1 << 20
 
-// readLines reads lines up to the end of r, or until ctx is done. A read that waits goes on
-// after that: nothing ends one of a terminal.
+// readLines reads lines up to the end of r, or until ctx is done. A read in progress
+// then keeps waiting, as nothing can end a read of a terminal.
 func readLines(ctx context.Context, r io.Reader) <-chan line {
 	lines := make(chan line)
 	go func() {

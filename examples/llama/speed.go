@@ -20,8 +20,8 @@ type contender struct {
 }
 
 // speed measures tokens per second of one model with float32 weights and with 4- and
-// 3-bit weights: reading a prompt, and generating token by token. All are in memory,
-// and take turns, so that a machine that slows down does so for all of them.
+// 3-bit weights, for reading a prompt and for generating token by token. All are in
+// memory and take turns, so that a machine that slows down does so for all of them.
 func speed(ctx context.Context, o *options, kv llm.KV, w io.Writer) error {
 	list, err := contenders(o)
 	if err != nil {
@@ -55,7 +55,7 @@ func speed(ctx context.Context, o *options, kv llm.KV, w io.Writer) error {
 	return nil
 }
 
-// A speedLine is what is printed of a contender, and with -json an object of it.
+// A speedLine is the output for a contender. With -json it is printed as an object.
 type speedLine struct {
 	Weights          string
 	Bits             float64 // per weight, in the layers
@@ -63,8 +63,8 @@ type speedLine struct {
 	Prompt, Generate float64 // tokens per second
 }
 
-// contenders makes them all of one model. What they have in common, they share. A
-// model that is packed is the only one.
+// contenders makes all contenders of one model, which share common parts. A packed
+// model is the only contender.
 func contenders(o *options) ([]contender, error) {
 	if o.synthetic {
 		float, err := llm.Synthetic(llm.Llama1B, llm.Options{})
@@ -93,7 +93,7 @@ func contenders(o *options) ([]contender, error) {
 	return []contender{{name: w.name, model: m}}, err
 }
 
-// quantized returns the model itself, and what can be made of it.
+// quantized returns the model itself and its quantized forms.
 func quantized(o *options, float *llm.Model) ([]contender, error) {
 	list := []contender{{name: "float32", model: float}}
 	inLayers := func(p llm.Place) bool { return p.Layer >= 0 }

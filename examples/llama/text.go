@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// A textWriter writes text that comes in parts, which may end within a character. What
-// would make a terminal do other things than print is left out.
+// A textWriter writes text in parts, which may end within a character. It leaves out
+// control characters, which a terminal might act upon.
 type textWriter struct {
 	w    io.Writer
 	part []byte // the beginning of a character
@@ -32,7 +32,7 @@ func (t *textWriter) write(b []byte) error {
 	return err
 }
 
-// flush writes what is left of a character that did not come to its end.
+// flush writes the bytes of an incomplete character.
 func (t *textWriter) flush() error {
 	if len(t.part) == 0 {
 		return nil

@@ -16,8 +16,8 @@ type weights struct {
 	options llm.Options
 }
 
-// choose returns what -type, -group and -all ask for of a model. Weights that are packed are never quantized again: that would add the
-// errors of both, and hide it.
+// choose returns the weights that -type, -group and -all ask for. Packed weights are
+// never quantized again, which would silently add the errors of both.
 func (o *options) choose(f *llm.File) (weights, error) {
 	if packed := f.Packed(); len(packed) > 0 {
 		return o.asPacked(packed, f.Embedding())

@@ -6,8 +6,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/llm"
 )
 
-// A baseline is a way to quantize that the paper compares with and the library has no use
-// for: it makes floats of the layers' weights, as they would be dequantized.
+// A baseline is a method of quantization that the paper compares with and the library
+// does not have. It replaces the weights of layers by dequantized floats.
 type baseline struct {
 	bits      float64 // of a code
 	groupSize int     // 0 for any
@@ -15,13 +15,13 @@ type baseline struct {
 	quantize  func(w []float32) // a group, in place
 }
 
-// baselines are the names that -types takes besides the data types.
+// baselines are the methods that -types takes besides the data types, by name.
 var baselines = map[string]baseline{
 	"olive4": {4, 0, 16, olive},
 	"mxfp3":  {3, 32, 8, mxFP3},
 }
 
-// replace returns m with the matrices of its layers as b has them, and the bits of a
+// replace returns m with the matrices of its layers quantized by b, and the bits of a
 // weight in groups of the given size.
 func (b baseline) replace(m *llm.Model, groupSize int) (*llm.Model, float64, error) {
 	if b.groupSize != 0 {
@@ -46,9 +46,9 @@ func (b baseline) replace(m *llm.Model, groupSize int) (*llm.Model, float64, err
 	return q, b.bits + b.scaleBits*float64(groups)/float64(weights), err
 }
 
-// mxFP3 is OCP's MX with elements of E2M0, 0, ±1, ±2 and ±4, which the standard does not
-// have and the paper compares with: a power of two as the scale, from the exponent of the
-// largest weight, and codes rounded to nearest, ties to even.
+// mxFP3 is OCP's MX with elements of E2M0: 0, ±1, ±2 and ±4. The standard does not have
+// it, but the paper compares with it. The scale is a power of two from the exponent of
+// the largest weight, and codes are rounded to nearest, ties to even.
 func mxFP3(w []float32) {
 	_, exponent := math.Frexp(largest(w)) // 2^(exponent−1) ≤ the largest
 	scale := math.Ldexp(1, exponent-1-2)
@@ -69,10 +69,11 @@ func mxFP3(w []float32) {
 	}
 }
 
-// olive is OliVe's (arXiv 2304.07493) 4 bits with outlier-victim pairs: of two weights side
-// by side, both are integers up to 7, or one is an outlier of 12 to 96, and the other,
-// the victim, 0. Which pairs are which, and the scale, are those of the least squared
-// error among scales from that of the integers to that of the outliers.
+// olive is the 4-bit format of OliVe (arXiv 2304.07493) with outlier-victim pairs. Of
+// two neighbouring weights, either both are integers up to 7, or one is an outlier of
+// 12 to 96 and the other, the victim, is 0. The kinds of pairs and the scale are those
+// of the least squared error, among scales from that of the integers to that of the
+// outliers.
 func olive(w []float32) {
 	top := largest(w)
 	if top == 0 {

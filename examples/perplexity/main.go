@@ -1,6 +1,6 @@
-// Perplexity shows what a data type costs a language model: it quantizes the
-// model's weights to one type after another, and compares each with the float32
-// weights on the same text.
+// Perplexity measures the loss of a language model to data types: it quantizes the
+// model's weights to one type after another, and compares each with the float32 weights
+// on the same text.
 //
 //	go run ./examples/perplexity
 //	go run ./examples/perplexity -types bitmod3,bitmod3+gptq,kv:bitmod4 -group 64
@@ -13,9 +13,9 @@
 // Look at how much perplexity bitmod3 adds and how much other types of 3 bits do,
 // beside the standard errors; KL divergence tells types apart on less text.
 //
-// Without -model it takes the small model that the module carries, and without
-// -text a text that the float32 model writes itself. A RESULT of examples/quantize is
-// evaluated as it is packed; -reference is the model that it was made from.
+// Without -model it takes the small model of the module, and without -text a text that
+// the float32 model writes. A RESULT of examples/quantize is evaluated as it is packed;
+// -reference is the model that it was made from.
 package main
 
 import (
@@ -160,7 +160,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		status.Show("%s: quantizing", doing)
 		r, err := v.measure(set.modelOf(v), e, calibration)
 		if *types == allTypes && v.mixed != 0 && errors.Is(err, quant.ErrShape) {
-			// Narrow rows take more for their scales than the table knows of.
+			// The scales of narrow rows take more than the table counts.
 			fmt.Fprintf(stderr, "perplexity: without %s: %v\n", v.name, err)
 			continue
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/bitmod-go/bitmod/internal/llm"
 )
 
-// models are what is evaluated and what it is compared with.
+// models are the model that is evaluated and its reference.
 type models struct {
 	model, reference *llm.Model
 	tokenizer        llm.Tokenizer
@@ -55,8 +55,8 @@ const (
 	modelRow = "the model"
 )
 
-// load reads a model and its tokenizer. The row is for the model as it is, of which the
-// file has so many bits a weight.
+// load reads a model and its tokenizer. The row is for the model as it is, and stored
+// is the number of bits a weight in the file.
 func load(path, tokenizer string) (m *llm.Model, row variant, stored float64, t llm.Tokenizer, err error) {
 	f, err := llm.OpenFile(path)
 	if err != nil {
@@ -87,7 +87,7 @@ func loadWeights(f *llm.File) (*llm.Model, variant, error) {
 	return m, row, err
 }
 
-// findOthers returns the models of a list, which can all be opened.
+// findOthers returns the models of a list, after checking that they can be opened.
 func findOthers(list string) ([]string, error) {
 	if list == "" {
 		return nil, nil
@@ -103,7 +103,7 @@ func findOthers(list string) ([]string, error) {
 	return paths, nil
 }
 
-// loadOther reads one of them. Its row has the name of the file.
+// loadOther reads one of these models. Its row has the name of the file.
 func loadOther(path string) (*llm.Model, variant, error) {
 	f, err := llm.OpenFile(path)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// options are what goes beyond the paper: "+NAME" behind a type.
+// options are the options beyond the paper, written as "+NAME" behind a type.
 type options struct {
 	search, importance, gptq, actOrder, sequential, awq bool
 

@@ -42,8 +42,8 @@ func (t *table) write(r row) error {
 	return err
 }
 
-// standardError writes ± and a number with so many digits behind the point, or spaces
-// if there is none: a single window of text has no standard error.
+// standardError returns ± and a number with some digits after the point, or spaces if
+// there is no standard error, as for a single window of text.
 func standardError(x float64, digits int) string {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return strings.Repeat(" ", 3+digits) // as wide as ±0. and the digits

@@ -13,12 +13,13 @@ const (
 	defaultWindow = 512
 	textSeed      = 1
 
-	// Texts for calibration have other seeds than any to predict.
+	// Texts for calibration have other seeds than texts to predict.
 	calibrationSeed = 1 << 32
 )
 
-// readBlocks returns n tokens of text in blocks, of a window each, that the model
-// reads on their own: from a file, or written by the model. n = 0 is all of the file.
+// readBlocks returns n tokens of text in blocks of one window, which the model reads
+// separately. The text is from a file, or written by the model. n = 0 stands for the
+// whole file.
 func readBlocks(ctx context.Context, m *llm.Model, tok llm.Tokenizer, file string, n, window int) ([][]int, error) {
 	length := min(m.Config.Context, window)
 	if length < 2 {

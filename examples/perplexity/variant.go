@@ -31,7 +31,7 @@ const (
 	int16Prefix = "a16:"
 )
 
-// What -types may say, and what it means if it says nothing.
+// The values of -types, and its default.
 const (
 	allTypes   = "all"
 	shortTable = "bitmod3,bitmod3+search,int3_asym,int3,bitmod4,int4_asym,nf4"
@@ -145,8 +145,8 @@ func parseVariant(name string) (variant, error) {
 	return v, err
 }
 
-// distinct leaves out caches that are the same as the one before, because their
-// groups are as wide as a token's keys.
+// distinct leaves out caches that equal the one before because their groups are wider
+// than a token's keys.
 func distinct(rows []variant, width int) []variant {
 	var keep []variant
 	for _, v := range rows {
@@ -160,7 +160,7 @@ func distinct(rows []variant, width int) []variant {
 	return keep
 }
 
-// A row is what there is to say about a variant.
+// A row has the results of a variant.
 type row struct {
 	variant
 	bits    float64 // for a weight, or an element of the cache
@@ -193,8 +193,8 @@ func (v variant) measure(m *llm.Model, e *llm.Evaluator, c *llm.Calibration) (ro
 			return r, err
 		}
 	default:
-		// The kernel multiplies packed weights by integers. With float32 its sums
-		// are the same as of unpacked weights, but for rounding.
+		// The kernel multiplies packed weights by integers. With float32 activations
+		// its sums equal those of unpacked weights except for rounding.
 		if m, err = c.Quantize(v.recipe()); err != nil {
 			return r, err
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// warnAgain prints a line if tensors to be quantized have few bits already: the
-// errors of both add up.
+// warnAgain prints a line if tensors to be quantized have few bits already, as the
+// errors add up.
 func warnAgain(w io.Writer, items []checkpoint.Item) {
 	const few = 5
 	n := 0

@@ -13,10 +13,10 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// bitsConfigs are those among which -bits chooses. More of them are worth little: with 23,
-// what is to be expected of SmolLM2-135M at 3.5 to 6.1 bits falls by 8 to 29 %, and a
-// matrix of many parts takes longer to multiply. Minifloats of 5 and 6 bits cost its layers
-// two thirds of what integers do.
+// bitsConfigs are the configurations that -bits chooses from. More of them are worth
+// little: with 23, what is to be expected of SmolLM2-135M at 3.5 to 6.1 bits falls by 8
+// to 29 %, and a matrix of many parts takes longer to multiply. Minifloats of 5 and 6
+// bits cost its layers two thirds of what integers do.
 var bitsConfigs = []quant.Config{
 	{Type: datatype.BitMoD3, GroupSize: 128}, {Type: datatype.BitMoD3, GroupSize: 32}, {Type: datatype.BitMoD4, GroupSize: 32},
 	{Type: datatype.FP5E2M2, GroupSize: 64}, {Type: datatype.FP6E2M3, GroupSize: 64}, {Type: datatype.Int8, GroupSize: 32},
@@ -79,7 +79,7 @@ func (o *options) shareOut(ctx context.Context, w io.Writer, source *checkpoint.
 	return nil
 }
 
-// toShare returns the tensors that a plan quantizes, with embedding and head among them.
+// toShare returns the tensors that a plan quantizes, including embedding and head.
 func (o *options) toShare(source *checkpoint.Checkpoint) ([]checkpoint.Tensor, error) {
 	other := *o
 	other.rules.Types = nil
@@ -114,7 +114,7 @@ func rowChoices(x *llm.Worth) [][]quant.Cost {
 	rows := make([][]quant.Cost, x.Rows())
 	for row := range rows {
 		for c, bytes := range x.RowBytes {
-			// A byte says of which type a row is.
+			// One more byte holds the type of the row.
 			rows[row] = append(rows[row], quant.Cost{Bytes: bytes + 1, Loss: float64(x.Losses[c][row])})
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// A calibration is what -calibrate asks for.
+// A calibration has the settings of -calibrate.
 type calibration struct {
 	text    string // the file
 	samples int
@@ -27,13 +27,13 @@ type calibration struct {
 // wouldGive is printed without -calibrate.
 const wouldGive = "codes are chosen by the weights alone, as the paper does; with -calibrate TEXT by what the model makes of a text, which left half of the divergence of SmolLM2-135M at 3 bits"
 
-// A network is a model that texts are on their way through.
+// A network is a model that is reading texts.
 type network interface {
 	calibrate.Network
 	Close()
 }
 
-// open opens the model of a checkpoint, and starts the texts on their way.
+// open opens the model of a checkpoint and starts reading the texts.
 func (c *calibration) open(source *checkpoint.Checkpoint, stdout io.Writer) (network, func(), error) {
 	text, err := c.read()
 	if err != nil {
@@ -77,8 +77,7 @@ func isEncoder(source *checkpoint.Checkpoint) bool {
 	return json.Unmarshal(data, &config) == nil && encoder.Known(config.ModelType)
 }
 
-// tokens is the number of tokens for calibration if -nsamples says nothing, and length
-// that of a text of a language model and of an encoder, if -length says nothing.
+// Defaults of -nsamples, in tokens, and of -length, for language models and encoders.
 const (
 	defaultTokens = 16384
 	decoderLength = 512
@@ -107,7 +106,7 @@ func (c *calibration) sample(t tokenizer, text string, length, most int) ([][]in
 	return texts, nil
 }
 
-// A tokenizer is that of a language model or of an encoder.
+// A tokenizer is the tokenizer of a language model or of an encoder.
 type tokenizer interface {
 	Encode(text string) ([]int, error)
 	Around() (before, after []int)
@@ -119,12 +118,12 @@ func (c *calibration) read() (string, error) {
 	return string(data), err
 }
 
-// isStatistics reports whether what was asked for is a file of statistics, and no text.
+// isStatistics reports whether the file has statistics and not text.
 func (c *calibration) isStatistics() bool {
 	return strings.HasSuffix(c.text, ".gguf") || strings.HasSuffix(c.text, ".safetensors")
 }
 
-// statistics returns those of a file, by the names that tensors have in source.
+// statistics returns the statistics of a file, by the names of tensors in source.
 func (c *calibration) statistics(source *checkpoint.Checkpoint) (*calibrate.Statistics, error) {
 	s, err := calibrate.Load(c.text)
 	if err != nil {
@@ -220,8 +219,8 @@ func (g *gains) flush() {
 	g.sum.Vectors = 0
 }
 
-// start returns the calibrator of a run, and what is to be called at its end. clear
-// makes room for a line.
+// start returns the calibrator of a run, and a function to call at its end. clear makes
+// room for a line.
 func (c *calibration) start(source *checkpoint.Checkpoint, stdout io.Writer, clear func()) (checkpoint.Calibrator, func(), error) {
 	n, end, err := c.open(source, stdout)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// causes is an error about many tensors with a line for each cause, which has the
-// first tensor and the number of the others: a wrong original is wrong in all of them.
+// causes is an error about many tensors with a line for each cause, with the first
+// tensor and the number of others, as a wrong original is wrong in every tensor.
 type causes struct {
 	error
 	all bool // a line for each tensor
@@ -52,8 +52,8 @@ func (c causes) Error() string {
 
 // leaves returns the errors that err joins.
 func leaves(err error) []error {
-	// An error with a text of its own that wraps several is one: only its lines are
-	// those of its parts if it joins them.
+	// An error that wraps several and has a text of its own counts as one. Only an
+	// error that joins others has exactly their lines.
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok || err.Error() != errors.Join(joined.Unwrap()...).Error() {
 		return []error{err}
@@ -65,7 +65,7 @@ func leaves(err error) []error {
 	return all
 }
 
-// A detail of an error is what differs from tensor to tensor: a number, or the start
+// A detail is a part of an error that differs between tensors: a number, or the start
 // of a checksum.
 var detail = regexp.MustCompile(`\b[0-9a-f]{16}\b|-?\d+(\.\d+)?`)
 

@@ -22,9 +22,8 @@ func listFiles(w io.Writer, r *checkpoint.Result) {
 	}
 }
 
-// listCompanions prints what became of the files beside the weights: a line for
-// those that are copied, one for each that is changed, and one for each reason to
-// leave some out.
+// listCompanions prints a line for the files beside the weights that are copied, one
+// for each that is changed, and one for each reason to leave some out.
 func listCompanions(w io.Writer, dst string, r *checkpoint.Result) {
 	if strings.HasSuffix(dst, ".safetensors") {
 		fmt.Fprintf(w, "%s is one file: config.json and what else belongs to the model is not copied\n", dst)
@@ -56,7 +55,7 @@ func listCompanions(w io.Writer, dst string, r *checkpoint.Result) {
 	}
 }
 
-// quoteList joins names as [show] has them, and leaves most of many out.
+// quoteList joins names as [show] formats them, and shortens long lists.
 func quoteList(names []string) string {
 	const most = 12
 	var b strings.Builder

@@ -15,7 +15,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// options are those of the command without a name.
+// options are the options of the command without a name.
 type options struct {
 	in, out   string
 	types     []datatype.Type // to compare, without in
@@ -123,7 +123,7 @@ func patternFlag(ps *[]string) func(string) error {
 		if !isRE {
 			return nil
 		}
-		// NewPlan finds this, too, but cannot say which flag it was.
+		// NewPlan finds this error, too, but cannot name the flag.
 		_, err := regexp.Compile(expr)
 		return err
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// listForms prints what was assumed about tensors that are quantized, and which
-// stored tensors are left out as no part of the model, a line for each reason.
+// listForms prints the assumptions about quantized tensors, and the stored tensors that
+// are not part of the model, a line for each reason.
 func listForms(w io.Writer, c *checkpoint.Checkpoint, items []checkpoint.Item) {
 	var assumed, left reasons
 	for _, it := range items {

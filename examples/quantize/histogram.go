@@ -30,8 +30,7 @@ func histogramCharts(rows []reportRow) []histogramChart {
 // edge returns the lower edge of a bin of [checkpoint.Stats.Histogram], in σ.
 func edge(bin int) float64 { return float64(bin)/8 - 6 }
 
-// beyond returns the share of weights of which the magnitude is above n σ, an
-// edge.
+// beyond returns the share of weights with magnitudes above n σ, which must be an edge.
 func beyond(h *[96]int64, n float64) float64 {
 	var out, total int64
 	for i, c := range h {
@@ -50,8 +49,8 @@ func percent(share float64) string {
 	return fmt.Sprintf("%.2g%%", 100*share)
 }
 
-// histogramSVG draws counts on a logarithmic axis, where tails can be seen, with
-// the normal distribution of the same variance.
+// histogramSVG draws counts on a logarithmic axis, which shows the tails, with the
+// normal distribution of the same variance.
 func histogramSVG(h *[96]int64) template.HTML {
 	const left, width, height, bottom, top = 30., 280., 120., 18., 6.
 	s := newSVG(left+width, top+height+bottom, "histogram of weights")

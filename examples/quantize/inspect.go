@@ -17,7 +17,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// A summary is what inspect prints, and its JSON.
+// A summary is the output of inspect, and its JSON.
 type summary struct {
 	Path          string            `json:"path"`
 	Files         []string          `json:"files"`
@@ -44,7 +44,7 @@ type tensorSummary struct {
 	tensor        checkpoint.Tensor
 }
 
-// A partSummary is about the rows of one type of a tensor that has rows of several.
+// A partSummary describes the rows of one type in a tensor with rows of several.
 type partSummary struct {
 	Type      string `json:"type"`
 	GroupSize int    `json:"group_size"`
@@ -142,8 +142,8 @@ func (s *summary) print(w io.Writer) error {
 	return tab.Flush()
 }
 
-// value shows a value of the metadata, of which JSON stays as it is, the rest is
-// shown as names are.
+// value formats a value of the metadata. JSON stays as it is; the rest is formatted as
+// names are.
 func value(v string) string {
 	const most = 150
 	cut := ""
@@ -158,7 +158,8 @@ func value(v string) string {
 	return v + cut
 }
 
-// asciiJSON writes what terminals may act upon as escapes, which are the same JSON.
+// asciiJSON escapes all characters that terminals may act upon, which leaves the same
+// JSON.
 func asciiJSON(b []byte) string {
 	var s strings.Builder
 	for _, r := range string(b) {

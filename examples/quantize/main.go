@@ -1,8 +1,7 @@
-// Quantize shows the main job of the library on trained weights: it quantizes the
-// linear layers of a small language model to one type after another and prints a
-// table. It also turns the checkpoint of a model, safetensors or GGUF, into one of 2
-// to 8 bits a weight, a block of rows at a time, verifies and inspects it, and writes
-// it in plain floats for programs that know nothing of it.
+// Quantize quantizes the linear layers of a small trained language model to one type
+// after another and prints a table. It also converts the checkpoint of a model,
+// safetensors or GGUF, to 2 to 8 bits a weight, a block of rows at a time, verifies and
+// inspects results, and writes them as plain floats for other programs.
 //
 //	go run ./examples/quantize
 //	go run ./examples/quantize -types bitmod3,int3_asym -group 64

@@ -8,9 +8,9 @@ import (
 	"github.com/bitmod-go/bitmod/internal/badfile"
 )
 
-// show returns a text of a file, such as a tensor's name, so that it can't be taken
-// for anything else: in quotes, with escapes and cut if it is very long, unless it
-// is one word of printable characters.
+// show formats a text of a file, such as a tensor's name, so that it cannot be
+// mistaken: in quotes, with escapes, and shortened if it is very long, unless it is one
+// word of printable characters.
 func show(text string) string {
 	if text != "" && badfile.Quote(text) == `"`+text+`"` && !strings.ContainsAny(text, " \u00a0\u3000") {
 		return text
@@ -18,8 +18,7 @@ func show(text string) string {
 	return badfile.Quote(text)
 }
 
-// compareNames orders names as numbers where they have numbers: layer 2 comes
-// before layer 10.
+// compareNames compares numbers in names as numbers: layer 2 comes before layer 10.
 func compareNames(a, b string) int {
 	x, y := a, b
 	for x != "" && y != "" {
@@ -43,8 +42,8 @@ func compareNames(a, b string) int {
 // digits returns the length of the number that s begins with.
 func digits(s string) int { return len(s) - len(strings.TrimLeft(s, "0123456789")) }
 
-// kindOf replaces the first number of a name, which is the layer, by *, and that of
-// an expert.
+// kindOf replaces the first number of a name, which is the layer, and the number of an
+// expert by *.
 func kindOf(name string) (kind string, layer int) {
 	parts := strings.Split(name, ".")
 	layer = -1

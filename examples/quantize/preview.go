@@ -41,8 +41,8 @@ func bitsPerWeight(t checkpoint.Tensor) float64 {
 	return 8 * float64(t.Bytes) / float64(max(t.Elements(), 1))
 }
 
-// previewKinds prints a line for the quantized tensors of each kind, which is those
-// whose names differ in the layer alone.
+// previewKinds prints a line for the quantized tensors of each kind. The names of a
+// kind differ only in the layer.
 func previewKinds(w io.Writer, items []checkpoint.Item) error {
 	names, byKind := kinds(rowsOf(items))
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -97,7 +97,8 @@ func sums(items []checkpoint.Item) totals {
 	return t
 }
 
-// zeroedGroups says how many groups became nothing but 0, if any did.
+// zeroedGroups returns a phrase with the number of groups that became all 0, if there
+// are any.
 func zeroedGroups(s checkpoint.Stats) string {
 	if s.Zeroed == 0 {
 		return ""

@@ -11,8 +11,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// A progress shows how far the work is: a bar in place on a terminal, a line now
-// and then elsewhere.
+// A progress shows the progress of a run: a bar in place on a terminal, a line now and
+// then elsewhere.
 type progress struct {
 	w        io.Writer
 	terminal bool
@@ -37,7 +37,7 @@ func newProgress(w io.Writer) *progress {
 func (p *progress) update(s checkpoint.Progress) {
 	now := p.now()
 	if !p.started {
-		// What was finished before does not count for the rate.
+		// Bytes that were finished before do not count for the rate.
 		p.started, p.start, p.shown, p.first = true, now, now, s.Done
 		return
 	}

@@ -20,7 +20,7 @@ import (
 //go:embed report.html
 var reportHTML string
 
-// A report is what the HTML page shows.
+// A report has the contents of the HTML page.
 type report struct {
 	Source     string
 	Settings   string
@@ -95,7 +95,7 @@ func rowsOf(items []checkpoint.Item) []reportRow {
 	return rows
 }
 
-// short leaves out what all kinds have in common with a reader's patience.
+// short returns the part of a kind after the layer, without .weight.
 func short(kind string) string {
 	kind = strings.TrimSuffix(kind, ".weight")
 	if _, after, ok := strings.Cut(kind, "*."); ok {
@@ -127,7 +127,7 @@ func (r *report) Percent(x float64) float64 { return 100 * math.Sqrt(x) }
 func (r *report) Short(name string) string  { return show(short(name)) }
 func (r *report) Show(name string) string   { return show(name) }
 
-// Name is that of the source, or of its directory if it is called model.
+// Name returns the name of the source, or of its directory if it is called model.
 func (r *report) Name() string {
 	base := filepath.Base(r.Source)
 	name, _, _ := strings.Cut(base, ".safetensors")
@@ -157,7 +157,7 @@ func (r *report) Mixed() bool {
 	return false
 }
 
-// usual returns the type that most rows have.
+// usual returns the most frequent type of rows.
 func usual(rows []reportRow) string {
 	counts := make(map[string]int)
 	best := ""
@@ -170,8 +170,7 @@ func usual(rows []reportRow) string {
 	return best
 }
 
-// Skipped returns the tensors that should have been quantized, KeptByRule those
-// that should not, by reason.
+// Skipped returns the tensors that should have been quantized and were not.
 func (r *report) Skipped() []checkpoint.Item {
 	return slices.DeleteFunc(slices.Clone(r.Kept), func(it checkpoint.Item) bool { return !it.Skipped })
 }
@@ -183,6 +182,7 @@ type keptGroup struct {
 	Names  string
 }
 
+// KeptByRule counts the other tensors that are not quantized, by reason and kind.
 func (r *report) KeptByRule() []keptGroup {
 	var gs []keptGroup
 	for _, it := range r.Kept {

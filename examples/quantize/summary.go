@@ -12,7 +12,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// A keptKind is what is kept of one kind, for one reason.
+// A keptKind has the tensors of one kind that are kept for one reason.
 type keptKind struct {
 	noun   string // of one, with its plural
 	plural string
@@ -23,7 +23,7 @@ type keptKind struct {
 	first  checkpoint.Item
 }
 
-// nouns are what tensors of a role are called.
+// nouns are the names for tensors of a role.
 var nouns = map[checkpoint.Role][2]string{
 	checkpoint.RoleLinear:    {"linear layer", "linear layers"},
 	checkpoint.RoleEmbedding: {"embedding", "embeddings"},
@@ -34,8 +34,8 @@ var nouns = map[checkpoint.Role][2]string{
 	checkpoint.RoleTable:     {"table of positions or types", "tables of positions or types"},
 }
 
-// keptKinds groups the tensors that are kept by what they are, how they are stored
-// and why, those with the most bytes first. Skipped ones are apart.
+// keptKinds groups the tensors that are kept by role, dtype and reason, those with the
+// most bytes first. If skipped is set, it groups the skipped ones instead.
 func keptKinds(items []checkpoint.Item, skipped bool) []keptKind {
 	var ks []keptKind
 	for _, it := range items {
@@ -72,8 +72,8 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// storedAs names how a tensor that is kept is stored, and what it was if that is
-// something else.
+// storedAs returns the dtype of a tensor that is kept, and the source's dtype if it
+// differs.
 func storedAs(it checkpoint.Item) string {
 	name := func(dtype string) string {
 		if n, ok := map[string]string{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32", "BOOL": "bool"}[dtype]; ok {
@@ -87,8 +87,8 @@ func storedAs(it checkpoint.Item) string {
 	return name(it.From.DType) + " as " + name(it.To.DType)
 }
 
-// summary prints what a plan does: first the sums, then a line for each kind of
-// tensors that is kept, for each assumption, and for each cause that some can't be
+// summary prints the effect of a plan: first the sums, then a line for each kind of
+// tensors that is kept, for each assumption, and for each cause why some cannot be
 // quantized.
 func (o *options) summary(w io.Writer, source *checkpoint.Checkpoint, items []checkpoint.Item) error {
 	sum := sums(items)
@@ -134,7 +134,7 @@ func (o *options) summary(w io.Writer, source *checkpoint.Checkpoint, items []ch
 	return nil
 }
 
-// typesOf says to which types tensors are quantized, and how many to each if there
+// typesOf lists the types of the quantized tensors, with the number of tensors if there
 // are several.
 func typesOf(items []checkpoint.Item) string {
 	var names []string
@@ -160,7 +160,8 @@ func typesOf(items []checkpoint.Item) string {
 	return s
 }
 
-// hint says by which flag tensors of a kind would get smaller, and how small.
+// hint returns a phrase with the flag that would quantize tensors of a kind, and their
+// size then.
 func (o *options) hint(source *checkpoint.Checkpoint, items []checkpoint.Item, k keptKind) (string, error) {
 	var hints []string
 	flag := map[checkpoint.Role]string{checkpoint.RoleEmbedding: "embeddings", checkpoint.RoleHead: "head"}[k.first.From.Role]

@@ -11,13 +11,14 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// worthTexts is the number of texts that say what a bit is worth: with the way back, one
-// takes four times as long as it does to read it.
+// worthTexts is the number of texts for measuring the worth of a bit. With
+// backpropagation, a text takes four times as long as reading it.
 const worthTexts = 4
 
-// worths returns what the configurations of -bits do to tensors, and by what that is
-// judged: by the divergence that is to be expected where the engine can go back through
-// the model, else by the relative errors of outputs, or of weights without a text.
+// worths returns the losses of tensors with the configurations of -bits, and the name
+// of their measure: the expected divergence if the engine can propagate gradients back
+// through the model, or else the relative errors of outputs, or of weights without a
+// text.
 func (o *options) worths(ctx context.Context, source *checkpoint.Checkpoint, tensors []checkpoint.Tensor) ([]llm.Worth, string, error) {
 	if o.calibration.text == "" {
 		worths, err := relativeWorths(ctx, source, tensors, nil)
@@ -42,7 +43,7 @@ func (o *options) worths(ctx context.Context, source *checkpoint.Checkpoint, ten
 	return worths, "the relative errors of outputs", err
 }
 
-// predictedWorths asks the engine, which goes back through the model.
+// predictedWorths asks the engine, which propagates gradients back through the model.
 func (o *options) predictedWorths(ctx context.Context, f *llm.File, tensors []checkpoint.Tensor) ([]llm.Worth, error) {
 	text, err := o.calibration.read()
 	if err != nil {
@@ -58,11 +59,11 @@ func (o *options) predictedWorths(ctx context.Context, f *llm.File, tensors []ch
 	}), err
 }
 
-// An importance returns the mean squares by column of what a matrix of a tensor is
-// multiplied by, nil if nothing is known of it.
+// An importance returns the mean squares of the inputs of a matrix, by column, or nil
+// if they are not known.
 type importance func(tensor string, matrix int) []float64
 
-// importance returns those of a file of statistics, or gathers them.
+// importance returns the importance of a file of statistics, or gathers it.
 func (o *options) importance(ctx context.Context, source *checkpoint.Checkpoint) (importance, error) {
 	if o.calibration.isStatistics() {
 		s, err := o.calibration.statistics(source)
@@ -105,14 +106,14 @@ func (o *options) importance(ctx context.Context, source *checkpoint.Checkpoint)
 
 func stepInput(step int, input string) string { return fmt.Sprintf("%d %s", step, input) }
 
-// headShare is what the relative error of an output head, or of the embedding that is
-// one, counts beside those of all linear layers together. Of SmolLM2-135M, 4 bits for it
-// cost half of the divergence that they cost for all layers.
+// headShare is the weight of the relative error of an output head, or of the embedding
+// that is one, relative to all linear layers together. In SmolLM2-135M, 4 bits for the
+// head cost half of the divergence that they cost for all layers.
 const headShare = .5
 
-// relativeWorths returns the errors that configurations make in the outputs of tensors,
-// relative to the outputs, on the supposition that columns of the input have nothing to
-// do with each other: in all linear layers one is as bad as in another.
+// relativeWorths returns the errors of the outputs of tensors with each configuration,
+// relative to the outputs. It assumes that the columns of an input are independent, and
+// that relative errors of all linear layers are equally bad.
 func relativeWorths(ctx context.Context, source *checkpoint.Checkpoint, tensors []checkpoint.Tensor, known importance) ([]llm.Worth, error) {
 	linear := 0
 	for _, t := range tensors {
@@ -158,7 +159,8 @@ func relativeWorths(ctx context.Context, source *checkpoint.Checkpoint, tensors 
 	return worths, nil
 }
 
-// weightsOf reads the weights of a tensor of the source as the result has them.
+// weightsOf reads the weights of a tensor of the source, transposed if the result has
+// them so.
 func weightsOf(source *checkpoint.Checkpoint, to checkpoint.Tensor) ([]float32, error) {
 	from, _ := source.Tensor(to.Name)
 	w := make([]float32, from.Elements())

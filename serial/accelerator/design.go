@@ -25,9 +25,9 @@ type Array struct {
 	WeightBits float64
 }
 
-// The designs of the paper's evaluation, which have about the same area. ANT and
-// OliVe have 8-bit weights in some layers to keep a quality near to BitMoD's:
-// their precision is an average that depends on the model.
+// The designs of the paper's evaluation, which have about the same area. ANT and OliVe
+// have 8-bit weights in some layers to keep a quality near that of BitMoD, so their
+// precision is an average that depends on the model.
 
 // FP16 returns the baseline: 16-bit weights, one multiplication a cycle.
 func FP16() Design {
@@ -104,7 +104,7 @@ func (d Design) array(t Task) Array {
 	return d.Prefill
 }
 
-// PeakMACs returns the multiplications that d does in a cycle at best.
+// PeakMACs returns the largest number of multiplications that d does in a cycle.
 func (d Design) PeakMACs(t Task) float64 {
 	a := d.array(t)
 	return float64(a.Rows) * float64(a.Cols) * float64(d.Lanes) / d.latency(a)
@@ -118,10 +118,9 @@ func (d Design) latency(a Array) float64 {
 	return 1
 }
 
-// sramBits returns the widths of the reads that keep the array busy: weights for
-// its rows and activations for its columns. Weights lie in the buffer in
-// multiples of 4 bits; a bit-serial array needs new ones every other cycle at
-// most.
+// sramBits returns the widths of the reads that keep the array busy: weights for its
+// rows and activations for its columns. Weights take a multiple of 4 bits in the
+// buffer; a bit-serial array needs new ones every other cycle at most.
 func (d Design) sramBits(a Array, activationBits float64) (weights, inputs float64) {
 	weights = float64(d.Lanes) * math.Ceil(a.WeightBits/4) * 4 * float64(a.Rows)
 	inputs = float64(d.Lanes) * activationBits * float64(a.Cols)

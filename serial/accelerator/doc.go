@@ -1,7 +1,6 @@
-// Package accelerator tells what a language model costs on an accelerator, in
-// cycles and energy, layer by layer, before the accelerator is built. Its rules are
-// those of the BitMoD paper's simulator (arXiv 2411.11745, section V), and it has the
-// paper's five designs, six models and two tasks.
+// Package accelerator estimates the cycles and the energy of a language model on an
+// accelerator, layer by layer. It follows the simulator of the BitMoD paper (arXiv
+// 2411.11745, section V), and has the paper's five designs, six models and two tasks.
 //
 //	DRAM                    buffers                     array
 //	DRAMBits a cycle        512 KiB each                Cols ▶
@@ -11,12 +10,12 @@
 //	outputs  ◀────────────  input buffer   ◀────────  │ …     ▼ Rows │  at a time
 //	                                                  └──────────────┘
 //
-// A row of the array works on an output channel, a column on a token. In attention
+// A row of the array works on an output channel, a column on a token. In attention,
 // keys and values, or queries, take the place of weights. A [Design] is the array, a
-// [System] what is around it, a [Model] and a [Task] are what runs, of the paper or
-// your own. [Simulate] gives their [Report]: for each kind of [Layer] the cycles of the
-// array and those of the memory, of which the larger counts. [Evaluate] compares
-// the paper's designs.
+// [System] has the buffers and the memory, and a [Model] does a [Task], those of the
+// paper or your own. [Simulate] returns a [Report]: for each kind of [Layer] the cycles
+// of the array and of the memory, of which the larger counts. [Evaluate] compares the
+// paper's designs.
 //
 // # What the paper has
 //
@@ -29,9 +28,9 @@
 //	over ANT     1.723 (1.72)     1.660 (1.66)    1.691 (1.69)
 //	over OliVe   1.560 (1.56)     1.388 (1.39)    1.474 (1.48)
 //
-// in parentheses the paper's. Its 1.48 is the mean of the rounded 1.56 and 1.39.
-// In its energy figures, 2.31, 1.48 and 1.31, rounded numbers are divided by
-// each other; with all digits they are 2.31, 1.48 and 1.32.
+// The paper's figures are in parentheses. Its 1.48 is the mean of the rounded 1.56 and
+// 1.39. Its energy figures, 2.31, 1.48 and 1.31, are quotients of rounded numbers; with
+// all digits they are 2.31, 1.48 and 1.32.
 //
 // With attention counted head by head ([System.PerHeadAttention]) instead of by
 // the simulator's convention, the overall speedups are 2.26, 1.73 and 1.49.

@@ -5,11 +5,11 @@ import (
 	"fmt"
 )
 
-// ErrConfig is what every error of this package matches with errors.Is: a setting out
-// of its range, which the message names.
+// Every error of this package matches ErrConfig with errors.Is. The message names the
+// setting that is out of range.
 var ErrConfig = errors.New("invalid configuration")
 
-// A configError is for a setting out of its range.
+// A configError is the error for a setting out of range.
 type configError struct {
 	field string // such as "Design.Rows"
 	value any

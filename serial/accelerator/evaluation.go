@@ -1,14 +1,14 @@
 package accelerator
 
-// A Result is what one design needs for one model.
+// A Result has the cost of one model on one design.
 type Result struct {
 	Design         Design
 	Discriminative *Report
 	Generative     *Report // of one token
 }
 
-// Cycles returns the cycles of the paper's task: the discriminative pass, and
-// after it, where generate is set, 20 tokens one by one. It is 0 without the reports.
+// Cycles returns the cycles of the paper's task: the discriminative pass and, if
+// generate is set, 20 tokens one by one after it. It is 0 without the reports.
 func (r Result) Cycles(generate bool) int64 {
 	if r.Discriminative == nil || r.Generative == nil {
 		return 0
@@ -20,7 +20,7 @@ func (r Result) Cycles(generate bool) int64 {
 	return n
 }
 
-// Energy returns the energy of the paper's task, as Cycles its cycles.
+// Energy returns the energy of the same task as Cycles.
 func (r Result) Energy(generate bool) Energy {
 	if r.Discriminative == nil || r.Generative == nil {
 		return Energy{}
@@ -39,9 +39,9 @@ type Evaluation struct {
 	Results [][]Result // by model, then in the order of Designs
 }
 
-// Evaluate simulates the five designs on the models, which are [Models] for the
-// paper's figures, in its tasks. It takes well under a millisecond a model. The
-// error is that of [Simulate].
+// Evaluate simulates the five designs on the models in the paper's tasks. With [Models]
+// it gives the paper's figures. It takes well under a millisecond a model. Errors are
+// those of [Simulate].
 func Evaluate(models []Model, s System) (*Evaluation, error) {
 	e := &Evaluation{Models: models}
 	for _, m := range models {
@@ -68,8 +68,8 @@ type Comparison struct {
 	Discriminative, Generative, Overall float64
 }
 
-// comparedWith returns the setting of BitMoD that the paper holds against a
-// design: lossless against FP16, lossy against the others.
+// comparedWith returns the setting of BitMoD that the paper compares with a design:
+// lossless with FP16, lossy with the others.
 func comparedWith(design string) string {
 	if design == "fp16" {
 		return "bitmod_lossless"
@@ -77,9 +77,9 @@ func comparedWith(design string) string {
 	return "bitmod_lossy"
 }
 
-// Speedup returns by how much BitMoD is faster than the design called over
-// ("fp16", "ant" or "olive"): its lossless setting over fp16, its lossy one over
-// the others. It is zero if there is no such design.
+// Speedup returns the speedup of BitMoD over a design ("fp16", "ant" or "olive"), of
+// the lossless setting over fp16 and of the lossy one over the others. It is zero if
+// there is no such design.
 func (e *Evaluation) Speedup(over string) Comparison {
 	return e.compare(over, func(r Result, generate bool) float64 { return float64(r.Cycles(generate)) })
 }
@@ -103,9 +103,9 @@ func (e *Evaluation) compare(over string, cost func(r Result, generate bool) flo
 	return c
 }
 
-// Relative returns, for the design of this name, the mean over the models of its
-// cycles and its energy divided by those of fp16: the bars of the paper's
-// figures 7 and 8. It is zero if there is no such design.
+// Relative returns the cycles and the energy of a design relative to fp16, as means
+// over the models: the bars of the paper's figures 7 and 8. It is zero if there is no
+// such design.
 func (e *Evaluation) Relative(design string, generate bool) (cycles, energy float64) {
 	if e == nil {
 		return 0, 0

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A Model is the shape of a decoder-only transformer: what an accelerator's
-// cycles depend on. [Models] has six, [ParseModel] reads others.
+// A Model is the shape of a decoder-only transformer, on which the cycles of an
+// accelerator depend. [Models] has six, [ParseModel] reads others.
 type Model struct {
 	Name         string
 	Blocks       int
@@ -46,11 +46,10 @@ func FindModel(name string) (Model, error) {
 	return Model{}, &configError{"model", name, "one of " + strings.Join(names, ", ")}
 }
 
-// ParseModel reads a Hugging Face config.json, of a model of type llama,
-// mistral, qwen2, opt or phi, whose heads are hidden_size/num_attention_heads
-// wide. Of another type the feed-forward layers are not known from the file:
-// fill in a Model. The name is the file's _name_or_path, if it has one. The error
-// wraps [ErrConfig].
+// ParseModel reads a Hugging Face config.json, of a model of type llama, mistral,
+// qwen2, opt or phi, whose heads are hidden_size/num_attention_heads wide. Files of
+// other types do not describe their feed-forward layers; fill in a Model for them. The
+// name is the file's _name_or_path, if it has one. The error wraps [ErrConfig].
 func ParseModel(config []byte) (Model, error) {
 	var c struct {
 		Name         string `json:"_name_or_path"`
@@ -101,8 +100,8 @@ func ParseModel(config []byte) (Model, error) {
 	return m, nil
 }
 
-// largest bounds every dimension, so that products of three are exact in
-// float64 or plainly too large.
+// largest bounds every dimension, so that a product of three is either exact in float64
+// or too large.
 const largest = 1 << 24
 
 func (m Model) check() error {
@@ -126,8 +125,8 @@ func (m Model) check() error {
 	return nil
 }
 
-// A product is one matrix multiplication of a model: an out × in matrix that
-// stays, times inputs for rows tokens.
+// A product is one matrix multiplication of a model: an out × in matrix in the weight
+// buffer, times inputs for rows tokens.
 type product struct {
 	name      string
 	count     int // how often the model has it
@@ -163,8 +162,8 @@ func (m Model) products(t Task, perHead bool) []product {
 	scores := product{name: "attn.scores", attention: true}
 	values := product{name: "attn.values", attention: true}
 	if perHead {
-		// Keys and values stay, once for each of their heads; the queries that
-		// share them pass by.
+		// Keys and values of each head are in the weight buffer, and the queries that
+		// share them are the inputs.
 		q := t.Tokens * (m.Heads / m.KVHeads)
 		scores.count, scores.out, scores.in, scores.inputs, scores.rows = m.Blocks*m.KVHeads, t.Context, head, head, q
 		values.count, values.out, values.in, values.inputs, values.rows = m.Blocks*m.KVHeads, head, t.Context, t.Context, q

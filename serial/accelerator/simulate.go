@@ -2,7 +2,7 @@ package accelerator
 
 import "math"
 
-// A Report is what a pass of a model costs on a design.
+// A Report is the cost of a pass of a model on a design.
 type Report struct {
 	Cycles int64 // Σ over layers of the larger of compute and DRAM cycles
 	Layers []Layer
@@ -26,7 +26,7 @@ func (e Energy) plus(f Energy, times float64) Energy {
 	}
 }
 
-// A Layer is what one kind of layer costs. Everything but Count is for one of them.
+// A Layer is the cost of one kind of layer. Everything but Count is for one of them.
 type Layer struct {
 	Name    string
 	Count   int
@@ -52,16 +52,16 @@ func (l Layer) Bound() string {
 	return "compute"
 }
 
-// Simulate returns the cycles and the energy of a pass of m over d, by the rules
-// of the simulator of arXiv 2411.11745, whose figures come out exactly. A layer
-// of an out × in matrix for a number of rows takes, in cycles, the larger of
+// Simulate returns the cycles and the energy of a pass of m on d, exactly as the
+// simulator of arXiv 2411.11745 computes them. A layer of an out × in matrix for a
+// number of rows takes, in cycles, the larger of
 //
 //	compute  ⌈in/Lanes⌉ · ⌈out/array rows⌉ · ⌈rows/array columns⌉ · cycles a weight
 //	DRAM     ⌊8 · (weights·fetches + inputs·fetches + outputs)/DRAMBits⌋
 //
-// Where both the weights and the inputs exceed their buffers, one of them is
-// fetched again for each bufferful of the other, whichever is less traffic. It
-// takes microseconds. The error wraps [ErrConfig].
+// If both the weights and the inputs exceed their buffers, one of them is fetched again
+// for each bufferful of the other, whichever is less traffic. Simulate takes
+// microseconds. The error wraps [ErrConfig].
 func Simulate(d Design, m Model, t Task, s System) (*Report, error) {
 	for _, err := range []error{m.check(), t.check(), d.check(t), s.check()} {
 		if err != nil {
@@ -84,16 +84,16 @@ func Simulate(d Design, m Model, t Task, s System) (*Report, error) {
 		compute += n * work.compute
 		tiles += n * work.tiles
 		traffic += n * work.traffic
-		// What is fetched is written to the buffers 64 bits at a time, and so is
-		// the output. Attention's operands count at the weights' precision here,
-		// as in the reference.
+		// Fetched data and outputs are written to the buffers 64 bits at a time. The
+		// operands of attention count with the precision of weights here, as in the
+		// reference.
 		weightWrites := math.Ceil(float64(p.in)*a.WeightBits/64) * float64(p.out) * work.weightFetches
 		inputWrites := (math.Ceil(float64(p.inputs)*act/64)*work.inputFetches + math.Ceil(float64(p.out)*act/64)) * float64(p.rows)
 		r.Energy.SRAMWrite += float64(n * weightWrites * weightSRAM.Write64)
 		r.Energy.SRAMWrite += float64(n * inputWrites * inputSRAM.Write64)
 		r.Layers = append(r.Layers, l)
 	}
-	// Up to here the integers in float64 have been exact.
+	// The integers in float64 are exact up to here.
 	if !(max(cycles, 8*traffic) < 1<<53) {
 		return nil, &configError{"model and task", "too large", "fewer than 2^53 cycles and bits"}
 	}
@@ -104,7 +104,7 @@ func Simulate(d Design, m Model, t Task, s System) (*Report, error) {
 	return r, nil
 }
 
-// work is a layer in float64, where nothing overflows.
+// work has the numbers of a layer in float64, which cannot overflow.
 type work struct {
 	tiles, compute, dram, traffic float64
 	weightFetches, inputFetches   float64

@@ -34,7 +34,7 @@ func (t Task) check() error {
 	return nil
 }
 
-// A System is what surrounds the array: buffers and DRAM.
+// A System has the buffers and the DRAM around the array.
 type System struct {
 	DRAMBits       float64 // transferred in a cycle; at 1 GHz, 256 are 32 GB/s
 	WeightBuffer   int     // bytes
@@ -45,17 +45,17 @@ type System struct {
 	PlaceAndRoute float64 // factor on a synthesized element's energy
 	SRAM          []SRAMCost
 
-	// PerHeadAttention counts the attention products as mathematics has them:
-	// for each key-value head, the keys or values stay and the queries that
-	// share them pass by. The reference simulator, whose convention is the
-	// default, takes the query for the weight in scores, and multiplies each
-	// head's queries by all heads. In both conventions an element spends as
-	// many cycles on keys and values as it does on weights.
+	// PerHeadAttention counts the products of attention head by head: the keys or
+	// values of each key-value head are in the weight buffer, and the queries that
+	// share them are the inputs. The default is the convention of the reference
+	// simulator, which takes the query as the weight in scores, and multiplies each
+	// head's queries by all heads. In both conventions an element spends as many cycles
+	// on keys and values as on weights.
 	PerHeadAttention bool
 }
 
-// DefaultSystem returns the paper's: a 128-bit double-rate DRAM (32 GB/s at the
-// array's 1 GHz), and buffers of 512 KiB.
+// DefaultSystem returns the system of the paper: a 128-bit double-rate DRAM (32 GB/s at
+// the array's 1 GHz), and buffers of 512 KiB.
 func DefaultSystem() System {
 	return System{
 		DRAMBits: 256, WeightBuffer: 512 << 10, InputBuffer: 512 << 10, ActivationBits: 16,
@@ -70,11 +70,11 @@ type SRAMCost struct {
 }
 
 // defaultSRAM returns the costs of the 512 KiB buffers by width. The reference
-// simulator has them from CACTI (28 nm, 8 banks) and does not list them; these are
-// worked back from its 60 published on-chip energies (five designs, six models,
-// two tasks), which they give back to 1 µJ, the place to which those are
-// rounded. (One of the 14 figures, the write at 576 bits, is in a single one of
-// them together with the read, and is interpolated.)
+// simulator has them from CACTI (28 nm, 8 banks) and does not list them. These were
+// computed from its 60 published on-chip energies (five designs, six models, two
+// tasks), and reproduce them to 1 µJ, the precision to which they are rounded. One of
+// the 14 figures, the write at 576 bits, is interpolated: it occurs in a single energy,
+// together with the read.
 func defaultSRAM() []SRAMCost {
 	return []SRAMCost{
 		{192, 66.580482, 14.152061},

@@ -1,14 +1,14 @@
 // Package bbs prunes INT8 weights to fewer bits and multiplies by them bit column by
-// bit column: bidirectional bit sparsity (BBS, arXiv 2409.05227), which BitMoD's
-// hardware can run as well.
+// bit column: bidirectional bit sparsity (BBS, arXiv 2409.05227). The hardware of
+// BitMoD can run it, too.
 //
 //	m, err := bbs.Compress(weights, cols, scales, bbs.Moderate())
 //	stats, err := m.GEMV(dst, x)
 //
-// The bits of one significance in some weights are a column. Either its ones or its
-// zeros are at most half, and as Σ over ones of x = Σ x − Σ over zeros of x, a
-// processing element works through the rarer kind and skips the rest. Here it is
-// package serial's element: its four lanes take a column of 8 weights in a cycle.
+// The bits of one significance in some weights are a column. At most half of its bits
+// are ones, or at most half are zeros. As Σ over ones of x = Σ x − Σ over zeros of x, a
+// processing element need only work on the rarer kind. Here it is the element of
+// package serial, whose four lanes take a column of 8 weights in a cycle.
 //
 // # Storage
 //
@@ -29,11 +29,10 @@
 //	│ 1 byte                 │ 4 bytes│ 4 bytes│ 4 bytes│ 4 bytes│  of byte i/8
 //	└────────────────────────┴────────┴────────┴────────┴────────┘
 //
-// The constant stands in for the lowest bits of all 32: what is left of a weight is
+// The constant replaces the lowest bits of all 32 weights. A pruned weight is
 // kept·2^low + constant ([RoundedAveraging], constant 0…63) or kept·2^low − constant
-// ([ZeroPointShifting], −32…31), with low = Columns − redundant. Rows that are sensitive
-// keep all 8 columns and have no byte before them; one bit for each row says
-// which.
+// ([ZeroPointShifting], −32…31), with low = Columns − redundant. Sensitive rows keep
+// all 8 columns and have no byte before them; one bit for each row marks them.
 //
 // # What it saves
 //

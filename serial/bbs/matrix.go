@@ -15,8 +15,8 @@ const (
 	maxRedundant = 3
 )
 
-// A Matrix is one of INT8 weights, pruned and packed in bit columns. It is
-// immutable and safe for concurrent use. The zero Matrix has no rows, and nil is like it.
+// A Matrix holds INT8 weights, pruned and packed in bit columns. It is immutable and
+// safe for concurrent use. The zero Matrix and nil have no rows.
 type Matrix struct {
 	config     Config
 	rows, cols int
@@ -76,8 +76,8 @@ func appendPlanes(dst []byte, q []int16, g window) []byte {
 	return dst
 }
 
-// group reads the head of the group that begins at data, of a row r, and returns
-// its planes and what follows.
+// group reads the head of the group of row r that begins at data. It returns the planes
+// of the group and the rest of data.
 func (m *Matrix) group(r, weights int, data []byte) (g window, planes, rest []byte) {
 	g.planes = 8
 	if !m.sensitive[r] {
@@ -93,7 +93,7 @@ func (m *Matrix) group(r, weights int, data []byte) (g window, planes, rest []by
 	return g, data[:n], data[n:]
 }
 
-// offset returns what the constant adds to each weight.
+// offset returns the number that the constant adds to each weight.
 func (m *Matrix) offset(g window) int {
 	if m.config.Method == ZeroPointShifting {
 		return -int(g.constant)
@@ -117,9 +117,9 @@ func (m *Matrix) Cols() int {
 	return m.cols
 }
 
-// Bytes returns the size of the encoding: the columns that are left, the
-// metadata and the mark of sensitive channels. Uncompressed it is Rows·Cols. The
-// channels' scales, which both have, are not counted.
+// Bytes returns the size of the encoding: the remaining columns, the metadata and the
+// marks of sensitive channels. The uncompressed size is Rows·Cols. The scales of
+// channels are not counted in either.
 func (m *Matrix) Bytes() int {
 	if m == nil {
 		return 0
@@ -164,13 +164,13 @@ type Stats struct {
 	Worked int64 // bits that the lanes worked on; Bits − Worked were skipped
 }
 
-// GEMV multiplies the pruned weights by the INT8 activations x, len(x) = Cols: an
-// element takes one column of 8 weights a cycle, in which at most four bits are
-// ones, or at most four zeros: these go to its four lanes. The sums of eight
-// activations, which the zeros are subtracted from, are found once for all rows;
-// they and the product of a group's constant with its activations are taken to
-// cost no cycles of the element, like the dequantizer. dst, of length Rows, gets
-// the exact sums. The error wraps [ErrShape].
+// GEMV multiplies the pruned weights by the INT8 activations x, len(x) = Cols, and sets
+// dst, of length Rows, to the exact sums. An element takes one column of 8 weights a
+// cycle. At most four of its bits are ones, or at most four are zeros, and these go to
+// the four lanes. The sums of eight activations, from which zeros are subtracted, are
+// computed once for all rows. Like the dequantizer, these sums and the product of a
+// group's constant with its activations count as no cycles of the element. The error
+// wraps [ErrShape].
 func (m *Matrix) GEMV(dst []int64, x []int8) (Stats, error) {
 	if m == nil || m.rows == 0 {
 		return Stats{}, errEmpty
@@ -229,9 +229,9 @@ func (m *Matrix) GEMV(dst []int64, x []int8) (Stats, error) {
 	return st, nil
 }
 
-// columnTerms puts the rarer kind of bits of a column of up to 8 weights on the
-// four lanes: ones as they are; zeros negated, to be subtracted from the sum of
-// all activations. In the sign column the ones count negative.
+// columnTerms puts the rarer kind of bits of a column of up to 8 weights on the four
+// lanes. Zeros are negated, as they are subtracted from the sum of all activations. In
+// the sign column ones count negative.
 func columnTerms(column byte, x []int8, sign bool, bsig int8) (w [serial.Lanes]serial.Term, lanes [serial.Lanes]int8, zeros bool) {
 	if zeros = bits.OnesCount8(column) > len(x)/2; zeros {
 		column = ^column & (1<<len(x) - 1)

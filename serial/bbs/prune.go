@@ -8,16 +8,16 @@ import (
 	"slices"
 )
 
-// A Method says how bit columns are taken out of a group.
+// A Method is a way to remove bit columns from a group.
 type Method uint8
 
 const (
 	// RoundedAveraging replaces the low bits of all weights of a group by the
 	// rounded mean of these bits.
 	RoundedAveraging Method = iota
-	// ZeroPointShifting adds to all weights of a group the constant, −32…31,
-	// that makes rounding them to multiples of a power of two cost least, by
-	// squared error; it is subtracted again from the product.
+	// ZeroPointShifting adds a constant, −32…31, to all weights of a group before they
+	// are rounded to multiples of a power of two. It takes the constant with the least
+	// squared error, and subtracts it again from the product.
 	ZeroPointShifting
 )
 
@@ -32,15 +32,14 @@ func (m Method) String() string {
 	return fmt.Sprintf("bbs.Method(%d)", uint8(m))
 }
 
-// A Config says how much is pruned.
+// A Config has the settings of pruning.
 type Config struct {
 	Method Method
-	// Columns is the number of the 8 bit columns that are left out of each
-	// group, 1…6: first those that repeat the sign (up to 3, losing nothing),
-	// then the lowest.
+	// Columns is the number of bit columns, out of 8, that are removed from each group,
+	// 1…6: first those that repeat the sign (up to 3, without loss), then the lowest.
 	Columns int
-	// Sensitive is the share of channels, those with the largest scales, that
-	// keep their 8 bits. It is rounded to a multiple of 32 channels.
+	// Sensitive is the share of channels that keep their 8 bits, those with the largest
+	// scales. It is rounded to a multiple of 32 channels.
 	Sensitive float64
 }
 
@@ -52,8 +51,8 @@ func Conservative() Config { return Config{RoundedAveraging, 2, .10} }
 // the channels left alone.
 func Moderate() Config { return Config{ZeroPointShifting, 4, .20} }
 
-// sensitiveRows marks the share of the rows that has the largest scales, of equal
-// ones the first.
+// sensitiveRows marks the given share of rows, those with the largest scales. Of equal
+// scales the first rows are marked.
 func sensitiveRows(scales []float32, share float64) []bool {
 	marks, order := make([]bool, len(scales)), make([]int, len(scales))
 	for i := range order {
@@ -67,17 +66,16 @@ func sensitiveRows(scales []float32, share float64) []bool {
 	return marks
 }
 
-// A window is what a group's columns stand for: with redundant columns left out
-// above and low left out below, its planes hold q = value >> low in 8−redundant−low
-// bits.
+// A window describes the columns of a group: without the redundant columns at the top
+// and the low columns at the bottom, its planes hold q = value >> low in
+// 8−redundant−low bits.
 type window struct {
 	redundant, low int
 	planes         int
 	constant       int8 // 6 bits: the low bits, or what was added
 }
 
-// prune returns how a group is pruned and its weights on the grid that is left,
-// as integers value >> low.
+// prune returns the window of a group and its pruned weights, as integers value >> low.
 func (c Config) prune(w []int16) (window, []int16) {
 	if c.Method == ZeroPointShifting {
 		return c.shift(w)
@@ -92,8 +90,8 @@ func (c Config) prune(w []int16) (window, []int16) {
 	return g, q
 }
 
-// window counts the columns that repeat the sign, and takes the rest of the columns
-// to be pruned from below.
+// window counts the columns that repeat the sign, and removes the remaining columns
+// from below.
 func (c Config) window(w []int16) window {
 	n := 0 // bits that the largest magnitude needs below the sign
 	for _, v := range w {
@@ -116,8 +114,8 @@ func (c Config) shift(w []int16) (window, []int16) {
 		top := int16(1)<<(g.planes-1) - 1
 		err := 0
 		for i, v := range shifted {
-			// The nearest multiple of 2^low, a tie going up, that the planes hold:
-			// rounding up may leave them at the top.
+			// The nearest multiple of 2^low, a tie going up. Rounding up may leave the
+			// range of the planes, so it is clamped.
 			q[i] = v >> g.low
 			if g.low > 0 {
 				q[i] = min((v+1<<(g.low-1))>>g.low, top)

@@ -1,5 +1,5 @@
-// Package cli has what the example programs share: how they read a command line,
-// what they exit with, and how they write numbers.
+// Package cli is shared by the example programs. It parses command lines, sets exit
+// statuses and formats numbers.
 package cli
 
 import (
@@ -18,7 +18,7 @@ import (
 // A Run is a program, with everything from outside as an argument.
 type Run func(ctx context.Context, args []string, stdout, stderr io.Writer) error
 
-// ErrUsage is what errors in the command line match.
+// Errors in the command line match ErrUsage.
 var ErrUsage = errors.New("see -h for usage")
 
 // Usagef returns an error that matches ErrUsage.
@@ -45,7 +45,7 @@ func Execute(ctx context.Context, name string, run Run, args []string, stdout, s
 		fmt.Fprintf(stderr, "%s: interrupted\n", name)
 		return 130
 	}
-	// A package may have the program's name, and begin its errors with it.
+	// A package with the program's name may begin its errors with it.
 	fmt.Fprintf(stderr, "%s: %s\n", name, strings.TrimPrefix(err.Error(), name+": "))
 	if errors.Is(err, ErrUsage) {
 		return 2
@@ -53,9 +53,9 @@ func Execute(ctx context.Context, name string, run Run, args []string, stdout, s
 	return 1
 }
 
-// Parse parses the flags, and among them arguments, of which there must be one for
-// each of names. -h writes usage and the flags to stderr and gives flag.ErrHelp; what
-// is wrong matches ErrUsage.
+// Parse parses flags and, among them, arguments, of which there must be one for each of
+// names. -h writes usage and the flags to stderr and returns flag.ErrHelp. Other errors
+// match ErrUsage.
 func Parse(fs *flag.FlagSet, usage string, args []string, stderr io.Writer, names ...string) ([]string, error) {
 	found, err := ParseAny(fs, usage, args, stderr)
 	switch {

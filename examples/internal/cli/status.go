@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A Status shows how far a program is: in place on a terminal, as a line now and then
-// elsewhere. It serves one caller at a time.
+// A Status shows the progress of a program: in place on a terminal, as a line now and
+// then elsewhere. It serves one caller at a time.
 type Status struct {
 	w        io.Writer
 	terminal bool
