@@ -56,27 +56,34 @@ func newStream(ctx context.Context, m *Model, blocks [][]int) (*stream, error) {
 
 func (s *stream) close() { s.r.Close() }
 
+// observe has the runner show observe, if it is not nil, the inputs of matrices, until it
+// returns an error, which is then behind the pointer.
+func (s *stream) observe(observe func(p Place, x []float32, n int) error) *error {
+	bad := new(error)
+	s.r.Observe = nil
+	if observe != nil {
+		s.r.Observe = func(p Place, x []float32, n int) {
+			if *bad == nil {
+				*bad = observe(p, x, n)
+			}
+		}
+	}
+	return bad
+}
+
 // run runs layer i with the weights l, which observe sees the inputs of the matrices
 // of, if it is not nil. If keep is set, the stream goes on behind the layer.
 func (s *stream) run(i int, l Layer, observe func(p Place, x []float32, n int) error, keep bool) error {
 	s.model.Layers[i] = l
-	var bad error
-	s.r.Observe = nil
-	if observe != nil {
-		s.r.Observe = func(p Place, x []float32, n int) {
-			if bad == nil {
-				bad = observe(p, x, n)
-			}
-		}
-	}
+	bad := s.observe(observe)
 	for b := range s.batches {
 		b := &s.batches[b]
 		s.enter(i, b)
 		if err := s.r.layer(i, b.chunks, b.n); err != nil {
 			return err
 		}
-		if bad != nil {
-			return bad
+		if *bad != nil {
+			return *bad
 		}
 		if keep {
 			copy(b.x, s.r.x)
@@ -174,15 +181,7 @@ func (s *stream) advance(i, stage int) error {
 // experts runs the experts of layer i, which observe sees the inputs of the matrices of,
 // if it is not nil. If keep is set, the stream goes on behind them.
 func (s *stream) experts(i int, observe func(p Place, x []float32, n int) error, keep bool) error {
-	var bad error
-	s.r.Observe = nil
-	if observe != nil {
-		s.r.Observe = func(p Place, x []float32, n int) {
-			if bad == nil {
-				bad = observe(p, x, n)
-			}
-		}
-	}
+	bad := s.observe(observe)
 	for j := range s.batches {
 		b := &s.batches[j]
 		if s.r.step != nil {
@@ -194,8 +193,8 @@ func (s *stream) experts(i int, observe func(p Place, x []float32, n int) error,
 		if err := s.r.experts(i, s.input(i, stageGate, b), b.n); err != nil {
 			return err
 		}
-		if bad != nil {
-			return bad
+		if *bad != nil {
+			return *bad
 		}
 		if keep {
 			s.r.addOut(s.model.Layers[i].FeedForwardOutNorm, b.n)
