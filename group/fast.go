@@ -421,15 +421,19 @@ func (f *fast) scales(s *Selector, class, n int, tensorScale float32) {
 // lo on. decided reports whether the sums of the loops are far enough apart to be sure.
 // No group of the row is longer than rootN squared.
 func (f *fast) best(s *Selector, g, lo, n int, rootN float64) (first int, decided bool) {
-	errors := f.errors[g][:len(s.trials)]
-	least, second := errors[0], float32(math.Inf(1))
-	for i, e := range errors[1:] {
-		if e < least {
-			first, least, second = i+1, e, least
-		} else {
-			second = min(second, e)
+	// Errors are in the order of their bits, and equal ones in that of their candidates.
+	var keys [maxTrials]uint64
+	for i := range keys {
+		keys[i] = math.MaxUint64
+		if i < len(s.trials) {
+			keys[i] = uint64(math.Float32bits(f.errors[g][i]))<<2 | uint64(i)
 		}
 	}
+	lo1, hi1 := min(keys[0], keys[1]), max(keys[0], keys[1])
+	lo2, hi2 := min(keys[2], keys[3]), max(keys[2], keys[3])
+	key := min(lo1, lo2)
+	first = int(key % maxTrials)
+	least, second := math.Float32frombits(uint32(key>>2)), math.Float32frombits(uint32(min(max(lo1, lo2), min(hi1, hi2))>>2))
 	if second == least { // never so in different classes but by chance
 		if second = f.others(s, g, first, lo, n); math.IsInf(float64(second), 0) {
 			return first, true

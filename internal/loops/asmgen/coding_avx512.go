@@ -227,7 +227,8 @@ func steps(f *file, members int, kind stepsKind) {
 			f.op("VPERMI2PS %s, %s, Z2", z(t+1), z(t))
 			f.op("VCMPPS $30, Z2, Z0, K2")
 			f.op("VPADDD %s, Z1, K2, Z1", z(one))
-			f.op("VPMOVDB Z1, K1, (DI)")
+			f.op("VPMOVDB Z1, X2") // stores with masks are slow on Zen 4
+			f.op("VMOVDQU X2, (DI)")
 			for m := range members {
 				v := z(2 + m%2)
 				f.op("VMOVDQA64 Z1, %s", v)
@@ -350,7 +351,8 @@ func roundIntegers(f *file) {
 			f.op("VPADDD Z9, Z2, Z2")
 			f.op("VPMAXSD Z13, Z2, Z2")
 			f.op("VPMINSD Z10, Z2, Z2")
-			f.op("VPMOVDB Z2, K1, (DI)")
+			f.op("VPMOVDB Z2, X2")
+			f.op("VMOVDQU X2, (DI)")
 			f.op("ADDQ $64, SI")
 			f.op("ADDQ $16, DI")
 		})

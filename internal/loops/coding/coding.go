@@ -17,7 +17,7 @@ const (
 	// Lanes is the number of weights that are done at a time.
 	Lanes = 16
 	// Slack is what may be written behind bytes of which there is one for each weight.
-	Slack = 8
+	Slack = 16
 )
 
 // A Class is the line of ratios weight/Δ, cut at thresholds into steps, and what
