@@ -58,12 +58,13 @@ type groupArgs struct {
 	scales    *byte // one per group, and 8 bytes behind the last
 	scaleStep int   // groups in a block
 	spread    *[5 * 32]byte
-	runs      *byte // offset of the table of every 16 columns
+	runs      *byte // offset of the table of every 16 columns, or selectors of 2 bits
 	table     *byte
 	q         *int8
 	corr16    *int16
 	d         *float32
 	steps     int // at least 1
+	blocks    int // if this is 1, the last step of codes of 4 bits ends behind its first block
 }
 
 // The functions groupsN add steps·512 columns of N-bit codes of a row to its
@@ -77,6 +78,27 @@ func groups3AVX2(acc *[lanes]float32, a *groupArgs)
 
 //go:noescape
 func groups2AVX2(acc *[lanes]float32, a *groupArgs)
+
+// Those that are called x0 read no runs, and those called x2 selectors instead, of groups
+// of 32 or 64 columns.
+
+//go:noescape
+func groups4x0AVX2(acc *[lanes]float32, a *groupArgs)
+
+//go:noescape
+func groups4x2By32AVX2(acc *[lanes]float32, a *groupArgs)
+
+//go:noescape
+func groups4x2By64AVX2(acc *[lanes]float32, a *groupArgs)
+
+//go:noescape
+func groups3x0AVX2(acc *[lanes]float32, a *groupArgs)
+
+//go:noescape
+func groups3x2By32AVX2(acc *[lanes]float32, a *groupArgs)
+
+//go:noescape
+func groups3x2By64AVX2(acc *[lanes]float32, a *groupArgs)
 
 // Those of 4-bit codes with scales of E8M0 for every 32 and E4M3 for every 16
 // columns, with several codebooks and with one, do not use scaleStep and spread.

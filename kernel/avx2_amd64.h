@@ -135,6 +135,18 @@
 	VEXTRACTI128 $1, Y8, X9    \
 	VPADDD       X9, X8, X8
 
+// ONEBLOCK goes to sums, with 0 for what the ZERO are, behind the only block of a step.
+#define ONEBLOCK(ZERO1, ZERO2, ZERO3) \
+	CMPQ  CX, $1                    \
+	JNE   blocks                    \
+	CMPQ  groupArgs_blocks(R13), $1 \
+	JNE   blocks                    \
+	VPXOR ZERO1, ZERO1, ZERO1       \
+	VPXOR ZERO2, ZERO2, ZERO2       \
+	VPXOR ZERO3, ZERO3, ZERO3       \
+	JMP   sums                      \
+blocks:
+
 // GROUPSROW is a function of groupArgs for codes of a MASK. SET sets what else STEP
 // wants.
 #define GROUPSROW(MASK, SET, STEP) \

@@ -98,17 +98,21 @@ GLOBL bias<>(SB), RODATA|NOPTR, $32
 
 #define STEP32(LOOK) \
 	BLOCK32(0, 0, 0, 0, 0, LOOK, X1)       \
+	ONEBLOCK(X2, X3, X12)                  \
 	BLOCK32(64, 8, 128, 16, 4, LOOK, X2)   \
 	BLOCK32(128, 16, 256, 32, 8, LOOK, X3) \
 	BLOCK32(192, 24, 384, 48, 12, LOOK, X12) \
+sums:                                          \
 	TRANSPOSE                              \
 	NEXT(16)
 
 #define STEP16(LOOK) \
 	BLOCK16(0, 0, 0, 0, 0, LOOK, Y1)        \
+	ONEBLOCK(Y2, Y3, Y12)                   \
 	BLOCK16(64, 8, 128, 16, 8, LOOK, Y2)    \
 	BLOCK16(128, 16, 256, 32, 16, LOOK, Y3) \
 	BLOCK16(192, 24, 384, 48, 24, LOOK, Y12) \
+sums:                                           \
 	TRANSPOSE                               \
 	UPPER(Y4)                               \
 	UPPER(Y5)                               \

@@ -49,7 +49,8 @@
 //	tails_amd64.go         what is behind the last 512 columns of their rows
 //	*_steps_*              without, scales for 128 columns or a multiple, codes of up
 //	                       to 4 bits, and of int8: four blocks at a time
-//	*_groups_*, *_mx_*     groups of 16, 32 or 64 columns, and MX and NV types
+//	*_groups_*, *_mx_*     groups of 16, 32 or 64 columns, and MX and NV types;
+//	                       grouprows_amd64.go does what is behind the last 512 columns
 //	panel.go, heads_*      all other types, groups and widths, what is behind the last
 //	                       512 columns of a row, and batches: 64 rows at a time, from
 //	                       package internal/loops

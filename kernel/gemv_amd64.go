@@ -92,8 +92,14 @@ func (e *stripEnd) start(p *plan, a *Activation) int {
 		}
 		at += n
 	}
-	codes := step * p.bits / 8
-	scales, selectors := step/block, step/block*p.selectorBits/8
+	return p.inPlace(p.cols/step, 1, 0)
+}
+
+// inPlace returns the row before which steps whole steps from step s on can be read in place,
+// whether or not they are the row's own: behind it there are codes, scales and selectors of
+// later rows, and so many more scales.
+func (p *plan) inPlace(s, steps, more int) int {
+	per := step / p.groupSize
 	behind := func(size, stride, begin, need int) int {
 		switch {
 		case need == 0:
@@ -103,11 +109,11 @@ func (e *stripEnd) start(p *plan, a *Activation) int {
 		}
 		return (size-begin-need)/stride + 1
 	}
-	s := p.cols / step
+	codes := step * p.bits / 8
 	return max(0, min(
-		behind(len(p.s.Codes), p.rowBytes, s*codes, codes),
-		behind(len(p.s.Scales), p.groups, s*scales, scales),
-		behind(len(p.s.Selectors), p.selectorBytes, s*selectors, selectors),
+		behind(len(p.s.Codes), p.rowBytes, s*codes, steps*codes),
+		behind(len(p.s.Scales), p.groups, s*per, steps*per+more),
+		behind(len(p.s.Selectors), p.selectorBytes, s*per*p.selectorBits/8, steps*per*p.selectorBits/8),
 	))
 }
 

@@ -28,6 +28,10 @@ func (h *heads) release() { h.a, h.steps = nil, stepArgs{} }
 func (h *heads) rows(acc *[loops.PanelRows][lanes]float32, p *plan, row, n int) {
 	clear(acc[:])
 	switch {
+	case p.directGroups():
+		for i := range n {
+			addGroups(&acc[i], p, h.a, row+i)
+		}
 	case p.traits()&coarse == 0:
 		for i := range n {
 			h.meta.addGroups(&acc[i], p, h.a, row+i)

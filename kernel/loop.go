@@ -36,19 +36,21 @@ const (
 	codes4                   // of 4
 	codes3or4
 	codes8
-	inFours // as four rows at a time want them: see plan.rowKind
-	direct  // scales and selectors as the functions of steps want them: see plan.direct
-	coarse  // scales that are integers, for 128 columns or a multiple
-	fine    // scales for 16, 32 or 64 columns: see plan.fine
-	whole   // a multiple of 512 columns
-	long    // more than 512
-	longer  // more than 1024
-	longest // more than 2048
-	blocks  // a multiple of 128
-	units   // values that are multiples of a unit
-	octets  // see plan.directBytes
-	small   // values from −16 to 16 of it
-	runs    // codes of up to 4 bits, scales for a multiple of 16 columns
+	inFours  // as four rows at a time want them: see plan.rowKind
+	direct   // scales and selectors as the functions of steps want them: see plan.direct
+	coarse   // scales that are integers, for 128 columns or a multiple
+	integral // scales that are integers
+	fine     // scales for 16, 32 or 64 columns: see plan.fine
+	whole    // a multiple of 512 columns
+	long     // more than 512
+	longer   // more than 1024
+	longest  // more than 2048
+	blocks   // a multiple of 128
+	units    // values that are multiples of a unit
+	octets   // see plan.directBytes
+	small    // values from −16 to 16 of it
+	ends     // see plan.endsInPlace
+	runs     // codes of up to 4 bits, scales for a multiple of 16 columns
 )
 
 // A route is a loop, and for which matrices and how many activations it is faster than
@@ -82,7 +84,9 @@ var routes = [...]route{
 	{small | coarse | codes3or4 | long, stepsAndPanels, most{avx2: 1, avxVNNI: 1, neon: 1, neonDot: 1, neonMatrix: 1}},
 	{small | coarse | codes2 | whole, bySteps, most{avx2: 1, avxVNNI: 1}},
 
+	{small | fine | integral | codes4 | whole, byGroups, most{avx2: 3, avxVNNI: 1}},
 	{small | fine | codes3or4 | whole, byGroups, most{avx2: 1, avxVNNI: 1}},
+	{small | fine | ends, byGroups, most{avx2: 1, avxVNNI: 1}},
 	{small | fine | codes3or4 | longer, groupsAndPanels, most{avx2: 1, avxVNNI: 1}},
 	{small | fine | codes2 | whole, byGroups, most{avx2: 1, avxVNNI: 1}},
 }
@@ -148,6 +152,7 @@ func (p *plan) traits() trait {
 		{inFours, fours},
 		{direct, p.direct()},
 		{coarse, p.scale == datatype.RowStep && p.groupSize%block == 0},
+		{integral, p.scale == datatype.RowStep},
 		{fine, p.fine()},
 		{whole, p.cols%step == 0},
 		{long, p.cols > step},
@@ -156,6 +161,7 @@ func (p *plan) traits() trait {
 		{blocks, p.cols%block == 0},
 		{units, p.exact},
 		{octets, p.directBytes()},
+		{ends, p.endsInPlace()},
 		{runs, p.bits <= 4 && p.groupSize%granule == 0},
 		{small, p.exact && p.bits <= 4},
 	} {
@@ -213,6 +219,28 @@ func (p *plan) fine() bool {
 		return p.groupSize == 16
 	}
 	return p.groupSize == 16 || p.groupSize == 32 || p.groupSize == 64
+}
+
+// directGroups reports whether there are functions that read scales and selectors of groups
+// of 16, 32 or 64 columns as they are.
+func (p *plan) directGroups() bool {
+	switch {
+	case !p.fine() || p.bits != 4 && p.bits != 3:
+		return false
+	case p.scale != datatype.RowStep:
+		return p.selectorBits == 0
+	}
+	return p.selectorBits == 0 || p.selectorBits == 2 && p.groupSize >= 32
+}
+
+// endsInPlace reports whether groupEnd is made for the last columns of rows.
+func (p *plan) endsInPlace() bool {
+	if p.bits != 4 || !p.directGroups() || p.cols%32 != 0 {
+		return false
+	}
+	// With 96 columns of a block, one half of a group of 64 would be in the place of another
+	// group, and scales that are floats not be added in the order of columns.
+	return p.cols%block != 96 || p.groupSize < 64 && p.scale == datatype.RowStep
 }
 
 // A panelForm is how panels hold a type.

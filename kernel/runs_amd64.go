@@ -4,8 +4,8 @@ package kernel
 
 import "github.com/bitmod-go/bitmod/datatype"
 
-// groupRows computes whole steps of rows with scales for every 16, 32 or 64 columns.
-func groupRows(dst []float32, p *plan, a *Activation, lo, hi int) {
+// groupRunRows is groupRows for whole steps of matrices that are not direct.
+func groupRunRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 	var meta runMeta
 	for r := lo; r < hi; r++ {
 		var acc [lanes]float32
@@ -32,6 +32,7 @@ func (r *runMeta) addGroups(acc *[lanes]float32, p *plan, a *Activation, row int
 			corr16:    &a.corr16[s*32],
 			d:         &a.d[s*4],
 			steps:     n,
+			blocks:    4,
 		}
 		switch {
 		case p.scale == datatype.E8M0 && p.selectorBits == 0:
