@@ -22,7 +22,7 @@ var bitsConfigs = []quant.Config{
 	{Type: datatype.FP5E2M2, GroupSize: 64}, {Type: datatype.FP6E2M3, GroupSize: 64}, {Type: datatype.Int8, GroupSize: 32},
 }
 
-// shareOut gives each tensor, or each row, a type and a group size, so that all that is
+// shareOut gives each row, or all rows of a tensor, a type and a group size, so that all that is
 // quantized, embedding and head included, takes o.bits bits a weight, or just below, and
 // the model changes least, by what is known of it.
 func (o *options) shareOut(ctx context.Context, w io.Writer, source *checkpoint.Checkpoint) error {
@@ -30,19 +30,20 @@ func (o *options) shareOut(ctx context.Context, w io.Writer, source *checkpoint.
 	if err != nil {
 		return err
 	}
-	worths, what, err := o.worths(ctx, source, tensors)
+	a, err := o.assess(ctx, source, tensors)
 	if err != nil {
 		return err
 	}
+	byRow := a.byRow && !o.byTensor
 	var choices [][]quant.Cost
 	budget := 0.0
-	for i := range worths {
-		x := &worths[i]
+	for i := range a.worths {
+		x := &a.worths[i]
 		budget += o.bits / 8 * float64(x.Rows()) * float64(x.Cols)
-		if o.byTensor {
-			choices = append(choices, tensorChoices(x))
-		} else {
+		if byRow {
 			choices = append(choices, rowChoices(x)...)
+		} else {
+			choices = append(choices, tensorChoices(x))
 		}
 	}
 	picked, err := quant.Allot(choices, int(budget))
@@ -56,22 +57,22 @@ func (o *options) shareOut(ctx context.Context, w io.Writer, source *checkpoint.
 	}
 	n := 0
 	weights := make(map[checkpoint.Part]int)
-	for i := range worths {
-		x := &worths[i]
+	for i := range a.worths {
+		x := &a.worths[i]
 		order := make([]uint8, x.Rows())
 		for row := range order {
 			order[row] = picked[n]
-			if !o.byTensor {
+			if byRow {
 				n++
 			}
 			weights[parts[order[row]]] += x.Cols
 		}
-		if o.byTensor {
+		if !byRow {
 			n++
 		}
 		o.rules.Mixed[x.Tensor] = checkpoint.Mixed{Parts: parts, Order: order}
 	}
-	fmt.Fprintf(w, "types of %s for %v bits a weight, by %s\n", plural(len(worths), "tensor", "tensors"), o.bits, what)
+	fmt.Fprintf(w, "types of %s for %v bits a weight, by %s\n", plural(len(a.worths), "tensor", "tensors"), o.bits, a.measure)
 	total := 8 * budget / o.bits
 	for _, p := range slices.SortedFunc(maps.Keys(weights), func(a, b checkpoint.Part) int { return slices.Index(parts, a) - slices.Index(parts, b) }) {
 		fmt.Fprintf(w, "  %4.1f %% of the weights are %v in groups of %d\n", 100*float64(weights[p])/total, p.Type, p.GroupSize)

@@ -74,8 +74,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.IntVar(&o.calibration.samples, "nsamples", 0, "`texts` for -calibrate, from all over the file; 0 is as many as make 16,384 tokens")
 	fs.IntVar(&o.calibration.length, "length", 0, "`tokens` of such a text; 0 is 512, and 128 for an encoder")
 	fs.Uint64Var(&o.calibration.seed, "seed", 1, "`number` that says which places of the file they are from")
-	fs.Float64Var(&o.bits, "bits", 0, "`bits` a weight of all that is quantized, such as 3.5, embedding and head included: each row of a tensor gets the type and group size that -calibrate, or without it the error of its weights, finds worth it, in place of -type and -group")
-	fs.BoolVar(&o.byTensor, "by-tensor", false, "with -bits: all rows of a tensor have the same type, which takes less time to multiply and leaves larger errors")
+	fs.Float64Var(&o.bits, "bits", 0, "`bits` a weight of all that is quantized, such as 3.5, embedding and head included: each row gets the type and group size that -calibrate TEXT finds it worth, or each tensor those that its errors ask for, in place of -type and -group")
+	fs.BoolVar(&o.byTensor, "by-tensor", false, "with -bits and -calibrate: all rows of a tensor have the same type, which takes less time to multiply and leaves larger errors")
 	if _, err := cli.Parse(fs, usage, args, stderr); err != nil {
 		return o, err
 	}

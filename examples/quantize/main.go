@@ -48,11 +48,12 @@ is quantized by what it sees behind those before as they became: by GPTQ, with t
 scales searched for. That is for the families that examples/llama and examples/embed
 run, and takes minutes where the weights alone take seconds. Each layer has a line with
 the error of its outputs. With -bits, such as 3.5, rows have types of 3 to 8 bits, so
-that all that is quantized has so many on average, embedding and head included. Those have
-more whose errors change predictions most, as a backward pass
-tells where -calibrate has a text, or whose errors are largest. In the place of TEXT may be an
-importance matrix of llama.cpp (.gguf), or statistics that package quant/calibrate has
-saved (.safetensors), for a model of any family. TEXT should be like what the model is for. What is interrupted
+that all that is quantized has so many on average, embedding and head included. Those
+have more whose errors change predictions most, as a backward pass over TEXT tells;
+without a text, and for families that the engine has no backward pass for, tensors have
+more whose errors are largest. In the place of TEXT may be an importance matrix of
+llama.cpp (.gguf), or statistics that package quant/calibrate has saved (.safetensors),
+for a model of any family. TEXT should be like what the model is for. What is interrupted
 goes on after the last file of -shard-size that was finished.
 `
 

@@ -15,32 +15,39 @@ import (
 // backpropagation, a text takes four times as long as reading it.
 const worthTexts = 4
 
-// worths returns the losses of tensors with the configurations of -bits, and the name
-// of their measure: the expected divergence if the engine can propagate gradients back
+// An assessment has the losses of tensors with the configurations of -bits.
+type assessment struct {
+	worths  []llm.Worth
+	measure string // its name
+	byRow   bool   // whether the losses of single rows mean something
+}
+
+// assess returns the expected divergence if the engine can propagate gradients back
 // through the model, or else the relative errors of outputs, or of weights without a
-// text.
-func (o *options) worths(ctx context.Context, source *checkpoint.Checkpoint, tensors []checkpoint.Tensor) ([]llm.Worth, string, error) {
+// text. Relative errors of single rows mean little: without a text, SmolLM2-135M had a
+// divergence of 0.27 with types by row at 4.5 bits, and of 0.21 with types by tensor.
+func (o *options) assess(ctx context.Context, source *checkpoint.Checkpoint, tensors []checkpoint.Tensor) (assessment, error) {
 	if o.calibration.text == "" {
 		worths, err := relativeWorths(ctx, source, tensors, nil)
-		return worths, "the relative errors of weights; with -calibrate TEXT it is by what they do to predictions", err
+		return assessment{worths, "the relative errors of weights; with -calibrate TEXT it is by what they do to predictions", false}, err
 	}
 	if !o.calibration.isStatistics() && !isEncoder(source) {
 		f, err := llm.OpenFile(source.Path())
 		if err != nil {
-			return nil, "", err
+			return assessment{}, err
 		}
 		defer f.Close()
 		if f.Differentiable() {
 			worths, err := o.predictedWorths(ctx, f, tensors)
-			return worths, "what their errors do to the model's predictions", err
+			return assessment{worths, "what their errors do to the model's predictions", true}, err
 		}
 	}
 	importance, err := o.importance(ctx, source)
 	if err != nil {
-		return nil, "", err
+		return assessment{}, err
 	}
 	worths, err := relativeWorths(ctx, source, tensors, importance)
-	return worths, "the relative errors of outputs", err
+	return assessment{worths, "the relative errors of outputs", false}, err
 }
 
 // predictedWorths asks the engine, which propagates gradients back through the model.
