@@ -71,9 +71,10 @@ func decodeQ3K(dst []float32, src []byte) {
 }
 
 // subScale returns the scale and the minimum, of 6 bits each, of one of the 8
-// sub-blocks of Q4_K and Q5_K. Those of the first four are in bytes 0 to 3 and 4
-// to 7. Of the others, bytes 8 to 11 have the low 4 bits, the scales' in the low
-// half, and the upper 2 bits of bytes 0 to 7 the upper 2.
+// sub-blocks of Q4_K and Q5_K. Bytes 0 to 3 have the scales of the first four
+// sub-blocks, and bytes 4 to 7 the minima. For the other four, the low halves of bytes
+// 8 to 11 have the low 4 bits of the scales, the high halves those of the minima, and
+// the upper 2 bits of bytes 0 to 7 are their upper 2 bits.
 func subScale(b *[12]byte, sub int) (scale, minimum uint8) {
 	if sub < 4 {
 		return b[sub] & 63, b[sub+4] & 63

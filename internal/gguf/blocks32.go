@@ -93,8 +93,8 @@ var doubledE2M1 = [16]float32{0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8
 //
 //	exponent uint8  codes [16]byte
 //
-// and an element is 2^(exponent − 128) · doubledE2M1[code]. That the exponent 255
-// means NaN in the standard is nothing to ggml.
+// and an element is 2^(exponent − 128) · doubledE2M1[code]. Unlike the standard, ggml
+// does not take the exponent 255 for NaN.
 func decodeMXFP4(dst []float32, src []byte) {
 	var t [16]float32
 	for len(dst) >= 32 {

@@ -9,14 +9,13 @@
 //	padding to a multiple of general.alignment, which is 32 by default
 //	the data: tensors in the order of their offsets, each padded likewise
 //
-// with everything little-endian and strings as a u64 length and bytes. Counts
-// and lengths in a file are believed only as far as the file has bytes for them,
-// so that no small file makes a large allocation.
+// with everything little-endian and strings as a u64 length and bytes. Counts and
+// lengths are checked against the bytes of the file, so that a small file cannot cause
+// a large allocation.
 //
-// Floats are read, and those quantized types that most published models have, to
-// the very float32 that ggml and the Python package gguf make of them
-// (testdata/quants.py). Tensors of other types are described, and their bytes can
-// be had.
+// Floats and the quantized types of most published models are read to exactly the
+// float32s that ggml and the Python package gguf compute (testdata/quants.py). Tensors
+// of other types are described, and their bytes can be read.
 //
 // The format is that of github.com/ggml-org/ggml/blob/master/docs/gguf.md.
 package gguf

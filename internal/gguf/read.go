@@ -10,23 +10,21 @@ import (
 // A buffer is what Read decodes from.
 type buffer struct {
 	raw [136 << 10]byte
-	// floats hold blocks of which not all is wanted, or which are wanted as
-	// float64.
+	// floats hold blocks that are wanted in part or as float64.
 	floats [1024]float32
 }
 
-// Read reads len(dst) elements of a tensor of this file, from element first on,
-// row by row. Floats convert to float32 exactly, but for F64; elements of
-// quantized types are what ggml makes of them, bit for bit. It takes one buffer
-// of 140 KiB from a pool. The error is for a type that is not [Type.IsFloat], a
-// range that does not fit, or the file's.
+// Read reads len(dst) elements of a tensor of this file, from element first on, row by
+// row. Floats convert to float32 exactly, except for F64; elements of quantized types
+// are those of ggml, bit for bit. It takes one buffer of 140 KiB from a pool. The error
+// is for a type that is not [Type.IsFloat], a range that does not fit, or the file's.
 func (f *File) Read(dst []float32, t Tensor, first int64) error { return read(f, dst, t, first) }
 
 // Read64 is [File.Read] to float64, always exact.
 func (f *File) Read64(dst []float64, t Tensor, first int64) error { return read(f, dst, t, first) }
 
-// ReadBytes reads the bytes of elements from element first on, as many as dst has room
-// for, of a type whose elements are not in blocks.
+// ReadBytes fills dst with the bytes of elements from element first on. The type must
+// have no blocks.
 func (f *File) ReadBytes(dst []byte, t Tensor, first int64) error {
 	l, ok := t.Type.layout()
 	if !ok || l.block != 1 {

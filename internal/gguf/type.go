@@ -32,13 +32,13 @@ type layout struct {
 	bits  int // of the code of an element
 	block int // elements in a block
 	bytes int // of a block
-	// decode converts whole blocks, as many as fill dst. It is nil for types that
-	// are no blocks or can't be read.
+	// decode converts whole blocks that fill dst. It is nil for types without blocks
+	// and types that cannot be read.
 	decode func(dst []float32, src []byte)
 }
 
-// layouts is the table of type traits in ggml.c. Of the types that ggml has
-// removed it has those that models were published in.
+// layouts is the table of type traits in ggml.c, with those removed types that
+// published models have.
 var layouts = [...]layout{
 	F32: {"F32", 32, 1, 4, nil}, F16: {"F16", 16, 1, 2, nil}, F64: {"F64", 64, 1, 8, nil}, BF16: {"BF16", 16, 1, 2, nil},
 	24: {"I8", 8, 1, 1, nil}, 25: {"I16", 16, 1, 2, nil}, 26: {"I32", 32, 1, 4, nil}, 27: {"I64", 64, 1, 8, nil},
@@ -82,9 +82,8 @@ func (t Type) String() string {
 	return fmt.Sprintf("type %d", uint32(t))
 }
 
-// Bits returns the bits of an element's code, without its share of the scales:
-// 4 for Q4_1, of which a block of 32 has 5 bits an element. It is 0 for an
-// unknown type.
+// Bits returns the bits of an element's code, without its share of the scales: 4 for
+// Q4_1, whose blocks take 5 bits an element. It is 0 for an unknown type.
 func (t Type) Bits() int {
 	l, _ := t.layout()
 	return l.bits

@@ -187,8 +187,8 @@ func (s *scanner) array(depth int) any {
 	return nil
 }
 
-// list reads n values of at least the given bytes each. It grows with what is
-// there, rather than with what n promises.
+// list reads n values of at least the given bytes each. Its slice grows with the values
+// that are read, because n may be wrong.
 func list[T any](s *scanner, n, each uint64, next func() T) []T {
 	vs := []T{}
 	if !s.need("array elements", n, each) {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// changing are the methods that change what they are of, which no template may use.
+// changing are the methods that change their value, which no template may use.
 var changing = []string{"add", "append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault", "sort", "update", "discard"}
 
 // attribute returns what x.name is in Python; ok is false if there is no such attribute.
@@ -41,7 +41,7 @@ func (e *evaluator) attribute(v value, name string) (value, bool, error) {
 	return &function{name, func(e *evaluator, a *arguments) (value, error) { return m(e, v, a) }}, true, nil
 }
 
-// unsafe is what a template gets for an attribute that it must not use.
+// unsafe returns the value of an attribute that a template must not use.
 func unsafe(v value, name string) *undefined {
 	return missing("access to attribute '%s' of '%s' object is unsafe.", name, typeName(v))
 }

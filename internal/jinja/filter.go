@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A filter is what stands behind |.
+// A filter is a function that a template applies with |.
 type filter func(e *evaluator, v value, a *arguments) (value, error)
 
 // An application is of a filter or a test to an expression.
@@ -16,7 +16,7 @@ type application struct {
 	arguments argumentNodes
 }
 
-// operands evaluates what the filter or test gets.
+// operands evaluates the operands of the filter or test.
 func (n *application) operands(e *evaluator) (value, *arguments, error) {
 	v, err := e.eval(n.of)
 	if err != nil {

@@ -104,8 +104,8 @@ func (e *evaluator) attributes(values []value, attribute, standard value) ([]val
 	return all, nil
 }
 
-// keyed returns the items of v, and what they are compared by: an attribute of each, or the
-// items themselves if attribute is nil, in lower case unless case counts.
+// keyed returns the items of v and the keys to compare them by: an attribute of each,
+// or the items themselves if attribute is nil, in lower case unless sensitive is set.
 func (e *evaluator) keyed(v, attribute value, sensitive bool) (items, keys []value, err error) {
 	if items, err = e.items(v); err != nil {
 		return nil, nil, err
@@ -246,7 +246,7 @@ func filterSum(e *evaluator, v value, a *arguments) (value, error) {
 	return sum, nil
 }
 
-// filterMap maps items to an attribute, or to what another filter makes of them.
+// filterMap maps items to an attribute, or applies another filter to them.
 func filterMap(e *evaluator, v value, a *arguments) (value, error) {
 	if !truth(v) { // even what cannot be iterated
 		return &list{form: formGenerator}, nil

@@ -43,7 +43,7 @@ func (t token) String() string {
 	return strconv.Quote(t.text)
 }
 
-// An Error is what is wrong with a template, or what the template itself raises.
+// An Error is an error in a template, or one that the template raises.
 type Error struct {
 	Line   int // of the template, from 1 on; 0 if it is not known
 	Text   string
@@ -67,7 +67,7 @@ func at(line int, err error) error {
 	return err
 }
 
-// A lexer takes a template apart.
+// A lexer splits a template into tokens.
 type lexer struct {
 	src    string
 	pos    int
@@ -139,8 +139,8 @@ func (l *lexer) text(text string) {
 	}
 }
 
-// nextTag returns where the next tag begins and what with. There is none if tag is empty,
-// and begin is the end of the template.
+// nextTag returns the position of the next tag and its opening characters. If there is
+// none, tag is empty and begin is the end of the template.
 func (l *lexer) nextTag() (begin int, tag string) {
 	for i := l.pos; i+1 < len(l.src); i++ {
 		if l.src[i] == '{' {
@@ -164,7 +164,8 @@ func (l *lexer) skipSpace() {
 	l.skip(len(rest) - len(strings.TrimLeftFunc(rest, isSpace)))
 }
 
-// behind skips what is not text behind a block or comment, which ended in sign.
+// behind skips the space behind a block or comment that does not count as text. sign is
+// the character that ended it.
 func (l *lexer) behind(sign byte) {
 	switch {
 	case sign == '-':
@@ -342,7 +343,8 @@ func number(s string) (kind, int) {
 	return k, n
 }
 
-// stringLiteral returns what the literal that s begins with stands for, and its length.
+// stringLiteral returns the value and the length of the string literal that s begins
+// with.
 func stringLiteral(s string) (string, int, error) {
 	simple := map[byte]string{'n': "\n", 't': "\t", 'r': "\r", '\\': "\\", '\'': "'", '"': `"`, 'a': "\a", 'b': "\b", 'f': "\f", 'v': "\v", '\n': ""}
 	var b strings.Builder

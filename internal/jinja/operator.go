@@ -379,8 +379,8 @@ func (e *evaluator) repeat(v value, n int64) (value, error) {
 	return nil, errorf("can't multiply sequence by non-int of type '%s'", typeName(v))
 }
 
-// arithmetic computes with integers of 64 bits, of which none may overflow: Python's have
-// any length.
+// arithmetic computes with integers of 64 bits. Overflow is an error, as Python's
+// integers have any length.
 func arithmetic(op string, i, j int64) (value, error) {
 	a, b, r := big.NewInt(i), big.NewInt(j), new(big.Int)
 	switch op {

@@ -10,7 +10,7 @@ const (
 	maxDepth    = 100     // of blocks and expressions in each other, and of values
 )
 
-// A parser makes nodes of tokens.
+// A parser turns tokens into nodes.
 type parser struct {
 	tokens []token
 	pos    int
@@ -89,8 +89,9 @@ func (p *parser) enter() error {
 
 func (p *parser) leave() { p.depth-- }
 
-// body reads up to a block that begins with one of the names, of which it returns the
-// one found, with the parser behind it; with no names up to the end of the template.
+// body reads statements up to a block that begins with one of the names, and returns
+// that name, with the parser behind it. Without names it reads up to the end of the
+// template.
 func (p *parser) body(ends ...string) ([]statement, string, error) {
 	if err := p.enter(); err != nil {
 		return nil, "", err
@@ -139,7 +140,8 @@ func (p *parser) end() error {
 	return err
 }
 
-// inside reads the end of a block's tag, and what is up to the tag that ends the block.
+// inside reads the end of a block's tag, and the statements up to the tag that ends the
+// block.
 func (p *parser) inside(end string) ([]statement, error) {
 	if err := p.end(); err != nil {
 		return nil, err
@@ -244,8 +246,8 @@ func (p *parser) parseFor() (statement, error) {
 	return &n, p.end()
 }
 
-// target reads what a loop or an assignment sets: a name, several, or an attribute of a
-// namespace.
+// target reads the target of a loop or an assignment: a name, several, or an attribute
+// of a namespace.
 func (p *parser) target() (target, error) {
 	var t target
 	group := p.skip("(")

@@ -32,7 +32,7 @@ type textNode string
 
 func (n textNode) run(e *evaluator) (jump, error) { return noJump, e.write(string(n)) }
 
-// A lineNode says in which line a statement begins.
+// A lineNode has the line in which a statement begins.
 type lineNode struct {
 	statement
 	line int
@@ -84,7 +84,7 @@ type jumpNode string
 
 func (n jumpNode) run(*evaluator) (jump, error) { return jump(n), nil }
 
-// A target is what a loop or an assignment sets.
+// A target is the target of a loop or an assignment.
 type target struct {
 	names     []string
 	several   bool
@@ -133,7 +133,7 @@ func (n setNode) run(e *evaluator) (jump, error) {
 	return noJump, e.assign(n.target, v)
 }
 
-// inner is what filters of a block apply to: the text of the block.
+// inner is the text of a block, to which its filters apply.
 type inner struct{}
 
 func (inner) eval(e *evaluator) (value, error) { return e.lookup(innerName), nil }
@@ -293,7 +293,7 @@ func (n *forNode) loop(e *evaluator, over value, depth int) (jump, error) {
 	return noJump, nil
 }
 
-// A loop is the variable of that name.
+// A loop is the variable loop.
 type loop struct {
 	node    *forNode
 	items   []value

@@ -8,9 +8,9 @@ import (
 // A Template is a template that was read. It is immutable and safe for concurrent use.
 type Template struct{ body []statement }
 
-// Render returns the text that the template makes of variables: what encoding/json
-// decodes to, slices, integers and Dicts. now is what the template takes for the time.
-// What the template raises, and all that is wrong with it, is an *Error.
+// Render returns the text of the template for variables: values of the types that
+// encoding/json decodes to, slices, integers and Dicts. now is the time for the
+// template. Errors that the template raises, and errors in it, are of type *Error.
 func (t *Template) Render(variables map[string]any, now time.Time) (string, error) {
 	e := &evaluator{out: &strings.Builder{}, left: budget, now: now, globals: map[string]value{}}
 	for name, f := range globals {
@@ -31,9 +31,9 @@ func (t *Template) Render(variables map[string]any, now time.Time) (string, erro
 }
 
 const (
-	// budget is what a rendering may spend: about as many bytes of memory, and a few
-	// nanoseconds of time for each. Templates of models spend up to 120,000 and some of it
-	// for each byte of the conversation.
+	// budget is the cost that a rendering may have: about a byte of memory, or a few
+	// nanoseconds of time, for each unit. Templates of models cost up to 120,000, and
+	// some units for each byte of the conversation.
 	budget = 1 << 26
 
 	nodeCost = 50  // of running a node, or of comparing two values

@@ -18,7 +18,7 @@ var comparisons = map[string]string{
 	"lt": "<", "<": "<", "lessthan": "<", "le": "<=", "<=": "<=", "gt": ">", ">": ">", "greaterthan": ">", "ge": ">=", ">=": ">=",
 }
 
-// test is what stands behind is.
+// test evaluates a test that a template applies with is.
 func (e *evaluator) test(name string, v value, a *arguments) (bool, error) {
 	if err := e.spend(nodeCost); err != nil {
 		return false, err
@@ -120,5 +120,5 @@ func (e *evaluator) test(name string, v value, a *arguments) (bool, error) {
 	return false, errorf("no test named '%s'", name)
 }
 
-// isCased reports whether a text has letters of which there are small and capital ones.
+// isCased reports whether a text has letters with upper and lower case.
 func isCased(s string) bool { return strings.ToLower(s) != s || strings.ToUpper(s) != s }

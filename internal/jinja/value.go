@@ -14,7 +14,8 @@ import (
 // *Dict, a *namespace, a *function, or an *undefined.
 type value any
 
-// markup is a string that the filter safe returns: what is added to it is escaped.
+// markup is a string that the filter safe returns. Strings that are added to it are
+// escaped.
 type markup string
 
 // A list is a sequence that does not change.
@@ -23,8 +24,8 @@ type list struct {
 	items []value
 }
 
-// A form is what Python's sequence a list stands for: they print differently, and not
-// all have a length or a place in JSON.
+// A form is the Python sequence that a list stands for. Sequences print differently,
+// and not all have a length or a form in JSON.
 type form uint8
 
 const (
@@ -51,7 +52,7 @@ func NewDict(pairs ...any) *Dict {
 	return d
 }
 
-// key returns what a value is looked for as: numbers that are equal are the same key.
+// key returns the key of a value: equal numbers have the same key.
 func key(v value) (value, error) {
 	switch v := v.(type) {
 	case nil, string, int64:
@@ -110,13 +111,13 @@ func (d *Dict) pairs() []value {
 // A namespace has attributes that a template sets.
 type namespace struct{ names map[string]value }
 
-// A function is what a template calls.
+// A function can be called by a template.
 type function struct {
 	name string
 	call func(e *evaluator, a *arguments) (value, error)
 }
 
-// An undefined stands for what is not there. It prints as nothing, and is an error in
+// An undefined stands for a missing value. It prints as nothing, and is an error in
 // most operations.
 type undefined struct{ why string }
 
@@ -124,8 +125,8 @@ func missing(format string, args ...any) *undefined { return &undefined{fmt.Spri
 
 func (u *undefined) err() error { return errorf("%s", u.why) }
 
-// convert makes a value of what Go programs have: what encoding/json decodes to, its
-// numbers, slices, maps with strings as keys, which come in the order of those, and Dicts.
+// convert converts Go values: values that encoding/json decodes to, integers, slices,
+// Dicts, and maps with strings as keys, whose items are in the order of their keys.
 func convert(x any, depth int) (value, error) {
 	if depth > maxDepth {
 		return nil, errorf("values that nest more than %d deep", maxDepth)
@@ -177,7 +178,7 @@ func convert(x any, depth int) (value, error) {
 	return nil, errorf("a template cannot use a %T", x)
 }
 
-// truth is what an if makes of a value.
+// truth is Python's bool of a value.
 func truth(v value) bool {
 	switch v := v.(type) {
 	case nil, *undefined:
@@ -322,8 +323,8 @@ func (e *evaluator) equal(a, b value, depth int) (bool, error) {
 	return a == b, nil
 }
 
-// compare returns whether a is less than, equal to or greater than b: -1, 0 or 1; 2 if
-// one is not a number.
+// compare returns -1, 0 or 1 if a is less than, equal to or greater than b, and 2 if
+// one is NaN.
 func (e *evaluator) compare(a, b value) (int, error) {
 	if err := e.spend(nodeCost); err != nil {
 		return 0, err
@@ -384,7 +385,7 @@ func (e *evaluator) compareNested(a, b value) (int, error) {
 	return e.compare(a, b)
 }
 
-// items returns what iterating over a value gives.
+// items returns the items of iterating over a value.
 func (e *evaluator) items(v value) ([]value, error) {
 	switch v := v.(type) {
 	case *list:

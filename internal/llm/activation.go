@@ -8,7 +8,8 @@ type Activation int
 const (
 	SiLU     Activation = iota
 	GELUTanh            // GELU by its approximation with tanh
-	// ClampedSwiGLU is gpt-oss's: gate and up are bounded, and what is gated is up + 1.
+	// ClampedSwiGLU is the activation of gpt-oss: gate and up are bounded, and gate
+	// multiplies up + 1.
 	ClampedSwiGLU
 )
 
@@ -39,7 +40,8 @@ func (a Activation) apply(x []float32) {
 	}
 }
 
-// What gpt-oss has in its source and, since version 5 of transformers, in config.json.
+// The constants of gpt-oss, in its source and, since version 5 of transformers, in
+// config.json.
 const (
 	clampAlpha = 1.702
 	clampLimit = 7

@@ -6,8 +6,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/floats"
 )
 
-// attendRows is about how many queries of all heads are computed with at once: the keys
-// and values that they share are read once for them.
+// attendRows is the approximate number of queries of all heads that are processed at
+// once, so that keys and values that they share are read once.
 const attendRows = 12
 
 // attend computes the attention of one layer for a chunk: n queries at the last n
@@ -27,8 +27,8 @@ func (r *Runner) attend(layer int, dst, queries, keys, values []float32, n int) 
 		block = 1 // the first position that it sees is each query's own
 	}
 	blocks := (n + block - 1) / block
-	// Work is shared out by block and head, in order, so that workers get alike
-	// amounts only roughly: later queries see more.
+	// Work is divided by block and head, in order. Workers get only roughly equal
+	// amounts, as later queries see more.
 	r.crew.Split(blocks*c.KVHeads, 1, 2*n*length*c.qDim(), func(worker, lo, hi int) {
 		for i := lo; i < hi; i++ {
 			first := i / c.KVHeads * block
@@ -104,8 +104,8 @@ func (c *Config) queryScale() float64 {
 	return float64(c.HeadDim)
 }
 
-// scoreRows sets scores to the products of a query with keys, of which the j-th is
-// at j·width: four keys at once, because adds to one sum wait for each other.
+// scoreRows sets scores to the products of a query with keys, the j-th at j·width. It
+// processes four keys at once, because additions to one sum wait for each other.
 func scoreRows(scores, query, keys []float32, width int) {
 	n := len(query)
 	j := 0

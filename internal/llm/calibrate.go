@@ -23,10 +23,9 @@ func Calibrate(m *Model, blocks [][]int, observe func(p Place, x []float32, n in
 	return nil
 }
 
-// Moments returns the mean squares of the inputs of every matrix but the embedding,
-// by column, over blocks of tokens: what quant.Measure takes as importance. They
-// are the same for any number of goroutines. Matrices with the same input share a
-// slice.
+// Moments returns the mean squares of the inputs of every matrix but the embedding, by
+// column, over blocks of tokens, for quant.Measure as importance. They are the same for
+// any number of goroutines. Matrices with the same input share a slice.
 func Moments(m *Model, blocks [][]int) (map[Place][]float64, error) {
 	sums := map[Place][]float64{}
 	count := map[Place]int{}

@@ -9,9 +9,9 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A Calibration is what a model does with some text, for [Recipe]s that want to know.
-// It serves any number of recipes, one after the other; each part is gathered once,
-// when it is first needed.
+// A Calibration has statistics of a model that reads some text, for [Recipe]s. It
+// serves any number of recipes, one after the other; each part is gathered once, when
+// it is first needed.
 type Calibration struct {
 	ctx       context.Context
 	model     *Model
@@ -119,7 +119,7 @@ func (c *Calibration) gatherGradients() ([]rowSquares, error) {
 	return sums, nil
 }
 
-// llamaOnly returns an error if layers do anything that Llama's do not, but for windows.
+// llamaOnly returns an error if layers differ from Llama's in anything but windows.
 func (c *Config) llamaOnly(what string) error {
 	other := slices.ContainsFunc(c.PerLayer, func(l LayerConfig) bool { return l != LayerConfig{Window: l.Window} })
 	if c.Arch != (Arch{}) || other {

@@ -7,11 +7,11 @@ import (
 )
 
 // scaleChannels moves scales of channels from the inputs of a layer's matrices into
-// their columns, as quant.ChannelScales finds them for the Hessians hs, by inputs: what
-// the inputs come from is divided by them. That is a norm's weights, and for the
-// output of attention the rows of the value matrix, and for down those of up. With
-// float32 weights the layer computes the same but for rounding. It returns the layer
-// and the Hessians of its inputs then.
+// their columns, as quant.ChannelScales finds them for the Hessians hs, by inputs. The
+// source of each input is divided by the scales: the weights of a norm, the rows of the
+// value matrix for the output of attention, and the rows of up for down. With float32
+// weights the layer computes the same except for rounding. scaleChannels returns the
+// new layer and the Hessians of its inputs.
 func scaleChannels(c *Config, l Layer, q quant.Config, hs layerHessians) (Layer, layerHessians, error) {
 	if err := c.llamaOnly("scales of channels"); err != nil {
 		return l, nil, err

@@ -17,8 +17,8 @@ type Message struct {
 	Content string
 }
 
-// A Chat makes prompts of conversations, as the template that comes with a model says. It
-// is immutable and safe for concurrent use.
+// A Chat turns conversations into prompts by the chat template of a model. It is
+// immutable and safe for concurrent use.
 type Chat struct {
 	template *jinja.Template
 	source   string            // the file of the template
@@ -106,9 +106,9 @@ func chatTemplate(raw json.RawMessage) (string, error) {
 	return "", formatErrorf("tokenizer_config.json: none of %d chat templates is named default", len(several))
 }
 
-// Text returns the prompt that asks for the next message of a conversation, at a time that
-// the template may mention. An error is what the template raises, for instance for a
-// role that it does not have.
+// Text returns the prompt for the next message of a conversation, at a time that the
+// template may mention. The error may be one that the template raises, for instance for
+// a role that it does not have.
 func (c *Chat) Text(conversation []Message, now time.Time) (string, error) {
 	var messages []any
 	for _, m := range conversation {
@@ -125,8 +125,8 @@ func (c *Chat) Text(conversation []Message, now time.Time) (string, error) {
 	return text, nil
 }
 
-// Prompt returns the tokens of [Chat.Text]. The template has those that begin a text, so
-// that the tokenizer adds none.
+// Prompt returns the tokens of [Chat.Text]. The template includes the tokens that begin
+// a text, so the tokenizer adds none.
 func (c *Chat) Prompt(t Tokenizer, conversation []Message, now time.Time) ([]int, error) {
 	text, err := c.Text(conversation, now)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// Config describes a model: its shape, and what its layers do. Where a field is zero,
-// they do what Llama's do.
+// Config describes a model: its shape, and how its layers differ from Llama's. Zero
+// fields mean that they do not.
 type Config struct {
 	Dim     int // width of the residual stream
 	Hidden  int // width of the feed-forward layer
@@ -21,7 +21,7 @@ type Config struct {
 
 	NormEps float64 // added to the mean square, or to the variance
 	Rope    Rope
-	// LocalRope is that of the layers whose Rotation is Local.
+	// LocalRope is the Rope of layers whose Rotation is Local.
 	LocalRope *Rope
 
 	BOS int   // starts a text
@@ -32,7 +32,7 @@ type Config struct {
 	PerLayer []LayerConfig
 }
 
-// An Arch is how the layers of a family differ from Llama's.
+// An Arch describes how the layers of a family differ from Llama's.
 type Arch struct {
 	Norms NormPlaces
 	// LayerNorm subtracts means and has biases; otherwise norms are RMSNorms.
@@ -72,7 +72,7 @@ type Arch struct {
 	EmbeddingScale float64
 }
 
-// NormPlaces says where in a layer norms are.
+// NormPlaces are the places of norms in a layer.
 type NormPlaces int
 
 const (
@@ -81,7 +81,7 @@ const (
 	NormsAround                   // of both
 )
 
-// QueryKeyNorm says whether queries and keys have norms, before they are rotated.
+// QueryKeyNorm is the kind of norms that queries and keys have before they are rotated.
 type QueryKeyNorm int
 
 const (
@@ -90,7 +90,7 @@ const (
 	WideNorm                    // of all heads together
 )
 
-// A LayerConfig is what one layer does in its own way.
+// A LayerConfig has the settings of one layer.
 type LayerConfig struct {
 	// Window is the number of positions that a query attends to, its own included; 0 is
 	// all up to its own.
@@ -100,7 +100,7 @@ type LayerConfig struct {
 	Dense bool
 }
 
-// Rotation says by which Rope of a Config a layer rotates queries and keys.
+// Rotation is the Rope of a Config by which a layer rotates queries and keys.
 type Rotation int
 
 const (
@@ -109,7 +109,7 @@ const (
 	Unmoved                 // none
 )
 
-// layer returns what layer i does in its own way.
+// layer returns the settings of layer i.
 func (c *Config) layer(i int) LayerConfig {
 	if c.PerLayer == nil {
 		return LayerConfig{}
@@ -130,7 +130,7 @@ const (
 	maxExperts = 1 << 16 // of all layers
 )
 
-// check returns an error that names the first field that can't be.
+// check returns an error that names the first invalid field.
 func (c *Config) check() error {
 	for _, f := range []struct {
 		name     string
@@ -205,8 +205,7 @@ func (a *Arch) check(layers int) error {
 func (c *Config) qDim() int  { return c.Heads * c.HeadDim }
 func (c *Config) kvDim() int { return c.KVHeads * c.HeadDim }
 
-// formatErrorf returns an error that matches quant.ErrFormat, for files that are
-// not what they should be.
+// formatErrorf returns an error that matches quant.ErrFormat, for invalid files.
 func formatErrorf(format string, args ...any) error {
 	return &formatError{fmt.Sprintf(format, args...)}
 }

@@ -8,17 +8,15 @@ import (
 	"slices"
 )
 
-// An hfModel is what is known of a model by Hugging Face's config.json, besides its
-// Config.
+// An hfModel has the members of Hugging Face's config.json that are not in Config.
 type hfModel struct {
 	Tied   bool // the classifier is the embedding
 	Untied bool // config.json says that it is not
 	family *family
 }
 
-// parseHF reads a config.json. What it says of quantization is not for the engine:
-// package checkpoint reads the weights as floats, or as packed matrices, or refuses
-// them.
+// parseHF reads a config.json. It ignores quantization, as package checkpoint reads the
+// weights as floats or packed matrices, or refuses them.
 func parseHF(data []byte) (Config, *hfModel, error) {
 	fail := func(format string, args ...any) (Config, *hfModel, error) {
 		return Config{}, nil, formatErrorf("config.json: "+format, args...)
@@ -144,8 +142,8 @@ func (c *Config) perLayer(k *keys, f func(i int, l *LayerConfig)) {
 	}
 }
 
-// layerTypes reads layer_types, which says for each layer whether it has a window; where
-// it is not there, sliding does.
+// layerTypes reads layer_types, which says for each layer whether it has a window. If
+// it is absent, sliding decides.
 func (k *keys) layerTypes(c *Config, window int, sliding func(i int) bool) {
 	var types []string
 	listed := k.get("layer_types", &types)
@@ -172,7 +170,7 @@ func (k *keys) layerTypes(c *Config, window int, sliding func(i int) bool) {
 	}
 }
 
-// ropeDefaults are what a family has where config.json says nothing.
+// ropeDefaults are a family's defaults for config.json.
 type ropeDefaults struct {
 	theta    float64
 	partial  bool // partial_rotary_factor is read
@@ -203,7 +201,7 @@ func (k *keys) rope(c *Config, d ropeDefaults) {
 	c.Rope = r
 }
 
-// partial sets how much of a head turns.
+// partial sets the share of a head that rotates.
 func (k *keys) partial(r *Rope, c *Config, share float64) {
 	switch {
 	case !(share > 0 && share <= 1):

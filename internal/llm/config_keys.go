@@ -10,8 +10,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/badfile"
 )
 
-// keys are those of a JSON object of config.json. They remember which were read, as one
-// that nobody reads may change what a model computes, and the first error.
+// keys are the keys of a JSON object of config.json. They remember the first error, and
+// which keys were read, as a key that is not read may change the results of a model.
 type keys struct {
 	path   string // of the object, with a dot behind
 	values map[string]json.RawMessage
@@ -26,7 +26,7 @@ func parseKeys(data []byte) (*keys, error) {
 	return k, json.Unmarshal(data, &k.values)
 }
 
-// fail takes down the first error.
+// fail records the first error.
 func (k *keys) fail(format string, args ...any) {
 	if *k.err == nil {
 		*k.err = formatErrorf(format, args...)
@@ -76,7 +76,7 @@ func (k *keys) word(key, def string) string {
 	return x
 }
 
-// must is for keys with a value that nothing else is known for.
+// must fails if a key has another value than the only one that is supported.
 func must[T comparable](k *keys, key string, want T) {
 	x := want
 	if k.get(key, &x) && x != want {
@@ -94,9 +94,8 @@ func (k *keys) object(key string) *keys {
 	return o
 }
 
-// checkRead returns the first error, or one that names a key that was not read, nor is
-// among those that are known to be harmless, unless its value says that something is
-// not there.
+// checkRead returns the first error, or else an error for a key that was not read,
+// unless it is known to be harmless or its value is empty.
 func (k *keys) checkRead(harmless ...[]string) error {
 	if *k.err != nil {
 		return *k.err
@@ -116,7 +115,7 @@ func (k *keys) checkRead(harmless ...[]string) error {
 	return nil
 }
 
-// isNothing reports whether a value is that of what is off or empty.
+// isNothing reports whether a value means off or empty.
 func isNothing(v json.RawMessage) bool {
 	switch strings.Join(strings.Fields(string(v)), "") {
 	case "null", "false", "[]", "{}", `""`:

@@ -2,7 +2,7 @@ package llm
 
 import "github.com/bitmod-go/bitmod/kernel"
 
-// A Crew shares out work over the goroutines of a kernel.Pool, and has memory for them.
+// A Crew divides work among the goroutines of a kernel.Pool, and has memory for them.
 // It serves one caller at a time.
 type Crew struct {
 	pool    *kernel.Pool
@@ -11,7 +11,7 @@ type Crew struct {
 	activations []kernel.Activation
 }
 
-// maxWorkers is the most that a crew has: no processor has work for more.
+// maxWorkers is the largest number of workers of a crew.
 const maxWorkers = 1024
 
 // NewCrew starts a crew of workers, of which the caller is one.
@@ -24,21 +24,21 @@ func NewCrew(workers int) *Crew {
 	return &Crew{pool: pool, scratch: make([][]float32, workers)}
 }
 
-// Close ends the goroutines. The crew must not be used any more.
+// Close ends the goroutines. The crew must not be used afterwards.
 func (c *Crew) Close() { c.pool.Close() }
 
 const (
-	// minWork is the number of multiplications of a range that is worth a goroutine's
-	// while: some microseconds of work, where sharing costs half of one.
+	// minWork is the least number of multiplications of a range: some microseconds of
+	// work, as handing it over costs half a microsecond.
 	minWork = 1 << 13
-	// most is how many ranges a goroutine is given at most: so many that one which is held
-	// up does not hold up the rest for long.
+	// most is the largest number of ranges for a goroutine: enough that a delayed
+	// goroutine does not delay the rest for long.
 	most = 4
 )
 
 // Split calls f for ranges lo…hi−1 that make up 0…n−1, and waits. Ranges start at
-// multiples of align. cost is about the number of multiplications of all together: little
-// work is done by the caller alone.
+// multiples of align. cost is about the number of multiplications of all ranges; the
+// caller does little work alone.
 func (c *Crew) Split(n, align, cost int, f func(worker, lo, hi int)) {
 	size, units := c.pool.Size(), (n+align-1)/align
 	ranges := min(cost/minWork, most*size, units)

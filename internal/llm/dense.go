@@ -2,9 +2,9 @@ package llm
 
 import "github.com/bitmod-go/bitmod/internal/loops/floats"
 
-// A dense is a float32 matrix. Products are summed up from the first column to the
-// last by floats.FMA, whichever way they are computed: so a text gives the same bits in
-// one piece and token by token.
+// A dense is a float32 matrix. Products are always summed from the first column to the
+// last by floats.FMA, so that a text gives the same bits in one piece and token by
+// token.
 type dense struct {
 	// w has the first rows in panels, and the others one after the other. A panel is
 	// panelRows rows, column by column: their sums grow side by side.
@@ -12,7 +12,7 @@ type dense struct {
 	rows, cols, panels int
 }
 
-// panelRows is as many columns as floats.Multiply takes at once.
+// panelRows is the number of columns that floats.Multiply takes at once.
 const panelRows = 64
 
 func newDense(w []float32, cols int) *dense {
@@ -50,7 +50,7 @@ func (d *dense) Row(dst []float32, row int) error {
 	return nil
 }
 
-// weights returns the matrix row by row, which is not to be changed.
+// weights returns the matrix row by row. It must not be changed.
 func (d *dense) weights() []float32 {
 	if d.panels == 0 {
 		return d.w
@@ -64,10 +64,10 @@ func (d *dense) weights() []float32 {
 }
 
 const (
-	// rowBlock rows are multiplied at once by mulRows: adds to one sum must wait
-	// for each other, adds to eight sums overlap.
+	// rowBlock is the number of rows that mulRows multiplies at once: additions to one
+	// sum wait for each other, additions to eight sums overlap.
 	rowBlock = 8
-	// maxBatch is how many vectors are taken at a time, so that what is read and written
+	// maxBatch is the number of vectors that are processed at a time, so that the data
 	// for a panel stays in the second-level cache.
 	maxBatch = 256
 )

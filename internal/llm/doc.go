@@ -1,12 +1,12 @@
-// Package llm runs language models in plain Go: decoders of the families that
-// family.go lists, from Llama to gpt-oss, with a key-value cache. It is what the example
-// programs share, not part of the library's API.
+// Package llm runs language models in plain Go: decoders of the families that family.go
+// lists, from Llama to gpt-oss, with a key-value cache. The example programs share it;
+// it is not part of the library's API.
 //
-// One forward pass serves all families. A [Config] describes what it does: where norms are,
-// what rotates, which layers have windows or experts. A family, in family_NAME.go, maps
-// config.json to a Config and the engine's names of tensors to those of files. What a
-// family does not know, a key of config.json or a tensor, is an error: it may change what
-// the model computes.
+// One forward pass serves all families. A [Config] describes it: the places of norms,
+// the rotations, and the layers with windows or experts. A family, in family_NAME.go,
+// maps config.json to a Config and the engine's names of tensors to those of files. An
+// unknown key of config.json or an unknown tensor is an error, as it may change the
+// results of the model.
 //
 // A [File] is what [OpenFile] opens: a Hugging Face directory, a GGUF file or a result of
 // quant/checkpoint, all through that package, or a file of llama2.c. A [Model] is read
@@ -22,10 +22,10 @@
 //	err = r.Forward(llm.Chunk{s, tokens})    // any number of texts at once
 //	err = r.Logits(logits, len(tokens)-1, len(tokens))
 //
-// A [Calibration] has what a model does with some text: the Hessians of the inputs of
-// its matrices and, by [Gradients], how much the loss feels each of their outputs. With
-// it a [Recipe] quantizes by more than the weights: importance, error feedback, scales
-// of channels, and rows of 3, 4 or 8 bits.
+// A [Calibration] has statistics of a model that reads some text: the Hessians of the
+// inputs of its matrices and, by [Gradients], the sensitivity of the loss to each of
+// their outputs. With it a [Recipe] quantizes by importance, with error feedback, with
+// scales of channels, and to rows of 3, 4 or 8 bits.
 //
 //	c := llm.NewCalibration(ctx, m, texts)
 //	q, err := c.Quantize(llm.Recipe{Quantizer: llm.Quantizer{Config: config}, Feedback: true})

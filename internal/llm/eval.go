@@ -82,8 +82,8 @@ func NewEvaluator(ctx context.Context, reference *Model, blocks [][]int, progres
 	return e, err
 }
 
-// Took returns how long the reference's logits have taken, which Score takes for the
-// reference: 0 if there are none, as they would take too much memory.
+// Took returns the time for computing the reference's logits, which Score reuses for
+// the reference. It is 0 if the logits would take too much memory and were not kept.
 func (e *Evaluator) Took() time.Duration { return e.took }
 
 // each runs the model over every block, and calls f after each.
@@ -140,7 +140,7 @@ func (e *Evaluator) steps(total int) func() error {
 	}
 }
 
-// ended returns why ctx is done, nil if it is not.
+// ended returns the cause if ctx is done, and nil otherwise.
 func ended(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -158,9 +158,8 @@ func run(r *Runner, block []int, kv KV) error {
 	return r.Forward(Chunk{s, block})
 }
 
-// Score evaluates m with a key-value cache as kv says. The result is the same for
-// any number of goroutines. For the reference itself it takes the logits that are
-// there.
+// Score evaluates m with a key-value cache of kv. The result is the same for any number
+// of goroutines. For the reference itself it reuses the logits.
 func (e *Evaluator) Score(m *Model, kv KV) (Score, error) {
 	vocab := e.reference.Config.Vocab
 	if m.Config.Vocab != vocab {

@@ -9,10 +9,9 @@
 //	           "__metadata__": {"KEY": "VALUE", …}}
 //	the rest  the data: row-major, little-endian, the tensors side by side
 //
-// and [New] accepts no other: it rejects a header above 100 MB, keys that occur
-// twice, data that tensors share or that belongs to none, shapes that do not
-// fit their bytes or overflow, and files that end early or late. What it returns
-// can be trusted by everything after it.
+// [New] accepts nothing else: it rejects headers above 100 MB, keys that occur twice,
+// data that tensors share or that belongs to none, shapes that do not fit their bytes
+// or overflow, and files that end early or late. Callers can trust what it returns.
 //
 // The format is that of github.com/huggingface/safetensors.
 package safetensors

@@ -115,8 +115,8 @@ func (f *File) Section(t Tensor) *io.SectionReader {
 // F64, which is rounded to nearest even, and to infinity beyond float32. It
 // takes one buffer of 128 KiB from a pool.
 //
-// The error is for a dtype that is no float, a range or a dst that does not
-// fit, or the file's.
+// It returns an error for a dtype that is not a float, and for a range or a dst that
+// does not fit, and errors of the file.
 func (f *File) ReadRows(dst []float32, t Tensor, lo, hi int) error {
 	if lo < 0 || hi < lo || hi > t.Rows() {
 		return f.errorf(t, "rows %d to %d of %d", lo, hi, t.Rows())
@@ -135,8 +135,8 @@ func (f *File) Read(dst []float32, t Tensor, first int64) error { return read(f,
 // Read64 is [File.Read] to float64, always exact.
 func (f *File) Read64(dst []float64, t Tensor, first int64) error { return read(f, dst, t, first) }
 
-// ReadBytes reads the bytes of elements from element first on, as many as dst has room
-// for, which must be whole ones.
+// ReadBytes fills dst with the bytes of elements from element first on. dst must hold
+// whole elements.
 func (f *File) ReadBytes(dst []byte, t Tensor, first int64) error {
 	format, ok := t.DType.format()
 	if !ok {

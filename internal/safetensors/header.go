@@ -19,8 +19,7 @@ import (
 // maxHeader is the limit that the reference implementation sets.
 const maxHeader = 100_000_000
 
-// maxRank is more dimensions than any framework has, and few enough for an error
-// message.
+// maxRank is larger than in any framework, and small enough for an error message.
 const maxRank = 64
 
 const metadataKey = "__metadata__"
@@ -85,8 +84,8 @@ func tile(tensors []Tensor, size int64) error {
 	return nil
 }
 
-// A parser reads JSON token by token, which encoding/json's structs and maps
-// can't replace: they take the last of two equal keys, and keys in any case.
+// A parser reads JSON token by token. Structs and maps of encoding/json would not do:
+// they accept equal keys, and keys in any case.
 type parser struct{ *json.Decoder }
 
 // object calls field for every key, whose value field must consume.
@@ -123,9 +122,9 @@ func (p parser) delim(want json.Delim, what string) error {
 	return nil
 }
 
-// stringMapOrNull is stringMap, and nil for null, which the reference
-// implementation takes as no metadata. Values that are not strings it refuses,
-// null too.
+// stringMapOrNull is stringMap, but returns nil for null, which the reference
+// implementation takes as no metadata. As there, values that are not strings, null
+// among them, are refused.
 func (p parser) stringMapOrNull(what string) (map[string]string, error) {
 	var value json.RawMessage
 	if err := p.Decode(&value); err != nil {

@@ -97,14 +97,14 @@ func find(files badfile.Files, dir string) (string, error) {
 
 var shardName = regexp.MustCompile(`-\d{5}-of-(\d{5})\.safetensors$`)
 
-// oneOfMany reports whether a file's name says that there are others.
+// oneOfMany reports whether a file's name is that of a shard.
 func oneOfMany(name string) bool {
 	m := shardName.FindStringSubmatch(name)
 	return m != nil && m[1] != "00001"
 }
 
-// Incomplete is what a writer puts in the place of an index while the files that it
-// names are being replaced.
+// Incomplete is the index that a writer stores while it replaces the files of a
+// checkpoint.
 const Incomplete = `{"incomplete": true}`
 
 // IndexedFiles returns the names of the files that the index at path names, in
@@ -124,8 +124,8 @@ func (s *Set) add(f *File) {
 	}
 }
 
-// openIndexOf opens the index of a directory, where a file of all weights that it
-// does not name is an error: programs do not agree on which of them counts.
+// openIndexOf opens the index of a directory. A file of all weights that the index does
+// not name is an error, as programs do not agree on which of them counts.
 func openIndexOf(files badfile.Files, dir, path string) (*Set, error) {
 	s, err := openIndex(files, path)
 	if err != nil {
@@ -270,6 +270,6 @@ func (s *Set) Close() error {
 	return errors.Join(errs...)
 }
 
-// unprintable reports characters that no file of a model has in its name, and that
-// would act upon the terminal which an error is written to.
+// unprintable reports characters that names of model files do not have, and that a
+// terminal might act upon.
 func unprintable(r rune) bool { return !strconv.IsPrint(r) }

@@ -24,11 +24,10 @@ type Writer struct {
 	headerLen int
 }
 
-// NewWriter lays out tensors, of which Begin and End are ignored, and writes
-// nothing yet. Their data will be in the given order, except that wider types
-// come first, so that every tensor is aligned to its element. The metadata will
-// be given to [Writer.Finish], with keys and lengths of values as here: values
-// that are not known yet are placeholders.
+// NewWriter lays out tensors and writes nothing yet. It ignores Begin and End. Data
+// will be in the given order, except that wider types come first, so that every tensor
+// is aligned to its element. [Writer.Finish] takes the final metadata, with the same
+// keys and lengths of values as here: values that are not known yet are placeholders.
 func NewWriter(w io.WriterAt, tensors []Tensor, metadata map[string]string) (*Writer, error) {
 	s := &Writer{w: w, tensors: slices.Clone(tensors), byName: make(map[string]int)}
 	slices.SortStableFunc(s.tensors, func(a, b Tensor) int { return cmp.Compare(b.DType.Bits(), a.DType.Bits()) })
@@ -140,8 +139,8 @@ func (s *Writer) WriteAt(name string, p []byte, off int64) error {
 	return nil
 }
 
-// Finish writes the header. It fails if a tensor is not complete, or if metadata
-// does not take the room that was left for it.
+// Finish writes the header. It fails if a tensor is not complete, or if metadata does
+// not fit the space that was left for it.
 func (s *Writer) Finish(metadata map[string]string) error {
 	relative := slices.Clone(s.tensors)
 	for i := range relative {

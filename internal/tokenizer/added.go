@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// An addedToken of a tokenizer.json: where its content occurs in a text it is this
-// token, whatever the rest of the tokenizer would make of it.
+// An addedToken is a token of a tokenizer.json that is looked for before the rest of
+// the tokenizer runs. Wherever its content occurs in a text, it is this token.
 type addedToken struct {
 	ID         int    `json:"id"`
 	Content    string `json:"content"`
@@ -45,8 +45,8 @@ func (t *Tokenizer) newAddedTokens(list []addedToken) (addedTokens, error) {
 		if len(a.Content) > maxAdded {
 			return ts, errorf("added token %d has %d bytes, want at most %d", a.ID, len(a.Content), maxAdded)
 		}
-		// The package tokenizers does not go by the numbers of the file: what the model's
-		// vocabulary has keeps its number there, and the others get those that follow.
+		// The package tokenizers ignores the numbers of the file: tokens in the model's
+		// vocabulary keep their numbers, and the others get the numbers that follow.
 		id, ok := t.vocab.index[a.Content]
 		if !ok {
 			id, ok = ts.byContent[a.Content]

@@ -6,8 +6,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/badfile"
 )
 
-// readConfig reads a tokenizer_config.json, which may have the last word on what
-// begins and ends a text.
+// readConfig reads a tokenizer_config.json, which may override the tokens that begin
+// and end a text.
 func (t *Tokenizer) readConfig(data []byte) error {
 	var c struct {
 		AddBOS *bool           `json:"add_bos_token"`

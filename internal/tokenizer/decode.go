@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// A decoder changes the pieces that a text is put together from; it may do so in
-// place. raw asks for the bytes that pieces stand for, where otherwise those that
-// are no text become U+FFFD.
+// A decoder changes the pieces of a text, possibly in place. If raw is set, pieces
+// become the bytes that they stand for; otherwise bytes that are not UTF-8 become
+// U+FFFD.
 type decoder interface {
 	decode(pieces []string, raw bool) []string
 }

@@ -1,9 +1,9 @@
 package tokenizer
 
-// A merger merges symbols as byte-pair encoding does: of all neighbours that rule
-// says form a token, those with the lowest rank become it, the leftmost first,
-// until none do. It takes time n·log n, so that a whole book may be one text.
-// The zero value is ready; its memory is used again.
+// A merger merges symbols as byte-pair encoding does: of all neighbours that form a
+// token by a rule, it merges those with the lowest rank, the leftmost first, until
+// there are none. It takes time n·log n, so that a whole book may be one text. The zero
+// value is ready to use; its memory is reused.
 type merger struct {
 	list  []symbol
 	queue []candidate
@@ -20,7 +20,7 @@ type candidate struct {
 	a, b, token int32
 }
 
-// A rule says what two neighbours become.
+// A rule returns the token that two neighbours become.
 type rule func(a, b int32) (token int32, rank float64, ok bool)
 
 // short is the length up to which looking at all neighbours for each merge is
@@ -94,8 +94,8 @@ func (m *merger) long(symbols []int32, merge rule) []int32 {
 	for len(m.queue) > 0 {
 		c := m.pop()
 		left := &list[c.at]
-		// Candidates are not taken back when a neighbour merges away; they no longer
-		// fit then.
+		// Candidates stay in the queue when a neighbour merges with another symbol;
+		// they no longer fit then.
 		if left.token != c.a || left.next == end || list[left.next].token != c.b {
 			continue
 		}

@@ -16,8 +16,8 @@ import (
 //   - SentencePiece's, of Llama 2: a text is merged as a whole, character by
 //     character; characters without a token are written as bytes <0xNN>.
 //
-// Characters and bytes that have no token at all become the token for what is
-// unknown, or are left out if there is none.
+// Characters and bytes without a token become the token for unknown characters, or are
+// left out if there is none.
 type bpe struct {
 	index  map[string]int32 // pieces; of what they stand for, if parts are bytes
 	ranks  map[uint64]merged
@@ -123,8 +123,8 @@ func (m *bpe) readBytes(t *Tokenizer) {
 	}
 }
 
-// rawOrNothing returns the bytes of a prefix or suffix. One that is not written in
-// letters is a byte that no piece has.
+// rawOrNothing returns the bytes of a prefix or suffix. If it is not written in
+// letters, the result is a byte that no piece has.
 func rawOrNothing(s string) string {
 	text, ok := unletters(s)
 	if !ok {
@@ -184,8 +184,8 @@ func (m *bpe) rule(a, b int32) (int32, float64, bool) {
 	return to.token, float64(to.rank), ok
 }
 
-// symbols appends the tokens of the bytes or characters of a part. Those that have no
-// token leave no gap: what is around them may merge.
+// symbols appends the tokens of the bytes or characters of a part. Bytes and characters
+// without a token leave no gap: their neighbours may merge.
 func (m *bpe) symbols(e *encoding, symbols []int32, part string) []int32 {
 	unknown := false // there is one to append
 	flush := func() {
@@ -207,7 +207,8 @@ func (m *bpe) symbols(e *encoding, symbols []int32, part string) []int32 {
 			continue
 		}
 		if m.fallback {
-			// What falls back to bytes is what a piece would be, with its prefix and suffix.
+			// A character that falls back to bytes includes the prefix and suffix of
+			// its piece.
 			if i > n {
 				char = m.prefix + char
 			}
@@ -215,8 +216,8 @@ func (m *bpe) symbols(e *encoding, symbols []int32, part string) []int32 {
 				char += m.suffix
 			}
 			if m.haveBytes(char) {
-				// Unknown characters stay to be appended behind these bytes: that is the
-				// order of the package tokenizers.
+				// Unknown characters are appended after these bytes, in the order of
+				// the package tokenizers.
 				for i := range len(char) {
 					symbols = append(symbols, m.bytes[char[i]])
 				}

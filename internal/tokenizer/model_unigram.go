@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// unigram takes the pieces whose scores, which are logarithms of probabilities, have
-// the largest sum.
+// unigram chooses the pieces with the largest sum of scores, which are logarithms of
+// probabilities.
 type unigram struct {
 	pieces   pieceIndex
 	index    map[string]int
@@ -134,7 +134,7 @@ func (m *unigram) best(e *encoding, part string) {
 		}
 		i += char
 	}
-	// Backwards, so that what is unknown in a row becomes one.
+	// Backwards, so that consecutive unknown characters become one.
 	var ends []int32
 	for at := int32(len(part)); at > 0; at = steps[at].from {
 		ends = append(ends, at)

@@ -7,8 +7,9 @@ import (
 	"github.com/bitmod-go/bitmod/internal/badfile"
 )
 
-// wordPiece takes the longest piece that a word begins with, then the longest of what
-// is left, among those with a prefix. A word for which that does not end is unknown.
+// wordPiece takes the longest piece that a word begins with, and then, among the pieces
+// with a prefix, the longest that the rest begins with. A word that pieces do not cover
+// is unknown.
 type wordPiece struct {
 	start, inside pieceIndex
 	unknown       int

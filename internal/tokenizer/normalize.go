@@ -4,8 +4,8 @@ import "encoding/json"
 
 // A normalizer changes the text between added tokens.
 type normalizer interface {
-	// normalize returns the text anew. It may stop with any longer text where that has
-	// more than limit bytes.
+	// normalize returns the normalized text. It may stop once the text has more than
+	// limit bytes.
 	normalize(text string, limit int) string
 }
 
@@ -43,7 +43,7 @@ func (t *Tokenizer) normalize(text string) (string, error) {
 	return text, nil
 }
 
-// A mapping is a normalizer of single characters: it appends what each becomes.
+// A mapping is a normalizer of single characters: it appends the replacement of each.
 type mapping func(to []byte, r rune) []byte
 
 func (m mapping) normalize(text string, _ int) string {

@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// precompiled is SentencePiece's table of what becomes of characters and of short
-// sequences of them: a double-array trie, as of the library Darts-clone, whose values
-// are places of strings that end in a zero byte.
+// precompiled is SentencePiece's table of replacements for characters and short
+// sequences of them: a double-array trie of the library Darts-clone, whose values are
+// offsets of strings that end in a zero byte.
 type precompiled struct {
 	units   []uint32
 	strings string
@@ -51,7 +51,7 @@ func newPrecompiled(raw json.RawMessage) (normalizer, error) {
 	return p, nil
 }
 
-// find returns what the shortest entry that text begins with becomes.
+// find returns the replacement of the shortest entry that text begins with.
 func (p *precompiled) find(text string) (string, bool) {
 	unit := func(at uint32) uint32 {
 		if int64(at) >= int64(len(p.units)) {

@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// replace puts something in the place of what a pattern matches. It is a normalizer
-// and a decoder.
+// replace replaces the matches of a pattern. It is a normalizer and a decoder.
 type replace struct {
 	find    finder
 	content string

@@ -25,8 +25,8 @@ func (n unicodeForm) normalize(text string, _ int) string { return form(n.form, 
 
 func decompose(text string) string { return form(norm.NFD, text) }
 
-// form normalizes what is between characters that are newer than the tables of the
-// package tokenizers, for which they are characters that nothing combines with.
+// form normalizes the text between characters that are newer than the tables of the
+// package tokenizers. There, nothing combines with such characters.
 func form(f norm.Form, text string) string {
 	if f.IsNormalString(text) {
 		return text
@@ -101,7 +101,8 @@ func slowForm(f norm.Form, text string) string {
 	if f == norm.NFC || f == norm.NFKC {
 		starter, last, kept := -1, uint8(0), chars[:0]
 		for _, c := range chars {
-			// What is between a starter and a mark keeps them apart if its class is not less.
+			// A character between a starter and a mark keeps them apart if its class is
+			// not less.
 			if starter >= 0 && (last < c.class || last == 0 && starter == len(kept)-1) {
 				both := []rune(norm.NFC.String(string([]rune{kept[starter].r, c.r})))
 				if len(both) == 1 {

@@ -20,11 +20,11 @@ type pieceNode struct {
 	label byte // the byte that leads here
 }
 
-// maxPiece is above the length of any published piece. It bounds what a byte of a
-// text costs.
+// maxPiece is above the length of any published piece. It bounds the time for a byte of
+// text.
 const maxPiece = 512
 
-// newPieceIndex returns an index of the pieces with a prefix, which it takes off.
+// newPieceIndex returns an index of the pieces with a prefix, without that prefix.
 func newPieceIndex(vocab map[string]int, prefix string) (pieceIndex, error) {
 	type entry struct {
 		piece string

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// A preTokenizer takes text apart, in order, or changes it. first says of a text and
-// of a part whether it begins the whole text. No text and no part is empty.
+// A preTokenizer splits a text into parts, in order, or changes it. first tells whether
+// a text or a part begins the whole text. Texts and parts are never empty.
 type preTokenizer interface {
 	split(text string, first bool, emit func(part string, first bool))
 }
@@ -27,8 +27,8 @@ var preTokenizers = map[string]func(json.RawMessage) (preTokenizer, error){
 	"WhitespaceSplit":    newWhitespaceSplit,
 }
 
-// A finder calls yield for all parts of a text that is not empty, in order: those
-// that it looks for, and what is between them.
+// A finder calls yield for all parts of a text that is not empty, in order: the
+// matches, and the parts between them.
 type finder func(text string, yield func(part string, match bool))
 
 // chars finds single characters.
@@ -82,7 +82,7 @@ type splitter struct {
 	behavior behavior
 }
 
-// A behavior is what becomes of matches.
+// A behavior is the treatment of matches.
 type behavior string
 
 const (

@@ -5,9 +5,9 @@ import (
 	"sort"
 )
 
-// unicodeScripts splits where the script changes. Spaces, and what has no script, go
-// with what is before them; the part begins with the first character that has one, as
-// in the package tokenizers.
+// unicodeScripts splits where the script changes. Spaces and characters without a
+// script belong to the part before them; a part begins with the first character that
+// has a script, as in the package tokenizers.
 type unicodeScripts struct{}
 
 func newUnicodeScripts(json.RawMessage) (preTokenizer, error) { return unicodeScripts{}, nil }

@@ -27,7 +27,7 @@ func (t *Tokenizer) Around() (before, after []int) {
 	return slices.Clone(t.before), slices.Clone(t.after)
 }
 
-// Token returns the number of the token that content is written as in the file.
+// Token returns the number of the token with this content in the file.
 func (t *Tokenizer) Token(content string) (int, bool) {
 	if id, ok := t.added.byContent[content]; ok {
 		return id, true
@@ -54,7 +54,7 @@ func (t *Tokenizer) Encode(text string) ([]int, error) {
 			e.fail(err)
 		}
 		if first && len(t.normalizers) > 0 {
-			// What the normalizers remove at the start still counts as its start.
+			// Text that normalizers remove at the start still counts as its start.
 			begin, _ := t.normalize(stretch[:runeLen(stretch)])
 			first = begin != ""
 		}
@@ -66,8 +66,8 @@ func (t *Tokenizer) Encode(text string) ([]int, error) {
 	return e.tokens, e.err
 }
 
-// preTokenize runs the pre-tokenizers, each over the parts that the one before makes,
-// and the model over the parts of the last.
+// preTokenize runs the pre-tokenizers, each on the parts of the one before, and the
+// model on the parts of the last.
 func (t *Tokenizer) preTokenize(steps []preTokenizer, text string, first bool, e *encoding) {
 	switch {
 	case text == "" || e.err != nil:
@@ -79,7 +79,7 @@ func (t *Tokenizer) preTokenize(steps []preTokenizer, text string, first bool, e
 }
 
 // Text returns the text of tokens as the package tokenizers decodes them, with or
-// without special tokens. Numbers that are no tokens have no text.
+// without special tokens. Numbers that are not tokens have no text.
 func (t *Tokenizer) Text(tokens []int, special bool) string {
 	var pieces []string
 	for _, token := range tokens {
@@ -109,7 +109,7 @@ func (t *Tokenizer) Decode(prev, token int) []byte {
 	return []byte(rest)
 }
 
-// piece returns what decoders see of a token.
+// piece returns the piece of a token for decoders.
 func (t *Tokenizer) piece(token int) (string, bool) {
 	if a, ok := t.added.byID[token]; ok {
 		if n, ok := t.added.decoded[token]; ok {
@@ -120,7 +120,7 @@ func (t *Tokenizer) piece(token int) (string, bool) {
 	return t.vocab.piece(token)
 }
 
-// encoding is what Encode has in hand.
+// encoding is the state of Encode.
 type encoding struct {
 	tokens []int
 	err    error
@@ -153,8 +153,8 @@ func (e *encoding) remember(part string, tokens []int32) {
 	e.cache[part] = slices.Clone(tokens)
 }
 
-// lossy returns bytes as text. What is not UTF-8 becomes U+FFFD, one for every
-// longest start of a character, as in Unicode's recommendation.
+// lossy returns bytes as text. Bytes that are not UTF-8 become U+FFFD, one for every
+// longest start of a character, as Unicode recommends.
 func lossy(s string) string {
 	if utf8.ValidString(s) {
 		return s

@@ -124,7 +124,7 @@ func (c *conversion) readHeadDim() error {
 	return nil
 }
 
-// finishConfig adds what config.json says of tensors, of tokens and of rotary
+// finishConfig adds the members of config.json about tensors, tokens and rotary
 // positions.
 func (c *conversion) finishConfig() error {
 	e := c.embedding()
@@ -219,9 +219,9 @@ func (c *conversion) llamaBiases() error {
 	return nil
 }
 
-// gemma adds what files do not say and llama.cpp knows: by what the largest model,
-// which has so many layers, and all others scale queries; and that one layer of
-// pattern has attention without a window.
+// gemma adds facts that files do not have and llama.cpp knows: the scale of queries,
+// which differs for the largest model, the one with largest layers; and that one layer
+// in pattern has attention without a window.
 func (c *conversion) gemma(largest, pattern int64) error {
 	scalar := c.dim
 	if c.layers == largest {
@@ -240,8 +240,7 @@ func (c *conversion) gemma(largest, pattern int64) error {
 	return nil
 }
 
-// bert gives up on models that are like BERT but not it, and takes sizes from
-// tensors.
+// bert refuses models that are similar to BERT, and takes sizes from tensors.
 func (c *conversion) bert() error {
 	const types, positions = "embeddings.token_type_embeddings.weight", "embeddings.position_embeddings.weight"
 	if !c.gives(types) {

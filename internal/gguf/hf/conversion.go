@@ -20,7 +20,7 @@ const (
 	maxFactors = 1 << 16 // of rotary frequencies
 )
 
-// A conversion is that of one model.
+// A conversion converts one model.
 type conversion struct {
 	keys
 	source Source
@@ -68,7 +68,7 @@ type place struct {
 	suffix        string
 }
 
-// readTensor adds what tensor i of the source is in the model.
+// readTensor adds the tensor of the model that tensor i of the source holds.
 func (c *conversion) readTensor(i int, t gguf.Tensor) error {
 	row, at, ok, err := c.match(t.Name)
 	switch {
@@ -123,7 +123,7 @@ func (c *conversion) readTensor(i int, t gguf.Tensor) error {
 	return c.add(x)
 }
 
-// strange is the reason for a model with a tensor that its family has not.
+// strange returns the error for a tensor that the family does not have.
 func (c *conversion) strange(t gguf.Tensor) error {
 	return unsupportedf("tensor %s is not one of a model whose architecture is %s", badfile.Quote(t.Name), badfile.Quote(c.arch))
 }
@@ -144,8 +144,8 @@ func (c *conversion) addExperts(x Tensor, row tensor, at place, t gguf.Tensor) e
 	return nil
 }
 
-// addHalf adds a tensor that has even or odd columns of one of the model, which is
-// known whole once both are there.
+// addHalf adds a tensor with the even or odd columns of one of the model, which is
+// complete once both are there.
 func (c *conversion) addHalf(x Tensor, o op, at place, t gguf.Tensor) error {
 	switch rank := len(t.Shape); {
 	case at.suffix == "bias" && rank == 2:
@@ -293,7 +293,7 @@ func (c *conversion) checkComplete() error {
 	return nil
 }
 
-// ignored are keys that say nothing about a model, or what is checked elsewhere.
+// ignored are keys that say nothing about the network, or are checked elsewhere.
 var ignored = []string{
 	"vocab_size", "attention.key_length", "attention.value_length", "tensor_data_layout", "pooling_type",
 }
@@ -304,8 +304,8 @@ var ropeKeys = []string{
 	"rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow", "rope.scaling.yarn_log_multiplier",
 }
 
-// checkKeys gives up on a model with a key that its family has not: the network is
-// not the one we know.
+// checkKeys refuses a model with a key that its family does not have, as its network is
+// not known.
 func (c *conversion) checkKeys() error {
 	known := map[string]bool{}
 	for _, names := range [][]string{ignored, c.family.known} {

@@ -17,7 +17,7 @@ type family struct {
 	noRope     bool // no rotary positions
 	mergesByID bool // SentencePiece's merges are in the order of tokens, not of scores
 	encoder    bool // it writes no text
-	// finish makes what the rest can't say.
+	// finish does the conversions that tables cannot express.
 	finish func(*conversion) error
 }
 
@@ -55,7 +55,7 @@ type tensor struct {
 	has      parts
 }
 
-// An op is what llama.cpp did to a tensor, and is undone.
+// An op is a change that llama.cpp made to a tensor, and that this package undoes.
 type op uint8
 
 const (
@@ -81,7 +81,7 @@ func (o op) bare() bool {
 	return o == firstOfTwo || o == oddOfTwo || o == stacked || o == bareName
 }
 
-// parts say which of weight and bias there are.
+// parts tell whether there is a weight, a bias, or both.
 type parts uint8
 
 const (

@@ -14,20 +14,20 @@ import (
 	"time"
 )
 
-// Files is a file system in memory, of files that are made when they are first
-// asked for. Opening one that could not be made is an error that says why, and
-// matches [fs.ErrNotExist].
+// Files is a file system in memory whose files are made when they are first needed.
+// Opening a file that could not be made is an error with the reason, which matches
+// [fs.ErrNotExist].
 type Files struct {
 	build func() contents
 	under fs.FS // of the files that are not made; nil if there are none
 }
 
-// Over returns the files of f, and those of under whose names f has not made.
+// Over returns the files of f, and the files of under that f does not have.
 func (f *Files) Over(under fs.FS) *Files { return &Files{f.build, under} }
 
 type contents struct {
 	files map[string][]byte
-	// absent are reasons for files that are not there. That of "" is for all.
+	// absent has the reasons for missing files, by name. That of "" is for all files.
 	absent map[string]error
 }
 
@@ -101,8 +101,7 @@ func (f *Files) Stat(name string) (fs.FileInfo, error) {
 	return nil, &fs.PathError{Op: "stat", Path: name, Err: c.why(name)}
 }
 
-// Absent returns the files that a model has and this one could not get, by name,
-// with the reason.
+// Absent returns the files that could not be made, by name, with the reason.
 func (f *Files) Absent() map[string]error {
 	c := f.build()
 	absent := maps.Clone(c.absent)
@@ -166,8 +165,8 @@ func (d *directory) ReadDir(n int) ([]fs.DirEntry, error) {
 	return part, nil
 }
 
-// MarshalJSON writes the shortest decimal that gives the number in its precision,
-// and as one that any reader takes for a float.
+// MarshalJSON writes the shortest decimal that gives the number in its precision, in a
+// form that every reader takes for a float.
 func (x number) MarshalJSON() ([]byte, error) {
 	s := strconv.FormatFloat(x.value, 'g', -1, x.bits)
 	if !strings.ContainsAny(s, ".e") {
@@ -176,7 +175,7 @@ func (x number) MarshalJSON() ([]byte, error) {
 	return []byte(s), nil
 }
 
-// marshal writes a value, which people will read if indent has spaces.
+// marshal encodes a value as JSON, indented if indent is not empty.
 func marshal(v any, indent string) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -8,8 +8,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/badfile"
 )
 
-// keys are the pairs of a GGUF file's header. Files come from strangers, and have
-// been written by many programs: a number has any type that holds it.
+// keys are the pairs of a GGUF file's header. As many programs write such files, a
+// number may have any type that holds it.
 type keys struct {
 	pairs map[string]any
 	arch  string // general.architecture, in front of the keys of a family
@@ -30,9 +30,9 @@ func wrongType(key string, v any, want string) error {
 	return badfile.New("%s is of type %T, want %s", badfile.Quote(key), v, want)
 }
 
-// integer returns the value of a key that is an integer from lo to hi. ok is false
-// if there is none. An array whose elements are all the same, one for each layer,
-// counts as the one.
+// integer returns the value of a key that is an integer from lo to hi. ok is false if
+// there is no such key. An array of equal elements, one for each layer, counts as one
+// of them.
 func (k keys) integer(key string, lo, hi int64) (n int64, ok bool, err error) {
 	v, ok := k.pairs[key]
 	if !ok {
@@ -64,7 +64,7 @@ func (k keys) integer(key string, lo, hi int64) (n int64, ok bool, err error) {
 	return n, true, nil
 }
 
-// asInteger returns an integer of any size, MaxInt64 for what is larger.
+// asInteger returns an integer of any type, or MaxInt64 if it is larger.
 func asInteger(r reflect.Value) (int64, bool) {
 	switch {
 	case r.CanInt():

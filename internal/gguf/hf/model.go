@@ -9,12 +9,12 @@ import (
 	"github.com/bitmod-go/bitmod/internal/gguf"
 )
 
-// A Source is what GGUF files hold.
+// A Source is the contents of GGUF files.
 type Source struct {
-	// Pairs are those of the header, of type as in gguf.File's Metadata. They must
-	// not change.
+	// Pairs are the pairs of the header, with the types of gguf.File's Metadata. They
+	// must not change.
 	Pairs map[string]any
-	// Tensors are all of all files.
+	// Tensors are the tensors of all files.
 	Tensors []gguf.Tensor
 	// Read reads all of a tensor.
 	Read func(i int, dst []float32) error
@@ -22,10 +22,10 @@ type Source struct {
 
 // A Model is a Hugging Face model.
 type Model struct {
-	// Family is the name that llama.cpp has for it, "" for a model that is not
-	// known, which has no Tensors.
+	// Family is llama.cpp's name of the family, or "" for an unknown model, which has
+	// no Tensors.
 	Family string
-	// Reason says why the model is not known.
+	// Reason is why the model is not known.
 	Reason string
 	// Tensors are those of the model, in the order of the files.
 	Tensors []Tensor
@@ -33,19 +33,19 @@ type Model struct {
 	Files *Files
 }
 
-// A Tensor is one of the model.
+// A Tensor is a tensor of the model.
 type Tensor struct {
 	Name  string
 	Shape []int
-	// From are the indices of the tensors of the source that it is made of. They
-	// have one type.
+	// From has the indices of the source tensors that it is made of, which are of one
+	// type.
 	From []int
-	// View makes its elements of theirs.
+	// View computes its elements from theirs.
 	View View
 }
 
-// Convert finds the model in files. An error says which key or tensor can't be,
-// and matches quant.ErrFormat, or is Read's.
+// Convert finds the model in files. The error names an invalid key or tensor and
+// matches quant.ErrFormat, or is an error of Read.
 func Convert(s Source) (*Model, error) {
 	m, err := convert(s)
 	if e, ok := errors.AsType[*unsupported](err); ok {

@@ -1,8 +1,8 @@
 package hf
 
-// A preTokenizer is how a text is cut before bytes are merged: what a name in
-// tokenizer.ggml.pre stands for in the tokenizer.json of the models that llama.cpp's
-// converter has the name from.
+// A preTokenizer describes how a text is split before bytes are merged. A name in
+// tokenizer.ggml.pre stands for the pre-tokenizer in the tokenizer.json of the models
+// that llama.cpp's converter gives that name.
 type preTokenizer struct {
 	nfc    bool
 	digits bool     // each digit is a part
@@ -26,8 +26,8 @@ var (
 	preQwen2  = preTokenizer{splits: []string{splitQwen2}, nfc: true}
 )
 
-// preTokenizers are those that are known. "default" is no model's, but what
-// llama.cpp does with files that don't say.
+// preTokenizers are the known pre-tokenizers. "default" belongs to no model; llama.cpp
+// uses it for files without a name.
 var preTokenizers = map[string]preTokenizer{
 	"default":          {splits: []string{`[\p{P}\$\+<=>\^~\|]+`, splitGPT2, `\p{N}+`, `[0-9][0-9][0-9]`}},
 	"gpt-2":            preGPT2,

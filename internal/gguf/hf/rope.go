@@ -25,7 +25,7 @@ func (c *conversion) readFactors(o op, i int, t gguf.Tensor) error {
 	return nil
 }
 
-// readRope makes rope_scaling of the keys about it, and of tensors with factors.
+// readRope sets rope_scaling from keys, and from tensors with factors.
 func (c *conversion) readRope() error {
 	if theta, ok := c.config["rope_theta"].(number); ok && theta.value <= 0 {
 		return badfile.New("%s is %v", c.quoted("rope.freq_base"), theta.value)
@@ -119,11 +119,11 @@ func (c *conversion) yarn(factor number) (any, error) {
 	return s, nil
 }
 
-// llama3 finds the parameters of Llama 3's scaling that give the factors of
-// rope_freqs. The frequencies of long waves are divided by one factor, those of
-// short ones are left, and those between are interpolated. Files have the result
-// alone; that all published models stretch 8192 positions, with 1 and 4 as bounds,
-// is what llama.cpp's converter assumes too.
+// llama3 finds the parameters of Llama 3's scaling that give the factors of rope_freqs.
+// The frequencies of long waves are divided by one factor, those of short ones are
+// left, and those between are interpolated. Files have only the result. As llama.cpp's
+// converter does, llama3 assumes that models stretch 8192 positions, with 1 and 4 as
+// bounds, as all published models do.
 func (c *conversion) llama3(factors []float32) (any, error) {
 	const low, high, context = 1, 4, 8192
 	if int64(len(factors)) != c.dim/2 {
@@ -167,8 +167,7 @@ func (c *conversion) longRope(long, short []float32) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Hugging Face knows how much larger attention becomes; others would do as they
-	// please.
+	// Hugging Face has a rule for the scale of attention; other values are refused.
 	want := 1.0
 	if scale := float64(c.config["max_position_embeddings"].(int64)) / float64(original); scale > 1 {
 		want = math.Sqrt(1 + math.Log(scale)/math.Log(float64(original)))
@@ -197,7 +196,7 @@ func (c *conversion) partial() float64 {
 	return 1
 }
 
-// phi3 checks that the configuration can say what the files do.
+// phi3 checks that config.json can express the files.
 func (c *conversion) phi3() error {
 	if !c.has(c.key("attention.sliding_window")) {
 		return unsupportedf("%s is missing, which old files do not have", c.quoted("attention.sliding_window"))
@@ -216,7 +215,7 @@ func (c *conversion) phi3() error {
 	return nil
 }
 
-// gptOSS adds that bounds of YaRN are not rounded, which its files do not say.
+// gptOSS adds that the bounds of YaRN are not rounded, which files do not say.
 func (c *conversion) gptOSS() error {
 	if s, ok := c.config["rope_scaling"].(map[string]any); ok && s["rope_type"] == "yarn" {
 		s["truncate"] = false

@@ -30,7 +30,7 @@ var tokenIDs = []struct{ key, config, tokenizer string }{
 	{"mask_token_id", "", "mask_token"},
 }
 
-// A vocabulary is what the keys under tokenizer.ggml say.
+// A vocabulary has the values of the keys under tokenizer.ggml.
 type vocabulary struct {
 	tokens  []string
 	types   []int64   // of each token
@@ -87,7 +87,8 @@ func (c *conversion) tokenizerFiles(out *contents) {
 		return
 	}
 	if model == "bert" {
-		// The post-processor has what goes around a text, and these keys would take it away.
+		// The post-processor adds the tokens around a text, and these keys would remove
+		// them.
 		delete(config, "add_bos_token")
 		delete(config, "add_eos_token")
 	}
@@ -176,8 +177,7 @@ func (c *conversion) readVocabulary(model string) (*vocabulary, error) {
 	return v, nil
 }
 
-// assume adds the special tokens that llama.cpp has where a file has no key for
-// them.
+// assume adds the special tokens that llama.cpp assumes if a file has no key for them.
 func (v *vocabulary) assume(model string) {
 	defaults := map[string]map[string]int64{
 		"llama": {"bos_token": 1, "eos_token": 2, "unk_token": 0},

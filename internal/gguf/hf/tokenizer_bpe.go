@@ -106,8 +106,8 @@ func (c *conversion) sentencePiece(v *vocabulary) (map[string]any, error) {
 	}, nil
 }
 
-// marked returns v with the spaces of tokens that are nothing else written as
-// SentencePiece does: llama.cpp's converter writes those of users as they are.
+// marked returns v with tokens that consist of spaces written as SentencePiece writes
+// them. llama.cpp's converter writes such tokens of users unchanged.
 func (v *vocabulary) marked() *vocabulary {
 	w := *v
 	w.tokens = slices.Clone(v.tokens)
@@ -166,7 +166,8 @@ func (v *vocabulary) scoredMerges(pieces map[string]int, byID bool) ([][2]string
 		if byID {
 			order = cmp.Compare(x.id, y.id)
 		}
-		// Of those that lead to one piece, the longest first part comes first.
+		// Of the merges that lead to one piece, the one with the longest first part
+		// comes first.
 		return cmp.Or(order, cmp.Compare(y.lenA, x.lenA), cmp.Compare(x.id, y.id))
 	})
 	pairs := make([][2]string, len(merges))

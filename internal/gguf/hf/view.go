@@ -2,15 +2,15 @@ package hf
 
 import "io"
 
-// Data is where the elements of a tensor are, row by row.
+// Data reads the elements of a tensor, row by row.
 type Data interface {
 	// Read and Read64 read elements from first on.
 	Read(dst []float32, first int64) error
 	Read64(dst []float64, first int64) error
 }
 
-// A View makes the elements of one tensor of those of others. Memory is bounded
-// by some rows.
+// A View computes the elements of one tensor from those of others. Memory is bounded by
+// some rows.
 type View interface {
 	// Open returns the elements of a tensor of the given shape.
 	Open(shape []int, from []Data) Data
@@ -22,9 +22,8 @@ type Copied struct{}
 // Open returns the elements as they are.
 func (Copied) Open(_ []int, from []Data) Data { return from[0] }
 
-// Rows is the View of a tensor whose rows come in another order, or are some of
-// those of a larger one. Rows of all types are whole blocks, so that their bytes
-// can be moved.
+// Rows is the View of a tensor whose rows are in another order, or a part of a larger
+// tensor. Rows of all types are whole blocks, so that their bytes can be moved.
 type Rows struct {
 	// From returns the row of the source that is row r.
 	From func(r int64) int64
@@ -159,15 +158,14 @@ func widened(d interface {
 	return nil
 }
 
-// Transposed is the View of a tensor, or of several on a stack, that were [in, out]
-// and are [out, in]. One that is made of k sources has their rows in turn as its
-// columns.
+// Transposed is the View of a tensor, or of a stack of several, that was [in, out] and
+// is [out, in]. A tensor made of k sources has their rows in turn as its columns.
 type Transposed struct {
 	stack, rows, cols int64 // of each source
 }
 
-// Open returns the elements in the order of the transpose. They can be read as the
-// sources have them, too, which is faster: see [Turned].
+// Open returns the elements in the order of the transpose. Reading them in the order of
+// the sources is faster: see [Turned].
 func (v Transposed) Open(_ []int, from []Data) Data { return Turned{v, from} }
 
 // Turned are the elements of a [Transposed].
@@ -188,7 +186,7 @@ func (t Turned) Read64(dst []float64, first int64) error {
 // sources, in turn.
 func (t Turned) Untransposed() Data { return inTurn{t} }
 
-// maxTurned bounds the rows that are made at a time.
+// maxTurned is the largest number of rows that are made at a time.
 const maxTurned = 256
 
 // readTurned reads some columns of the sources, a row at a time, into rows.

@@ -2,9 +2,9 @@ package regex
 
 import "fmt"
 
-// A program is instructions. There are two of each pattern: one that runs over
-// characters in loops of its own, which is fast, and one with a split for each
-// character, which remembers where it failed.
+// A program is a list of instructions. Each pattern has two: a fast one with
+// instructions that loop over characters, and one with a split for each character,
+// which remembers where it failed.
 type program struct {
 	insts  []inst
 	start  int32
@@ -28,8 +28,7 @@ type inst struct {
 	ascii   *[128]uint64
 }
 
-// A choice of opAlternate can only match where first has the next character, or
-// anywhere if it is nil.
+// A choice of opAlternate can match only if first has the next character or is nil.
 type choice struct {
 	first *set
 	to    int32
@@ -52,8 +51,8 @@ const (
 	maxSplits = 256
 )
 
-// compiler writes a program backwards: code for what comes after a node is there
-// before the node's, so that each knows where it goes on.
+// A compiler writes a program backwards, so that a node's code can refer to the code
+// after it.
 type compiler struct {
 	program
 	firsts []*set // by instruction: what a match from there begins with; nil: anything
@@ -114,7 +113,7 @@ func (c *compiler) node(n *node, next int32) int32 {
 	return next
 }
 
-// begins notes what a match from an instruction begins with.
+// begins records the set of characters that a match from an instruction begins with.
 func (c *compiler) begins(pc int32, s *set) int32 {
 	c.firsts[pc] = s
 	return pc

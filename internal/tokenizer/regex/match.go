@@ -5,12 +5,12 @@ import (
 	"unicode/utf8"
 )
 
-// A machine matches a text as backtracking does: choices in order, each as far as it
-// goes.
+// A machine matches a text by backtracking: it tries choices in order, each as far as
+// it goes.
 //
-// It begins with the fast program. A text on which that takes more steps than
-// ordinary patterns do goes on with the other, which tries no choice twice at one
-// place, and so takes time linear in the text.
+// It begins with the fast program. If that takes more steps than ordinary patterns do,
+// the machine continues with the other program, which tries no choice twice at one
+// place and so takes time linear in the text.
 type machine struct {
 	re    *Regexp
 	text  string
@@ -27,7 +27,7 @@ const (
 	byteSteps = 64
 )
 
-// A back is a choice that is left.
+// A back is a choice that was not tried yet.
 type back struct {
 	pc, at int
 	low    int    // opRun: the least place where it may end
@@ -174,8 +174,8 @@ func (m *machine) choose(pc, at int, mask uint64) (to int, ok bool) {
 	return 0, false
 }
 
-// safe is fast with the other program. body says that it runs the body of a look, of
-// which only matters whether it matches.
+// safe is fast with the other program. If body is set, it runs the body of a look, and
+// only reports whether it matches.
 func (m *machine) safe(pc, at int, body bool) int {
 	text, insts, base, trail := m.text, m.re.safe.insts, len(m.stack), len(m.memo.trail)
 	for {
@@ -229,9 +229,9 @@ func (m *machine) safe(pc, at int, body bool) int {
 	}
 }
 
-// memo remembers of a split at a place that all its choices failed, or that a match
-// of the body of a look goes through it. What fails, or matches, does so however it
-// was come to.
+// memo remembers splits at places where all choices failed, or which are on the path of
+// a match of a look's body. Failures and matches do not depend on the path to the
+// split.
 type memo struct {
 	splits int
 	pages  []*page

@@ -33,7 +33,7 @@ const (
 	kindPlace
 )
 
-// A place is what a pattern such as ^ asks of a position.
+// A place is the condition of a pattern such as ^ on a position.
 type place uint8
 
 const (
@@ -150,7 +150,7 @@ func (p *parser) concat() (*node, error) {
 	return c, nil
 }
 
-// quantified reads what says how often n comes.
+// quantified reads the quantifier of n.
 func (p *parser) quantified(n *node) (*node, error) {
 	for p.more() {
 		r := &node{kind: kindRepeat, subs: []*node{n}, max: -1}
@@ -196,8 +196,8 @@ func (p *parser) quantified(n *node) (*node, error) {
 	return n, nil
 }
 
-// possessive returns the repetition r of single characters without a way back: where
-// one more could follow, it does not end.
+// possessive returns the repetition r of single characters without backtracking: it
+// never ends where one more could follow.
 func possessive(r *node) *node {
 	end := &node{kind: kindLook, negative: true, subs: r.subs}
 	if r.max == 1 {
@@ -283,8 +283,8 @@ func (p *parser) atom() (*node, error) {
 	return p.char(one(p.rune())), nil
 }
 
-// property is as the function, or what is not in it if the name begins with a ^. It
-// computes each once.
+// property is the function property, with complements for names that begin with ^. It
+// computes each set once.
 func (p *parser) property(name string) *set {
 	s, ok := p.known[name]
 	if !ok {
@@ -369,7 +369,7 @@ func (p *parser) group() (*node, error) {
 	return p.lookBehind(n)
 }
 
-// lookBehind makes one look of each alternative, which have a length each.
+// lookBehind makes a look of each alternative, as each has a length of its own.
 func (p *parser) lookBehind(n *node) (*node, error) {
 	alternatives := []*node{n.subs[0]}
 	if n.subs[0].kind == kindAlternate {

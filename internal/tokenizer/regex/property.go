@@ -8,7 +8,8 @@ import (
 func space() *set { return tables(unicode.White_Space) }
 func digit() *set { return tables(unicode.Nd) }
 
-// word is Oniguruma's: the numbers of Latin-1 that are no digits are in it, others not.
+// word is Oniguruma's set \w: it has those numbers of Latin-1 that are not digits, and
+// no others.
 func word() *set {
 	return union(tables(unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Other_Alphabetic), newSet([]span{{0xb2, 0xb3}, {0xb9, 0xb9}, {0xbc, 0xbe}}))
 }

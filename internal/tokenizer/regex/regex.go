@@ -1,14 +1,15 @@
-// Package regex has the regular expressions of tokenizers: those of Oniguruma that
-// take time linear in a text.
+// Package regex implements the regular expressions of tokenizers: those of Oniguruma,
+// as far as they take time linear in the text.
 //
-// Published tokenizers use what Go's package regexp lacks: (?!…), possessive
-// repetitions, classes within classes and Unicode's meaning of \s, \w and \d. They
-// are here, with Ruby's syntax and its order of choices. What can't be bounded is an
-// error: back references, atomic groups, looking back for what has no fixed length.
+// Published tokenizers use features that Go's package regexp lacks: (?!…), possessive
+// repetitions, classes within classes and Unicode's meaning of \s, \w and \d. This
+// package has them, with the syntax and the order of choices of Ruby. Features without
+// a time bound are errors: back references, atomic groups, and looking behind for
+// patterns without a fixed length.
 //
-// Two things are not as in Oniguruma: classes of characters are of the version of
-// Unicode that Go has, and (?i) knows no letters whose other case is several, so that
-// ß is not SS.
+// Two things differ from Oniguruma: classes of characters follow the version of Unicode
+// that Go has, and (?i) does not match letters with several letters, so that ß does not
+// match SS.
 package regex
 
 import (

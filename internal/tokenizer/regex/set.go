@@ -99,7 +99,7 @@ func (s *set) fold() *set {
 	return newSet(more)
 }
 
-// folding is the characters that have others that differ in case alone.
+// folding has the characters that differ from others in case alone.
 var folding = func() *set {
 	var all []span
 	for r := rune(0); r <= 0x1e943; r++ {
@@ -110,7 +110,7 @@ var folding = func() *set {
 	return newSet(all)
 }()
 
-// tables returns the set of what is in one of some tables.
+// tables returns the union of tables as a set.
 func tables(ts ...*unicode.RangeTable) *set {
 	var all []span
 	add := func(lo, hi, stride rune) {
