@@ -29,14 +29,17 @@ const (
 // A panelWork is the memory that a product by panels takes. It is large, so that there
 // is a pool of them. What the loops get pointers to is all in it: they are called
 // through tables of functions, which would have other memory escape to the heap.
+//
+// Arrays come first, as those of panelSource, so that they begin with a line of the cache:
+// a vector that is in two of them takes twice as long to store.
 type panelWork struct {
-	panelSource
-
 	acc   [panelTile * loops.SumLanes * loops.PanelRows]float32 // see sumsOf
 	block [loops.MaxVectors][loops.PanelRows]float32
 	outer [loops.PanelRows]float32
 	out   [panelTile][loops.PanelRows]float32
 	sums  [loops.PanelRows][lanes]float32 // of heads
+	panelSource
+
 	heads heads
 
 	groups []dotGroup
@@ -45,16 +48,15 @@ type panelWork struct {
 
 // A panelSource fills panels.
 type panelSource struct {
-	set *loops.Set
-
 	panel   [pieceCols * loops.PanelRows]byte
-	to      *[pieceCols * loops.PanelRows]byte // what is filled: panel, or another
 	k       [maxGroups][loops.PanelRows]float32
 	sel     [maxGroups * 4 * loops.PanelRows]byte // all groups of some lanes, then of the next
 	table   [64]byte
 	scratch [loops.ScratchBytes]byte
 	padded  [loops.MaxLanes][loops.MaxMeta]byte
 
+	set       *loops.Set
+	to        *[pieceCols * loops.PanelRows]byte // what is filled: panel, or another
 	panelArgs loops.PanelArgs
 	metaArgs  loops.MetaArgs
 

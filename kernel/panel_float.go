@@ -22,16 +22,16 @@ const (
 // A floatWork is a panelWork for float mode. Weights become floats once for all vectors,
 // in the order in which they are multiplied.
 type floatWork struct {
-	panelSource
-
 	acc   [floatTile * loops.FloatLanes * loops.PanelRows]float32 // of some rows for all vectors, then of the next
 	wide  [wideCols * loops.MaxFloatRows]float32                  // some lanes of the panel as floats
 	zeros [maxGroups][loops.PanelRows]float32
-	zero  float32 // what all zeros are, or 0
 	table [64]float32
 	outer [loops.PanelRows]float32
 	out   [loops.MaxFloats * loops.MaxFloatRows]float32
-	x     []float32 // as loops.FloatArgs have it, group after group
+	panelSource
+
+	zero float32   // what all zeros are, or 0
+	x    []float32 // as loops.FloatArgs have it, group after group
 
 	widenArgs  loops.WidenArgs
 	args       loops.FloatArgs

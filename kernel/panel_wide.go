@@ -18,11 +18,11 @@ import (
 // factor −1. The sums of a block are integers, to which both are added; a factor is part
 // of the scales of its panel.
 type wideWork struct {
-	panelWork
-
 	high   [pieceCols * loops.PanelRows]byte
 	kHigh  [maxGroups][loops.PanelRows]float32 // int32 as w.k
 	tables [2][64]byte                         // high and low
+	panelWork
+
 	factor int32
 
 	blocks []wideBlock // of all parts
