@@ -489,6 +489,7 @@ func (w *panelSource) loadLanes(p *plan, pc *piece, pt *part, row, n, q int, pan
 		}
 		args.From = &p.s.Codes[(row+q)*p.rowBytes+c.bytes]
 		args.Dst, args.Height, args.Chunks = &to[0], c.height, c.chunks
+		args.Even = c.height%16 == 0 && (!w.shape.selectors || p.groupSize%16 == 0)
 		args.SelAt = &w.selAt[pt.selAt+c.quads]
 		fill(args)
 	}

@@ -53,6 +53,8 @@ type PanelArgs struct {
 	Stride  int   // 4·Set.Band
 	Ahead   int   // in bytes, to what is wanted next
 	From    *byte // the first chunk
+	// Even is whether Height is a multiple of 16, and SelAt the same for each 16 columns.
+	Even bool
 }
 
 // MetaArgs are numbers of Bits bits each, of as many rows as there are lanes. Number g

@@ -69,10 +69,14 @@ func testPanel(t *testing.T, set *Set, r *rand.Rand, f func(*PanelArgs), bits, e
 				}
 			}
 			selAt := make([]uint16, cols/4)
+			even := height%16 == 0 && r.IntN(2) == 0
 			for i := range selAt {
 				selAt[i] = uint16(r.IntN(3) * 4 * lanes)
+				if even && i/strips%4 > 0 {
+					selAt[i] = selAt[i-strips]
+				}
 			}
-			args := PanelArgs{Height: height, Chunks: chunks, Table: &tab, Sel: &sel[0], SelAt: &selAt[0], Scratch: new([ScratchBytes]byte), Stride: stride}
+			args := PanelArgs{Height: height, Chunks: chunks, Table: &tab, Sel: &sel[0], SelAt: &selAt[0], Scratch: new([ScratchBytes]byte), Stride: stride, Even: even}
 			rows, all := make([][]byte, lanes), make([]byte, lanes*rowBytes)
 			args.From = &all[0]
 			for i := range rows {
@@ -392,7 +396,8 @@ func TestOffsets(t *testing.T) {
 		{"PanelArgs.Sel", unsafe.Offsetof(p.Sel), 160}, {"PanelArgs.SelAt", unsafe.Offsetof(p.SelAt), 168},
 		{"PanelArgs.Scratch", unsafe.Offsetof(p.Scratch), 176}, {"PanelArgs.Stride", unsafe.Offsetof(p.Stride), 184},
 		{"PanelArgs.Ahead", unsafe.Offsetof(p.Ahead), 192},
-		{"PanelArgs.From", unsafe.Offsetof(p.From), 200}, {"MetaArgs.From", unsafe.Offsetof(m.From), 200},
+		{"PanelArgs.From", unsafe.Offsetof(p.From), 200}, {"PanelArgs.Even", unsafe.Offsetof(p.Even), 208},
+		{"MetaArgs.From", unsafe.Offsetof(m.From), 200},
 		{"MetaArgs.Bytes", unsafe.Offsetof(m.Bytes), 128}, {"MetaArgs.Bit", unsafe.Offsetof(m.Bit), 136},
 		{"MetaArgs.Bits", unsafe.Offsetof(m.Bits), 144}, {"MetaArgs.Groups", unsafe.Offsetof(m.Groups), 152},
 		{"MetaArgs.Dst", unsafe.Offsetof(m.Dst), 160}, {"MetaArgs.Stride", unsafe.Offsetof(m.Stride), 168},

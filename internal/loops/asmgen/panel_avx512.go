@@ -19,6 +19,7 @@ const (
 	panelStride  = 184
 	panelAhead   = 192
 	panelFrom    = 200
+	panelEven    = 208
 )
 
 // Offsets of MetaArgs.

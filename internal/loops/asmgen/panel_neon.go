@@ -54,8 +54,7 @@ func panelCodesNEON(f *file, bits, tables int) {
 	}
 	f.op("MOVD %d(R0), R8", panelChunks)
 	f.op("MOVD %d(R0), R9", panelStride)
-	// Registers: V0 … planes, V16 … masks, V20 … the table, V28 … V30 what changes.
-	const code, temp = "V28", "V29"
+	// Registers: V0 … planes, V16 … masks, V20 … the table, V24 … V30 what changes.
 	masks := map[uint64]string{}
 	possible := func(d pack.Field) uint64 { // bits that a shift leaves
 		if d.From > d.To {
@@ -77,51 +76,14 @@ func panelCodesNEON(f *file, bits, tables int) {
 		f.op("VLD1 (R24), %s", list(20, tables, "B16"))
 	}
 
-	f.label("chunk")
-	f.op("MOVD %d(R0), R25", panelScratch)
-	f.op("MOVD $%d, R12", planes)
-	f.label("plane")
-	f.op("MOVD R25, R10")
-	f.op("ADD $256, R25, R25")
-	f.op("MOVD %d(R0), R11", panelHeight)
-	f.op("LSR $2, R11, R11")
-	f.op("CMP $4, R11")
-	f.op("BLT word")
-	f.label("words")
-	for i := range 4 {
-		f.op("VLD1.P 16(R%d), [V%d.B16]", 4+i, i)
-	}
-	f.op("VST4.P %s, 64(R10)", list(0, 4, "S4"))
-	f.op("SUB $4, R11, R11")
-	f.op("CMP $4, R11")
-	f.op("BGE words")
-	f.op("CBZ R11, next")
-	word4(f, "word")
-	f.label("next")
-	f.op("SUBS $1, R12, R12")
-	f.op("BNE plane")
-
-	f.comment("planes are 256 bytes apart, strips Height/4 words of 4 rows")
-	f.op("MOVD %d(R0), R11", panelHeight)
-	f.op("LSR $2, R11, R11")
-	f.op("MUL R9, R11, R13")
-	f.op("MOVD %d(R0), R10", panelScratch)
-	f.label("quad")
-	for i := range planes {
-		f.op("FMOVQ %d(R10), F%d", 256*i, i)
-	}
-	f.op("ADD $16, R10, R10")
-	f.op("MOVD R1, R22")
-	for s, fields := range layout {
-		f.op("MOVHU %d(R2), R23", 2*s)
-		f.op("ADD R23, R3, R24")
-		f.op("VLD1 (R24), [V30.B16]")
+	// extract emits the code of strip s, of the planes in V(plane(0)) …, to a register.
+	extract := func(fields []pack.Field, plane func(i int) int, code, temp string) {
 		for i, d := range fields {
 			to := temp
 			if i == 0 {
 				to = code
 			}
-			src := fmt.Sprintf("V%d", d.Index)
+			src := fmt.Sprintf("V%d", plane(d.Index))
 			switch shift := int(d.From) - int(d.To); {
 			case shift > 0:
 				f.op("VUSHR $%d, %s.B16, %s.B16", shift, src, to)
@@ -147,15 +109,117 @@ func panelCodesNEON(f *file, bits, tables int) {
 		} else {
 			f.op("VADD V30.B16, %s.B16, %s.B16", code, code)
 		}
-		f.op("VST1 [%s.B16], (R22)", code)
+	}
+
+	f.comment("R13 is from one strip to the next")
+	f.op("MOVD %d(R0), R11", panelHeight)
+	f.op("LSR $2, R11, R13")
+	f.op("MUL R9, R13, R13")
+	// So many quads at a time, if they have the same selectors.
+	quads := 4
+	if planes > 4 {
+		quads = 2
+	}
+	f.op("MOVBU %d(R0), R26", panelEven)
+	f.op("LSL $%d, R9, R14", quads/2)
+	f.op("SUB R14, R13, R14")
+	f.label("chunk")
+	f.op("MOVD %d(R0), R11", panelHeight)
+	if planes == 1 {
+		f.op("CBNZ R26, sixteen")
+	}
+	f.op("MOVD %d(R0), R25", panelScratch)
+	f.op("MOVD $%d, R12", planes)
+	f.label("plane")
+	f.op("MOVD R25, R10")
+	f.op("ADD $256, R25, R25")
+	f.op("MOVD %d(R0), R11", panelHeight)
+	f.op("LSR $2, R11, R11")
+	f.op("CMP $4, R11")
+	f.op("BLT word")
+	f.label("words")
+	for i := range 4 {
+		f.op("VLD1.P 16(R%d), [V%d.B16]", 4+i, i)
+	}
+	f.op("VST4.P %s, 64(R10)", list(0, 4, "S4"))
+	f.op("SUB $4, R11, R11")
+	f.op("CMP $4, R11")
+	f.op("BGE words")
+	f.op("CBZ R11, next")
+	word4(f, "word")
+	f.label("next")
+	f.op("SUBS $1, R12, R12")
+	f.op("BNE plane")
+
+	f.comment("planes are 256 bytes apart, strips Height/4 words of 4 rows")
+	f.op("MOVD %d(R0), R11", panelHeight)
+	f.op("MOVD %d(R0), R10", panelScratch)
+	if planes > 1 {
+		f.op("CBNZ R26, sixteen")
+	}
+	f.label("quad")
+	for i := range planes {
+		f.op("FMOVQ %d(R10), F%d", 256*i, i)
+	}
+	f.op("ADD $16, R10, R10")
+	f.op("MOVD R1, R22")
+	for s, fields := range layout {
+		f.op("MOVHU %d(R2), R23", 2*s)
+		f.op("ADD R23, R3, R24")
+		f.op("VLD1 (R24), [V30.B16]")
+		extract(fields, func(i int) int { return i }, "V28", "V29")
+		f.op("VST1 [V28.B16], (R22)")
 		if s+1 < len(layout) {
 			f.op("ADD R13, R22, R22")
 		}
 	}
 	f.op("ADD $%d, R2, R2", 2*len(layout))
 	f.op("ADD R9, R1, R1")
-	f.op("SUBS $1, R11, R11")
+	f.op("SUBS $4, R11, R11")
 	f.op("BNE quad")
+	f.op("B done")
+
+	f.label("sixteen")
+	// Plane i of quad q is in V(i·quads+q).
+	if planes == 1 {
+		for i := range 4 {
+			f.op("VLD1.P 16(R%d), [V%d.B16]", 4+i, 4+i)
+		}
+		f.zip(1, 8, 4, 5, "S4")
+		f.zip(2, 9, 4, 5, "S4")
+		f.zip(1, 10, 6, 7, "S4")
+		f.zip(2, 11, 6, 7, "S4")
+		for q := range 4 {
+			f.zip(1+q%2, q, 8+q/2, 10+q/2, "D2")
+		}
+	} else {
+		for i := range planes {
+			for q := 0; q < quads; q += 2 {
+				f.op("FLDPQ %d(R10), (F%d, F%d)", 256*i+16*q, i*quads+q, i*quads+q+1)
+			}
+		}
+		f.op("ADD $%d, R10, R10", 16*quads)
+	}
+	f.op("MOVD R1, R22")
+	for s, fields := range layout {
+		f.op("MOVHU %d(R2), R23", 2*s)
+		f.op("ADD R23, R3, R24")
+		f.op("VLD1 (R24), [V30.B16]")
+		for q := range quads {
+			code := fmt.Sprintf("V%d", 24+q)
+			extract(fields, func(i int) int { return i*quads + q }, code, fmt.Sprintf("V%d", 28+q%2))
+			f.op("VST1.P [%s.B16], (R22)(R9)", code)
+		}
+		if s+1 < len(layout) {
+			f.op("ADD R14, R22, R22")
+		}
+	}
+	f.op("ADD $%d, R2, R2", 2*len(layout)*quads)
+	f.op("ADD R9<<%d, R1, R1", quads/2)
+	f.op("SUBS $%d, R11, R11", 4*quads)
+	f.op("BNE sixteen")
+
+	f.label("done")
 	// The first strip is done; the others follow it.
 	if n := len(layout); n > 1 {
 		f.op("MOVD $%d, R10", n-1)
