@@ -17,12 +17,12 @@ type Activation struct {
 	n    int // columns; 0 until something is loaded
 	mode mode
 
-	// After Load16, planes has two vectors after Load, the sum of which is what was loaded,
-	// and of the rest only x is set, as memory. After LoadFloat, x is what was loaded, and
-	// only it is set. After Load, all else is.
+	// After Load16, planes has two vectors in the mode of Load, whose sum is the loaded
+	// vector; x is scratch memory, and nothing else is set. After LoadFloat, only x is
+	// set. After Load, everything but planes is set.
 	planes []Activation
 
-	// All are padded with zeros to a multiple of step columns.
+	// All slices are padded with zeros to a multiple of step columns.
 	q      []int8    // the integers
 	d      []float32 // by block: the scale
 	corr   []int32   // by block: offset · Σ q
@@ -31,13 +31,13 @@ type Activation struct {
 	x      []float32 // what was loaded, in laneOrder
 }
 
-// noCopy has the methods by which go vet knows what must not be copied.
+// noCopy has the methods that make go vet report copies.
 type noCopy struct{}
 
 func (*noCopy) Lock()   {}
 func (*noCopy) Unlock() {}
 
-// A mode is which of the methods has loaded an Activation.
+// A mode tells which method loaded an Activation.
 type mode uint8
 
 const (
@@ -54,14 +54,14 @@ const (
 	step = 512
 	// lanes is the number of float32 sums of a row in integer mode.
 	lanes = 4
-	// floatLanes is the same in float mode: four columns of a block each.
+	// floatLanes is the number in float mode, where a lane has four columns of a block.
 	floatLanes = 32
-	// offset is what vector code adds to the integers of types of at most 4
-	// bits, none of which is beyond ±16, so that they are unsigned.
+	// offset is added to the integers of types of at most 4 bits by vector code. None
+	// of them is beyond ±16, so that the sums are unsigned.
 	offset = 16
 
-	// minAmax is the least amax of a block that does not count as zero: below
-	// it 127/amax could be infinite.
+	// minAmax is the least amax of a block. A block with a smaller amax counts as zero,
+	// because 127/amax could be infinite.
 	minAmax = 0x1p-120
 )
 
@@ -79,7 +79,7 @@ func (a *Activation) load(x []float32, impl implementation) error {
 	whole := len(x) / block * block
 	done := loadBlocks(a, x[:whole], 0, impl)
 	if done == whole && done < len(x) && impl != portable {
-		// What is behind the whole blocks is one whose other columns are 0.
+		// The columns after the whole blocks are a block whose other columns are 0.
 		var end [block]float32
 		copy(end[:], x[done:])
 		done += loadBlocks(a, end[:], done/block, impl)
@@ -139,12 +139,12 @@ func loadBlock(a *Activation, x []float32, b int) int {
 	return -1
 }
 
-// laneRun is the number of columns whose activations are in another order than
-// the columns: as four codes come out of a word of a vector, one with each shift,
-// so x has the first of every four columns, then the second, and so on.
+// laneRun is the number of columns within which activations are reordered. Four codes
+// come out of a word of a vector, one with each shift, so x has the first of every four
+// columns, then the second, and so on.
 const laneRun = 64
 
-// laneOrder returns where in Activation.x column c is.
+// laneOrder returns the index of column c in Activation.x.
 func laneOrder(c int) int { return c&^63 | c&3<<4 | c>>2&15 }
 
 // laneOf returns the lane of column c in float mode.
@@ -214,7 +214,7 @@ func (a *Activation) growIntegers(n int) {
 	}
 }
 
-// pad clears what is behind the last of n columns.
+// pad clears the padding behind n columns.
 func (a *Activation) pad(n int) {
 	clear(a.q[n:])
 	b := (n-1)/block + 1

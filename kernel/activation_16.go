@@ -6,11 +6,11 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/floats"
 )
 
-// Load16 prepares x as 16-bit integers, each of them two of 8 bits: those of [Activation.Load],
-// and those that Load would make of what rounding has left of x. Errors of products are
-// some 250 times smaller than after Load, and products take up to twice as long, as those
-// of two vectors. It is an error, and leaves nothing loaded, if x is empty (ErrShape) or
-// has a NaN or an infinity (ErrNotFinite).
+// Load16 prepares x as 16-bit integers, each as two integers of 8 bits: those of
+// [Activation.Load], and those of Load for the remainder that rounding leaves. Errors
+// of products are some 250 times smaller than after Load, and products take up to twice
+// as long, as they are products of two vectors. It is an error, and leaves nothing
+// loaded, if x is empty (ErrShape) or has a NaN or an infinity (ErrNotFinite).
 func (a *Activation) Load16(x []float32) error { return a.load16(x, best) }
 
 func (a *Activation) load16(x []float32, impl implementation) error {
@@ -26,7 +26,7 @@ func (a *Activation) load16(x []float32, impl implementation) error {
 	}
 	a.x = resize(a.x, len(x))
 	setRemainders(a.x, x, high, impl)
-	// No remainder is beyond half of a scale, so that there is no error.
+	// A remainder is at most half of a scale, so load does not fail.
 	if err := low.load(a.x, impl); err != nil {
 		return err
 	}
@@ -34,7 +34,8 @@ func (a *Activation) load16(x []float32, impl implementation) error {
 	return nil
 }
 
-// setRemainders sets r to what is left of x, which a was loaded with.
+// setRemainders sets r to the remainders of x after rounding, where a was loaded with
+// x.
 func setRemainders(r, x []float32, a *Activation, impl implementation) {
 	done := remainders(r, x, a, 0, impl)
 	if left := len(x) - done; done/block == len(x)/block && left > 0 && impl != portable {
@@ -49,11 +50,11 @@ func setRemainders(r, x []float32, a *Activation, impl implementation) {
 	}
 }
 
-// int16RowTile is the number of rows of which both products are computed before they are
+// int16RowTile is the number of rows whose two products are computed before they are
 // added.
 const int16RowTile = 1024
 
-// multiplyInt16 is multiply for int16Mode: both vectors are a batch.
+// multiplyInt16 is multiply for int16Mode. It multiplies both vectors as a batch.
 func (p *plan) multiplyInt16(dst []float32, a *Activation, lo, hi int, impl implementation) {
 	var buf [2 * int16RowTile]float32
 	part := *p
@@ -75,7 +76,7 @@ func addPlanes(dst, high, low []float32) {
 	}
 }
 
-// An int16Work is the memory that products of a batch in int16Mode take.
+// An int16Work is the memory for products of a batch in int16Mode.
 type int16Work struct {
 	planes [2 * int16Tile]Activation
 	dst    [2 * int16Tile * int16BatchRows]float32
@@ -85,7 +86,8 @@ const (
 	// int16Tile is the number of activations whose products are computed at a time: twice
 	// as many vectors are multiplied by a panel before the next.
 	int16Tile = 96
-	// int16BatchRows is the same for rows, a multiple of those of a panel.
+	// int16BatchRows is the number of rows that are computed at a time, a multiple of
+	// the rows of a panel.
 	int16BatchRows = 256
 )
 

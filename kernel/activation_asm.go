@@ -2,10 +2,10 @@
 
 package kernel
 
-// Functions whose names end in Vector are in assembly for each architecture, in
-// files that are named for what they want of a processor: AVX2 or NEON.
+// Functions whose names end in Vector are in assembly for each architecture, in files
+// named for the instructions that they need: AVX2 or NEON.
 
-// loadArgs are blocks of activations, as Activation has them.
+// loadArgs point at blocks of an Activation.
 type loadArgs struct {
 	x      *float32
 	q      *int8
@@ -15,8 +15,8 @@ type loadArgs struct {
 	blocks int // at least 1
 }
 
-// loadBlocksVector loads blocks, and returns how many before the first with a NaN
-// or an infinity.
+// loadBlocksVector loads blocks, and returns the number of blocks before the first with
+// a NaN or an infinity.
 //
 //go:noescape
 func loadBlocksVector(a *loadArgs) int
@@ -33,8 +33,8 @@ func setRunsVector(dst, x *float32, n int) uint32
 //go:noescape
 func remaindersVector(r, x *float32, q *int8, d *float32, blocks int)
 
-// remainders sets r to what is left of whole blocks of x from block b on, and returns the
-// number of columns that it has done.
+// remainders sets r to the remainders of whole blocks of x from block b on, and returns
+// the number of columns that are done.
 func remainders(r, x []float32, a *Activation, b int, impl implementation) int {
 	if impl == portable || len(x) < block {
 		return 0
@@ -44,8 +44,8 @@ func remainders(r, x []float32, a *Activation, b int, impl implementation) int {
 	return n * block
 }
 
-// loadBlocks loads whole blocks from block b on, and returns the number of columns
-// that it has done. It stops before a block with a NaN or an infinity.
+// loadBlocks loads whole blocks from block b on, and returns the number of columns that
+// are done. It stops before a block with a NaN or an infinity.
 func loadBlocks(a *Activation, x []float32, b int, impl implementation) int {
 	if impl == portable || len(x) < block {
 		return 0
@@ -57,8 +57,8 @@ func loadBlocks(a *Activation, x []float32, b int, impl implementation) int {
 	return block * loadBlocksVector(&args)
 }
 
-// setRuns sets dst to whole runs of x, and returns the number of columns that it has
-// done and whether all of them are finite.
+// setRuns sets dst to whole runs of x, and returns the number of columns that are done
+// and whether all of them are finite.
 func setRuns(dst, x []float32, impl implementation) (int, bool) {
 	const infinity = 0x7f800000
 	n := len(x) / laneRun

@@ -2,12 +2,12 @@ package kernel
 
 import "errors"
 
-// LoadBatch loads a row-major matrix of tokens by columns in one call: as[t] gets the t-th
-// of the len(as) vectors of the same length that x has one after the other. load is how
-// each is loaded, (*Activation).Load for example. It is an error if x cannot be divided so
-// (ErrShape) or has a NaN or an infinity (ErrNotFinite); the [ActivationError] then says in
-// which vector, and nothing is loaded into any of as. LoadBatch allocates only where a
-// vector is longer than any that its Activation had before.
+// LoadBatch loads a row-major matrix of tokens by columns: x is len(as) vectors of the
+// same length, and as[t] gets the t-th. load is the method that loads each, such as
+// (*Activation).Load. The error matches ErrShape if x cannot be divided into such
+// vectors, or ErrNotFinite if it has a NaN or an infinity; the [ActivationError] then
+// names the vector. After an error nothing is loaded into any of as. LoadBatch
+// allocates only if a vector is longer than any that its Activation had before.
 func LoadBatch(as []Activation, x []float32, load func(*Activation, []float32) error) error {
 	if len(as) == 0 && len(x) == 0 {
 		return nil

@@ -2,8 +2,8 @@
 
 package kernel
 
-// stepArgs are rows and what they are multiplied by. Assembly counts on rowArgs
-// being the first.
+// stepArgs point at rows and the activations to multiply them by. Assembly relies on
+// rowArgs being first.
 type stepArgs struct {
 	rowArgs
 	q     *int8
@@ -44,7 +44,7 @@ func steps3x2AVX2(acc *[lanes]float32, a *stepArgs, rows int)
 //go:noescape
 func steps3x4AVX2(acc *[lanes]float32, a *stepArgs, rows int)
 
-// steps8x0AVX2 takes the codes themselves less 127 for the values, and no corrections.
+// steps8x0AVX2 uses code − 127 as the value, and no corrections.
 //
 //go:noescape
 func steps8x0AVX2(acc *[lanes]float32, a *stepArgs, rows int)
@@ -52,7 +52,7 @@ func steps8x0AVX2(acc *[lanes]float32, a *stepArgs, rows int)
 //go:noescape
 func steps2x4AVX2(acc *[lanes]float32, a *stepArgs, rows int)
 
-// groupArgs are a row with a scale for every 16, 32 or 64 columns.
+// groupArgs point at a row with a scale for every 16, 32 or 64 columns.
 type groupArgs struct {
 	codes     *byte
 	scales    *byte // one per group, and 8 bytes behind the last
@@ -79,8 +79,8 @@ func groups3AVX2(acc *[lanes]float32, a *groupArgs)
 //go:noescape
 func groups2AVX2(acc *[lanes]float32, a *groupArgs)
 
-// Those that are called x0 read no runs, and those called x2 selectors instead, of groups
-// of 32 or 64 columns.
+// Functions named x0 read no runs. Functions named x2 read selectors of groups of 32 or
+// 64 columns instead.
 
 //go:noescape
 func groups4x0AVX2(acc *[lanes]float32, a *groupArgs)
@@ -100,7 +100,7 @@ func groups3x2By32AVX2(acc *[lanes]float32, a *groupArgs)
 //go:noescape
 func groups3x2By64AVX2(acc *[lanes]float32, a *groupArgs)
 
-// Those of 4-bit codes with scales of E8M0 for every 32 and E4M3 for every 16
+// The functions for 4-bit codes with scales of E8M0 for every 32 and E4M3 for every 16
 // columns, with several codebooks and with one, do not use scaleStep and spread.
 
 //go:noescape
@@ -146,8 +146,8 @@ func floatSteps3x2AVX2(acc *[floatLanes]float32, a *floatArgs, rows int)
 //go:noescape
 func floatSteps3x4AVX2(acc *[floatLanes]float32, a *floatArgs, rows int)
 
-// floatBlocksAVX2 adds blocks of 128 columns, which have been decoded, to the lanes
-// of a row in float mode. k has a scale for every 16 columns.
+// floatBlocksAVX2 adds decoded blocks of 128 columns to the lanes of a row in float
+// mode. k has a scale for every 16 columns.
 //
 //go:noescape
 func floatBlocksAVX2(acc *[floatLanes]float32, values *byte, x, k *float32, blocks int)
@@ -157,7 +157,7 @@ func floatBlocksAVX2(acc *[floatLanes]float32, values *byte, x, k *float32, bloc
 //go:noescape
 func floatTableAVX2(acc *[floatLanes]float32, codes *byte, x, k *float32, blocks int, table *float32)
 
-// floatSumsAVX2 adds the lanes of rows in float mode up.
+// floatSumsAVX2 adds up the lanes of rows in float mode.
 //
 //go:noescape
 func floatSumsAVX2(dst *float32, acc *[floatLanes]float32, rows int)

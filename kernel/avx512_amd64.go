@@ -2,7 +2,7 @@
 
 package kernel
 
-// The functions floatSteps for AVX-512 do what those for AVX2 do.
+// The functions floatSteps for AVX-512 are like those for AVX2.
 
 //go:noescape
 func floatSteps4x0AVX512(acc *[floatLanes]float32, a *floatArgs, rows int)
@@ -39,7 +39,7 @@ func floatStepsAVX512(acc *[floatLanes]float32, args *floatArgs, rows, bits, sel
 	}
 }
 
-// These do what those for AVX2 do.
+// These functions are like those for AVX2.
 
 //go:noescape
 func floatBlocksAVX512(acc *[floatLanes]float32, values *byte, x, k *float32, blocks int)

@@ -6,7 +6,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A shape is that of a matrix. That of none has no rows.
+// A shape is the shape of a matrix. A nil matrix has no rows.
 type shape struct{ rows, cols int }
 
 func shapeOf(m *quant.Matrix) shape {

@@ -8,8 +8,8 @@
 //
 // # The way of the data
 //
-// Weights come in from the left, once, activations from the right, for each token;
-// both are cut into the same blocks of 128 columns.
+// Weights come from the left, once, and activations from the right, for each token.
+// Both are cut into the same blocks of 128 columns.
 //
 //	w []float32                                   x []float32
 //	     │ group     package group                     │ load
@@ -38,8 +38,8 @@
 //	rescale  times k and d, into lanes               the same in avx2_steps_amd64.s, …
 //	finish   lanes in a tree, times s · unit       gemv_generic.go: finish, finishFloat
 //
-// gemv_generic.go does all of it for any type and group size, and the last columns
-// of rows that the others leave. These are made for less, and faster:
+// gemv_generic.go multiplies any type and group size, and the last columns of rows that
+// other loops leave. The other files are for some matrices, and faster:
 //
 //	loop.go                the table that says which of the following a matrix takes
 //	fours_amd64.go         with AVX-512: four rows and four blocks at a time, of any
@@ -64,13 +64,13 @@
 //	*_asm.go               what architectures have in common that have assembly
 //	pairs*.go              portable: sums of pairs of columns, looked up
 //
-// pool.go divides rows among goroutines, reference.go is the definition term by
-// term, and implementation.go says what a processor's code has to provide.
+// pool.go divides rows among goroutines, reference.go is the definition term by term,
+// and implementation.go has the contract for the code of a processor.
 //
-// The inner loops are assembly where the CPU has what they want, and portable Go
-// otherwise, or with the build tag purego ([Implementation] says which). The
-// result is the same to the last bit for all of them, for any number of threads
-// and any division into rows: it is defined as follows.
+// The inner loops are assembly where the processor has the instructions, and portable
+// Go otherwise, or with the build tag purego; see [Implementation]. The result is the
+// same to the last bit for all of them, for any number of threads and any division into
+// rows. It is defined as follows.
 //
 // # Integer mode
 //
@@ -82,10 +82,10 @@
 //	d = float32(amax / 127)
 //	q = round half to even(float32(x · float32(127 / amax)))
 //
-// and d = q = 0 if amax is below 2^−120. A code of the matrix stands for an
-// integer n, too, the multiple of [datatype.Type.Unit] that its value is, and so
-// does the scale k of its group, 0…255. The values of nf3, nf4, sf3 and sf4 have no
-// unit: for them it is float32(1/127), and n is rounded half to even. The sum of a block
+// and d = q = 0 if amax is below 2^−120. A code of the matrix also stands for an
+// integer n: its value is n · [datatype.Type.Unit]. The scale k of its group is an
+// integer 0…255. The values of nf3, nf4, sf3 and sf4 have no unit: for them it is
+// float32(1/127), and n is rounded half to even. The sum of a block
 //
 //	I = Σ k · Σ n·q    over the groups that have columns in the block
 //	                   the inner sum over these columns
@@ -104,8 +104,8 @@
 //
 // # Integer mode with 16 bits
 //
-// [Activation.Load16] loads two vectors: x, as Load does, and what rounding has left of
-// it,
+// [Activation.Load16] loads two vectors: x, as Load does, and its remainder after
+// rounding,
 //
 //	r = fma(−d, q, x)
 //
@@ -117,9 +117,9 @@
 // # Float mode
 //
 // After [Activation.LoadFloat] a row has 32 lanes. Lane l has columns 4l … 4l+3 of
-// every block of 128 columns. With the fma of above, which all processors that have
-// vectors compute so, for blocks from left to right, and for
-// groups that have columns of a lane in a block, from left to right,
+// every block of 128 columns. With fma as above, which processors with vector
+// instructions compute directly, for blocks from left to right, and for groups with
+// columns of a lane in a block, from left to right,
 //
 //	t = 0
 //	t = fma(n, x, t)    for these columns, from left to right
@@ -130,26 +130,26 @@
 //
 // For nf3, nf4, sf3 and sf4, n is the value itself and the unit 1.
 //
-// In integer mode no other product is fused with a sum. A NaN, which only sums beyond the
-// range of float32 give, may be any NaN.
+// In integer mode no other product is fused with a sum. Only sums beyond the range of
+// float32 give NaN, which may be any NaN.
 //
-// [Reference] is all this with one term of the bit-serial representation, and one
+// [Reference] computes all this with one term of the bit-serial representation, and one
 // bit of a scale, at a time.
 //
 // # What it costs
 //
-// Load takes some 0.15 µs per thousand columns with AVX2, Load16 0.45 µs, LoadFloat 0.05 µs.
-// An Activation takes 1.5 bytes a column after Load, 7 after Load16, and 4 after LoadFloat.
-// It allocates only when a vector is longer than any that it had before; nothing else
-// allocates, apart from [NewPool].
+// Load takes some 0.15 µs per thousand columns with AVX2, Load16 0.45 µs, LoadFloat
+// 0.05 µs. An Activation takes 1.5 bytes a column after Load, 7 after Load16, and 4
+// after LoadFloat. It allocates only when a vector is longer than any before. Apart
+// from that, only [NewPool] allocates.
 //
 // Products after Load16 are those of a batch of twice as many vectors. A single one takes
 // twice as long as after Load if weights come from the cache, and less if they come from
 // memory.
 //
-// GEMV reads the weights once, and is at its best limited by that. docs/speed.md has
-// tables of all implementations, types and groups. In short, for one thread
-// and weights from the cache, from fast to slow:
+// GEMV reads the weights once, and at best that is its limit. docs/speed.md has tables
+// of all implementations, types and groups. In short, for one thread and weights from
+// the cache, from fast to slow:
 //
 //	3 and 4 bits, groups of 128·n columns
 //	groups of 16, 32 and 64 columns; MX and NV types; 2 bits;
@@ -160,34 +160,34 @@
 //	int8_asym, fp5_e3m1 and fp6_e3m2 after Load                  an eighth
 //	other groups                                                 a hundredth
 //
-// The portable loops look up what the terms of two weights add up to, in tables that
-// are made anew for each call and every 1024 rows, and take 120 KiB of stack. Calls
-// for few rows are slower for that: 256 rows take 1.4 times as long each, and 64 rows
-// 2.7 times. This is for codes of 3 and 4 bits in groups of a multiple of 128
-// columns, or of 16, 32 or 64, which take twice as long; all else is decoded weight by
-// weight, eight times as long.
+// The portable loops look up the sums of the terms of two weights, in tables that are
+// made for each call and every 1024 rows, and take 120 KiB of stack. That makes calls
+// for few rows slower: 256 rows take 1.4 times as long each, and 64 rows 2.7 times.
+// Codes of 3 and 4 bits go this way, in groups of a multiple of 128 columns, or of 16,
+// 32 or 64 columns, which take twice as long. All other matrices are decoded weight by
+// weight, which takes eight times as long.
 //
 // A matrix with rows of several types takes as long as its parts, and some nanoseconds
-// for each of them and row besides.
+// more for each part and row.
 //
-// GEMM unpacks weights once for all activations of a batch that are in the same mode,
-// from as many activations on as that is faster (loop.go): in integer mode for all types
+// GEMM unpacks weights once for all activations of a batch, if they are in the same
+// mode and if that is faster for their number (loop.go): in integer mode for all types
 // and groups of 16·n columns, in float mode for all types and groups of 4·n columns.
-// Otherwise, and in portable code, it is a GEMV for each. The panels that it takes use
-// half a megabyte for each goroutine that multiplies, from a pool. In float mode it is one
-// and a half, and up to 96 activations of a batch are copied.
+// Otherwise, and in portable code, it runs a GEMV for each. Panels take half a
+// megabyte, from a pool, for each goroutine that multiplies. In float mode they take
+// one and a half, and up to 96 activations of a batch are copied.
 //
 // # What may be shared
 //
-// A Matrix, an Activation that is loaded, and a [Pool] may be used by any number of
-// goroutines at the same time. Large calls on a Pool wait for each other, as one has
-// its workers at a time; others don't.
+// A Matrix, a loaded Activation, and a [Pool] may be used by any number of goroutines
+// at the same time. Large calls on a Pool wait for each other, as one call at a time
+// has its workers; small calls do not wait.
 //
 // # What 8-bit activations lose
 //
-// Measured on 4096 columns of normal weights as bitmod4, as the root mean square
-// of the error relative to that of the product (for comparison: bitmod4 itself
-// loses 0.10 of the product of the weights it was made of):
+// The table has the root mean square of the error relative to that of the product,
+// measured on 4096 columns of normal weights as bitmod4. For comparison, bitmod4 itself
+// loses 0.10 of the product of the original weights.
 //
 //	activations                           group 16   32     64     128    256
 //	normal                                0.008      0.006  0.006  0.006  0.007
@@ -195,10 +195,10 @@
 //	4 columns are a hundred times so      0.025      0.023  0.023  0.022  0.022
 //
 // The group size hardly matters, as blocks of activations do not depend on it. An
-// outlier costs the precision of its block alone.
+// outlier costs precision only in its own block.
 //
 // With nf4, whose values are rounded to 127ths, 0.006 becomes 0.008.
 //
-// With 16 bits, each of these is less than a hundredth of that. With nf4 it is 0.006
-// for all three, which is what rounding its values costs.
+// With 16 bits, each of these errors is less than a hundredth as large. With nf4 all
+// three are 0.006, the cost of rounding its values.
 package kernel

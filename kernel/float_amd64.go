@@ -14,7 +14,8 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 	vector := impl == avx512 || p.exact
 	direct := whole > 0 && p.direct() && vector
 	args := floatArgs{rowArgs: p.directRows(p.signed), wide: &p.wide[0]}
-	// Steps whose activations stay in the first-level cache for all rows of a tile.
+	// So many steps that their activations stay in the first-level cache for all rows
+	// of a tile.
 	const most = 16
 	parts := (whole + most - 1) / most
 	part := (whole + parts - 1) / max(1, parts)

@@ -18,7 +18,7 @@ func fourRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 	f.rows(dst, p, lo, hi)
 }
 
-// fours are loops.RowArgs for some matrix.
+// fours has loops.RowArgs for a matrix.
 type fours struct {
 	args loops.RowArgs
 	kind int        // how scales are written: see loops.RowsCoarse
@@ -122,7 +122,8 @@ func (f *fours) startFine(p *plan, a *Activation) {
 	args.StepSelectors, args.TailSelectors = selectors(groups), selectors(left)
 }
 
-// back sets how pointers go from behind the fourth row of a step to the next step.
+// back sets the steps of pointers from behind the fourth row of a step to the next
+// step.
 func (f *fours) back(p *plan) {
 	a := &f.args
 	a.CodeBack = step*p.bits/8 - 4*a.CodeStride
@@ -150,7 +151,8 @@ func (f *fours) rows(dst []float32, p *plan, lo, hi int) {
 	}
 }
 
-// few is rows for fewer than four: one at a time, four times over.
+// few is rows for fewer than four rows. It computes one row at a time, as four equal
+// ones.
 func (f *fours) few(dst []float32, p *plan, lo, hi int) {
 	f.args.CodeStride, f.args.ScaleStride, f.args.SelectorStride = 0, 0, 0
 	f.back(p)
@@ -220,7 +222,7 @@ var rowSpreads = sync.OnceValue(func() *rowSpreadSet {
 	return s
 })
 
-// A rowSpreadSet has those of all kinds of groups.
+// A rowSpreadSet has the spreads of all kinds of groups.
 type rowSpreadSet struct {
 	coarse [3]loops.RowSpread       // by BlockShift, up to 2
 	fine   [3][3][2]loops.RowSpread // for 16, 32 and 64 columns, by the bits of selectors and of codes less 3

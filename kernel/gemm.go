@@ -2,11 +2,11 @@ package kernel
 
 import "github.com/bitmod-go/bitmod/quant"
 
-// GEMM multiplies m by a batch of activations, as the prefill of a prompt does:
-// dst[t·m.Rows() + r] is row r of m·as[t], the same bits as from [GEMV]. Weights
-// are unpacked once for many activations. It runs on the caller's goroutine, and
-// does not allocate. len(dst) must be len(as)·m.Rows(), and an empty batch is
-// not an error; for the rest see [GEMV].
+// GEMM multiplies m by a batch of activations, as for the prefill of a prompt:
+// dst[t·m.Rows() + r] is row r of m·as[t], the same bits as from [GEMV]. Weights are
+// unpacked once for many activations. GEMM runs on the caller's goroutine and does not
+// allocate. len(dst) must be len(as)·m.Rows(). An empty batch is not an error; for
+// other errors see [GEMV].
 func GEMM(dst []float32, m *quant.Matrix, as []Activation) error {
 	if err := checkBatch(len(dst), shapeOf(m), as); err != nil {
 		return err
@@ -16,9 +16,9 @@ func GEMM(dst []float32, m *quant.Matrix, as []Activation) error {
 }
 
 // GEMMRows writes rows lo to hi−1 of all products of [GEMM] to their places in dst,
-// which is for all rows of all of them. Engines with threads of their own give each some
-// rows, 64 at a time or a multiple, so that weights are unpacked once for the whole
-// batch; the result is the same for any division. For the rest see [GEMM].
+// which has room for all rows of all products. Engines with threads of their own give
+// each thread some rows, best a multiple of 64, so that weights are unpacked once for
+// the whole batch. The result is the same for any division. For errors see [GEMM].
 func GEMMRows(dst []float32, m *quant.Matrix, as []Activation, lo, hi int) error {
 	if err := checkBatch(len(dst), shapeOf(m), as); err != nil {
 		return err
@@ -30,9 +30,9 @@ func GEMMRows(dst []float32, m *quant.Matrix, as []Activation, lo, hi int) error
 	return nil
 }
 
-// multiplyBatch computes rows lo to hi−1 for all activations: by panels, if those are
-// faster for so many, or else by one activation after the other, so many rows at a time
-// that they stay in the cache for all.
+// multiplyBatch computes rows lo to hi−1 for all activations: by panels, if these are
+// faster for their number, or else by one activation after the other, with as many rows
+// at a time as stay in the cache.
 func (p *plan) multiplyBatch(dst []float32, as []Activation, lo, hi int, impl implementation) {
 	switch n := len(as); {
 	case n < 2 || !oneMode(as):

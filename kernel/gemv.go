@@ -7,10 +7,10 @@ import (
 )
 
 // GEMV writes m·a to dst, which must be m.Rows() long. It runs on the caller's
-// goroutine and does not allocate; a [Pool] shares the work among several. Rows of m
-// may be of several types: each is the same bits as in a product of its part alone.
-// It is an error that matches ErrShape if dst or a has the wrong length, or nothing
-// is loaded into a; dst is then not written to. dst must not be memory of m or a.
+// goroutine and does not allocate; a [Pool] shares the work among several. If rows of m
+// are of several types, each row gives the same bits as in a product of its part alone.
+// The error matches ErrShape if dst or a has the wrong length, or nothing is loaded
+// into a; dst is then not written to. dst must not be memory of m or a.
 func GEMV(dst []float32, m *quant.Matrix, a *Activation) error {
 	if err := check(len(dst), shapeOf(m), a); err != nil {
 		return err
@@ -19,9 +19,9 @@ func GEMV(dst []float32, m *quant.Matrix, a *Activation) error {
 	return nil
 }
 
-// GEMVRows writes rows lo to hi−1 of m·a to dst[lo:hi], where dst, m.Rows()
-// long, is for the whole product. Engines with threads of their own give each
-// some rows; the result is the same for any division. For the rest see [GEMV].
+// GEMVRows writes rows lo to hi−1 of m·a to dst[lo:hi]. dst has room for the whole
+// product, m.Rows() elements. Engines with threads of their own give each thread some
+// rows; the result is the same for any division. For errors see [GEMV].
 func GEMVRows(dst []float32, m *quant.Matrix, a *Activation, lo, hi int) error {
 	if err := check(len(dst), shapeOf(m), a); err != nil {
 		return err
@@ -48,7 +48,7 @@ func (p *plan) multiply(dst []float32, a *Activation, lo, hi int, impl implement
 		floatPanelRows(dst, p, unsafe.Slice(a, 1), lo, hi, impl)
 		return
 	case bySteps:
-		// What it is not made for it leaves.
+		// floatRows leaves rows of other types and groups.
 		lo = floatRows(dst, p, a, lo, hi, impl)
 	}
 	for r := lo; r < hi; r++ {

@@ -16,8 +16,8 @@ func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, l loop, _ im
 	}
 }
 
-// stepRows computes rows with scales for every 128 columns, or a multiple: whole steps,
-// and if they are direct, what is behind them of codes of 4 and 8 bits.
+// stepRows computes rows with scales for every 128 columns, or a multiple. It computes
+// whole steps and, for direct codes of 4 and 8 bits, also the columns behind them.
 func stepRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 	whole, left := p.cols/step, p.cols%step
 	direct, table := p.direct() || p.directBytes(), p.bytes
@@ -64,15 +64,14 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 	}
 }
 
-// A stripEnd has the activations of the last columns of a row of codes of 4 or 8 bits,
-// which are no whole step, in the order in which the codes of a whole step would have
-// them: as if the last chunks, which are less high, were one of the full height. What lies
-// behind the row is multiplied by 0.
+// A stripEnd has the activations for the last columns of a row of codes of 4 or 8 bits,
+// fewer than a step. They are in the order for the codes of a whole step, as if the
+// last chunks, which are lower, were one chunk of full height. Bytes behind the row are
+// multiplied by 0.
 type stripEnd struct{ q [step]int8 }
 
-// start sets the activations, and returns the row before which a whole step can be
-// read in place: behind the last columns there are codes, scales and selectors of
-// later rows.
+// start sets the activations, and returns the row before which a whole step can be read
+// in place, because codes, scales and selectors of later rows follow.
 func (e *stripEnd) start(p *plan, a *Activation) int {
 	first := p.cols / step * step
 	q := e.q[:]
@@ -95,9 +94,9 @@ func (e *stripEnd) start(p *plan, a *Activation) int {
 	return p.inPlace(p.cols/step, 1, 0)
 }
 
-// inPlace returns the row before which steps whole steps from step s on can be read in place,
-// whether or not they are the row's own: behind it there are codes, scales and selectors of
-// later rows, and so many more scales.
+// inPlace returns the row before which steps whole steps from step s on can be read in
+// place, because codes, scales and selectors of later rows follow, and more further
+// scales.
 func (p *plan) inPlace(s, steps, more int) int {
 	per := step / p.groupSize
 	behind := func(size, stride, begin, need int) int {
@@ -117,8 +116,8 @@ func (p *plan) inPlace(s, steps, more int) int {
 	))
 }
 
-// stepRow adds the whole steps of a row whose scales and selectors are not as
-// the assembly wants them.
+// stepRow adds the whole steps of a row whose scales and selectors must be rearranged
+// for the assembly.
 func stepRow(acc *[lanes]float32, p *plan, a *Activation, row int) {
 	var meta stepMeta
 	whole := p.cols / step
@@ -136,7 +135,7 @@ func stepRow(acc *[lanes]float32, p *plan, a *Activation, row int) {
 	}
 }
 
-// at sets the part of a that n steps from step s on are multiplied by.
+// at sets the activations for n steps from step s on.
 func (args *stepArgs) at(a *Activation, s, n int) {
 	args.q, args.corr, args.d = &a.q[s*step], &a.corr[s*4], &a.d[s*4]
 	args.steps = n

@@ -63,7 +63,7 @@ type heads struct {
 // start sets what is the same for all rows.
 func (h *heads) start(_ *plan, a *Activation, impl implementation) { h.a, h.impl = a, impl }
 
-// release forgets memory of others.
+// release drops pointers to memory of others.
 func (h *heads) release() { h.a = nil }
 
 // rows sets the lanes of n rows from row on.

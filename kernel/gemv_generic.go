@@ -6,8 +6,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/pack"
 )
 
-// What is in this file multiplies any type at any group size, and finishes the
-// rows of faster code, which leaves the last columns to it.
+// The functions in this file multiply any type at any group size, and finish rows whose
+// last columns faster code leaves.
 
 // finish adds the lanes of a row in integer mode, and scales the sum.
 func (p *plan) finish(acc *[lanes]float32, row int) float32 {
@@ -130,9 +130,9 @@ func (p *plan) floatRow(acc *[floatLanes]float32, a *Activation, row, col int, i
 	}
 }
 
-// floatQuads adds columns from at on, which are those of whole lanes, to these. It
-// is fma without its branches: where one would have gone the rare way, it starts
-// again.
+// floatQuads adds columns from at on, which fill whole lanes, to the lanes. It computes
+// each fma in float64, and all of them again with floats.FMA if one of the results may
+// differ.
 func floatQuads(acc *[floatLanes]float32, codes []uint8, x []float32, at int, table []float32, k float32) {
 	for len(codes) >= 4 {
 		c := (*[4]uint8)(codes)

@@ -9,8 +9,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/pack"
 )
 
-// groupRows computes rows with scales for every 16, 32 or 64 columns: whole steps, and with
-// codes of 4 bits, if endsInPlace says so, what is behind them.
+// groupRows computes rows with scales for every 16, 32 or 64 columns: whole steps and,
+// if endsInPlace is true, the columns behind them.
 func groupRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 	if !p.directGroups() {
 		groupRunRows(dst, p, a, lo, hi)
@@ -21,7 +21,7 @@ func groupRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 	left := p.cols % step
 	natural := left > 0 && left%block == 0
 	if natural {
-		// The last blocks are as high as others, and what is behind them is multiplied by 0.
+		// The last blocks are as high as others; bytes behind them are multiplied by 0.
 		args.steps++
 		left = 0
 	}
@@ -108,10 +108,10 @@ func groups(acc *[lanes]float32, p *plan, args *groupArgs) {
 	}
 }
 
-// A groupEnd has what the last columns of a row of 4-bit codes, which are no whole step, are
-// multiplied by, in the order in which the codes of a whole step would have them: as if the
-// last chunks, which are less high, were one of the full height. What lies behind the row
-// is multiplied by 0. A row's scales and selectors are copied into that order.
+// A groupEnd has the activations for the last columns of a row of 4-bit codes, fewer
+// than a step. They are in the order for the codes of a whole step, as if the last
+// chunks, which are lower, were one chunk of full height. Bytes behind the row are
+// multiplied by 0. The scales and selectors of a row are copied into that order.
 type groupEnd struct {
 	q      [step]int8
 	corr16 [step / granule]int16
@@ -119,8 +119,8 @@ type groupEnd struct {
 
 	blocks, groups int // whole blocks, and the groups of the last one
 	first          int // group
-	// Which of the groups of the last block is there in its place; none if it is not below
-	// groups.
+	// The group of the last block at each place, or a number that is not below groups
+	// if there is none.
 	from      [block / granule]uint8
 	scales    [step/granule + 8]byte
 	selectors [8]byte
@@ -187,7 +187,7 @@ func (e *groupEnd) add(acc *[lanes]float32, p *plan, row int) {
 	groups(acc, p, &args)
 }
 
-// setSelectors sets the selectors of 2 bits, of so many groups for a block.
+// setSelectors sets the selectors of 2 bits, with per groups for a block.
 func (e *groupEnd) setSelectors(from []byte, per int) {
 	copy(e.selectors[:4], from)
 	v := binary.LittleEndian.Uint32(e.selectors[:])

@@ -4,8 +4,8 @@ package kernel
 
 import "github.com/bitmod-go/bitmod/datatype"
 
-// groupStepArgs are a row whose groups have 16, 32 or 64 columns, as the functions
-// floatGroupSteps want it: its first steps·512 columns.
+// groupStepArgs point at the first steps·512 columns of a row whose groups have 16, 32
+// or 64 columns, for the functions floatGroupSteps.
 type groupStepArgs struct {
 	codes     *byte
 	scales    *byte // scaleBytes for a step
@@ -47,16 +47,15 @@ func (p *plan) floatGroupSteps(acc *[floatLanes]float32, args *groupStepArgs) {
 	}
 }
 
-// A spread says, for the first 64 columns of a step, where in its selectors each
-// finds its own: so many bits that this comes to lie above the code. And for four
-// columns each, which of the scales of the step is theirs. For the next 64 columns
-// everything is so much later.
+// A spread has, for each of the first 64 columns of a step, the shift that moves its
+// selector above its code, and for every four columns the index of their scale in the
+// step. For the next 64 columns, everything is as much later.
 type spread struct {
 	selectors, scales         [64]byte // scales in the lowest bytes of words
 	nextSelectors, nextScales byte
 }
 
-// spreadsByShape has those for groups of 16, 32 and 64, selectors of 0, 1 and 2
+// spreadsByShape has the spreads for groups of 16, 32 and 64, selectors of 0, 1 and 2
 // bits, and codes of 3 and 4 bits.
 var spreadsByShape = func() (s [3][3][2]spread) {
 	for i := range s {
@@ -76,8 +75,7 @@ var spreadsByShape = func() (s [3][3][2]spread) {
 	return s
 }()
 
-// groupTable sets t to the values as they are looked up: by code and the selector above
-// it, and repeated.
+// groupTable sets t to the values by code and the selector above it, repeated.
 func (p *plan) groupTable(t *[64]byte) {
 	mask := 1<<p.selectorBits - 1
 	for i := range t {
@@ -85,7 +83,7 @@ func (p *plan) groupTable(t *[64]byte) {
 	}
 }
 
-// groupArgs sets what is the same for all rows, of which there is table.
+// groupArgs returns the arguments that are the same for all rows, with the given table.
 func (p *plan) groupArgs(a *Activation, table *[64]byte) groupStepArgs {
 	i := p.groupSize / 32 // 16, 32, 64: 0, 1, 2
 	return groupStepArgs{

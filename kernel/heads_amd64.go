@@ -11,7 +11,7 @@ type heads struct {
 	meta  runMeta  // for others
 }
 
-// start sets what is the same for all rows.
+// start sets the arguments that are the same for all rows.
 func (h *heads) start(p *plan, a *Activation, _ implementation) {
 	h.a = a
 	if p.traits()&coarse != 0 {
@@ -21,7 +21,7 @@ func (h *heads) start(p *plan, a *Activation, _ implementation) {
 	clear(h.meta.tables[:]) // which are left out for types of one codebook
 }
 
-// release forgets memory of others.
+// release drops pointers to memory of others.
 func (h *heads) release() { h.a, h.steps = nil, stepArgs{} }
 
 // rows sets the lanes of n rows from row on.

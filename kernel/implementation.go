@@ -7,8 +7,8 @@ package kernel
 //
 // To be added, an implementation needs
 //
-//   - a constant here, a line in implementations (implementation_amd64.go, …)
-//     that says which CPU features it wants, and a name;
+//   - a constant here, a line in implementations (implementation_amd64.go, …) with the
+//     CPU features that it needs, and a name;
 //   - panelSet (implementation_amd64.go, …): the set of loops for panels, from
 //     package internal/loops, which serve all types, groups, widths and batches. What
 //     else it has for some of them is integerRows (gemv_amd64.go, …), with the lines of
@@ -42,7 +42,7 @@ func (i implementation) String() string {
 	return [...]string{"portable", "avx2", "avx-vnni", "avx512", "neon", "neon-dot", "neon-i8mm"}[i]
 }
 
-// best is what everything exported runs. It never changes.
+// best is the implementation that all exported functions use. It never changes.
 var best = func() implementation {
 	is := implementations()
 	return is[len(is)-1]

@@ -8,20 +8,19 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops"
 )
 
-// assembly says whether there is any in this build.
+// assembly reports whether this build has assembly.
 const assembly = true
 
-// hasPrefix says whether an Activation has prefix.
+// hasPrefix reports whether Activations have a prefix.
 const hasPrefix = true
 
-// implementations returns those of this machine, the fastest last.
+// implementations returns the implementations for this machine, the fastest last.
 func implementations() []implementation {
 	is := []implementation{portable}
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
 		is = append(is, avx2)
 	}
-	// avxVNNI and avx512 are the assembly for AVX2, and some for more of what a
-	// processor has.
+	// avxVNNI and avx512 use the assembly for AVX2, and some for further instructions.
 	if len(is) > 1 && loops.AVXVNNI() != nil {
 		is = append(is, avxVNNI)
 	}
@@ -31,7 +30,7 @@ func implementations() []implementation {
 	return is
 }
 
-// panelSet returns the loops for panels that an implementation has.
+// panelSet returns the loops for panels of an implementation.
 func panelSet(impl implementation) *loops.Set {
 	switch impl {
 	case avx2:

@@ -8,15 +8,15 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops"
 )
 
-// assembly says whether there is any in this build.
+// assembly reports whether this build has assembly.
 const assembly = true
 
-// hasPrefix says whether an Activation has prefix.
+// hasPrefix reports whether Activations have a prefix.
 const hasPrefix = false
 
-// implementations returns those of this machine, the fastest last. All arm64
-// processors that Go runs on have NEON; whether they have the dot product, and that
-// of matrices, only the system can say.
+// implementations returns the implementations for this machine, the fastest last. All
+// arm64 processors that Go supports have NEON; the system knows whether they have the
+// dot product and the matrix product.
 func implementations() []implementation {
 	is := []implementation{portable, neon}
 	if cpu.ARM64.HasASIMDDP {
@@ -28,7 +28,7 @@ func implementations() []implementation {
 	return is
 }
 
-// panelSet returns the loops for panels that an implementation has.
+// panelSet returns the loops for panels of an implementation.
 func panelSet(impl implementation) *loops.Set {
 	switch impl {
 	case neon:

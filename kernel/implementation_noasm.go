@@ -4,16 +4,16 @@ package kernel
 
 import "github.com/bitmod-go/bitmod/internal/loops"
 
-// assembly says whether there is any in this build.
+// assembly reports whether this build has assembly.
 const assembly = false
 
-// hasPrefix says whether an Activation has prefix.
+// hasPrefix reports whether Activations have a prefix.
 const hasPrefix = false
 
-// implementations returns those of this machine, the fastest last.
+// implementations returns the implementations for this machine, the fastest last.
 func implementations() []implementation { return []implementation{portable} }
 
-// There are no loops that these are for.
+// This build has no loops that need these.
 
 func integerRows([]float32, *plan, *Activation, int, int, loop, implementation) {}
 
@@ -31,5 +31,5 @@ func remainders(_, _ []float32, _ *Activation, _ int, _ implementation) int { re
 
 func dot(v []int16, q []int8, _ implementation) int32 { return dotGeneric(v, q) }
 
-// panelSet returns the loops for panels that an implementation has.
+// panelSet returns the loops for panels of an implementation.
 func panelSet(implementation) *loops.Set { return nil }

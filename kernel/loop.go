@@ -5,8 +5,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops"
 )
 
-// granule is the number of columns that Activation.prefix tells apart, and of which
-// panels want a group to have a multiple.
+// granule is the resolution of Activation.prefix in columns. Panels need groups of a
+// multiple of it.
 const granule = 16
 
 // A loop is a way to multiply a matrix by activations. Those of float mode are byWeight,
@@ -28,7 +28,7 @@ func (l loop) String() string {
 	return [...]string{"weights", "pairs", "fours", "steps", "groups", "panels", "steps and panels", "groups and panels"}[l]
 }
 
-// A trait is something that loops want of a matrix.
+// A trait is a property of a matrix that loops need.
 type trait uint32
 
 const (
@@ -53,18 +53,18 @@ const (
 	runs     // codes of up to 4 bits, scales for a multiple of 16 columns
 )
 
-// A route is a loop, and for which matrices and how many activations it is faster than
-// panels.
+// A route is a loop, with the matrices and the numbers of activations for which it is
+// faster than panels.
 type route struct {
 	needs trait
 	loop  loop
 	most  [implementationCount]uint8 // activations; 0: there is no such loop
 }
 
-// routes says which loop a matrix takes: the first that it has the traits for. What no
-// route is for goes by panels. The numbers of activations are from measurements with
-// weights in the cache, for AVX-512 and AVX2 on a Zen 4, and for AVX2
-// with VNNI on a Sapphire Rapids; for arm64, they are from what models of processors say.
+// routes chooses the loop for a matrix: the first whose traits it has, or else panels.
+// The numbers of activations were measured with weights in the cache, for AVX-512 and
+// AVX2 on a Zen 4, and for AVX2 with VNNI on a Sapphire Rapids; for arm64, they come
+// from models of processors.
 var routes = [...]route{
 	{inFours | coarse | codes3or4, byFours, most{avx512: 3}},
 	{inFours | codes8, byFours, most{avx512: 4}},
@@ -79,7 +79,7 @@ var routes = [...]route{
 	{octets | whole, bySteps, most{avx2: 8, avxVNNI: 2}},
 	{octets | longer, bySteps, most{avx2: 6}},
 	{octets, bySteps, most{avx2: 2, avxVNNI: 2}},
-	// Scales or selectors that are spread out first.
+	// Loops that first spread out scales or selectors.
 	{small | coarse | codes3or4 | whole, bySteps, most{avx2: 1, avxVNNI: 1, neon: 1, neonDot: 1, neonMatrix: 1}},
 	{small | coarse | codes3or4 | long, stepsAndPanels, most{avx2: 1, avxVNNI: 1, neon: 1, neonDot: 1, neonMatrix: 1}},
 	{small | coarse | codes2 | whole, bySteps, most{avx2: 1, avxVNNI: 1}},
@@ -106,7 +106,7 @@ var floatRoutes = [...]route{
 
 type most = [implementationCount]uint8
 
-// loop returns the loop for so many activations at once, in integer mode.
+// loop returns the loop for a number of activations at once, in integer mode.
 func (p *plan) loop(activations int, impl implementation) loop {
 	switch {
 	case impl == portable && p.usesPairs():
@@ -137,7 +137,7 @@ func (p *plan) floatLoop(activations int, impl implementation) loop {
 	return byPanels
 }
 
-// traits returns all that the matrix has.
+// traits returns the traits of the matrix.
 func (p *plan) traits() trait {
 	var has trait
 	_, fours := p.rowKind()
@@ -172,8 +172,8 @@ func (p *plan) traits() trait {
 	return has
 }
 
-// rowKind returns how loops.RowsAVX512 sees the scales of a matrix, and whether it
-// can multiply it.
+// rowKind returns the kind of the matrix's scales for loops.RowsAVX512, and whether
+// that can multiply the matrix.
 func (p *plan) rowKind() (kind int, ok bool) {
 	kind = loops.RowsFine
 	switch blocks := p.groupSize / block; {
@@ -195,20 +195,20 @@ func (p *plan) rowKind() (kind int, ok bool) {
 	return kind, ok && (byTable || p.linear) && loops.HasRows(p.bits, kind, p.selectorBits)
 }
 
-// direct reports whether the scales and selectors of a row are as the functions of
-// steps want them: one of each to a block.
+// direct reports whether the functions of steps can read the scales and selectors of a
+// row as they are: one of each for a block.
 func (p *plan) direct() bool {
 	return p.scale == datatype.RowStep && p.groupSize == block && (p.bits == 3 || p.bits == 4) &&
 		(p.selectorBits == 0 || p.selectorBits == 2 || p.selectorBits == 4)
 }
 
-// directBytes is direct for codes of 8 bits that are 127 more than the values.
+// directBytes is direct for codes of 8 bits whose values are code − 127.
 func (p *plan) directBytes() bool {
 	return p.scale == datatype.RowStep && p.groupSize == block && p.bits == 8 && p.selectorBits == 0 && p.linear && p.least == -127
 }
 
-// fine reports whether the scales are for 16, 32 or 64 columns, and for so many as the
-// standard says where they are no integers.
+// fine reports whether the scales are for 16, 32 or 64 columns. Scales that are not
+// integers must be for the number of columns in their standard.
 func (p *plan) fine() bool {
 	switch {
 	case p.selectorBits > 2:
@@ -233,28 +233,29 @@ func (p *plan) directGroups() bool {
 	return p.selectorBits == 0 || p.selectorBits == 2 && p.groupSize >= 32
 }
 
-// endsInPlace reports whether groupEnd is made for the last columns of rows.
+// endsInPlace reports whether groupEnd can do the last columns of rows.
 func (p *plan) endsInPlace() bool {
 	if p.bits != 4 || !p.directGroups() || p.cols%32 != 0 {
 		return false
 	}
-	// With 96 columns of a block, one half of a group of 64 would be in the place of another
-	// group, and scales that are floats not be added in the order of columns.
+	// With 96 columns in the last block, half of a group of 64 would take the place of
+	// another group, and products with float scales would not be added in the order of
+	// columns.
 	return p.cols%block != 96 || p.groupSize < 64 && p.scale == datatype.RowStep
 }
 
-// A panelForm is how panels hold a type.
+// A panelForm describes how panels hold a type.
 type panelForm struct {
 	ok    bool // whether they can
 	table bool // by a table, or else as codes to which a number is added
 	codes bool // as codes, below their selectors
 	wide  bool // in two panels: see wideWork
-	// biased is true if what is added to weights is 128, whatever a Set says.
+	// biased is true if 128 is added to weights, whatever a Set says.
 	biased bool
 	span   loops.Range
 }
 
-// byPanels returns how panels hold the type.
+// byPanels returns the form in which panels hold the type.
 func (p *plan) byPanels() panelForm {
 	if p.groupSize%granule != 0 && p.groupSize < p.cols {
 		return panelForm{}
@@ -269,8 +270,8 @@ func (p *plan) byPanels() panelForm {
 	return panelForm{ok: p.linear || p.bits+p.selectorBits <= 6, table: !p.linear, span: span}
 }
 
-// floatForm returns how panels hold the type in float mode, and how floats are made of
-// what they hold.
+// floatForm returns the form in which panels hold the type in float mode, and the mode
+// that converts it to floats.
 func (p *plan) floatForm() (form panelForm, mode int) {
 	if p.groupSize%4 != 0 && p.groupSize < p.cols {
 		return panelForm{}, 0

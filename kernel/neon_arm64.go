@@ -2,11 +2,11 @@
 
 package kernel
 
-// Functions whose names end in Dot want the dot-product instructions; all others
-// do without.
+// Functions whose names end in Dot need the dot-product instructions; the others do
+// not.
 
-// blockArgs are rows of codes, and what they are multiplied by, as the functions
-// addBlocks want them: the first steps·512 columns of each row, with a scale and a
+// blockArgs point at rows of codes and the activations to multiply them by, for the
+// functions addBlocks: the first steps·512 columns of each row, with a scale and a
 // selector for every 128 of them.
 type blockArgs struct {
 	codes        *byte
@@ -45,8 +45,8 @@ func addBlocks4Dot(acc *[lanes]float32, a *blockArgs, rows int)
 //go:noescape
 func addBlocks3Dot(acc *[lanes]float32, a *blockArgs, rows int)
 
-// floatBlocksNEON adds blocks of 128 columns, which have been decoded, to the lanes
-// of a row in float mode. k has a scale for every 16 columns.
+// floatBlocksNEON adds decoded blocks of 128 columns to the lanes of a row in float
+// mode. k has a scale for every 16 columns.
 //
 //go:noescape
 func floatBlocksNEON(acc *[floatLanes]float32, values *byte, x, k *float32, blocks int)

@@ -1,33 +1,32 @@
 package kernel
 
-// The portable path adds terms for many rows at once. A weight n·q is the sum of
-// its terms ±2^i·q, and what the terms of a pair of columns add up to depends on
-// the activations of the two and on a byte of codes alone. So each pair of columns
-// gets a table of these sums, by the byte, and rows look up: what is left for a
-// pair is one load and one addition. Tables are made again for every tile of rows,
-// as they would take more room in an Activation than they take time, and differ
-// from type to type.
+// The portable path adds terms for many rows at once. A product n·q is the sum of its
+// terms ±2^i·q, and the sum of the terms of a pair of columns depends only on the two
+// activations and on a byte of codes. Each pair of columns therefore gets a table of
+// these sums, by the byte, and a row needs one load and one addition for a pair. Tables
+// are made for every tile of rows: keeping them in an Activation would cost more memory
+// than they cost time, and they differ from type to type.
 //
-// A type may have several codebooks, and tables must not: so the terms in which
-// they differ, those of the special value, are kept apart. With n0 the first
+// A type may have several codebooks, but tables serve one. The terms in which codebooks
+// differ, those of the special value, are therefore kept apart. With n0 the first
 // codebook,
 //
 //	n(code) = n0(code) + coef · flag(code)
 //
-// where coef is the group's and flag is 1 for the codes in question: for BitMoD the
-// one of the special value, for integers with a zero-point all codes. An entry has
-// Σ n0·q in its low bits and Σ flag·q from bit flagShift on, so that one addition
-// adds both; unflag takes the sum apart, and coef multiplies the second just once
-// for a group.
+// where coef depends on the group, and flag is 1 for the code of the special value of
+// BitMoD types, and for all codes of integers with a zero-point. An entry has Σ n0·q in
+// its low bits and Σ flag·q from bit flagShift on, so that one addition adds both.
+// unflag separates them, and coef multiplies the second once for a group.
 
-// flagShift is the number of bits for Σ n0·q over 64 columns, after which unflag must
-// take a sum apart, |n0| ≤ 16 and |q| ≤ 127. For Σ flag·q there are 14 left, which is
-// as many as it needs.
+// flagShift is the number of bits for Σ n0·q over 64 columns, with |n0| ≤ 16 and |q| ≤
+// 127. After 64 columns unflag must separate the sums. The remaining 14 bits are just
+// enough for Σ flag·q.
 const flagShift = 18
 
-// A pairBook is what a type's codebooks are to tables of pairs.
+// A pairBook has the codebooks of a type for tables of pairs.
 type pairBook struct {
-	// entries has, by code, what its terms and flag add to an entry, per unit of q.
+	// entries has, by code, the contribution of its terms and flag to an entry, per
+	// unit of q.
 	entries [16]uint32
 	// packed has the entries of codes 2i and 2i+1 as the halves of word i, in the
 	// sense that word i is the first plus 2^32 times the second, both signed.
@@ -35,8 +34,8 @@ type pairBook struct {
 	coef   [16]int32 // by selector
 }
 
-// newPairBook returns nil if codebooks differ in more than a multiple of flags, or
-// are not those of 3 or 4 bits.
+// newPairBook returns nil if codebooks differ in more than a multiple of flags, or have
+// other than 3 or 4 bits.
 func newPairBook(books [][]int16, bits int) *pairBook {
 	if bits != 3 && bits != 4 || len(books) == 0 || len(books) > 16 {
 		return nil
@@ -73,16 +72,16 @@ func newPairBook(books [][]int16, bits int) *pairBook {
 	return b
 }
 
-// unflag takes the sum of entries of at most 64 columns apart, and returns Σ n·q,
-// where the coefficient of flags is coef.
+// unflag separates the sums of the entries of at most 64 columns, and returns Σ n·q,
+// where coef is the coefficient of flags.
 func unflag(sum uint32, coef int32) int32 {
 	n := int32(sum) << (32 - flagShift) >> (32 - flagShift)
 	return n + (int32(sum)-n)>>flagShift*coef
 }
 
-// pairTables are those of 32 pairs, half a block, for 32 bytes of codes, the first
-// column's in the low bits. Of 3-bit codes, which leave two bits of the byte to
-// something else, there are four copies.
+// pairTables are the tables of 32 pairs, half a block, for 32 bytes of codes, with the
+// first column in the low bits. 3-bit codes leave two bits of a byte to other codes, so
+// their tables have four copies.
 type pairTables [32][256]uint32
 
 // pairColumns returns the columns of the block that tables 8i…8i+7 of a half are
@@ -97,9 +96,9 @@ func pairColumns(i, half int, small bool) (lo, hi int) {
 	return half*32 + i*8, 64 + half*32 + i*8
 }
 
-// pairBias is added to the halves of words, so that neither is negative and the sum
-// of two words is that of their halves. Eight times, as often as entries are added
-// at the least, it is 0.
+// pairBias is added to the halves of words, so that neither is negative and adding two
+// words adds their halves. At least eight entries are added, and eight times pairBias
+// is 0.
 const pairBias = 1 << 29
 
 // fill makes the tables of half a block with activations q, for codes of 3 or 4 bits.

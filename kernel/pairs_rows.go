@@ -11,7 +11,7 @@ const (
 	minPairTile = 16
 )
 
-// A pairWork is what the rows of a tile need. It is on the stack, for which the
+// A pairWork is the memory for the rows of a tile. It is on the stack, for which the
 // compiler allows 128 KiB.
 type pairWork struct {
 	tables pairTables
@@ -20,7 +20,7 @@ type pairWork struct {
 	sums   [2][pairTile]uint32 // see addBlock
 }
 
-// usesPairs reports whether integerRowsPortable does anything for the matrix.
+// usesPairs reports whether integerRowsPortable can do the matrix.
 func (p *plan) usesPairs() bool {
 	return p.pairs != nil && p.scale == datatype.RowStep && p.cols >= block &&
 		(p.groupSize%block == 0 || p.groupSize%16 == 0 && block%p.groupSize == 0)
@@ -38,8 +38,8 @@ func integerRowsPortable(dst []float32, p *plan, a *Activation, lo, hi int) int 
 	tile := (hi-lo-1)/tiles + 1
 	for ; lo < hi; lo += tile {
 		n := min(tile, hi-lo)
-		// In order, which the hardware is better at than at columns of rows. They
-		// stay in the second- or third-level cache for all blocks.
+		// Read codes in order, which the hardware prefetches better than columns of
+		// rows. They stay in the second- or third-level cache for all blocks.
 		touch(p.s.Codes[lo*p.rowBytes : (lo+n)*p.rowBytes])
 		for l := range w.acc {
 			clear(w.acc[l][:n])
@@ -102,9 +102,9 @@ func (w *pairWork) addBlock(p *plan, a *Activation, lo, n, b int) {
 	}
 }
 
-// loadCodes copies block b of n rows from lo on to codes, with columns i and 64+i
-// in a byte. The loops that look up run much faster there than over rows of which
-// each is in lines of the cache, and pages, of its own.
+// loadCodes copies block b of n rows from lo on to codes, with columns i and 64+i in a
+// byte. Looking up is much faster there than in the rows themselves, each of which is
+// in cache lines and pages of its own.
 func (w *pairWork) loadCodes(p *plan, lo, n, b int) {
 	from := lo*p.rowBytes + b*blockBytes
 	if p.bits == 3 {
@@ -152,8 +152,8 @@ func (w *pairWork) addGroup(m pairMeta, n int) {
 	}
 }
 
-// A pairMeta says for consecutive rows what the scale of a group is and the
-// coefficient of its codebook.
+// A pairMeta has the scale of a group and the coefficient of its codebook for
+// consecutive rows.
 type pairMeta struct {
 	scales, selectors     []byte // from the first row on
 	scaleStep, selectStep int    // to the next

@@ -2,10 +2,9 @@ package kernel
 
 import "encoding/binary"
 
-// Here are the loops of the portable path that look up and add, over the codes of a
-// block of one row after another. Two bytes a load, and each statement on a line of
-// its own, turned out to be what the compiler makes the best code of: six
-// instructions for four weights.
+// These loops of the portable path look up and add, over the codes of a block, one row
+// after another. The compiler makes its best code, six instructions for four weights,
+// of two bytes a load with each statement on a line of its own.
 
 const (
 	blockBytes = 64             // of codes, in bytes that hold two
@@ -107,7 +106,7 @@ func copyCodes(dst, codes []byte, stride int) {
 	at := 0
 	for i := 0; i < len(dst); i += blockBytes {
 		src, d := (*[blockBytes]byte)(codes[at:at+blockBytes]), (*[blockBytes]byte)(dst[i:i+blockBytes])
-		// Of arrays that might overlap, the compiler makes a call.
+		// Copying arrays that might overlap would become a call.
 		le.PutUint64(d[0:], le.Uint64(src[0:]))
 		le.PutUint64(d[8:], le.Uint64(src[8:]))
 		le.PutUint64(d[16:], le.Uint64(src[16:]))

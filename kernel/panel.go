@@ -16,19 +16,20 @@ const (
 	// pieceCols is the number of columns whose scales and selectors are ready at the
 	// same time: a multiple of step, and so of every chunk but the last of a row.
 	pieceCols = 2048
-	// bandBytes is what is in a panel of a band at the same time, so that it stays in the
-	// first-level cache for all activations. The last of a row may take a quarter more.
+	// bandBytes is the part of a band that is in a panel at the same time, so that it
+	// stays in the first-level cache for all activations. The last part of a row may
+	// take a quarter more.
 	bandBytes = 16 << 10
-	// panelTile is the number of activations that rows are multiplied by before others.
+	// panelTile is the number of activations that are multiplied before the next ones.
 	panelTile = 192
 	// minPart is the least number of columns of a part that is not the last of a row.
 	minPart  = 256
 	roomCols = 16384
 )
 
-// A panelWork is the memory that a product by panels takes. It is large, so that there
-// is a pool of them. What the loops get pointers to is all in it: they are called
-// through tables of functions, which would have other memory escape to the heap.
+// A panelWork is the memory for a product by panels. It is large, so there is a pool of
+// them. All memory that loops get pointers to is in it: loops are called through tables
+// of functions, so other memory would escape to the heap.
 //
 // Arrays come first, as those of panelSource, so that they begin with a line of the cache:
 // a vector that is in two of them takes twice as long to store.
@@ -60,12 +61,12 @@ type panelSource struct {
 	panelArgs loops.PanelArgs
 	metaArgs  loops.MetaArgs
 
-	// What follows from the type of a matrix.
+	// These follow from the type of a matrix.
 	form   panelForm
 	offset int  // what is added to weights
 	add    byte // what is added to codes, where that is the same for all selectors
 
-	// What follows from its shape.
+	// These follow from its shape.
 	shape  panelShape
 	pieces []piece
 	parts  []part
@@ -74,7 +75,7 @@ type panelSource struct {
 	segs   []loops.Segment
 	mode   int // of loops.DotArgs
 
-	// What the former lists are in for rows that are not longer than this.
+	// The memory of the lists for rows that are not longer than this.
 	room struct {
 		pieces [roomCols / pieceCols]piece
 		parts  [roomCols / minPart]part
@@ -89,7 +90,7 @@ type panelSource struct {
 // maxGroups is the number of groups that a piece may have columns of.
 const maxGroups = pieceCols/granule + 1
 
-// A panelShape is what pieces depend on.
+// A panelShape has the properties of a matrix that pieces depend on.
 type panelShape struct {
 	selectors                           bool // whether panels depend on them
 	lanes, band, from, piece, panel     int
@@ -97,15 +98,15 @@ type panelShape struct {
 	scale                               datatype.ScaleFormat
 }
 
-// A piece is some columns of all rows whose scales and selectors are ready at the same
-// time.
+// A piece is a range of columns of all rows whose scales and selectors are ready at the
+// same time.
 type piece struct {
 	first  int // group
 	groups int
 	parts  [2]int // first and last + 1 in panelWork.parts
 }
 
-// A part is the columns of a piece that are in a panel at the same time.
+// A part is a range of columns of a piece that is in a panel at the same time.
 type part struct {
 	lo, hi int
 	selAt  int    // in panelWork.selAt
@@ -122,7 +123,8 @@ type chunkRun struct {
 	quads          int // of selAt before
 }
 
-// A dotGroup is some activations that are multiplied at the same time, from activation t on.
+// A dotGroup is a group of activations from activation t on that are multiplied at the
+// same time.
 type dotGroup struct {
 	args    loops.DotArgs
 	t       int
@@ -135,16 +137,16 @@ var panelPool = sync.Pool{New: func() any {
 	return w
 }}
 
-// makeRoom gives the lists of the shape room.
+// makeRoom gives the lists of the shape their memory.
 func (w *panelSource) makeRoom() {
 	r := &w.room
 	w.pieces, w.parts, w.chunks, w.selAt, w.segs = r.pieces[:0], r.parts[:0], r.chunks[:0], r.selAt[:0], r.segs[:0]
 }
 
-// panelRows computes rows lo to hi−1 for all activations: row r of activation t goes
-// to dst[t·p.rows+r]. All must be in integer mode, and byPanels true. If tails is set,
-// there is one activation, and hasHeads is true: panels are for the last columns of a
-// row alone, which are no whole step.
+// panelRows computes rows lo to hi−1 for all activations: row r of activation t goes to
+// dst[t·p.rows+r]. All must be in integer mode, and byPanels true. If tails is set,
+// there is one activation, and panels are only for the last columns of rows, fewer than
+// a step; hasHeads must be true.
 func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, impl implementation) {
 	if p.byPanels().wide {
 		widePanelRows(dst, p, as, lo, hi, impl)
@@ -185,7 +187,7 @@ func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, 
 	panelPool.Put(w)
 }
 
-// setGroups sets what is the same for all rows of some activations.
+// setGroups sets what some activations have in common for all rows.
 func (w *panelWork) setGroups(p *plan, as []Activation) {
 	if p.cols <= (lanes-1)*block {
 		clear(w.acc[:]) // lanes that get no sums
@@ -230,8 +232,8 @@ func (w *panelWork) setOuter(p *plan, row, n int) {
 	}
 }
 
-// copyOut copies n rows of results for so many activations, which are stride apart in dst.
-// They don't go there at once, as what args of loops point to escapes.
+// copyOut copies n rows of results for some activations, which are stride apart in dst.
+// Loops do not write to dst, because it would escape to the heap.
 func (w *panelWork) copyOut(dst []float32, activations, stride, n int) {
 	for t := range activations {
 		if to := dst[t*stride:]; n == loops.PanelRows {
@@ -242,7 +244,8 @@ func (w *panelWork) copyOut(dst []float32, activations, stride, n int) {
 	}
 }
 
-// start sets what is the same for all rows, and reports whether that of the shape is new.
+// start sets everything that is the same for all rows, and reports whether the shape is
+// new.
 func (w *panelSource) start(p *plan, form panelForm, set *loops.Set, from, piece, panel, most int) bool {
 	w.set, w.form = set, form
 	w.to = &w.panel
@@ -262,14 +265,14 @@ func (w *panelSource) start(p *plan, form panelForm, set *loops.Set, from, piece
 	return w.plan(p, from, piece, panel, most)
 }
 
-// release forgets memory of others.
+// release drops pointers to memory of others.
 func (w *panelWork) release() {
 	w.heads.release()
 	w.panelArgs, w.metaArgs = loops.PanelArgs{}, loops.MetaArgs{}
 	clear(w.groups)
 }
 
-// bySelector reports whether what a panel has for a code depends on the selector.
+// bySelector reports whether the value in a panel for a code depends on the selector.
 func (w *panelSource) bySelector(p *plan) bool {
 	return p.selectorBits > 0 && (w.form.table || !w.form.codes)
 }
@@ -292,8 +295,9 @@ func (w *panelSource) setTable(p *plan) {
 // strips returns the number of codes that share bytes.
 func strips(bits int) int { return 8 * pack.StripBytes(bits) / bits }
 
-// plan sets what follows from the shape of a matrix, from a column on, with so many
-// columns in a piece and in a panel, and reports whether that is new.
+// plan sets the pieces and parts for the shape of a matrix, from a column on, with
+// pieceCols columns in a piece and panel columns in a panel, and reports whether the
+// shape is new.
 func (w *panelSource) plan(p *plan, from, pieceCols, panel, most int) bool {
 	shape := panelShape{w.bySelector(p), w.set.Lanes, w.set.Band, from, pieceCols, most, p.cols, p.groupSize, p.bits, p.selectorBits, p.scale}
 	if shape == w.shape {
@@ -379,8 +383,8 @@ func (w *panelSource) planPart(p *plan, pc *piece, lo, hi int) {
 	w.parts = append(w.parts, pt)
 }
 
-// laneRow returns row i of some lanes that begin with row q of n rows from row on, the
-// last of which fills what is left.
+// laneRow returns row i of the lanes that begin with row q of n rows from row on. The
+// last row fills the remaining lanes.
 func laneRow(row, n, q, i int) int { return row + min(q+i, n-1) }
 
 // selectors returns sel for the rows from row q of the panel on.
@@ -440,8 +444,8 @@ func (w *panelSource) metaRows(from []byte, stride, at, bytes, row, n, q int) {
 	setRows(rows, loops.MaxMeta, len(rows))
 }
 
-// setRows sets where rows are that are stride bytes apart: the first n of them, the last of
-// which fills what is left.
+// setRows sets the offsets of n rows that are stride bytes apart. The last row fills
+// the remaining elements.
 func setRows(rows []int, stride, n int) {
 	at := 0
 	for i := range rows {
@@ -466,7 +470,7 @@ func (w *panelSource) loadBand(p *plan, pc *piece, pt *part, row, n, q int) {
 	}
 }
 
-// loadLanes is load for as many rows as there are lanes, from row q on.
+// loadLanes is load for one row a lane, from row q on.
 func (w *panelSource) loadLanes(p *plan, pc *piece, pt *part, row, n, q int, panel []byte) {
 	args := &w.panelArgs
 	args.Table, args.Scratch, args.Stride = &w.table, &w.scratch, 4*w.set.Band
@@ -516,7 +520,7 @@ func (w *panelSource) loadSelectors(p *plan, pc *piece, row, n, q int) {
 	w.set.Meta[loops.MetaSum](meta)
 }
 
-// loadEnd is the last chunk of rows, whose strips are no whole words.
+// loadEnd loads the last chunk of rows, whose strips are not whole words.
 func (w *panelSource) loadEnd(to []byte, p *plan, c *chunkRun, row, n, q int) {
 	for i := range w.set.Lanes {
 		row := laneRow(row, n, q, i)

@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	// floatTile is panelTile in float mode, where an activation has eight times as
+	// floatTile is panelTile for float mode, where an activation has eight times as
 	// many sums.
 	floatTile = 96
-	// wideCols is the number of columns whose weights are floats at the same time, so that
-	// they stay in the first-level cache, if lanes have no more of them.
+	// wideCols is the number of columns whose weights are floats at the same time, so
+	// that they stay in the first-level cache.
 	wideCols = 128
 	// finePiece is the number of columns of a piece whose groups may be of 4 columns.
 	finePiece = 512
@@ -109,7 +109,7 @@ func floatPanelRows(dst []float32, p *plan, as []Activation, lo, hi int, impl im
 	floatPool.Put(w)
 }
 
-// setValues sets what makes floats of the bytes of a panel.
+// setValues sets the tables that convert the bytes of a panel to floats.
 func (w *floatWork) setValues(p *plan) {
 	if w.mode != loops.FloatsSub {
 		for i := range w.table {
@@ -131,10 +131,11 @@ func (w *floatWork) setValues(p *plan) {
 	}
 }
 
-// byGroup reports whether what is subtracted from codes depends on the group.
+// byGroup reports whether the number that is subtracted from codes depends on the
+// group.
 func (w *floatWork) byGroup() bool { return w.form.codes && !w.form.table }
 
-// planFloats sets what follows from the shape of a matrix.
+// planFloats sets the lists that follow from the shape of a matrix.
 func (w *floatWork) planFloats(p *plan) {
 	w.quads, w.lanes, w.lists = w.quads[:0], w.lanes[:0], w.lists[:0]
 	for i := range w.pieces {
@@ -205,7 +206,7 @@ func (w *floatWork) loadPart(as []Activation, g *vectorGroup, pt *part, lanes []
 		if args.Blocks > 0 {
 			w.set.Quads(args)
 		}
-		// What is left of a block has no quads of the last lanes.
+		// An incomplete block has no quads of the last lanes.
 		for c := args.Blocks * block; c < pt.hi-pt.lo; c += 4 {
 			from := (*[3*laneRun/4 + 1]float32)(x[laneOrder(c):])
 			to := (*[4]float32)(to[int(w.laneAt[laneOf(c)])/4+c/block*size:])
@@ -227,7 +228,7 @@ func (w *floatWork) rows(dst []float32, p *plan, row, n, vectors int) {
 		for j := pc.parts[0]; j < pc.parts[1]; j++ {
 			w.load(p, pc, &w.parts[j], row, n)
 			for last := false; !last; lists = lists[1:] {
-				// The vectors come from a cache for all rows but the first.
+				// The vectors are in a cache for all rows but the first.
 				for q := 0; q < n; q += w.set.FloatRows {
 					w.multiply(&lists[0], q, vectors, j == 0)
 				}

@@ -9,13 +9,13 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops"
 )
 
-// A wideWork is a panelWork for integers that no byte holds. They are
+// A wideWork is a panelWork for integers that do not fit a byte. They are
 //
 //	factor·high + low
 //
-// of which either has a panel of its own. Of minifloats, high is a multiple of 16 and
-// factor 16. Of int8_asym, low is the code less 128, high the zero-point less 128, and
-// factor −1. The sums of a block are integers, to which both are added; a factor is part
+// high and low have a panel each. For minifloats, factor is 16 and factor·high a
+// multiple of 16. For int8_asym, low is the code less 128, high the zero-point less
+// 128, and factor −1. Both are added to the integer sums of a block; the factor is part
 // of the scales of its panel.
 type wideWork struct {
 	high   [pieceCols * loops.PanelRows]byte
@@ -29,7 +29,7 @@ type wideWork struct {
 	first  []int       // by part, in blocks; and one more
 	both   []loops.Segment
 
-	// What these are in for rows that are not longer than roomCols.
+	// The memory of these lists for rows that are not longer than roomCols.
 	wideRoom struct {
 		blocks [roomCols / block]wideBlock
 		first  [roomCols/minPart + 1]int
@@ -37,7 +37,7 @@ type wideWork struct {
 	}
 }
 
-// A wideBlock is a block of a part: where its segments are in wideWork.both.
+// A wideBlock has the places of the segments of a block in wideWork.both.
 type wideBlock struct{ lo, high, low int }
 
 var widePool = sync.Pool{New: func() any {
@@ -80,7 +80,7 @@ func widePanelRows(dst []float32, p *plan, as []Activation, lo, hi int, impl imp
 	widePool.Put(w)
 }
 
-// setTables sets what panels have for codes.
+// setTables sets the tables of values for codes.
 func (w *wideWork) setTables(p *plan) {
 	if !w.form.table {
 		w.factor = -1

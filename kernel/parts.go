@@ -35,8 +35,8 @@ func multiplyBatch(dst []float32, m *quant.Matrix, as []Activation, lo, hi int, 
 // puts them in their places.
 const partTile = 256
 
-// multiplyParts is multiply for rows of several types: the rows of one part after
-// the other, some at a time, which then go to their places.
+// multiplyParts is multiply for rows of several types. It computes some rows of one
+// part at a time, and then moves them to their places.
 func multiplyParts(dst []float32, m *quant.Matrix, a *Activation, lo, hi int, impl implementation) {
 	var buf [partTile]float32
 	for i := range m.Parts() {
@@ -51,8 +51,8 @@ func multiplyParts(dst []float32, m *quant.Matrix, a *Activation, lo, hi int, im
 	runtime.KeepAlive(m)
 }
 
-// multiplyPartsBatch is multiplyBatch for rows of several types: as many activations
-// at a time as weights are unpacked for.
+// multiplyPartsBatch is multiplyBatch for rows of several types. It takes as many
+// activations at a time as weights are unpacked for.
 func multiplyPartsBatch(dst []float32, m *quant.Matrix, as []Activation, lo, hi int, impl implementation) {
 	const tile, batch = 32, 64
 	var buf [tile * batch]float32
@@ -109,7 +109,7 @@ func (s *scatter) next(n int) int {
 	return n
 }
 
-// row returns the row of the whole that the next row of the part is.
+// row returns the number of the part's next row in the whole matrix.
 func (s *scatter) row() int {
 	for s.of[s.at] != s.part {
 		s.at++
@@ -118,8 +118,7 @@ func (s *scatter) row() int {
 	return s.at - 1
 }
 
-// skip leaves out the first n rows. Nothing but the scale of an NVFP4 type is shared
-// by rows.
+// skip leaves out the first n rows. Rows share nothing but the scale of an NVFP4 type.
 func (p *plan) skip(n int) {
 	p.rows -= n
 	p.s.Codes = p.s.Codes[n*p.rowBytes:]

@@ -2,8 +2,8 @@
 
 package kernel
 
-// pause lets some tens of nanoseconds go by, in which the processor saves power and
-// leaves its units to a thread that shares them.
+// pause waits some tens of nanoseconds, in which the processor saves power and leaves
+// its units to a thread that shares them.
 //
 //go:noescape
 func pause()

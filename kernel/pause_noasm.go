@@ -2,5 +2,5 @@
 
 package kernel
 
-// pause would let some time go by, for which Go has no instruction.
+// pause does nothing, as Go has no such instruction.
 func pause() {}

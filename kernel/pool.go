@@ -9,18 +9,18 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A Pool multiplies on several goroutines: those of its own, and the caller's.
-// They are there until Close. Results are those of [GEMV] and [GEMM]. Any number of
-// goroutines may use one Pool. One call has the workers at a time. What is too small to
-// share, and what is not large while another call has the workers, runs on its caller
-// alone, at once.
+// A Pool multiplies on several goroutines: its workers, which live until Close, and the
+// caller's goroutine. Results are those of [GEMV] and [GEMM]. Any number of goroutines
+// may use one Pool, and one call at a time has the workers. A call that is too small to
+// share, or that is not large while another call has the workers, runs on its caller's
+// goroutine alone, at once.
 //
-// Its workers take blocks of rows one after another, so that a slow core does
-// not hold up the rest. For 50 µs after a multiplication they look out for the next one,
-// as the layers of a model follow each other, and go to sleep after that. Workers that
-// look out are given what takes a few microseconds. To wake them takes longer, and is
-// done for what takes tens of microseconds, or for small calls that follow one another
-// for as long. [Pool.Run] gives them an engine's own loops to do in between.
+// Workers take blocks of rows one after another, so that a slow core does not delay the
+// rest. For 50 µs after a multiplication they poll for the next one, as the layers of a
+// model follow each other, and then sleep. Polling workers share calls of a few
+// microseconds. Waking workers takes longer, and is done for calls of tens of
+// microseconds, or for small calls that follow one another for as long. [Pool.Run] runs
+// an engine's own loops on the workers.
 type Pool struct {
 	mu      sync.Mutex // held by the call that has the workers
 	closed  atomic.Bool
@@ -28,13 +28,13 @@ type Pool struct {
 	job     job
 	exited  sync.WaitGroup
 
-	// alone is how long calls have worked without workers that were asleep, one soon
-	// after the other, the last of them until ended.
+	// alone is the time that calls, one soon after the other, have worked without
+	// workers that were asleep. The last one ended at ended.
 	alone time.Duration
 	ended time.Time
 }
 
-// A task is what a call wants done.
+// A task is the work of a call.
 type task struct {
 	m   *quant.Matrix
 	p   plan // of m, if it has one part
@@ -44,21 +44,21 @@ type task struct {
 	f   func(worker, lo, hi int) // Run, and nothing else
 }
 
-// A job is a task that is under way.
+// A job is a task in progress.
 type job struct {
 	task
 	rows int  // or whatever Run counts
 	tile int  // rows
 	stop bool // no work: the worker is to return
 
-	// Tiles are divided among those who work, in order, so that a goroutine gets the
-	// same rows of a matrix from call to call, which then are in its core's cache. Who
-	// is done with his own goes on with those of the next.
+	// Tiles are divided among goroutines in order, so that a goroutine gets the same
+	// rows of a matrix from call to call, which then are in its core's cache. A
+	// goroutine that is done with its own share continues with the next one.
 	shares []tileShare
 	takers int // as many of shares
 }
 
-// A tileShare is tiles that are left.
+// A tileShare is a range of remaining tiles.
 type tileShare struct {
 	next atomic.Int64
 	end  int64
@@ -66,26 +66,27 @@ type tileShare struct {
 }
 
 const (
-	// minShare is the least number of weights that are worth a goroutine that is awake,
-	// and minWake one that sleeps.
+	// minShare is the least number of weights that are worth sharing with a polling
+	// worker, and minWake with a sleeping one.
 	minShare = 1 << 17
 	minWake  = 1 << 21
-	// wakeAfter is how long calls work alone before they wake the workers.
+	// wakeAfter is the time that calls work alone before they wake the workers.
 	wakeAfter = 25 * time.Microsecond
-	// minWait is the least number of weights that are worth waiting for workers which
-	// another call has.
+	// minWait is the least number of weights that are worth waiting for another call to
+	// release the workers.
 	minWait = 1 << 23
 	// tileWeights is the number of weights a worker takes at a time.
 	tileWeights = 1 << 16
-	// floatTileRows is the least number of rows for a batch in float mode, unless one
-	// goroutine would have more than its share.
+	// floatTileRows is the least number of rows of a tile for a batch in float mode,
+	// unless a goroutine's share is smaller.
 	floatTileRows = 512
-	// maxWorkers is the most that a pool may have, unless there are more processors.
+	// maxWorkers is the largest number of workers of a pool, unless there are more
+	// processors.
 	maxWorkers = 1024
 )
 
-// NewPool starts a pool of n goroutines, the caller's included, so that n of 1
-// starts none; 0 is runtime.GOMAXPROCS(0). More goroutines than processors never help.
+// NewPool starts a pool of n goroutines including the caller's, so that n = 1 starts
+// none; 0 stands for runtime.GOMAXPROCS(0). More goroutines than processors never help.
 // The error matches ErrShape if n is negative, or above both 1024 and
 // runtime.GOMAXPROCS(0).
 func NewPool(n int) (*Pool, error) {
@@ -108,7 +109,7 @@ func NewPool(n int) (*Pool, error) {
 	return pl, nil
 }
 
-// isClosed reports whether pl can't work. A nil Pool can't.
+// isClosed reports whether pl is closed or nil.
 func (pl *Pool) isClosed() bool { return pl == nil || pl.closed.Load() }
 
 // Size returns the number of goroutines that multiply, the caller's included.
@@ -137,16 +138,15 @@ func (pl *Pool) GEMM(dst []float32, m *quant.Matrix, as []Activation) error {
 	return pl.multiply(task{m: m, dst: dst, as: as})
 }
 
-// Run calls f for ranges lo … hi−1 that make up 0 … n−1, of grain each but the last,
-// and returns when all are done. Each goroutine of the pool takes one range after
-// another, so that a grain should be some microseconds of work, or more. Worker is the
-// number of the goroutine, from 0 to Size()−1: calls of f at the same time have
-// different ones, so that each can have memory of its own. If n is no more than grain,
-// f is called at once, as worker 0.
+// Run calls f for ranges lo … hi−1 that make up 0 … n−1, and returns when all calls
+// have returned. Ranges have grain elements, the last one maybe fewer. Each goroutine
+// of the pool takes one range after another, so a grain should be some microseconds of
+// work or more. worker is the number of the goroutine, from 0 to Size()−1. It differs
+// between simultaneous calls of f, so that each can have memory of its own. If n is no
+// more than grain, Run calls f directly, as worker 0.
 //
-// f must not call methods of the pool, which would wait for themselves. It is an error
-// that matches ErrShape if n is negative or grain is less than 1, and ErrClosed after
-// Close.
+// f must not call methods of the pool, which would deadlock. The error matches ErrShape
+// if n is negative or grain is less than 1, and ErrClosed after Close.
 func (pl *Pool) Run(n, grain int, f func(worker, lo, hi int)) error {
 	if n < 0 {
 		return shapeError("n", n, "at least 0")
@@ -170,8 +170,8 @@ func (pl *Pool) Run(n, grain int, f func(worker, lo, hi int)) error {
 	return pl.share(task{f: f}, n, grain, min(len(pl.workers), (n-1)/grain), false)
 }
 
-// Close stops the workers and waits for them, and for calls that are under way on them.
-// It may be called more than once.
+// Close stops the workers, after waiting for calls in progress. It may be called more
+// than once.
 func (pl *Pool) Close() error {
 	if pl == nil {
 		return nil
@@ -188,7 +188,7 @@ func (pl *Pool) Close() error {
 	return nil
 }
 
-// multiply does a product.
+// multiply runs the task of a product.
 func (pl *Pool) multiply(t task) error {
 	if pl.isClosed() {
 		return ErrClosed
@@ -213,9 +213,9 @@ func (pl *Pool) lock() bool {
 	return true
 }
 
-// share gives a task of so many rows to the caller and some workers, and unlocks mu, which
-// must be locked. Those that are asleep are woken at once if wake is set, and else once
-// calls have worked long enough without them.
+// share divides a task among the caller and some workers, and unlocks mu, which must be
+// locked. It wakes sleeping workers at once if wake is set, and otherwise once calls
+// have worked long enough without them.
 func (pl *Pool) share(t task, rows, tile, helpers int, wake bool) error {
 	defer pl.mu.Unlock()
 	if pl.isClosed() {
@@ -233,7 +233,7 @@ func (pl *Pool) share(t task, rows, tile, helpers int, wake bool) error {
 			asleep = true
 		}
 	}
-	// If f of Run panics, the workers are to have left it before the next job.
+	// If f of Run panics, workers must have left it before the next job.
 	defer func() {
 		for _, w := range workers {
 			w.join()
@@ -247,8 +247,8 @@ func (pl *Pool) share(t task, rows, tile, helpers int, wake bool) error {
 	return nil
 }
 
-// workAlone takes tiles as worker 0 until none is left, or until it has woken the workers
-// that are asleep.
+// workAlone takes tiles as worker 0 until none is left, or until it has woken the
+// sleeping workers.
 func (pl *Pool) workAlone(workers []*worker) {
 	start := time.Now()
 	if start.Sub(pl.ended) > stayAwake {
@@ -276,8 +276,8 @@ func (pl *Pool) workAlone(workers []*worker) {
 	}
 }
 
-// divide returns the size of tiles for so many goroutines, in rows, and the number of
-// products in a row.
+// divide returns the number of rows of a tile for a number of goroutines, and the
+// number of products in a row.
 func (t *task) divide(goroutines int) (tile, rowWork int) {
 	rows := t.m.Rows()
 	rowWork = t.m.Cols()
@@ -309,14 +309,14 @@ func (t *task) divide(goroutines int) (tile, rowWork int) {
 		// Some rows of each part, and not all of the matrix for one goroutine.
 		tile = max(tile, min(partTile, share))
 	case best == portable && t.p.usesPairs():
-		// Rows of a tile share tables: it is to be large, and one for everybody, but
-		// fewer than 512 rows are not worth tables of their own.
+		// Rows of a tile share tables, so tiles should be large, with one for each
+		// goroutine. Fewer than 512 rows are not worth tables of their own.
 		tile = max(tile, min(pairTile, max(pairTile/2, share)))
 	}
 	return tile, rowWork
 }
 
-// mode returns that of the activation, or of the first.
+// mode returns the mode of the activation, or of the first one.
 func (t *task) mode() mode {
 	switch {
 	case t.a != nil:
@@ -327,7 +327,7 @@ func (t *task) mode() mode {
 	return int8Mode
 }
 
-// divide divides so many tiles among takers.
+// divide divides tiles among takers.
 func (j *job) divide(tiles, takers int) {
 	j.takers = takers
 	for i := range takers {
@@ -344,8 +344,8 @@ func (j *job) work(worker int) {
 	}
 }
 
-// take returns a tile, and −1 if none is left. at begins with the number of the worker,
-// and counts the shares that it has gone through.
+// take returns a tile, or −1 if none is left. at begins with the number of the worker,
+// and counts the shares that are exhausted.
 func (j *job) take(at *int) int {
 	for ; *at < 2*j.takers; *at++ { // once around, or nearly twice
 		s := &j.shares[*at%j.takers]
@@ -358,13 +358,13 @@ func (j *job) take(at *int) int {
 	return -1
 }
 
-// doTile does the rows of a tile.
+// doTile computes the rows of a tile.
 func (j *job) doTile(worker, tile int) {
 	lo := tile * j.tile
 	j.do(worker, lo, lo+min(j.tile, j.rows-lo))
 }
 
-// do does rows lo to hi−1 of the task.
+// do computes rows lo to hi−1 of the task.
 func (t *task) do(worker, lo, hi int) {
 	switch {
 	case t.f != nil:
@@ -380,7 +380,7 @@ func (t *task) do(worker, lo, hi int) {
 	}
 }
 
-// work is the life of a worker.
+// work is the loop of a worker.
 func (pl *Pool) work(w *worker, number int) {
 	for {
 		w.wait()

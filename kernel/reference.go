@@ -8,10 +8,10 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// Reference is [GEMV] as the package documentation defines it, literally: in
-// integer mode each weight is taken apart into terms, one added at a time, and
-// the sum of a group is multiplied by its scale one bit at a time. It is some
-// hundred times slower, allocates, and is there to be read, and compared with.
+// Reference is [GEMV] literally as the package documentation defines it. In integer
+// mode it adds one term of a weight at a time, and multiplies the sum of a group by its
+// scale one bit at a time. It is some hundred times slower and allocates. It is there
+// to be read and compared with.
 func Reference(dst []float32, m *quant.Matrix, a *Activation) error {
 	if err := check(len(dst), shapeOf(m), a); err != nil {
 		return err
@@ -98,8 +98,8 @@ func (p *plan) referenceFloat(codes []uint8, a *Activation, row int) float32 {
 	return float32(acc[0] * p.outer(row, p.floatUnit))
 }
 
-// A term is (−1)^sign · 2^exp · 2^bsig, what a bit-serial processing element
-// multiplies an activation by in one cycle; bsig is that of the cycle.
+// A term is (−1)^sign · 2^exp · 2^bsig, the number by which a bit-serial processing
+// element multiplies an activation in one cycle; bsig belongs to the cycle.
 type term struct {
 	sign      bool
 	exp, bsig uint8
@@ -113,8 +113,7 @@ func (t term) times(q int32) int32 {
 	return q
 }
 
-// terms returns the terms of v: its signed radix-4 digits, −2…1, that are not
-// zero.
+// terms returns the terms of v: its nonzero signed radix-4 digits, −2…1.
 func terms(v int16) (ts [6]term, n int) {
 	for bsig := uint8(0); v != 0; bsig += 2 {
 		digit := v & 3 // 0, 1, or −2, −1 with a carry

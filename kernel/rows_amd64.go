@@ -2,7 +2,7 @@
 
 package kernel
 
-// rowArgs are rows of codes as the functions of steps want them: their next steps·512
+// rowArgs point at rows of codes for the functions of steps: their next steps·512
 // columns, with a scale and a selector for every 128 of them.
 type rowArgs struct {
 	codes     *byte
@@ -14,7 +14,8 @@ type rowArgs struct {
 	table *byte // 16 bytes per selector: tables.bytes, or tables.signed in float mode
 }
 
-// directRows returns what rowArgs have for all rows of a matrix that is direct.
+// directRows returns the rowArgs that are the same for all rows of a matrix that is
+// direct.
 func (p *plan) directRows(table []byte) rowArgs {
 	return rowArgs{
 		codeStride:     p.rowBytes,
@@ -33,8 +34,8 @@ func (args *rowArgs) start(p *plan, row, s int) {
 	}
 }
 
-// A tail is what is behind the whole steps of some rows, as a step: the rest of it
-// are zeros.
+// A tail has the columns behind the whole steps of some rows, as a step filled up with
+// zeros.
 type tail struct {
 	codes     [tileRows][step]byte
 	scales    [tileRows][4]byte
@@ -71,7 +72,7 @@ func (t *tail) rows(table []byte) rowArgs {
 	}
 }
 
-// selectorBits returns the size of the selectors that stepMeta has for p.
+// selectorBits returns the size of selectors in stepMeta for p.
 func selectorBits(p *plan) int {
 	if p.selectorBits == 0 {
 		return 0

@@ -6,9 +6,9 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
-// runMeta says of a row, runSteps steps at a time, what vector code wants to know
-// for each run of 16 columns or each group. It is large: there is one for many
-// rows.
+// runMeta has the scales and tables of a row, for each run of 16 columns or each group,
+// in the order of vector code, runSteps steps at a time. It is large, so many rows
+// share one.
 type runMeta struct {
 	tables [32*runSteps + 64]byte   // offset into tables.bytes, by run; fillTables writes a little beyond
 	scales [32*runSteps + 8]byte    // by group
@@ -20,8 +20,8 @@ type runMeta struct {
 
 const runSteps = 8
 
-// fill sets tables and scales for n steps from step s on. The group size must be
-// a multiple of 16. What is behind the end of the row is 0.
+// fill sets tables and scales for n steps from step s on, with zeros behind the end of
+// the row. The group size must be a multiple of 16.
 func (r *runMeta) fill(p *plan, row, s, n int) {
 	start, end := s*step, min((s+n)*step, p.cols)
 	first, last := start/p.groupSize, (end-1)/p.groupSize
@@ -48,8 +48,8 @@ func (r *runMeta) fill(p *plan, row, s, n int) {
 	}
 }
 
-// fillTables is what fill does for tables if a group is 128, 64, 32 or 16 columns
-// and the selector of the first is at the start of a byte.
+// fillTables is fill for tables, if groups have 128, 64, 32 or 16 columns and the
+// selector of the first is at the start of a byte.
 func (r *runMeta) fillTables(p *plan, row, first, last int) {
 	selectors := p.s.Selectors[row*p.selectorBytes : (row+1)*p.selectorBytes]
 	bits, mask := p.selectorBits, uint64(1)<<p.selectorBits-1
@@ -125,8 +125,8 @@ func (r *runMeta) fillRunK(p *plan, s, blocks int) {
 	}
 }
 
-// decodeEnd looks the codes behind the last whole step of a row, which is step
-// whole from step s on, up in table: those of 2 bits, others are a step for lastStep.
+// decodeEnd looks up the 2-bit codes behind the last whole step of a row in table;
+// whole is the number of that step from step s on. Other codes go through lastStep.
 func (r *runMeta) decodeEnd(values []byte, p *plan, table []byte, row, s, whole int) {
 	var rd reader
 	rd.start(p, row, (s+whole)*step)

@@ -53,8 +53,7 @@ func (r *runMeta) addGroups(acc *[lanes]float32, p *plan, a *Activation, row int
 	}
 }
 
-// spreads are, for scales of 16, 32 and 64 columns, the byte shuffles that groupArgs
-// wants.
+// spreads are the byte shuffles of groupArgs for scales of 16, 32 and 64 columns.
 var spreads = func() (s [3][5 * 32]byte) {
 	for i, size := range []int{16, 32, 64} {
 		for b := range s[i] {

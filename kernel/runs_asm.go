@@ -25,8 +25,8 @@ func decode(dst, codes, runs, table *byte, bits, steps int) {
 	}
 }
 
-// decode writes to values what table has for the codes of n steps from step s on,
-// for which r is filled.
+// decode looks up the codes of n steps from step s on in table, and writes the values.
+// r must be filled for these steps.
 func (r *runMeta) decode(values []byte, p *plan, table []byte, row, s, n int) {
 	whole := min(n, p.cols/step-s)
 	if whole > 0 {

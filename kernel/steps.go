@@ -6,10 +6,10 @@ import (
 	"github.com/bitmod-go/bitmod/internal/pack"
 )
 
-// What vector code wants to see of a row: a step of 512 columns is four blocks,
-// each with its scale, a byte, and its selector, a nibble. This is how it is
-// stored if a group is a block and selectors are nibbles; otherwise stepMeta
-// says it for one row, maxSteps steps at a time.
+// stepMeta has the scales and selectors of a row for vector code, maxSteps steps at a
+// time. A step of 512 columns is four blocks, each with a scale, a byte, and a
+// selector, a nibble. A matrix whose groups are blocks and whose selectors are nibbles
+// is stored like that and needs no stepMeta.
 type stepMeta struct {
 	scales    [4 * maxSteps]byte
 	selectors [2 * maxSteps]byte
@@ -17,8 +17,8 @@ type stepMeta struct {
 
 const maxSteps = 32
 
-// expand sets the scales and selectors of steps steps from step on. The group
-// size must be a multiple of block. Those behind the end of the row are 0.
+// expand sets the scales and selectors of steps steps from step on, with zeros behind
+// the end of the row. The group size must be a multiple of block.
 func (s *stepMeta) expand(p *plan, row, step, steps int) {
 	clear(s.scales[:])
 	clear(s.selectors[:])
@@ -34,8 +34,8 @@ func (s *stepMeta) expand(p *plan, row, step, steps int) {
 	}
 }
 
-// lastStep copies the codes of 3 or 4 bits behind the last whole step of a row to
-// where they are in a whole step, of which the rest is 0.
+// lastStep copies the codes of 3 or 4 bits behind the last whole step of a row to their
+// places in a whole step. The rest of the step is 0.
 func (p *plan) lastStep(codes *[256]byte, row int) {
 	clear(codes[:])
 	steps, left := p.cols/step, p.cols%step
@@ -82,12 +82,12 @@ func lastBlock(codes *[256]byte, src []byte, n, b, bits int) {
 	}
 }
 
-// widen3 turns the codes of a chunk of 3-bit codes whose height h is 32 or 16,
-// which are 2 blocks or 1, into codes of so many blocks in a chunk of height 64.
+// widen3 converts a chunk of 3-bit codes of height 32 or 16, which is 2 blocks or 1, to
+// the same blocks in a chunk of height 64.
 func widen3(dst, src []byte, h int) {
-	// Columns 0–63 of a block are in bits 0–2 of its 64 bytes, and 64–127 in bits
-	// 3–5. Strips 2 and 3, or 4 and 5, are in bytes x of src, and in bytes y what is
-	// to share bytes of dst with strips 6 and 7.
+	// Columns 0–63 of a block are in bits 0–2 of its 64 bytes, and 64–127 in bits 3–5.
+	// Strips 2 and 3, or 4 and 5, are in bytes x of src. The bits that share bytes of
+	// dst with strips 6 and 7 are in bytes y.
 	const low, high, two, four = 0x0707070707070707, 0x3838383838383838, 0x0303030303030303, 0x0404040404040404
 	x, y := h, 2*h
 	if h == 16 {

@@ -8,33 +8,33 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// tables are the codebooks of a type as the kernels look values up.
+// tables are the codebooks of a type, laid out for the loops.
 type tables struct {
 	// ints has, by selector and code, the value as a multiple of unit: rounded, if the
 	// type has no unit.
 	ints [][]int16
 	unit float32
-	// floats is what float mode takes instead, as multiples of floatUnit: the same, or
-	// where there is no unit the values themselves.
+	// floats are the values for float mode, as multiples of floatUnit: the same as
+	// ints, or the values themselves if the type has no unit.
 	floats    [][]float32
 	floatUnit float32
 	exact     bool // whether the type has a unit
-	// For vector code to look codes of at most 4 bits up in: bytes has ints +
-	// offset, 16 bytes a selector, those of 3-bit types twice over and of 2-bit
-	// types four times; signed is ints and wide floats, laid out likewise. Where
-	// there is no unit, bytes has ints + 128 and signed the codes themselves.
+	// Vector code looks up codes of at most 4 bits in these: bytes has ints + offset,
+	// 16 bytes a selector, with the values of 3-bit types twice and of 2-bit types four
+	// times; signed has ints and wide has floats, laid out likewise. Without a unit,
+	// bytes has ints + 128 and signed the codes themselves.
 	bytes  []byte
 	signed []byte
 	wide   []float32
-	// For code that takes four rows at a time: lookup has ints + shift, by code and the
-	// selector above it, repeated, if they are that few; shift is what is added to codes
-	// of 7 and 8 bits, to bytes, and to lookup.
+	// For code that takes four rows at a time, lookup has ints + shift, by code and the
+	// selector above it, repeated, if they are so few. shift is added to codes of 7 and
+	// 8 bits, to bytes, and to lookup.
 	lookup    [64]byte
 	spread    []byte // bytes, each four times over: 64 bytes a selector
 	twoTables []byte // of types with selectors of 2 bits: bytes of two selectors, each twice
 	shift     int
-	// linear is true if a value is a multiple of unit that differs from the code
-	// by a constant, and by the selector where there are some: the integer types.
+	// linear is true for the integer types, whose values differ from the code by a
+	// constant, or by a constant and the selector.
 	linear bool
 	// least and most are the ends of the range of ints.
 	least, most int
@@ -61,8 +61,8 @@ func newTables(t datatype.Type) *tables {
 	if !tb.exact {
 		tb.unit, tb.floatUnit = 1./127, 1
 	}
-	// The codebooks of an asymmetric type are windows of one ramp of values, of
-	// which the tables are windows too.
+	// The codebooks of an asymmetric type are windows of one ramp of values, and so are
+	// the tables.
 	ints := make([]int16, size*len(cbs))
 	floats := make([]float32, size*len(cbs))
 	if t.Asymmetric() {
@@ -165,7 +165,7 @@ func isLinear(ints [][]int16, cbs []datatype.Codebook) bool {
 	return true
 }
 
-// A plan is a matrix as the kernels see it.
+// A plan is a matrix in the form for the loops.
 type plan struct {
 	*tables
 	rows, cols    int

@@ -10,16 +10,17 @@ import (
 	"github.com/bitmod-go/bitmod/internal/pack"
 )
 
-// A rowTail is how loops.RowsAVX512 finds codes behind the last whole step of a row.
+// A rowTail has the offsets by which loops.RowsAVX512 finds codes behind the last whole
+// step of a row.
 type rowTail struct {
 	halves, wide, whole, last int // see loops.RowArgs
 	parts                     []loops.RowPart
 }
 
-// rowTails are those that were asked for before, by bits and columns.
+// rowTails caches rowTails by bits and columns.
 var rowTails [9][step]atomic.Pointer[rowTail]
 
-// rowTailOf returns the tail of so many columns.
+// rowTailOf returns the tail for a number of columns.
 func rowTailOf(bits, cols int) *rowTail {
 	t := rowTails[bits][cols].Load()
 	if t == nil {
@@ -90,5 +91,5 @@ func newRowTail(bits, cols int) *rowTail {
 	return t
 }
 
-// bytesOf returns where numbers begin.
+// bytesOf returns a pointer to the first byte of s.
 func bytesOf[T any](s []T) *byte { return (*byte)(unsafe.Pointer(unsafe.SliceData(s))) }

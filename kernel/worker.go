@@ -6,8 +6,8 @@ import (
 )
 
 // A worker is a goroutine of a Pool. Its state is idle until a caller posts a job, and
-// running from when the worker notices. A caller that has finished the job alone before
-// that makes the state idle again.
+// running once the worker notices. A caller that has finished the job alone before that
+// sets the state to idle again.
 type worker struct {
 	state   atomic.Uint32
 	asleep  atomic.Bool   // or about to be
@@ -25,12 +25,11 @@ const (
 )
 
 const (
-	// stayAwake is how long a worker looks for a job before it sleeps. A sleeping worker
-	// takes about as long to wake up, so that looking costs at most twice what is lost
-	// by sleeping at once.
+	// stayAwake is the time that a worker polls for a job before it sleeps. Waking up
+	// takes about as long, so polling costs at most twice the loss of sleeping at once.
 	stayAwake = 50 * time.Microsecond
-	// looks is how often a goroutine looks, with a pause behind each look, before it
-	// reads the clock. Reading the clock takes as long as one or two pauses.
+	// looks is the number of polls, with a pause after each, between readings of the
+	// clock. Reading the clock takes as long as one or two pauses.
 	looks = 16
 )
 
@@ -38,8 +37,8 @@ func newWorker(spin time.Duration) *worker {
 	return &worker{wake: make(chan struct{}, 1), done: make(chan struct{}, 1), spin: spin}
 }
 
-// look calls found until it is true or some time has passed, and reports whether it was
-// true.
+// look calls found until it returns true or some time has passed, and reports whether
+// it returned true.
 func look(found func() bool, long time.Duration) bool {
 	if long == 0 {
 		return found()
@@ -65,7 +64,7 @@ func (w *worker) post() {
 	}
 }
 
-// signal puts something into a channel of capacity 1, unless it has something already.
+// signal sends to a channel of capacity 1, unless it is full.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -88,7 +87,7 @@ func (w *worker) wait() {
 	w.asleep.Store(false)
 }
 
-// finish says that w has nothing to do with the job any more.
+// finish marks the job of w as done.
 func (w *worker) finish() {
 	w.state.Store(idle)
 	if w.awaited.Load() {
@@ -96,7 +95,7 @@ func (w *worker) finish() {
 	}
 }
 
-// join returns when w has nothing to do with the job any more.
+// join waits until w is done with the job.
 func (w *worker) join() {
 	if w.state.CompareAndSwap(posted, idle) {
 		return
