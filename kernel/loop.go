@@ -34,6 +34,7 @@ type trait uint32
 const (
 	codes2 trait = 1 << iota // codes of 2 bits
 	codes4                   // of 4
+	codesNot4
 	codes3or4
 	codes8
 	inFours  // as four rows at a time want them: see plan.rowKind
@@ -47,6 +48,7 @@ const (
 	longest  // more than 2048
 	blocks   // a multiple of 128
 	units    // values that are multiples of a unit
+	rounded  // others
 	octets   // see plan.directBytes
 	small    // values from −16 to 16 of it
 	ends     // see plan.endsInPlace
@@ -66,11 +68,13 @@ type route struct {
 // AVX2 on a Zen 4, and for AVX2 with VNNI on a Sapphire Rapids; for arm64, they come
 // from models of processors.
 var routes = [...]route{
-	{inFours | coarse | codes3or4, byFours, most{avx512: 3}},
-	{inFours | codes8, byFours, most{avx512: 4}},
-	{inFours | codes4, byFours, most{avx512: 2}},
-	{inFours | longest, byFours, most{avx512: 3}},
-	{inFours, byFours, most{avx512: 2}},
+	{inFours | coarse | codes4 | rounded | longest, byFours, most{avx512: 3}},
+	{inFours | coarse | codes4, byFours, most{avx512: 2}},
+	{inFours | codes4 | longest, byFours, most{avx512: 2}},
+	{inFours | codes4, byFours, most{avx512: 1}},
+	{inFours | codes8 | whole | longest, byFours, most{avx512: 4}},
+	{inFours | codes8, byFours, most{avx512: 3}},
+	{inFours | codesNot4, byFours, most{avx512: 2}},
 
 	{small | direct | whole, bySteps, most{avx2: 6, avxVNNI: 5, neon: 6, neonDot: 3, neonMatrix: 3}},
 	{small | direct | codes4 | longer, bySteps, most{avx2: 5}},
@@ -93,8 +97,7 @@ var routes = [...]route{
 
 // floatRoutes is routes for float mode.
 var floatRoutes = [...]route{
-	{direct | longest | blocks, bySteps, most{avx512: 10}},
-	{direct | longer | blocks, bySteps, most{avx512: 3}},
+	{direct | longer | blocks, bySteps, most{avx512: 7}},
 	{direct | longer, bySteps, most{avx512: 1}},
 	{direct | blocks, bySteps, most{avx512: 1}},
 	{direct | units | longer, bySteps, most{avx2: 2, avxVNNI: 2}},
@@ -147,6 +150,7 @@ func (p *plan) traits() trait {
 	}{
 		{codes2, p.bits == 2},
 		{codes4, p.bits == 4},
+		{codesNot4, p.bits != 4},
 		{codes3or4, p.bits == 3 || p.bits == 4},
 		{codes8, p.bits == 8},
 		{inFours, fours},
@@ -160,6 +164,7 @@ func (p *plan) traits() trait {
 		{longest, p.cols > 4*step},
 		{blocks, p.cols%block == 0},
 		{units, p.exact},
+		{rounded, !p.exact},
 		{octets, p.directBytes()},
 		{ends, p.endsInPlace()},
 		{runs, p.bits <= 4 && p.groupSize%granule == 0},
