@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/bitmod-go/bitmod/internal/generaltext"
 	"github.com/bitmod-go/bitmod/internal/llm"
 	"github.com/bitmod-go/bitmod/internal/llm/encoder"
 	"github.com/bitmod-go/bitmod/quant/calibrate"
@@ -81,7 +82,7 @@ func isEncoder(source *checkpoint.Checkpoint) bool {
 const (
 	defaultTokens = 16384
 	decoderLength = 512
-	encoderLength = 128
+	encoderLength = 64
 )
 
 // sample returns texts of at most most tokens.
@@ -112,8 +113,14 @@ type tokenizer interface {
 	Around() (before, after []int)
 }
 
+// defaultText in the place of a file is the text that the module has.
+const defaultText = "default"
+
 // read returns the text.
 func (c *calibration) read() (string, error) {
+	if c.text == defaultText {
+		return generaltext.Text, nil
+	}
 	data, err := os.ReadFile(c.text)
 	return string(data), err
 }
@@ -187,7 +194,15 @@ func (c *calibration) encoder(f *encoder.File, text string, stdout io.Writer) (n
 }
 
 func (c *calibration) list(w io.Writer, texts [][]int) {
-	fmt.Fprintf(w, "calibrating with %s of up to %d tokens of %s\n", plural(len(texts), "text", "texts"), len(texts[0]), show(c.text))
+	fmt.Fprintf(w, "calibrating with %s of up to %d tokens of %s\n", plural(len(texts), "text", "texts"), len(texts[0]), c.shown())
+}
+
+// shown returns what is read, for people.
+func (c *calibration) shown() string {
+	if c.text == defaultText {
+		return "the module's own text"
+	}
+	return show(c.text)
 }
 
 // gains prints what calibration gained in each layer.

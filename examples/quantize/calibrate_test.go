@@ -44,8 +44,8 @@ func TestCalibrate(t *testing.T) {
 		t.Errorf("verify:\n%s", out)
 	}
 	encoder := filepath.Join("..", "..", "internal", "tinyembed")
-	out = program.Must(t, "-in", encoder, "-out", filepath.Join(t.TempDir(), "out"), "-type", "bitmod3", "-group", "32", "-calibrate", text, "-nsamples", "4", "-length", "40")
-	if !strings.Contains(out, "calibrating with 4 texts of up to 40 tokens") || !strings.Contains(out, "layer 0: error of outputs") {
+	out = program.Must(t, "-in", encoder, "-out", filepath.Join(t.TempDir(), "out"), "-type", "bitmod3", "-group", "32", "-calibrate", "default", "-nsamples", "4", "-length", "40")
+	if !strings.Contains(out, "calibrating with 4 texts of up to 40 tokens of the module's own text") || !strings.Contains(out, "layer 0: error of outputs") {
 		t.Errorf("an encoder:\n%s", out)
 	}
 	dry := program.Must(t, "-in", model, "-dry-run", "-type", "bitmod3")

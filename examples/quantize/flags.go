@@ -70,9 +70,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return err
 	})
 	o.calibration.options = calibrate.GPTQ()
-	fs.StringVar(&o.calibration.text, "calibrate", "", "`file` of text that the model reads, to quantize by what its layers see: GPTQ, matrix after matrix; implies -search")
+	fs.StringVar(&o.calibration.text, "calibrate", "", "`file` of text that the model reads, to quantize by what its layers see: GPTQ, matrix after matrix; implies -search; default is a text of the module")
 	fs.IntVar(&o.calibration.samples, "nsamples", 0, "`texts` for -calibrate, from all over the file; 0 is as many as make 16,384 tokens")
-	fs.IntVar(&o.calibration.length, "length", 0, "`tokens` of such a text; 0 is 512, and 128 for an encoder")
+	fs.IntVar(&o.calibration.length, "length", 0, "`tokens` of such a text; 0 is 512, and 64 for an encoder")
 	fs.Uint64Var(&o.calibration.seed, "seed", 1, "`number` that says which places of the file they are from")
 	fs.Float64Var(&o.bits, "bits", 0, "`bits` a weight of all that is quantized, such as 3.5, embedding and head included: each row gets the type and group size that -calibrate TEXT finds it worth, or each tensor those that its errors ask for, in place of -type and -group")
 	fs.BoolVar(&o.byTensor, "by-tensor", false, "with -bits and -calibrate: all rows of a tensor have the same type, which takes less time to multiply and leaves larger errors")

@@ -43,18 +43,18 @@ which also get what belongs to the model beside its weights. PATTERN is a run of
 components of a tensor's name (mlp.down_proj, layers.*.mlp), re:REGEXP,
 "embeddings", "head", or "linear", the default: weights of linear layers.
 
-With -calibrate TEXT the model reads some of the text, layer after layer, each of which
+With -calibrate TEXT the model reads some of the text, matrix after matrix, each of which
 is quantized by what it sees behind those before as they became: by GPTQ, with the
-scales searched for. That is for the families that examples/llama and examples/embed
-run, and takes minutes where the weights alone take seconds. Each layer has a line with
+scales searched for, and so that it makes up for half of what those have lost. That is
+for the families that examples/llama and examples/embed run, and takes minutes where the weights alone take seconds. Each layer has a line with
 the error of its outputs. With -bits, such as 3.5, rows have types of 3 to 8 bits, so
 that all that is quantized has so many on average, embedding and head included. Those
 have more whose errors change predictions most, as a backward pass over TEXT tells;
 without a text, and for families that the engine has no backward pass for, tensors have
 more whose errors are largest. In the place of TEXT may be an importance matrix of
 llama.cpp (.gguf), or statistics that package quant/calibrate has saved (.safetensors),
-for a model of any family. TEXT should be like what the model is for. What is interrupted
-goes on after the last file of -shard-size that was finished.
+for a model of any family. TEXT should be like what the model is for; if there is none
+such, -calibrate default reads a text of several kinds. What is interrupted goes on after the last file of -shard-size that was finished.
 `
 
 func main() {
