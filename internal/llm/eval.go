@@ -266,9 +266,9 @@ func (s *blockSums) add(x [quantities]float64) {
 	}
 }
 
-// summarize makes estimates of the sums. Tokens of one block depend on each other,
-// blocks hardly: so the standard errors are of the blocks' sums (the ratio
-// estimator of cluster sampling). With a single block there is none.
+// summarize makes estimates of the sums. Tokens of one block depend on each other, but
+// blocks hardly do, so standard errors come from the blocks' sums (the ratio estimator
+// of cluster sampling). A single block has none.
 func summarize(blocks []blockSums) Score {
 	var total blockSums
 	for _, b := range blocks {

@@ -6,7 +6,7 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/floats"
 )
 
-// routes is working space: which experts the router chose for each token.
+// routes has the experts that the router chose for each token.
 type routes struct {
 	scores  []float32 // of all experts, by token
 	chosen  []int     // TopK experts by token
@@ -16,9 +16,9 @@ type routes struct {
 	share   []float32 // their weights
 }
 
-// experts sets out to the weighted sums of what the experts that the router of layer i
-// chooses make of n vectors x. Sums are in the order of the experts, whichever tokens
-// are computed together.
+// experts sets out to the weighted sums of the outputs of the experts that the router
+// of layer i chooses for n vectors x. Sums are in the order of the experts, whichever
+// tokens are computed together.
 func (r *Runner) experts(i int, x []float32, n int) error {
 	c, l, rt := &r.model.Config, &r.model.Layers[i], &r.routes
 	if err := r.route(l, x, n); err != nil {
@@ -50,9 +50,9 @@ func (r *Runner) experts(i int, x []float32, n int) error {
 	return nil
 }
 
-// route sets which experts are chosen for n vectors x: those of the highest scores, the
-// first of equal ones, with the probabilities among all experts, or among the chosen, as
-// weights.
+// route chooses experts for n vectors x: those with the highest scores, the first of
+// equal ones. Their weights are the probabilities among all experts, or among the
+// chosen.
 func (r *Runner) route(l *Layer, x []float32, n int) error {
 	c, rt := &r.model.Config, &r.routes
 	rt.scores = grow(&rt.scores, n*c.Experts)

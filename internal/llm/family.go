@@ -4,18 +4,18 @@ import (
 	"fmt"
 )
 
-// A family is what models of one model_type have in common: how config.json describes
-// them, and what their files call the tensors.
+// A family describes the models of one model_type: their config.json, and the names of
+// their tensors.
 type family struct {
-	// read reads the keys of config.json that say what a model computes.
+	// read reads the keys of config.json that affect results.
 	read func(k *keys, c *Config)
 	// harmless are keys that change no result, besides those that all families have.
 	harmless []string
 	// tied is transformers' default of tie_word_embeddings.
 	tied bool
-	// locate says where a tensor is, nil if all are where [llamaLocation] says.
+	// locate returns the location of a tensor. If it is nil, [llamaLocation] does.
 	locate func(c *Config, f tensorFiles, n tensorName) location
-	// buffer reports whether a tensor holds what the engine computes itself.
+	// buffer reports whether a tensor holds values that the engine computes itself.
 	buffer func(name string) bool
 }
 
@@ -46,17 +46,17 @@ func familyOf(modelType string) (*family, bool) {
 // tensorFiles reports whether the files of a model have a tensor.
 type tensorFiles func(name string) bool
 
-// A location says where in the files of a model a tensor, or a part of one, is.
+// A location is the place of a tensor, or of a part of one, in the files of a model.
 type location struct {
 	name string
-	// shape is that of the whole tensor, outputs before inputs; nil if the part is all
-	// of it, and has one dimension if it is a vector.
+	// shape is the shape of the whole tensor, outputs before inputs, with one dimension
+	// for a vector. It is nil if the part is the whole tensor.
 	shape []int
 	// first is the row, over all dimensions but the last, at which the part begins, or
 	// the element of a vector.
 	first int
-	// inOut tensors have their last two dimensions exchanged, as floats; packed ones are
-	// like any other.
+	// inOut tensors of floats have their last two dimensions exchanged. Packed ones do
+	// not.
 	inOut bool
 }
 
@@ -68,7 +68,8 @@ func (family *family) place(c *Config, f tensorFiles, n tensorName) location {
 	return llamaLocation(n)
 }
 
-// llamaLocation is where most families have a tensor, under Hugging Face's names.
+// llamaLocation returns the location of a tensor in most families, under Hugging Face's
+// names.
 func llamaLocation(n tensorName) location {
 	name := n.String()
 	if n.part != kindNames[Classifier] {
@@ -80,8 +81,8 @@ func llamaLocation(n tensorName) location {
 	return location{name: name}
 }
 
-// inLayer returns the location of a tensor of a layer that Hugging Face calls something
-// else.
+// inLayer returns the location of a tensor of a layer with another name in Hugging
+// Face's files.
 func inLayer(n tensorName, format string, args ...any) location {
 	return location{name: fmt.Sprintf("model.layers.%d.", n.layer) + fmt.Sprintf(format, args...)}
 }

@@ -28,8 +28,9 @@ var mixtralFamily = family{
 	},
 }
 
-// expertLocation is where most families have experts and what chooses them: each matrix
-// of an expert is a tensor, or those of all experts are one, gate and up together.
+// expertLocation returns the location of experts and routers in most families. Each
+// matrix of an expert is a tensor, or the matrices of all experts are one, with gate
+// and up together.
 func expertLocation(c *Config, has tensorFiles, n tensorName) location {
 	const gateUp, down = "mlp.experts.gate_up_proj", "mlp.experts.down_proj"
 	switch {

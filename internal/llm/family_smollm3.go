@@ -8,7 +8,7 @@ var smolLM3Family = family{
 		k.mlpBias(c)
 		c.Activation = k.activation("hidden_act", "silu")
 		k.rope(c, ropeDefaults{theta: 2e6})
-		// Some layers don't know positions, and these alone may have a window.
+		// Only layers without positions may have a window.
 		var rotates []int
 		interval := k.integer("no_rope_layer_interval", 4)
 		if !k.get("no_rope_layers", &rotates) || rotates == nil {

@@ -50,10 +50,10 @@ type Chunk struct {
 	Tokens   []int
 }
 
-// Forward reads the chunks, which must be of different sequences, and appends them
-// to those. Then Logits gives what the model expects after each token, in the
-// order of the chunks. After an error the sequences can't be used any more, unless
-// it is about a token or the length of a text, which are checked first.
+// Forward reads the chunks, which must be of different sequences, and appends them to
+// their sequences. Logits then returns the predictions after each token, in the order
+// of the chunks. After an error the sequences cannot be used any more, unless it is
+// about a token or the length of a text, which are checked first.
 func (r *Runner) Forward(chunks ...Chunk) error {
 	m := r.model
 	n, err := m.check(chunks)
@@ -77,8 +77,8 @@ func (r *Runner) Forward(chunks ...Chunk) error {
 	return nil
 }
 
-// check returns the number of tokens, which must all be in the vocabulary, and no text
-// be too long.
+// check returns the number of tokens. It returns an error if one is not in the
+// vocabulary or a text is too long.
 func (m *Model) check(chunks []Chunk) (n int, err error) {
 	for _, ch := range chunks {
 		end := ch.Sequence.length + len(ch.Tokens)
@@ -211,7 +211,7 @@ func (r *Runner) addOut(norm Norm, n int) {
 	r.crew.Split(len(r.out), floats.Lanes, addCost*len(r.out), func(_, lo, hi int) { add(r.x[lo:hi], r.out[lo:hi]) })
 }
 
-// An output is where the product by the matrix at a place goes to.
+// An output is the destination of the product by the matrix at a place.
 type output struct {
 	dst *[]float32
 	at  Place
@@ -243,8 +243,8 @@ func (r *Runner) mul(x []float32, n int, outputs ...output) error {
 	return nil
 }
 
-// shows reports whether Observe sees the input of a matrix: the first of those that have
-// the same.
+// shows reports whether Observe sees the input of a matrix. It sees a shared input for
+// the first matrix only.
 func (c *Config) shows(k Kind) bool {
 	switch k {
 	case Key, Value, ExpertUp:
@@ -265,8 +265,8 @@ func (m *Model) at(p Place) (Linear, []float32) {
 	return l.Linears[p.Kind], l.Biases[p.Kind]
 }
 
-// feedForward sets dst to what the gate, up and down matrices at three places make of n
-// vectors x.
+// feedForward sets dst to the outputs of the feed-forward network with the gate, up and
+// down matrices at three places for n vectors x.
 func (r *Runner) feedForward(dst *[]float32, at [3]Place, x []float32, n int) error {
 	act, err := r.gated(at, x, n)
 	if err != nil {

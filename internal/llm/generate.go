@@ -13,8 +13,8 @@ type Generator struct {
 	Sampler *Sampler
 	KV      KV
 	Endless bool // goes on after a token that ends the text
-	// Reuse keeps what was read for the next prompt: where it begins with the same tokens,
-	// the key-value cache has them already.
+	// Reuse keeps the key-value cache for the next prompt, for the tokens that it
+	// shares with the beginning of the last text.
 	Reuse bool
 
 	kept *Sequence
@@ -39,13 +39,13 @@ func (s *Stats) Speed() float64 {
 	return float64(s.Tokens-1) / s.Time.Seconds()
 }
 
-// prefill is the number of tokens of a prompt that are read at once: enough for
-// full batches, few enough for little memory.
+// prefill is the number of tokens of a prompt that are read at once. It gives full
+// batches and takes little memory.
 const prefill = maxBatch
 
-// Prompt returns the tokens of a text that a model is to continue, with those that
-// the tokenizer puts around it. As a model needs at least one, no text becomes the
-// token that starts one.
+// Prompt returns the tokens of a text for a model to continue, with the tokens that the
+// tokenizer puts around it. As a model needs at least one token, the empty text becomes
+// the token that starts a text.
 func Prompt(c *Config, t Tokenizer, text string) ([]int, error) {
 	tokens, err := t.Encode(text)
 	if err != nil {
@@ -127,8 +127,8 @@ func (g *Generator) Run(ctx context.Context, prompt []int, n int, emit func(toke
 	}
 }
 
-// begin returns the sequence to read a prompt into. It may have the first tokens of it,
-// but not the last: what comes behind it is to be computed.
+// begin returns the sequence to read a prompt into. It may have the first tokens of the
+// prompt, but not the last, whose logits are needed.
 func (g *Generator) begin(prompt []int, n int) (*Sequence, error) {
 	m := g.Runner.model
 	if g.kept != nil {

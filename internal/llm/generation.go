@@ -9,8 +9,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/badfile"
 )
 
-// Sampling says how a model's publisher samples from it. Fields are nil where they do not
-// say.
+// Sampling has the publisher's settings for sampling from a model. Fields without a
+// setting are nil.
 type Sampling struct {
 	Temperature, TopP *float64
 	TopK              *int

@@ -67,15 +67,15 @@ func transposed(l Linear) (*dense, error) {
 	return newDense(t, l.Rows()), nil
 }
 
-// A backward goes through a model from the loss to the first layer. Only the
-// residual stream in front of each layer is kept on the way there; everything else
-// in a layer is computed once more on the way back.
+// A backward goes through a model from the loss to the first layer. The forward pass
+// keeps only the residual stream before each layer; everything else in a layer is
+// computed again on the way back.
 type backward struct {
 	r       *Runner
 	c       *Config
 	observe func(p Place, x, g []float32, n int) error
-	// sample, if not nil, draws the tokens whose probability the loss is of, in place of
-	// those that follow.
+	// sample, if not nil, draws the tokens to predict, in place of the tokens that
+	// follow.
 	sample *rand.Rand
 	// classified and embedded, if not nil, are called with the inputs of the classifier
 	// and the probabilities of tokens, and with the gradients by the embeddings.
@@ -161,7 +161,7 @@ func sampled(r *rand.Rand, probabilities []float32) int {
 	return len(probabilities) - 1 // the sum is rounded
 }
 
-// layer turns the gradient by what comes out of layer i into that by what goes in,
+// layer turns the gradient dx by the outputs of layer i into the gradient by its inputs
 // x.
 func (b *backward) layer(i int, x, dx []float32, n int) error {
 	r, c, l := b.r, b.c, &b.r.model.Layers[i]

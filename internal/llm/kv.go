@@ -7,7 +7,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// KV says how keys and values are kept. The zero value is float32.
+// KV is the form in which keys and values are kept. The zero value is float32.
 type KV struct {
 	// Quantize keeps them in Type, each token's keys, after rotation, and each
 	// token's values quantized by themselves, in groups of GroupSize consecutive
@@ -15,9 +15,9 @@ type KV struct {
 	Quantize  bool
 	Type      datatype.Type
 	GroupSize int
-	// Length is how many tokens a text will have at most. It matters to models alone
-	// whose rotations depend on it; 0 is for these the context that they were first
-	// trained at.
+	// Length is the largest number of tokens of a text. It matters only to models whose
+	// rotations depend on it, for which 0 stands for the context that they were first
+	// trained with.
 	Length int
 }
 
@@ -47,9 +47,9 @@ func (kv KV) newCache(c *Config) (cache, error) {
 	return &quantCache{config: q, width: c.kvDim()}, nil
 }
 
-// A keyCache holds the keys of a layer. It gives them in blocks of keyColumns positions,
-// the last of which may have any contents where there is none yet: element i of the
-// j-th key of a block is at i·keyColumns + j.
+// A keyCache holds the keys of a layer. It returns them in blocks of keyColumns
+// positions; element i of the j-th key of a block is at i·keyColumns + j. Positions of
+// the last block that have no key yet may have any contents.
 type keyCache struct {
 	rows    cache // of which columns are made when they are needed; nil for float32
 	n       int
@@ -165,7 +165,7 @@ func (c *quantCache) floats(scratch *[]float32) ([]float32, error) {
 	return x, m.Dequantize(x)
 }
 
-// truncate takes what the last rows have: each row has as much of all.
+// truncate removes the last rows; each row has the same size in every slice.
 func (c *quantCache) truncate(n, _ int) {
 	if c.rows == 0 {
 		return

@@ -39,7 +39,7 @@ func MulAll(dsts [][]float32, ws []Linear, x []float32, n int, c *Crew) error {
 	return nil
 }
 
-// A Place is where in a model a Linear is.
+// A Place is the place of a Linear in a model.
 type Place struct {
 	Layer  int // −1 for Embedding and Classifier
 	Kind   Kind
@@ -125,8 +125,8 @@ type Quantizer struct {
 	All         bool
 	Activations Activations
 	// Unpack multiplies by the weights as float32, which takes 4 bytes of memory for
-	// each, besides what Bytes says. The sums are the same but for rounding. It is
-	// for small models that read much text, where memory is no limit.
+	// each weight besides Bytes. Sums are the same except for rounding. It is for small
+	// models that read much text.
 	Unpack bool
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// Options say how to load a model.
+// Options are the options of loading a model.
 type Options struct {
 	// Maker makes the matrices of float weights as they are read, so that a large
 	// model never is in memory as float32. nil is Float.
@@ -32,10 +32,10 @@ type File struct {
 	close      func() error
 }
 
-// OpenFile opens a model: whatever quant/checkpoint opens, a result of a Plan too,
-// with config.json beside it, or a file of llama2.c (version 0), whose name ends in
-// ".bin". With no path it is the small model that this module carries. An error that
-// the contents are to blame for matches quant.ErrFormat.
+// OpenFile opens a model: whatever quant/checkpoint opens, a result of a Plan too, with
+// config.json beside it, or a file of llama2.c (version 0), whose name ends in ".bin".
+// An empty path stands for the small model of this module. Errors in the contents match
+// quant.ErrFormat.
 func OpenFile(path string) (*File, error) {
 	switch {
 	case path == "":
@@ -98,7 +98,7 @@ func Open(path, tokenizer string, o Options) (*Model, Tokenizer, error) {
 	return m, t, err
 }
 
-// A source gives the tensors of a model. It is safe for concurrent use.
+// A source reads the tensors of a model. It is safe for concurrent use.
 type source interface {
 	// read returns a new slice of the rows·cols elements of a tensor.
 	read(name tensorName, rows, cols int) ([]float32, error)
@@ -145,7 +145,7 @@ type builder struct {
 	options Options
 }
 
-// withoutMatrices returns the model with all but those of places.
+// withoutMatrices returns the model without the matrices at places.
 func (b *builder) withoutMatrices() (*Model, error) {
 	c := b.c
 	m := outline(*c, b.source.tied())

@@ -27,8 +27,8 @@ func openCheckpoint(path string, open func(string) (*checkpoint.Checkpoint, erro
 	return f, err
 }
 
-// newFile returns the model that a checkpoint and its config.json are, called name
-// in errors. Closing it closes the checkpoint.
+// newFile returns the model of a checkpoint and its config.json, called name in errors.
+// Closing it closes the checkpoint.
 func newFile(name string, c *checkpoint.Checkpoint) (*File, error) {
 	f := &File{name: name, companions: c.Companions(), close: c.Close}
 	data, err := badfile.ReadFile(f.companions, "config.json", maxConfig)
@@ -73,8 +73,8 @@ func (s *checkpointSource) has(name string) bool {
 // classifier is the name of the classifier's tensor.
 var classifier = Place{Layer: -1, Kind: Classifier}.tensor()
 
-// tied also is true where the configuration says nothing and there is nothing else to
-// take for a classifier than the embedding.
+// tied is also true if the configuration does not say and there is no classifier but
+// the embedding.
 func (s *checkpointSource) tied() bool {
 	return s.model.Tied || !s.model.Untied && !s.has(s.at(classifier).name)
 }
@@ -86,8 +86,7 @@ type wantedTensor struct {
 }
 
 // check returns an error if a tensor of the model is missing or has another shape, or
-// if there is one that the engine would not use: what such a tensor adds would be
-// missing from every result.
+// if there is a tensor that the engine would not use, as results would then be wrong.
 func (s *checkpointSource) check() error {
 	wanted := s.wanted()
 	used := map[string]bool{s.at(classifier).name: true} // not read if it is the embedding
@@ -149,8 +148,8 @@ func (s *checkpointSource) isBuffer(name string) bool {
 	return strings.HasSuffix(name, ".rotary_emb.inv_freq") || f.buffer != nil && f.buffer(name)
 }
 
-// tensor returns the tensor that w is, or is a part of, which must have the shape that
-// config.json gives it.
+// tensor returns the tensor that w is, or is a part of. It must have the shape that
+// follows from config.json.
 func (s *checkpointSource) tensor(w wantedTensor) (checkpoint.Tensor, error) {
 	t, ok := s.c.Tensor(w.name)
 	if !ok {
