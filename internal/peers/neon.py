@@ -150,12 +150,16 @@ def multiplying(kernel, source, to):
         for bits in (4, 3)
         for name, suffix in (("dot product", "Dot"), ("NEON alone", "NEON"))
     }
+    panel = [(loop(kernel, "dotsOne1NEONDot"), 256)]
+    ours["4 bits by panels, dot product"] = [(loop(kernel, "panelTable4x1NEON", 3), 128)] + panel
+    ours["8 bits by panels, dot product"] = [(loop(kernel, "panelSum8NEON", 3), 64)] + panel
     rows = [(name, rates(parts)) for name, parts in ours.items()]
     if source:
         for name, march in (("dot product", "armv8.2-a+dotprod"), ("NEON alone", "armv8-a")):
             quants, repack = ggml(source, to, march)
             theirs = {"`Q4_0`": [(loop(quants, "ggml_vec_dot_q4_0_q8_0"), 64)]}
             theirs["`Q3_K`"] = [(loop(quants, "ggml_vec_dot_q3_K_q8_K"), 128)]
+            theirs["`Q8_0`"] = [(loop(quants, "ggml_vec_dot_q8_0_q8_0"), 64)]
             if "dotprod" in march:
                 theirs["`Q4_0` repacked"] = [(loop(repack, "ggml_gemv_q4_0_4x4_q8_0"), 128)]
             for t, parts in theirs.items():
