@@ -252,6 +252,9 @@ func (f *File) Embedding() string {
 		return "F32"
 	}
 	t, _ := s.c.Tensor(s.at(Place{Layer: -1, Kind: Embedding}.tensor()).name)
+	if t.Parts != nil {
+		return "rows of several types"
+	}
 	if t.Quantized {
 		return Packing{t.Type, t.GroupSize}.String()
 	}
