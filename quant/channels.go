@@ -319,7 +319,7 @@ func outputErrors(w []float64, m *Matrix, h *Hessian, s []float32, workers int) 
 }
 
 // quadraticRows is the largest number of vectors in one pass over a Hessian.
-const quadraticRows = 32
+const quadraticRows = 64
 
 // quadraticStride returns the distance of vectors of cols columns in memory: an odd
 // number of cache lines, so that they spread over all sets of the cache.
