@@ -264,3 +264,72 @@ func clone(m *quant.Matrix) *quant.Matrix {
 	}
 	return c
 }
+
+// BenchmarkModes compares products after Load16 and LoadFloat with those after Load, which
+// take turns: it reports weights per second of the last, and medians of what the others have
+// of that.
+func BenchmarkModes(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 6))
+	for _, c := range []struct {
+		typ        datatype.Type
+		groupSize  int
+		rows, cols int
+		dram       bool
+	}{
+		{datatype.BitMoD4, 128, 576, 576, false},
+		{datatype.BitMoD3, 128, 576, 576, false},
+		{datatype.BitMoD4, 32, 576, 576, false},
+		{datatype.BitMoD4, 128, 1024, 4096, false},
+		{datatype.BitMoD3, 128, 1024, 4096, false},
+		{datatype.BitMoD4, 32, 1024, 4096, false},
+		{datatype.BitMoD4, 128, 4096, 4096, true},
+		{datatype.BitMoD3, 128, 4096, 4096, true},
+		{datatype.BitMoD4, 32, 4096, 4096, true},
+	} {
+		m := normalMatrix(b, r, c.typ, c.groupSize, c.rows, c.cols)
+		ms := []*quant.Matrix{m}
+		from := "cached"
+		if c.dram {
+			from = "dram"
+			for len(ms)*m.Bytes() < memory()/4 {
+				ms = append(ms, clone(m))
+			}
+		}
+		x := activations(r, c.cols, false)
+		for _, impl := range implementations() {
+			if impl == portable && c.dram {
+				continue // its speed does not depend on memory
+			}
+			b.Run(fmt.Sprintf("type=%v/group=%d/shape=%dx%d/memory=%s/impl=%v", c.typ, c.groupSize, c.rows, c.cols, from, impl), func(b *testing.B) {
+				var times [floatMode + 1][]float64
+				var ratios [floatMode + 1][]float64
+				var a Activation
+				dst := make([]float32, c.rows)
+				at := 0
+				for b.Loop() {
+					for mode := range floatMode + 1 {
+						start := time.Now()
+						if err := a.loadMode(x, mode, impl); err != nil {
+							b.Fatal(err)
+						}
+						p := newPlan(ms[at%len(ms)])
+						p.multiply(dst, &a, 0, c.rows, impl)
+						times[mode] = append(times[mode], time.Since(start).Seconds())
+						at++
+					}
+					for mode := range times {
+						n := len(times[mode]) - 1
+						ratios[mode] = append(ratios[mode], times[int8Mode][n]/times[mode][n])
+					}
+				}
+				median := func(v []float64) float64 {
+					slices.Sort(v)
+					return v[len(v)/2]
+				}
+				b.ReportMetric(float64(c.rows*c.cols)/median(times[int8Mode])/1e9, "Gweights/s")
+				b.ReportMetric(median(ratios[int16Mode]), "int16")
+				b.ReportMetric(median(ratios[floatMode]), "float32")
+			})
+		}
+	}
+}
