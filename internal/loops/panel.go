@@ -1,18 +1,17 @@
-// Package loops has the inner loops of package kernel that are assembly. It knows no
-// data types: only bits, tables, scales and vectors.
+// Package loops has the inner loops of package kernel in assembly. It knows bits,
+// tables, scales and vectors, and no data types.
 //
 // # Panels
 //
-// A panel is some columns of 64 rows, ready to be multiplied by any number of
-// vectors. Rows are lanes, of which a vector register has as many as [Set.Lanes], and
-// those of [Set.Band] rows are a band of the panel. Byte
+// A panel is some columns of 64 rows, ready to be multiplied by any number of vectors.
+// Rows are lanes of vector registers, [Set.Lanes] of them in a register. [Set.Band]
+// rows are a band of the panel. Byte
 //
 //	col/4·4·Band + row·4 + col%4
 //
-// of a band is a weight plus an offset, [Set.Offset], which makes it an unsigned
-// number for those processors that want one. A product then takes four columns of a
-// vector, the same for all rows, from memory, and no sum ever has to be added up
-// across lanes.
+// of a band is a weight plus an offset, [Set.Offset], which makes it unsigned for
+// processors that need that. A product then takes four columns of a vector, the same
+// for all rows, from memory, and sums are never added across lanes.
 //
 // The assembly is written by asmgen, one instruction to a line.
 package loops
@@ -22,23 +21,23 @@ package loops
 const (
 	// PanelRows is the number of rows of a panel.
 	PanelRows = 64
-	// MaxLanes is the greatest number of rows that functions take at a time.
+	// MaxLanes is the largest number of rows that functions take at a time.
 	MaxLanes = 16
 	// SumLanes is the number of sums that a row has.
 	SumLanes = 4
-	// ScratchBytes is what PanelArgs and MetaArgs need.
+	// ScratchBytes is the size of the scratch memory of PanelArgs and MetaArgs.
 	ScratchBytes = 8 << 10
-	// MaxMeta is the greatest number of bytes of a row that MetaArgs take.
+	// MaxMeta is the largest number of bytes of a row in MetaArgs.
 	MaxMeta = 128
 )
 
-// PanelArgs are packed codes of as many rows as there are lanes, and where in a panel
-// they go. For chunk c, row r, strip s, position p of a strip (see package pack) and
-// i = (c·strips + s)·Height + p, the function of Set.Table computes
+// PanelArgs point at packed codes of one row a lane, and at their place in a panel. For
+// chunk c, row r, strip s, position p of a strip (see package pack) and i = (c·strips +
+// s)·Height + p, the function of Set.Table computes
 //
 //	Dst[i/4·Stride + 4·r + i%4] = Table[code | sel[4·r]]
 //
-// and that of Set.Sum code + sel[4·r], where sel is Sel[SelAt[…]:].
+// and the function of Set.Sum computes code + sel[4·r], where sel is Sel[SelAt[…]:].
 type PanelArgs struct {
 	Rows   [MaxLanes]int // where rows are, in bytes behind From
 	Dst    *byte
@@ -46,19 +45,20 @@ type PanelArgs struct {
 	Chunks int // at least 1
 	Table  *[64]byte
 	Sel    *byte
-	// SelAt has where in Sel the vector of four columns is, in the order in
-	// which they are done: by chunk, then the position in the strip, then the strip.
+	// SelAt has the offset in Sel of the vector for every four columns, in the order of
+	// work: by chunk, then the position in the strip, then the strip.
 	SelAt   *uint16
 	Scratch *[ScratchBytes]byte
 	Stride  int   // 4·Set.Band
 	Ahead   int   // in bytes, to what is wanted next
 	From    *byte // the first chunk
-	// Even is whether Height is a multiple of 16, and SelAt the same for each 16 columns.
+	// Even reports whether Height is a multiple of 16 and SelAt is the same within
+	// every 16 columns.
 	Even bool
 }
 
-// MetaArgs are numbers of Bits bits each, of as many rows as there are lanes. Number g
-// of row r begins at bit Bit + g·Bits of the row, and comes to the four bytes at
+// MetaArgs point at numbers of Bits bits each, of one row a lane. Number g of row r
+// begins at bit Bit + g·Bits of the row, and is written to the four bytes at
 // Dst[g·Stride + 4·r]:
 //
 //	Table  number << Shift, in each of the four
@@ -81,8 +81,8 @@ type MetaArgs struct {
 	From    *byte
 }
 
-// A Segment is some columns that have one scale and belong to one block of 128
-// columns. Begin and later are offsets in bytes.
+// A Segment is a range of columns with one scale in one block of 128 columns. Begin and
+// the fields after it are offsets in bytes.
 type Segment struct {
 	Quads      int32 // columns/4, a multiple of 4; 0 ends a list
 	Begin, End int32 // in Prefix: of the sum of all columns before, and to the end
@@ -93,16 +93,16 @@ type Segment struct {
 	First      int32 // 1 if the sums have nothing yet, whatever is there
 }
 
-// MaxVectors is the number of vectors that DotArgs have room for.
+// MaxVectors is the largest number of vectors in DotArgs.
 const MaxVectors = 6
 
-// DotArgs are a band of a panel, and vectors to multiply it by. With
+// DotArgs point at a band of a panel and vectors to multiply it by. With
 //
 //	S = Σ weight·q over the columns of a segment
 //	  = Σ panel·q + (Prefix[End] − Prefix[Begin]) << Shift
 //
-// where offsets are not 0, and otherwise without Prefix,
-// the functions add to the sums of each row and vector, rounding every operation,
+// or without Prefix if offsets are 0, the functions add to the sums of each row and
+// vector, rounding every operation,
 //
 //	One    float32(S)·K·D                             after each segment
 //	Int    float32(Block + S·K)·D, K of type int32    after the last of a block

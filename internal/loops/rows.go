@@ -1,19 +1,19 @@
 package loops
 
-// RowArgs are packed codes of rows (see package pack) and a vector to multiply them by.
-// The functions take four rows at a time, of each four blocks of 128 columns: a step. What
-// is behind the last whole step of a row is its tail. For a row and the columns of a
-// block they compute
+// RowArgs point at packed codes of rows (see package pack) and a vector to multiply
+// them by. The functions take four rows at a time, and four blocks of 128 columns of
+// each: a step. The columns behind the last whole step of a row are its tail. For a row
+// and the columns of a block the functions compute
 //
 //	S = Σ (value − Offset)·q    over the columns of a group
 //	I = Σ scale·S               over the groups of the block
 //	lane[b%4] += float32(I)·D   for each block b, in order
 //	Dst = ((lane[0] + lane[2]) + (lane[1] + lane[3])) · (RowScales·Unit)
 //
-// where every operation on floats is rounded. Scales that are no integers are multiplied
-// by float32(S), and these products are added up one after the other.
+// where every operation on floats is rounded. Scales that are not integers are
+// multiplied by float32(S), and these products are added one after the other.
 //
-// A value of 7 or 8 bits is the code itself. Others are bytes of Table, which has
+// A value of 7 or 8 bits is the code itself. Other values are bytes of Table, which has
 //
 //   - if groups have 128 columns or more, or 64 and selectors of 2 bits, 64 bytes for each of
 //     up to 16 selectors, by the code, repeated, and of 3 bits behind them as many by six bits
@@ -22,8 +22,8 @@ package loops
 //     of the first twice, then 16 of the second twice;
 //   - otherwise 64 bytes, by the code and the selector above it, repeated.
 //
-// Selectors of 4 bits of groups of 16, 32 or 64 columns are zero-points: there the code
-// less the selector is the value.
+// For groups of 16, 32 or 64 columns, selectors of 4 bits are zero-points: the value is
+// the code less the selector.
 type RowArgs struct {
 	Dst       *float32 // 4·Fours
 	Codes     *byte
@@ -34,9 +34,9 @@ type RowArgs struct {
 
 	// From row to row; RowScaleStride is in bytes and from four rows to the next.
 	CodeStride, ScaleStride, SelectorStride, RowScaleStride int
-	// From behind the fourth row of a step to the first of the next: the bytes of a step
-	// less four strides. With groups of 128 columns or more scales don't move, and
-	// selectors do so in functions for 2 bits a block alone.
+	// From behind the fourth row of a step to the first row of the next: the bytes of a
+	// step less four strides. With groups of 128 columns or more, scales do not move,
+	// and selectors move only in functions for 2 bits a block.
 	CodeBack, ScaleBack, SelectorBack int
 
 	Table  *byte
@@ -49,9 +49,9 @@ type RowArgs struct {
 	Steps int      // whole ones, may be 0
 	Ahead int      // how far ahead of the loads codes are prefetched to the second-level cache
 
-	// Groups of 128 columns or more. BlockShift is the binary logarithm of the blocks in a
-	// group, and large for a whole row; with selectors of 2 bits it is −1 for groups of 64
-	// columns and −2 for those of 32.
+	// For groups of 128 columns or more, BlockShift is the binary logarithm of the
+	// blocks in a group, and large for a whole row. With selectors of 2 bits it is −1
+	// for groups of 64 columns and −2 for groups of 32.
 	BlockShift   int
 	SelectorBits int
 	SelectorMask int    // of a selector, times 16
@@ -62,9 +62,10 @@ type RowArgs struct {
 	StepScales, TailScales       int
 	StepSelectors, TailSelectors int
 
-	// The tail: with 3 bits, TailWide chunks 32 high and TailWhole 16 high; with 4 and 6
-	// bits, TailWhole 64 high; with 3 and 4, TailLast chunks of 64 columns; and what is
-	// behind them by parts, for every 64 columns as many as a code has fields.
+	// The tail has these chunks: with 3 bits, TailWide of height 32 and TailWhole of
+	// height 16; with 4 and 6 bits, TailWhole of height 64; with 3 and 4 bits, TailLast
+	// of 64 columns. The rest goes by parts, one for each field of a code for every 64
+	// columns.
 	TailHalves int // 64 columns each, of all of the tail
 	TailWide   int
 	TailWhole  int
@@ -72,31 +73,31 @@ type RowArgs struct {
 	TailParts  *RowPart
 }
 
-// A RowSpread says where the columns of a step find their selectors and scales.
+// A RowSpread has the places of selectors and scales for the columns of a step.
 type RowSpread struct {
-	// For 64 columns in a row how many bits later than the code the selector begins, modulo
-	// 64, so that it comes to lie above the code. If selectors are zero-points, the first
-	// 32 bytes say where that of each group begins in its half of those of a step.
+	// For each of 64 consecutive columns, the distance in bits from the code to the
+	// selector, modulo 64, which moves the selector above the code. If selectors are
+	// zero-points, the first 32 bytes have the bit at which the selector of each group
+	// begins in its half of the step's selectors.
 	Selectors [8][64]byte
-	// In the lowest byte of each word, by quarters of halves of blocks, and in these by
-	// block, which scale is theirs, with 63 in the others: halves one after the other or,
-	// of groups of 32 columns with powers of two, groups instead of quarters in the first.
-	// If groups are larger, what VPSHUFB takes, in each quarter by block.
+	// The lowest byte of each word has the index of a scale, and the others 63: by
+	// quarters of halves of blocks, and in these by block. Halves follow one another;
+	// for groups of 32 columns with powers of two, the first has groups instead of
+	// quarters. For larger groups, each quarter has the indices for VPSHUFB, by block.
 	Scales [2][64]byte
 }
 
-// A RowPart says how one field of the codes of 64 columns is found among 64 bytes of a
-// row: which byte it is in, how many bits later than the beginning of the 8 bytes around
-// its place it begins, and which bits it has.
+// A RowPart has the places of one field of the codes of 64 columns in 64 bytes of a
+// row: its byte, its first bit within the 8 bytes around its place, and its bits.
 type RowPart struct {
 	Mask               uint64 // ones for the bytes that are there
 	Offset             int    // of the first, from the tail on
 	Index, Shift, Keep [64]byte
 }
 
-// How the scales of rows are written, and for how many columns: those of RowsCoarse are
-// integers for 128 columns or more, of RowsFine for 16, 32 or 64, of RowsE8M0 powers of
-// two for 32, and of RowsE4M3 small floats for 16.
+// The kinds of scales: RowsCoarse are integers for 128 columns or more, RowsFine
+// integers for 16, 32 or 64, RowsE8M0 powers of two for 32, and RowsE4M3 small floats
+// for 16.
 const (
 	RowsCoarse = iota
 	RowsFine
@@ -104,8 +105,8 @@ const (
 	RowsE4M3
 )
 
-// HasRows reports whether there is a function for codes and selectors of so many bits.
-// Selectors of 4 bits of fine groups are what is subtracted from codes.
+// HasRows reports whether there is a function for codes and selectors of these numbers
+// of bits. Selectors of 4 bits of fine groups are subtracted from codes.
 func HasRows(bits, scale, selectorBits int) bool {
 	switch {
 	case scale >= RowsE8M0:

@@ -2,7 +2,7 @@
 
 package loops
 
-// RowsAVX512 runs the function for codes of so many bits and a.SelectorBits. HasRows must
+// RowsAVX512 runs the function for codes of bits bits and a.SelectorBits. HasRows must
 // be true.
 func RowsAVX512(a *RowArgs, bits, scale int) {
 	any := a.SelectorBits > 0

@@ -19,8 +19,8 @@ const (
 	dots
 )
 
-// A Range is one of ranges of whole numbers that the weights of a panel are in: the
-// narrower it is, the more products fit into 16 bits.
+// A Range is a range of integers for the weights of a panel. The narrower it is, the
+// more products fit into 16 bits.
 type Range int
 
 const (
@@ -30,8 +30,8 @@ const (
 	ranges
 )
 
-// RangeOf returns the narrowest range that has all numbers from least to most, and
-// whether there is one.
+// RangeOf returns the narrowest range with all numbers from least to most, and whether
+// there is one.
 func RangeOf(least, most int) (Range, bool) {
 	switch {
 	case least >= -16 && most <= 16:
@@ -42,29 +42,29 @@ func RangeOf(least, most int) (Range, bool) {
 	return Range128, least >= -128 && most <= 127
 }
 
-// A Set is the functions of one kind of processor. It must not be changed.
+// A Set has the functions for one kind of processor. It must not be changed.
 type Set struct {
 	// Lanes is the number of rows that Table, Sum and Meta take at a time.
 	Lanes int
 	// Band is the number of rows that Dots take at a time: a divisor of PanelRows.
 	Band int
-	// Offset is what a panel has added to weights of each range.
+	// Offset is the number that panels add to weights, by range.
 	Offset [ranges]int
 
-	// Table is by the bits of a code, and those of a code and its selector less 4:
-	// if these are up to 4, there is 0.
+	// Table is indexed by the bits of a code, and by the bits of a code and its
+	// selector less 4, or 0 if that is negative.
 	Table [7][3]func(*PanelArgs)
-	// Sum is by the bits of a code.
+	// Sum is indexed by the bits of a code.
 	Sum  [9]func(*PanelArgs)
 	Meta [metas]func(*MetaArgs)
-	// Dots is by the range of weights, the way of adding up, and the number of
-	// vectors, of which not all are there: see Vectors.
+	// Dots is indexed by the range of weights, the way of adding up, and the number of
+	// vectors. Some numbers have no function: see Vectors.
 	Dots [ranges][dots][MaxVectors + 1]func(*DotArgs)
 
-	// Of float mode: nil if there are none. FloatRows is the number of rows that they
-	// take at a time, a divisor of Band. Widen is by how bytes become floats, Floats by
-	// the number of vectors, and Few, which has them for the first numbers, by both: see
-	// FloatVectors.
+	// The functions for float mode, nil if there are none. FloatRows is the number of
+	// rows that they take at a time, a divisor of Band. Widen is indexed by the
+	// conversion of bytes to floats, Floats by the number of vectors, and Few, for
+	// small numbers of vectors, by both: see FloatVectors.
 	FloatRows   int
 	Widen       [floats]func(*WidenArgs)
 	Floats      [MaxFloats + 1]func(*FloatArgs)
@@ -77,15 +77,15 @@ type Set struct {
 	take   [9]uint8 // by the number of vectors that are left, from 1 on; the last is for more
 }
 
-// Vectors returns how many of n vectors, at least one, Dots is to be called for next.
+// Vectors returns the number of vectors for the next call of Dots, if n ≥ 1 are left.
 func (s *Set) Vectors(n int) int { return int(s.take[min(n, len(s.take))-1]) }
 
-// FloatVectors returns how many of n vectors, at least one, Floats are to be called for
-// next: about as many each time.
+// FloatVectors returns the number of vectors for the next call of Floats, if n ≥ 1 are
+// left. It divides them into about equal parts.
 func (s *Set) FloatVectors(n int) int {
 	calls := (n-1)/s.floats + 1
 	return (n-1)/calls + 1
 }
 
-// AreFew reports whether Few are for n vectors, all at a time.
+// AreFew reports whether Few take n vectors at a time.
 func (s *Set) AreFew(n int) bool { return n <= s.few }

@@ -4,7 +4,7 @@ package loops
 
 import "golang.org/x/sys/cpu"
 
-// AVX512 returns what processors with AVX-512, VBMI and VNNI have, or nil on others.
+// AVX512 returns the Set for processors with AVX-512, VBMI and VNNI, or nil on others.
 func AVX512() *Set {
 	x := &cpu.X86
 	if x.HasAVX2 && x.HasFMA && x.HasBMI2 && x.HasAVX512F && x.HasAVX512BW &&
@@ -14,7 +14,7 @@ func AVX512() *Set {
 	return nil
 }
 
-// AVX2 returns what processors with AVX2 have, or nil on others.
+// AVX2 returns the Set for processors with AVX2, or nil on others.
 func AVX2() *Set {
 	if cpu.X86.HasAVX2 {
 		return &avx2
@@ -22,8 +22,7 @@ func AVX2() *Set {
 	return nil
 }
 
-// AVXVNNI returns what processors have that multiply bytes with AVX2, but not with
-// AVX-512, or nil on others.
+// AVXVNNI returns the Set for processors with AVX2 and AVX-VNNI, or nil on others.
 func AVXVNNI() *Set {
 	if cpu.X86.HasAVX2 && cpu.X86.HasAVXVNNI {
 		return &avxVNNI

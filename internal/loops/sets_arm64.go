@@ -4,10 +4,10 @@ package loops
 
 import "golang.org/x/sys/cpu"
 
-// NEON returns what all arm64 processors have.
+// NEON returns the Set for all arm64 processors.
 func NEON() *Set { return &neon }
 
-// NEONDot returns what processors with the dot product have, or nil on others.
+// NEONDot returns the Set for processors with the dot product, or nil on others.
 func NEONDot() *Set {
 	if cpu.ARM64.HasASIMDDP {
 		return &neonDot
@@ -15,7 +15,7 @@ func NEONDot() *Set {
 	return nil
 }
 
-// NEONMatrix returns what processors have that multiply matrices of bytes, or nil on
+// NEONMatrix returns the Set for processors that multiply matrices of bytes, or nil on
 // others.
 func NEONMatrix() *Set {
 	if cpu.ARM64.HasASIMDDP && cpu.ARM64.HasI8MM {

@@ -1,4 +1,4 @@
-// Package algebra has the inner loops on float64 matrices that are assembly.
+// Package algebra has inner loops on float64 matrices in assembly.
 //
 // The assembly is written by asmgen of package loops, one instruction to a line. Its
 // functions are called by name, so that arguments stay on the stack.
@@ -12,8 +12,9 @@ const (
 	TileCols = 24
 )
 
-// GramArgs are a tile of a sum of products of vectors, to which some are added, one
-// after the other: for v from 0 to Vectors−1, r < TileRows and c < Cols,
+// GramArgs point at a tile of a sum of products of vectors, and at vectors whose
+// products are added one after the other: for v from 0 to Vectors−1, r < TileRows and c
+// < Cols,
 //
 //	Sums[r][c] += X[v·Stride + r] · Y[v·Stride + c]
 //
@@ -26,7 +27,8 @@ type GramArgs struct {
 	Cols    int // 1 to TileCols
 }
 
-// TakeArgs are a vector, from which a multiple of another is taken: for each i < N,
+// TakeArgs point at a vector, and at another whose multiple is subtracted from it: for
+// each i < N,
 //
 //	T[i] -= R · M[i]
 //
@@ -38,14 +40,14 @@ type TakeArgs struct {
 	R float64
 }
 
-// ReduceArgs are a tile, from which multiples of the rows of a matrix are taken: for
-// each r < Rows, c < Cols and then k from 0 to N−1,
+// ReduceArgs point at a tile, and at a matrix whose rows are subtracted from it in
+// multiples: for each r < Rows, c < Cols and then k from 0 to N−1,
 //
 //	C[r][c] -= R[r][k·RStep] · M[k][c]
 //
-// rounding once for each k. M[k+1] is MStep − k·MLess numbers behind M[k]. Rows of C must
-// not overlap M or R. Rows are done four or eight together, so that C and R have to be there,
-// and may be written to, up to the next multiple of four of them.
+// rounding once for each k. M[k+1] is MStep − k·MLess numbers behind M[k]. Rows of C
+// must not overlap M or R. Rows are processed four or eight at a time, so C and R must
+// have memory for the next multiple of four rows, which may be written to.
 type ReduceArgs struct {
 	C     [TileRows]*float64
 	R     [TileRows]*float64

@@ -32,8 +32,8 @@ var neon = Set{
 	Pack:      [9]func(*PackArgs){2: pack2NEON, 3: pack3NEON, 4: pack4NEON, 5: pack5NEON, 6: pack6NEON, 7: pack7NEON, 8: pack8NEON},
 }
 
-// errorArgs are groups of weights and a codebook's value in each step: the functions set
-// a group's error as StepsArgs has it.
+// errorArgs point at groups of weights and at the values of a codebook by step. The
+// functions set the errors of groups as in StepsArgs.
 type errorArgs struct {
 	Groups
 	Steps  *uint8
@@ -51,8 +51,8 @@ func powers1(a *StepsArgs) { powersNEON(a); addErrors(a, 1, true) }
 func powers2(a *StepsArgs) { powersNEON(a); addErrors(a, 2, true) }
 func powers4(a *StepsArgs) { powersNEON(a); addErrors(a, 4, true) }
 
-// addErrors sets the errors of some codebooks, whose tables are too many to be in
-// registers together.
+// addErrors sets the errors of codebooks one after the other, as registers do not have
+// room for all their tables.
 func addErrors(a *StepsArgs, members int, powers bool) {
 	errors := unsafe.Slice(a.Errors, members)
 	for m := range errors {

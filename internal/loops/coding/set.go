@@ -1,7 +1,8 @@
 package coding
 
-// A Set is the functions of one kind of processor. It must not be changed. Lookup takes
-// bytes below Cells; Powers, Narrow, and the five from Survey to Noise together may be nil.
+// A Set has the functions for one kind of processor. It must not be changed. Lookup
+// takes bytes below Cells; Powers, Narrow, and the five from Survey to Noise together
+// may be nil.
 type Set struct {
 	Steps     [Members + 1]func(*StepsArgs) // by the number of codebooks
 	Powers    [Members + 1]func(*StepsArgs)

@@ -1,11 +1,11 @@
-// Package floats has the loops on float32 that neural networks have around their
-// matrices, and matrices of float32 themselves.
+// Package floats has the loops on float32 that neural networks need around their
+// matrices, and the multiplication of float32 matrices.
 //
-// Each is a Go function, which is the definition: every product and every sum is rounded,
-// but in Multiply, which rounds a product and its sum once, as all processors that have
-// vectors compute it. Where a sum is of Lanes parts, part l has the elements l, l+Lanes, l+2·Lanes …, and
-// the parts are added in halves: part l to part l+8, then l+4, l+2 and l+1. Assembly, on
-// processors that there is some for, gives the same bits.
+// The definition of each is a Go function. It rounds every product and every sum,
+// except that Multiply rounds a product and its sum once, as vector instructions do. In
+// a sum of Lanes parts, part l has the elements l, l+Lanes, l+2·Lanes …, and the parts
+// are added in halves: part l to part l+8, then l+4, l+2 and l+1. Assembly, where there
+// is some, gives the same bits.
 package floats
 
 import "math"
@@ -13,7 +13,7 @@ import "math"
 // Lanes is the number of parts that sums of float32 have.
 const Lanes = 16
 
-// A Matrix is rows of float32, of which the i-th begins at Data[i·Stride].
+// A Matrix has rows of float32; the i-th begins at Data[i·Stride].
 type Matrix struct {
 	Data   []float32
 	Stride int
@@ -50,7 +50,7 @@ func multiplyGeneric(c, a, b Matrix, m, lo, hi, k int) {
 	}
 }
 
-// AddRow adds y to each of the rows of x, which are as long.
+// AddRow adds y to each row of x. Rows are as long as y.
 func AddRow(x, y []float32) {
 	for len(x) >= len(y) && len(y) > 0 {
 		n := addRow(x[:len(y)], y)
@@ -61,15 +61,14 @@ func AddRow(x, y []float32) {
 	}
 }
 
-// Norm is what layer normalization scales and moves by. Weight and Bias are as long as
-// a row.
+// Norm has the weight and the bias of layer normalization, each as long as a row.
 type Norm struct {
 	Weight, Bias []float32
 	Eps          float32
 }
 
-// Layer writes each row of x, moved to a mean of 0, scaled to a variance of 1, and then
-// by n, to dst, which may be x.
+// Layer normalizes each row of x to a mean of 0 and a variance of 1, multiplies it by
+// n.Weight, adds n.Bias, and writes it to dst, which may be x.
 func (n *Norm) Layer(dst, x []float32) {
 	for width := len(n.Weight); len(x) >= width && width > 0; dst, x = dst[width:], x[width:] {
 		if !n.layer(dst[:width], x[:width]) {
@@ -96,8 +95,8 @@ func (n *Norm) layerGeneric(dst, x []float32) {
 	}
 }
 
-// RMS writes each row of x, scaled to a root mean square of 1, and then by n.Weight, to
-// dst, which may be x. n.Bias is not used.
+// RMS scales each row of x to a root mean square of 1, multiplies it by n.Weight, and
+// writes it to dst, which may be x. n.Bias is not used.
 func (n *Norm) RMS(dst, x []float32) {
 	for width := len(n.Weight); len(x) >= width && width > 0; dst, x = dst[width:], x[width:] {
 		if !n.rms(dst[:width], x[:width]) {
@@ -117,8 +116,8 @@ func (n *Norm) rmsGeneric(dst, x []float32) {
 	}
 }
 
-// Rotate turns each head of x, which is so long, in place: the first len(cos) elements
-// with as many behind them, by the angles whose cosines and sines it is given.
+// Rotate rotates each head of x, of length head, in place: the first len(cos) elements
+// with the next len(cos), by the angles with the given cosines and sines.
 func Rotate(x, cos, sin []float32, head int) {
 	half := len(cos)
 	sin = sin[:half]
@@ -149,7 +148,7 @@ func halves(parts *[Lanes]float32) float32 {
 	return parts[0]
 }
 
-// Softmax makes probabilities of x in place.
+// Softmax replaces x by its softmax.
 func Softmax(x []float32) {
 	if len(x) > 0 && !softmax(x) {
 		softmaxGeneric(x)
@@ -192,8 +191,8 @@ const (
 	TanhX3   = TanhX * 0.044715
 )
 
-// Exp returns e^x, or that of the nearest number in −87 to 88, to 2·10⁻⁷ of it. That of
-// NaN is e⁻⁸⁷.
+// Exp returns e^x with a relative error of 2·10⁻⁷, for x clamped to −87 … 88. Exp(NaN)
+// is e⁻⁸⁷.
 func Exp(x float32) float32 {
 	if !(x > ExpLeast) {
 		x = ExpLeast
@@ -224,8 +223,8 @@ const (
 	ReLU                       // the greater of x and 0
 )
 
-// Apply adds bias to each of the rows of x, which are as long, and sets them to what
-// the function gives.
+// Apply adds bias to each row of x, which is as long as bias, and replaces the elements
+// by their activations.
 func (f Activation) Apply(x, bias []float32) {
 	for len(x) >= len(bias) && len(bias) > 0 {
 		n := f.apply(x[:len(bias)], bias)
@@ -236,7 +235,7 @@ func (f Activation) Apply(x, bias []float32) {
 	}
 }
 
-// Gate sets x to what the function gives for it, times y, which is as long.
+// Gate sets x to its activations times y, which is as long.
 func (f Activation) Gate(x, y []float32) {
 	if len(x) == 0 {
 		return
@@ -247,7 +246,7 @@ func (f Activation) Gate(x, y []float32) {
 	}
 }
 
-// Of returns what the function gives for x.
+// Of returns the activation of x.
 func (f Activation) Of(x float32) float32 {
 	switch f {
 	case GELU:

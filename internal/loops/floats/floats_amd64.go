@@ -4,7 +4,7 @@ package floats
 
 import "golang.org/x/sys/cpu"
 
-// An instructionSet is what there is assembly for.
+// An instructionSet is one that there is assembly for.
 type instructionSet int
 
 const (
@@ -13,7 +13,7 @@ const (
 	avx512
 )
 
-// set is the best that the processor has.
+// set is the best instruction set of the processor.
 var set = func() instructionSet {
 	switch {
 	case !cpu.X86.HasAVX2 || !cpu.X86.HasFMA:
@@ -115,7 +115,7 @@ func multiplyRowsAVX2(a *MultiplyArgs, vectors, rows int) int {
 	return 1
 }
 
-// addRow returns how many of the first elements it has added.
+// addRow is AddRow for the first elements, and returns their number.
 func addRow(x, y []float32) int {
 	a := RowArgs{&x[0], &y[0], len(y)}
 	switch set {
@@ -181,7 +181,7 @@ func rotate(x, cos, sin []float32, heads, head int) bool {
 	return true
 }
 
-// apply returns for how many of the first elements it has done Apply.
+// apply is Apply for the first elements, and returns their number.
 func (f Activation) apply(x, bias []float32) int {
 	if set == none {
 		return 0
@@ -208,7 +208,7 @@ func (f Activation) apply(x, bias []float32) int {
 	return len(bias)
 }
 
-// gate returns for how many of the first elements it has done Gate.
+// gate is Gate for the first elements, and returns their number.
 func (f Activation) gate(x, y []float32) int {
 	if set == none {
 		return 0

@@ -54,7 +54,7 @@ func multiplyRows(a *MultiplyArgs, vectors, rows int) int {
 	return 1
 }
 
-// addRow returns how many of the first elements it has added.
+// addRow is AddRow for the first elements, and returns their number.
 func addRow(x, y []float32) int {
 	addNEON(&RowArgs{&x[0], &y[0], len(y)})
 	return len(y)
@@ -80,7 +80,7 @@ func rotate(x, cos, sin []float32, heads, head int) bool {
 	return true
 }
 
-// apply returns for how many of the first elements it has done Apply.
+// apply is Apply for the first elements, and returns their number.
 func (f Activation) apply(x, bias []float32) int {
 	a := RowArgs{&x[0], &bias[0], len(bias)}
 	switch f {
@@ -96,7 +96,7 @@ func (f Activation) apply(x, bias []float32) int {
 	return len(bias)
 }
 
-// gate returns for how many of the first elements it has done Gate.
+// gate is Gate for the first elements, and returns their number.
 func (f Activation) gate(x, y []float32) int {
 	a := RowArgs{&x[0], &y[0], len(x)}
 	switch f {

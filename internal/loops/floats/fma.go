@@ -2,7 +2,7 @@ package floats
 
 import "math"
 
-// fma is FMA for processors whose Go has a fused multiply-add of float64 only.
+// fma is FMA where Go has a fused multiply-add of float64 only.
 func fma(a, b, c float32) float32 {
 	p := float64(a) * float64(b) // exact
 	s := p + float64(c)
@@ -12,8 +12,8 @@ func fma(a, b, c float32) float32 {
 	return float32(s)
 }
 
-// Inexact reports whether s, which is p + c rounded, is not p + c. The larger of
-// the two is subtracted from s without error.
+// Inexact reports whether s, which is p + c rounded, differs from p + c. Subtracting
+// the larger of the two from s is exact.
 func Inexact(s, p, c float64) bool { return s-p != c || s-c != p }
 
 // roundToOdd returns p + c, of which s is the nearest float64, rounded so that no
