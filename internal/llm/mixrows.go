@@ -25,7 +25,7 @@ func mixedConfigs(c quant.Config) []quant.Config {
 // nil if all are of one type.
 type mixedLayer [Down + 1][]uint8
 
-// mixedRows are those of all layers, nil if no rows are mixed.
+// mixedRows has the types of all layers, or is nil if no rows are mixed.
 type mixedRows []mixedLayer
 
 func (m mixedRows) layer(i int) mixedLayer {
@@ -36,8 +36,8 @@ func (m mixedRows) layer(i int) mixedLayer {
 }
 
 // mixRows gives rows of all layers 3, 4 or 8 bits, so that the matrices of the layers
-// take r.Bits bits a weight on average, or just below. With δ for what a type does to
-// a row, y for its output and L for the loss, what a row costs the model is taken for
+// take r.Bits bits a weight on average, or just below. With δ for the errors of a row,
+// y for its output and L for the loss, the cost of a row is estimated as
 //
 //	½ · E[(∂L/∂y)²] · E[(δ·x)²]
 //
@@ -46,9 +46,9 @@ func (m mixedRows) layer(i int) mixedLayer {
 // with the expectation of the product taken as the product of the expectations.
 //
 // MixLLM's salience is |S1 + ½·S1²| with S1 = Σ G⊙δ, G being the mean gradient by the
-// weights. On text that the model writes itself the mean gradient is nothing but
-// noise, and on the embedded model rows are picked worse by it: mixed rows of the
-// groups of 128 have a Kullback-Leibler divergence of
+// weights. On text that the model writes itself the mean gradient is only noise, and on
+// the embedded model it chooses worse rows: mixed rows of the groups of 128 have a
+// Kullback-Leibler divergence of
 //
 //	bits   this     MixLLM's   the same, of the sum over the text   E[(δ·x)²] alone
 //	3.3    0.03989  0.04412    0.04740                              0.04480
@@ -84,7 +84,7 @@ func (c *Calibration) mixRows(r *Recipe) (mixedRows, error) {
 			}
 		}
 	}
-	// What finds rows of several types in their parts takes up to a byte for 16 rows.
+	// The index of rows in their parts takes up to a byte for 16 rows.
 	picked, err := quant.Allot(choices, int(r.Bits*float64(weights)/8)-len(choices)/16)
 	if err != nil {
 		return nil, fmt.Errorf("llm: %v bits a weight: %w", r.Bits, err)
@@ -118,7 +118,7 @@ func (r *Recipe) rowCosts(ctx context.Context, l Linear, h *quant.Hessian, squar
 			return nil, err
 		}
 		for row, e := range errs {
-			// A byte says which type a row is.
+			// One more byte holds the type of the row.
 			choices[row] = append(choices[row], quant.Cost{Bytes: m.Bytes()/m.Rows() + 1, Loss: squares[row] * e / 2})
 		}
 	}

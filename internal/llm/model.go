@@ -17,11 +17,11 @@ type Model struct {
 	tied bool
 }
 
-// A Layer is attention followed by a feed-forward network, or by experts. What a model's
-// Arch has not is zero.
+// A Layer is attention followed by a feed-forward network, or by experts. Fields that
+// the model's Arch does not have are zero.
 type Layer struct {
-	// Norms of what attention and feed-forward network read, and of what comes out of
-	// them, before it is added to the residual stream.
+	// Norms of the inputs of attention and feed-forward network, and of their outputs
+	// before these are added to the residual stream.
 	AttentionNorm, FeedForwardNorm       Norm
 	AttentionOutNorm, FeedForwardOutNorm Norm
 
@@ -36,7 +36,7 @@ type Layer struct {
 	Experts    []Expert
 }
 
-// A Norm is what a vector is multiplied by, and what is added, once it is normalized.
+// A Norm has the factors and the summands for a normalized vector.
 type Norm struct{ Weight, Bias []float32 }
 
 // An Expert is a feed-forward network of several.
@@ -71,7 +71,7 @@ func (m *Model) Each(f func(Place, Linear)) {
 	}
 }
 
-// Bytes returns the memory that all weights take.
+// Bytes returns the size of all weights in memory.
 func (m *Model) Bytes() int {
 	n := 0
 	m.vectors(func(_ tensorName, _, _ int, to *[]float32) { n += 4 * len(*to) })
@@ -97,8 +97,8 @@ func (m *Model) BitsPerWeight() float64 {
 	return 8 * float64(bytes) / float64(weights)
 }
 
-// Replace returns a model with every matrix made anew by maker from its weights as
-// float32. It shares the rest with m. Matrices are made on GOMAXPROCS goroutines.
+// Replace returns a model whose matrices are made by maker from the float32 weights of
+// m. It shares the rest with m. Matrices are made on GOMAXPROCS goroutines.
 func (m *Model) Replace(maker Maker) (*Model, error) {
 	return m.ReplaceSome(func(Place) bool { return true }, maker)
 }

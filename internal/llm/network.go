@@ -25,7 +25,7 @@ type Network struct {
 	loaded   int              // 1 more than the layer whose matrices are there
 }
 
-// A part is the rows of a tensor that the matrix at a place is.
+// A part is the range of rows of a tensor that is the matrix at a place.
 type part struct {
 	Place
 	location

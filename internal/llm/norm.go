@@ -22,7 +22,7 @@ func (n Norm) apply(dst, x []float32, c *Config) {
 	}
 }
 
-// softmaxBeside is floats.Softmax of x with one more score, of which the probability is
+// softmaxBeside is floats.Softmax of x and one more score, whose probability is
 // dropped.
 func softmaxBeside(x []float32, beside float32) {
 	top := beside

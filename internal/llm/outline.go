@@ -2,16 +2,16 @@ package llm
 
 import "fmt"
 
-// A tensorName says which tensor of a model is meant, whatever a family's files call it.
+// A tensorName identifies a tensor of a model, whatever its name in a family's files.
 type tensorName struct {
 	layer, expert int // −1 outside of them
-	// part is what most families of Hugging Face call it, such as "self_attn.q_proj".
+	// part is its name in most families of Hugging Face, such as "self_attn.q_proj".
 	part string
 	bias bool
 }
 
-// String returns what most families of Hugging Face call the tensor, without "model."
-// in front and ".weight" behind.
+// String returns the name in most families of Hugging Face, without "model." in front
+// and ".weight" behind.
 func (n tensorName) String() string {
 	s := n.part
 	switch {
@@ -26,7 +26,7 @@ func (n tensorName) String() string {
 	return s
 }
 
-// Parts that are no matrices of a Place.
+// Parts that are not matrices of a Place.
 const (
 	positionsPart = "embed_positions"
 	lastNormPart  = "norm"
@@ -90,8 +90,8 @@ func (m *Model) norms(f func(*Norm)) {
 	f(&m.Norm)
 }
 
-// vectors calls f for all weights that are no matrices, with their sizes: norms, biases,
-// sinks and positions.
+// vectors calls f for all weights that are not matrices, with their sizes: norms,
+// biases, sinks and positions.
 func (m *Model) vectors(f func(name tensorName, rows, cols int, to *[]float32)) {
 	c := &m.Config
 	norm := func(layer int, n namedNorm) {

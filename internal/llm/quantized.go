@@ -19,9 +19,9 @@ func (q *Quantized) Mul(dst, x []float32, n int, c *Crew) error {
 	return mulPacked([][]float32{dst}, []*Quantized{q}, x, n, c)
 }
 
-// mulPacked multiplies n vectors by matrices that have the same Activations and
-// number of columns: the vectors are loaded once, and all rows shared out as if they were
-// of one matrix.
+// mulPacked multiplies n vectors by matrices with the same Activations and number of
+// columns. It loads the vectors once, and divides all rows as if they were of one
+// matrix.
 func mulPacked(dsts [][]float32, qs []*Quantized, x []float32, n int, c *Crew) error {
 	rows, cols := 0, qs[0].Cols()
 	for _, q := range qs {
@@ -71,8 +71,8 @@ func mulPacked(dsts [][]float32, qs []*Quantized, x []float32, n int, c *Crew) e
 	})
 }
 
-// eachOf calls f for the rows lo…hi−1 that each matrix has of them, were they one below
-// the other.
+// eachOf calls f for each matrix with the rows that it has of rows lo…hi−1, where
+// matrices are one below the other.
 func eachOf(qs []*Quantized, lo, hi int, f func(i, lo, hi int) error) error {
 	for i, q := range qs {
 		rows := q.Rows()

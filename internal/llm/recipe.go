@@ -8,31 +8,31 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A Recipe says how to quantize the matrices of a model's layers, beyond what a
-// [Quantizer] does with each of them alone.
+// A Recipe has options for quantizing the matrices of a model's layers, beyond those of
+// a [Quantizer] for single matrices.
 type Recipe struct {
 	Quantizer
 	// Importance weights errors by the mean squares of a matrix's inputs.
 	Importance bool
-	// Feedback is GPTQ's, with the Hessian of the inputs; see quant.Feedback for
-	// Damping, Shrinkage, ActOrder and Sweeps.
+	// Feedback is GPTQ with the Hessian of the inputs; see quant.Feedback for Damping,
+	// Shrinkage, ActOrder and Sweeps.
 	Feedback  bool
 	Damping   float64
 	Shrinkage float64
 	ActOrder  bool
 	Sweeps    int
-	// Sequential quantizes layer by layer, with Hessians of the inputs that a layer
-	// gets from those before as they became, as GPTQ does. Otherwise all are those
-	// of the float32 model, which one run gives for any number of recipes.
+	// Sequential quantizes layer by layer, with Hessians of the inputs that the
+	// quantized layers before give, as GPTQ does. Otherwise the Hessians are those of
+	// the float32 model, from one run for any number of recipes.
 	Sequential bool
-	// Channels scales channels after AWQ.
+	// Channels scales channels as AWQ does.
 	Channels bool
-	// Bits, if not 0, gives rows of all layers together 3, 4 or 8 bits, so many on
-	// average, and is in place of a Type.
+	// Bits, if not 0, is the average number of bits for rows of all layers, each of
+	// which gets 3, 4 or 8. It takes the place of Type.
 	Bits float64
 }
 
-// calibrated reports whether the recipe wants to know inputs.
+// calibrated reports whether the recipe needs inputs.
 func (r *Recipe) calibrated() bool {
 	return r.Importance || r.Feedback || r.Channels || r.Bits != 0
 }
@@ -115,7 +115,7 @@ func (r *Recipe) layer(ctx context.Context, c *Config, l Layer, hs layerHessians
 	return l, nil
 }
 
-// quantize quantizes one matrix, the rows in types as rows says if it is not nil.
+// quantize quantizes one matrix. If rows is not nil, it has the type of each row.
 func (r *Recipe) quantize(ctx context.Context, w []float32, cols int, h *quant.Hessian, rows []uint8) (*quant.Matrix, error) {
 	c := r.config(h)
 	if err := ended(ctx); err != nil {
@@ -127,8 +127,7 @@ func (r *Recipe) quantize(ctx context.Context, w []float32, cols int, h *quant.H
 	return quant.GroupMixed(ctx, w, cols, rows, mixedConfigs(c))
 }
 
-// config returns the configuration for a matrix with inputs of which h is the
-// Hessian.
+// config returns the configuration for a matrix whose inputs have the Hessian h.
 func (r *Recipe) config(h *quant.Hessian) quant.Config {
 	c := r.Config
 	if r.Importance {

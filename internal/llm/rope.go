@@ -6,11 +6,11 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/floats"
 )
 
-// Rope says how positions turn queries and keys: pair i of a head turns by
-// position · Theta^(−2i/Dim) radians.
+// Rope describes the rotation of queries and keys by positions: pair i of a head
+// rotates by position · Theta^(−2i/Dim) radians.
 type Rope struct {
 	Theta float64
-	// Dim is the number of elements at the start of a head that turn, 0 for all.
+	// Dim is the number of elements at the start of a head that rotate, 0 for all.
 	Dim int
 	// Interleaved pairs elements 2i and 2i+1, as the paper and llama2.c do;
 	// otherwise element i goes with i + Dim/2, as in Hugging Face's weights
@@ -20,24 +20,24 @@ type Rope struct {
 	Scaling *RopeScaling
 }
 
-// RopeScaling stretches the rotations for contexts longer than a model was first
-// trained at, which is OriginalContext.
+// RopeScaling stretches the rotations for contexts longer than OriginalContext, the
+// length that a model was first trained with.
 type RopeScaling struct {
 	Kind            ScalingKind
 	Factor          float64
 	OriginalContext int
 
-	// Llama 3's: frequencies of wavelengths above OriginalContext/LowFreqFactor are
-	// divided by Factor; those below OriginalContext/HighFreqFactor stay, and between
-	// the two there is a ramp.
+	// For Llama 3: frequencies of wavelengths above OriginalContext/LowFreqFactor are
+	// divided by Factor, those below OriginalContext/HighFreqFactor stay, and there is
+	// a ramp between the two.
 	LowFreqFactor, HighFreqFactor float64
-	// YaRN's: frequencies that turn less than BetaSlow times in OriginalContext are
-	// divided by Factor, and those that turn more than BetaFast times stay. Rounded
-	// takes whole pairs as the bounds of the ramp.
+	// For YaRN: frequencies with less than BetaSlow turns in OriginalContext are
+	// divided by Factor, and those with more than BetaFast turns stay. Rounded takes
+	// whole pairs as the bounds of the ramp.
 	BetaFast, BetaSlow float64
 	Rounded            bool
-	// LongRoPE's: the frequency of each pair is divided by one of Short in texts of up
-	// to OriginalContext tokens, and by one of Long in longer ones.
+	// For LongRoPE: the frequency of each pair is divided by its element of Short in
+	// texts of up to OriginalContext tokens, and of Long in longer ones.
 	Short, Long []float64
 
 	// Magnitude multiplies what is rotated; 0 is 1.
@@ -105,7 +105,7 @@ func (s *RopeScaling) check(dim int) error {
 	return nil
 }
 
-// dim returns the number of elements of a head that turn.
+// dim returns the number of elements of a head that rotate.
 func (r *Rope) dim(headDim int) int {
 	if r.Dim == 0 {
 		return headDim
@@ -113,7 +113,7 @@ func (r *Rope) dim(headDim int) int {
 	return r.Dim
 }
 
-// byLength reports whether the rotations depend on how long a text is.
+// byLength reports whether the rotations depend on the length of a text.
 func (r *Rope) byLength() bool {
 	return r.Scaling != nil && (r.Scaling.Kind == ScaleDynamic || r.Scaling.Kind == ScaleLongRoPE)
 }
@@ -138,7 +138,7 @@ func (r *Rope) frequencies(headDim, length int) []float64 {
 	return f
 }
 
-// scale returns what becomes of the frequency of a pair.
+// scale returns the scaled frequency of a pair.
 func (s *RopeScaling) scale(f float64, pair, dim int, theta float64, length int) float64 {
 	keep := 0.0 // of the frequency as it was, the rest is divided by Factor
 	switch s.Kind {
@@ -168,12 +168,12 @@ func (s *RopeScaling) scale(f float64, pair, dim int, theta float64, length int)
 	return float64((1-keep)*f)/s.Factor + float64(keep*f)
 }
 
-// pairOf returns which pair turns so often in the original context.
+// pairOf returns the pair with the given number of turns in the original context.
 func (s *RopeScaling) pairOf(turns float64, dim int, theta float64) float64 {
 	return float64(dim) * math.Log(float64(s.OriginalContext)/(turns*2*math.Pi)) / (2 * math.Log(theta))
 }
 
-// magnitude returns what cosines and sines are multiplied by.
+// magnitude returns the factor of cosines and sines.
 func (r *Rope) magnitude() float64 {
 	if r.Scaling == nil || r.Scaling.Magnitude == 0 {
 		return 1
@@ -189,7 +189,7 @@ func angles(cos, sin []float32, frequencies []float64, magnitude float64, positi
 	}
 }
 
-// rotate turns the heads in x, each headDim wide, in place.
+// rotate rotates the heads in x, each headDim wide, in place.
 func (r *Rope) rotate(x, cos, sin []float32, headDim int) {
 	if !r.Interleaved {
 		floats.Rotate(x, cos, sin, headDim)

@@ -19,7 +19,7 @@ type Sampler struct {
 	order []int
 }
 
-// NewSampler returns a sampler of which the choices are fixed by the seed.
+// NewSampler returns a sampler whose choices depend on the seed.
 func NewSampler(temperature, topP float64, seed uint64) *Sampler {
 	return &Sampler{Temperature: temperature, TopP: topP, rand: rand.New(rand.NewPCG(seed, 0))}
 }
@@ -41,8 +41,8 @@ func (s *Sampler) Sample(logits []float32) int {
 	if s.TopP <= 0 || s.TopP >= 1 {
 		return draw(len(p), coin, func(i int) float32 { return p[i] })
 	}
-	// Tokens less likely than this have less than 1 − TopP together: the others, which are
-	// few, are all that there is to sort.
+	// Tokens less likely than this have a probability below 1 − TopP together. Only the
+	// others, which are few, need sorting.
 	least := float32((1 - s.TopP) / float64(len(p)))
 	order, all := s.order[:0], 0.0
 	for i, x := range p {
@@ -75,8 +75,9 @@ func (s *Sampler) Sample(logits []float32) int {
 	return order[draw(n, coin*sum, func(i int) float32 { return p[order[i]] })]
 }
 
-// keepLargest makes all but the k largest of x −∞; of equal ones the first are the largest.
-// It takes n·log k steps. order is scratch, which it returns.
+// keepLargest sets all but the k largest elements of x to −∞. Of equal elements the
+// first count as larger. It takes n·log k steps. order is scratch memory, which it
+// returns.
 func keepLargest(x []float32, k int, order []int) []int {
 	// The k largest so far are a heap, whose root is the least of them.
 	heap := order[:0]

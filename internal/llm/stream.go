@@ -23,11 +23,11 @@ type streamBatch struct {
 	middle []float32 // what the matrices of the next stage are multiplied by, nil if that is x after a norm
 }
 
-// streamTokens is the number of tokens that are computed with at once: enough for
-// full batches.
+// streamTokens is the number of tokens that are processed at once, enough for full
+// batches.
 const streamTokens = 4096
 
-// newStream starts blocks of tokens on their way, which ends once ctx is done.
+// newStream starts a stream of blocks of tokens. It ends once ctx is done.
 func newStream(ctx context.Context, m *Model, blocks [][]int) (*stream, error) {
 	s := &stream{model: *m}
 	s.model.Layers = slices.Clone(m.Layers)
@@ -71,8 +71,8 @@ func (s *stream) observe(observe func(p Place, x []float32, n int) error) *error
 	return bad
 }
 
-// run runs layer i with the weights l, which observe sees the inputs of the matrices
-// of, if it is not nil. If keep is set, the stream goes on behind the layer.
+// run runs layer i with the weights l. observe, if not nil, sees the inputs of its
+// matrices. If keep is set, the stream advances behind the layer.
 func (s *stream) run(i int, l Layer, observe func(p Place, x []float32, n int) error, keep bool) error {
 	s.model.Layers[i] = l
 	bad := s.observe(observe)

@@ -6,8 +6,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// Table returns a table of rows × cols in a tensor of a checkpoint, from row first on. Its
-// rows are read when they are looked up; it can't be multiplied by.
+// Table returns a table of rows × cols in a tensor of a checkpoint, from row first on.
+// Its rows are read when they are looked up. Mul returns an error.
 func Table(c *checkpoint.Checkpoint, tensor string, first, rows, cols int) Linear {
 	return &table{c, tensor, first, rows, cols}
 }

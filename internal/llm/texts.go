@@ -8,12 +8,11 @@ import (
 	"sync/atomic"
 )
 
-// SampleTexts returns count texts of length tokens, with the one that starts a
-// text, that the model writes at temperature 1. Text i depends on the seed and i
-// alone. A token that ends a text does not end these: what follows is as probable
-// as anything the model writes. Once ctx is done it ends with the cause.
+// SampleTexts returns count texts of length tokens, with the one that starts a text,
+// that the model writes at temperature 1. Text i depends on the seed and i alone. A
+// token that ends a text does not end these. Once ctx is done, the error is its cause.
 func SampleTexts(ctx context.Context, m *Model, count, length int, seed uint64) ([][]int, error) {
-	// As many at once as fill a batch; and each goroutine has its own batches.
+	// So many at once fill a batch. Each goroutine has batches of its own.
 	const together = 32
 	texts := make([][]int, count)
 	parts := slices.Collect(slices.Chunk(texts, together))

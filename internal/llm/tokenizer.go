@@ -19,8 +19,8 @@ type Tokenizer interface {
 	Vocab() int
 	// Encode returns the tokens of a text, without those around it.
 	Encode(text string) ([]int, error)
-	// Around returns the tokens that the model wants to see before and after a text:
-	// those that start and end a document, or none.
+	// Around returns the tokens before and after a text: those that start and end a
+	// document, or none.
 	Around() (before, after []int)
 	// Decode returns the bytes of a token that follows prev, which may be a part of
 	// a character. A token that only structures the text, such as its end, has none.
@@ -32,8 +32,8 @@ type Tokenizer interface {
 const maxTokenizer = 1 << 26
 
 // Tokenizer reads the tokenizer of the model from a file: tokenizer.json, or one of
-// llama2.c. With no file it takes what comes with the model: its tokenizer.json, and
-// else, for a vocabulary of 256, bytes.
+// llama2.c. An empty file stands for the model's own tokenizer.json or, if there is
+// none and the vocabulary has 256 tokens, for bytes.
 func (f *File) Tokenizer(file string) (Tokenizer, error) {
 	fsys, name, label := f.companions, "tokenizer.json", f.name+": "
 	if file != "" {

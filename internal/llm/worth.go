@@ -10,18 +10,18 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A Worth says what each of several configurations does to the rows of a tensor.
+// A Worth has the losses of the rows of a tensor with each of several configurations.
 type Worth struct {
 	Tensor string
 	Cols   int
-	// RowBytes are what a row takes, by configuration.
+	// RowBytes is the size of a row, by configuration.
 	RowBytes []int
-	// Losses are what the errors of a row add to the divergence of a token, in nats, by
+	// Losses has the divergence that the errors of a row add to a token, in nats, by
 	// configuration and row.
 	Losses [][]float32
 }
 
-// NewWorth returns the Worth of a tensor that nothing was measured of.
+// NewWorth returns the Worth of a tensor before any measurement.
 func NewWorth(tensor string, rows, cols, configs int) Worth {
 	w := Worth{Tensor: tensor, Cols: cols, RowBytes: make([]int, configs), Losses: make([][]float32, configs)}
 	for i := range w.Losses {
@@ -36,8 +36,8 @@ func (w *Worth) Rows() int { return len(w.Losses[0]) }
 // measureWeights is the number of weights that a goroutine quantizes at a time.
 const measureWeights = 1 << 16
 
-// Measure quantizes rows from first on as each configuration says, and has loss find what
-// the errors of a row are worth. loss is called by several goroutines.
+// Measure quantizes rows from first on with each configuration, and calls loss for the
+// loss of a row's errors. Several goroutines call loss.
 func (w *Worth) Measure(ctx context.Context, first int, weights []float32, configs []quant.Config, loss func(row int, errors []float32) float64) error {
 	cols := w.Cols
 	rows := len(weights) / cols
@@ -72,7 +72,7 @@ func (w *Worth) Measure(ctx context.Context, first int, weights []float32, confi
 	})
 }
 
-// Scale multiplies what was measured.
+// Scale multiplies all losses.
 func (w *Worth) Scale(by float64) {
 	for _, losses := range w.Losses {
 		for i, x := range losses {
@@ -81,22 +81,22 @@ func (w *Worth) Scale(by float64) {
 	}
 }
 
-// Differentiable reports whether the engine can go back through the model's layers, as
-// [File.Worths] does: those that do what Llama's do.
+// Differentiable reports whether the engine can propagate gradients through the model's
+// layers, as [File.Worths] does. That is so for layers like Llama's.
 func (f *File) Differentiable() bool { return f.Config.llamaOnly("") == nil }
 
 // Worths returns, for all tensors that are matrices, embedding and classifier included,
-// what each configuration is worth, in the order of the layers. All weights are in memory
-// meanwhile. With δ for what a configuration does to a row, x for a vector that it is
-// multiplied by, y for its output and L for the loss, a row adds
+// what each configuration is worth, in the order of the layers. All weights are in
+// memory meanwhile. With δ for the errors of a row, x for an input, y for the output
+// and L for the loss, a row adds
 //
 //	½ · E[(∂L/∂y)²] · Σ δ²·E[x²]
 //
-// the second-order term of the divergence without what errors of two weights have to do
-// with each other. L is the loss of tokens that the model itself would write next, whose
-// mean square of gradients is the curvature of the divergence (Fisher's information).
-// Rows of the embedding add as much for every time that a token is expected to occur. A
-// part of each loss is the mean of its tensor.
+// the second-order term of the divergence without products of the errors of two
+// weights. L is the loss of tokens that the model itself would write next, whose mean
+// square of gradients is the curvature of the divergence (Fisher's information). Rows
+// of the embedding add as much for every time that a token is expected to occur. A part
+// of each loss is the mean of its tensor.
 func (f *File) Worths(ctx context.Context, texts [][]int, configs []quant.Config) ([]Worth, error) {
 	s, ok := f.source.(*checkpointSource)
 	if !ok {
@@ -171,7 +171,7 @@ func (w *Worth) smooth(share float64) {
 	}
 }
 
-// A partWorth is that of some rows of a tensor.
+// A partWorth is the Worth of some rows of a tensor.
 type partWorth struct {
 	first int // of them
 	Worth
@@ -214,9 +214,9 @@ func (e *effects) addSquares(to map[Place][]float64, p Place, x []float32, n int
 	})
 }
 
-// classified takes what is known of the classifier: its inputs, and how probable each
-// token is. The mean square of the gradient by the logit of a token of probability p is
-// p·(1−p).
+// classified adds the statistics of the classifier: its inputs and the probability of
+// each token. The mean square of the gradient by the logit of a token of probability p
+// is p·(1−p).
 func (e *effects) classified(x, probabilities []float32, n int) {
 	e.n += n
 	p := Place{Layer: -1, Kind: Classifier}
@@ -236,7 +236,7 @@ func (e *effects) classified(x, probabilities []float32, n int) {
 	})
 }
 
-// worth returns what configurations do to the matrix at p.
+// worth returns the worth of the configurations for the matrix at p.
 func (e *effects) worth(ctx context.Context, m *Model, p Place, configs []quant.Config) (Worth, error) {
 	l := *m.slot(p)
 	w := NewWorth("", l.Rows(), l.Cols(), len(configs))
@@ -249,7 +249,7 @@ func (e *effects) worth(ctx context.Context, m *Model, p Place, configs []quant.
 	})
 }
 
-// loss returns what an error of a row adds.
+// loss returns the loss of the errors of a row.
 func (e *effects) loss(p Place, tied bool, row int, errors []float32) float64 {
 	n := float64(e.n)
 	if p.Kind != Embedding {

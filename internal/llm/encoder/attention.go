@@ -6,8 +6,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/floats"
 )
 
-// attend sets heads to what each token of a text takes from all tokens of that text.
-// q, k and v have the products of the layer's matrices, without what is added to them.
+// attend sets heads to the attention of each token of a text over all tokens of that
+// text. q, k and v have the products of the layer's matrices, without biases.
 func (r *Runner) attend(l *layer, n int) {
 	c := &r.model.Config
 	dim := c.Dim
@@ -21,7 +21,7 @@ func (r *Runner) attend(l *layer, n int) {
 	for _, t := range r.texts {
 		work += (t.hi - t.lo) * (t.hi - t.lo)
 	}
-	// Work is shared out by text and head.
+	// Work is divided by text and head.
 	r.crew.Split(len(r.texts)*c.Heads, 1, 4*work*dim, func(worker, lo, hi int) {
 		for i := lo; i < hi; i++ {
 			r.attendHead(heads, r.texts[i/c.Heads], i%c.Heads, worker)
@@ -41,7 +41,7 @@ func (r *Runner) attendHead(heads []float32, t span, head, worker int) {
 	of := func(x []float32, token int) floats.Matrix {
 		return floats.Matrix{Data: x[token*dim+head*size:], Stride: dim}
 	}
-	// Rows of whole registers are faster; what is in the last columns is not used.
+	// Rows of whole registers are faster. The last columns are not used.
 	stride := (length + floats.Lanes - 1) / floats.Lanes * floats.Lanes
 	scratch := r.crew.Scratch(worker, (size+attendBlock)*stride)
 	keys := floats.Matrix{Data: scratch[:size*stride], Stride: stride}
@@ -72,13 +72,13 @@ func (r *Runner) attendHead(heads []float32, t span, head, worker int) {
 	}
 }
 
-// A relativeBias is what is added to the scores of tokens by their distance.
+// A relativeBias is added to the scores of tokens by their distance.
 type relativeBias struct {
 	length int       // of texts that there is room for
 	table  []float32 // of each head, 2·length−1: by the position of a key less that of a query, from −length+1 on
 }
 
-// row returns what is added to the scores of the query at a position of a text.
+// row returns the summands for the scores of the query at a position of a text.
 func (b *relativeBias) row(head, query, length int) []float32 {
 	width := 2*b.length - 1
 	return b.table[head*width+b.length-1-query:][:length]

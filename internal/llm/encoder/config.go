@@ -48,7 +48,7 @@ const (
 	maxPositions = 1 << 24
 )
 
-// configReader reads keys of config.json, each of which is left out of the rest.
+// A configReader reads keys of config.json and removes them.
 type configReader struct {
 	rest map[string]json.RawMessage
 	err  error
@@ -157,8 +157,8 @@ func activation(key, name string) (floats.Activation, error) {
 	return a, nil
 }
 
-// nothingElse returns an error that names the first of the keys that are left and may
-// change something.
+// nothingElse returns an error that names the first remaining key that may affect
+// results.
 func (r *configReader) nothingElse(f *family) error {
 	var left []string
 	for key := range r.rest {
@@ -193,8 +193,7 @@ func (c *Config) check() error {
 	return nil
 }
 
-// formatErrorf returns an error that matches quant.ErrFormat, for files that are not what
-// they should be.
+// formatErrorf returns an error that matches quant.ErrFormat, for invalid files.
 func formatErrorf(format string, args ...any) error {
 	return &formatError{fmt.Sprintf(format, args...)}
 }

@@ -54,8 +54,8 @@ type Embedder struct {
 // Width returns the length of an embedding.
 func (e *Embedder) Width() int { return e.Pipeline.Width(e.Runner.model.Config.Dim) }
 
-// Tokens returns the tokens of a sentence, cut to what the pipeline takes, those around
-// it included.
+// Tokens returns the tokens of a sentence and those around it, cut to the length of the
+// pipeline.
 func (e *Embedder) Tokens(sentence string) ([]int, error) {
 	text := e.Pipeline.Prompt + strings.TrimSpace(sentence)
 	if e.Pipeline.Lower {
@@ -77,8 +77,9 @@ func (e *Embedder) Tokens(sentence string) ([]int, error) {
 	return tokens, nil
 }
 
-// batchTokens is how many tokens go through the model side by side: enough for weights
-// to be unpacked for many, and few enough for the vectors to stay in a cache.
+// batchTokens is the number of tokens that go through the model side by side. It is
+// large enough that unpacking weights pays, and small enough that the vectors stay in a
+// cache.
 const batchTokens = 1024
 
 // Embed returns the embeddings of sentences, and the number of their tokens. progress,
