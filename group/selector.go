@@ -206,8 +206,8 @@ func (s *Selector) encodeInteger(r float64, zero int) uint8 {
 	return uint8(min(max(n+zero, 0), s.top))
 }
 
-// check returns the largest magnitude in w, or what is wrong with the arguments
-// of Select.
+// check returns the largest magnitude in w, or an error for invalid arguments of
+// Select.
 func check(codes []uint8, w []float64) (amax float64, err error) {
 	if len(codes) < len(w) {
 		return 0, fmt.Errorf("group: %w: len(codes) is %d, want at least %d (weights)", ErrShape, len(codes), len(w))

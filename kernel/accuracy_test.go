@@ -9,9 +9,9 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// TestAccuracy measures what the package documentation says that 8-bit
-// activations cost: the error of a product against that of LoadFloat, relative to
-// its root mean square.
+// TestAccuracy measures what the package documentation says that 8-bit activations
+// cost: the error of a product against that of LoadFloat, relative to its root mean
+// square.
 func TestAccuracy(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
 	const rows, cols = 64, 4096

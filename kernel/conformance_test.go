@@ -26,7 +26,7 @@ func forImplementations(t *testing.T, f func(t *testing.T, impl implementation))
 // and mode meet. .ci/run sets it.
 var everyShape = os.Getenv("KERNEL_SHAPES") == "all"
 
-// groupSizes are those of which every multiple and remainder has its own path.
+// groupSizes are the sizes whose multiples and remainders have paths of their own.
 var groupSizes = []int{8, 16, 24, 32, 48, 64, 100, 128, 256, 384, 1 << 20}
 
 // TestConformance compares all implementations with Reference, bit by bit.
@@ -91,7 +91,7 @@ func TestConformanceMixed(t *testing.T) {
 	}
 }
 
-// rubbish is what Activations have been loaded with before they are used.
+// rubbish is loaded into Activations before they are used.
 var rubbish = func() []float32 {
 	x := make([]float32, 20000)
 	for i := range x {

@@ -152,7 +152,7 @@ func ExamplePool() {
 	// Output: [-1.13 -0.50 -0.25 0.37 0.87 1.37]
 }
 
-// Between products, the goroutines of a pool do what else there is to do.
+// Between products, the goroutines of a pool run an engine's own loops.
 func ExamplePool_Run() {
 	pool, err := kernel.NewPool(0)
 	if err != nil {
@@ -220,7 +220,7 @@ func ExampleGEMM() {
 	// [-0.49 -0.74]
 }
 
-// The rows that matter most have more bits, which nobody who multiplies has to know.
+// The rows that matter most have more bits. The code that multiplies need not know.
 func ExampleGEMV_rowsOfSeveralTypes() {
 	w := make([]float32, 6*256)
 	for i := range w {

@@ -60,7 +60,7 @@ type heads struct {
 	impl implementation
 }
 
-// start sets what is the same for all rows.
+// start sets the arguments that are the same for all rows.
 func (h *heads) start(_ *plan, a *Activation, impl implementation) { h.a, h.impl = a, impl }
 
 // release drops pointers to memory of others.

@@ -81,7 +81,7 @@ func addRuns(acc *[lanes]float32, p *plan, a *Activation, row int) {
 	r.addGroups(acc, p, a, row)
 }
 
-// directGroupArgs returns what is the same for all rows.
+// directGroupArgs returns the arguments that are the same for all rows.
 func directGroupArgs(p *plan) groupArgs {
 	return groupArgs{blocks: 4, scaleStep: block / p.groupSize, spread: &spreads[p.groupSize/32], table: &p.bytes[0]}
 }
@@ -127,7 +127,7 @@ type groupEnd struct {
 	codes     [step / 2]byte // of the last rows
 }
 
-// start sets what is the same for all rows.
+// start sets everything that is the same for all rows.
 func (e *groupEnd) start(p *plan, a *Activation) {
 	whole := p.cols / step
 	at := whole * step

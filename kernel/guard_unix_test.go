@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// guards are pieces of memory of which nothing behind the end may be touched.
+// guards are pieces of memory, each with a protected page behind it.
 type guards struct{ maps [][]byte }
 
 // bytes returns n zero bytes that end where a page starts that must not be

@@ -9,32 +9,33 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/algebra"
 )
 
-// Lost is what layers before a matrix have lost of its inputs and outputs: x is what the
-// matrix is multiplied by, as it is now, over the same vectors as the Hessian.
+// Lost has the loss of a matrix's inputs and outputs in the layers before it. x is an
+// input as it is now; the vectors are those of the Hessian.
 type Lost struct {
-	// Inputs gathers (x′ − x)·xᵀ, where x′ is what x was before any layer was quantized,
-	// cols rows of cols columns. nil is for nothing.
+	// Inputs is Σ (x′ − x)·xᵀ, where x′ is the input before any layer was quantized,
+	// cols rows of cols columns. nil stands for no loss.
 	Inputs *Cross
-	// Outputs gathers (r′ − r)·xᵀ, where r is what outputs are added to, and r′ what it
-	// was, as many rows of cols columns as the matrix has. nil is for nothing.
+	// Outputs is Σ (r′ − r)·xᵀ, where r is the vector that outputs are added to, and r′
+	// that vector before any layer was quantized. It has as many rows of cols columns
+	// as the matrix. nil stands for no loss.
 	Outputs *Cross
-	// Share is how much of it is to be made up for, from 0 to 1. Half is better than all:
-	// what calibration says is partly chance.
+	// Share is the share of the loss to compensate, from 0 to 1. Half is better than
+	// all, because calibration is partly chance.
 	Share float64
 }
 
-// Correct returns a copy of w, row-major with cols columns, that makes up for what was
-// lost before the matrix: GPTAQ's asymmetric calibration (arXiv 2504.02692). It is to be
-// quantized, with feedback or without, in the place of w. With H′ for the Hessian of f, as
-// Damping and Shrinkage make it, it is
+// Correct returns a copy of w, row-major with cols columns, that compensates the loss
+// before the matrix: GPTAQ's asymmetric calibration (arXiv 2504.02692). Quantize it in
+// place of w, with feedback or without. With H′ for the Hessian of f after Damping and
+// Shrinkage, it is
 //
 //	w + Share · (w·Inputs + Outputs)·H′⁻¹
 //
-// which gives, from the inputs as they are, nearly the outputs of w from what the inputs
-// were, as far as a linear map can. It takes 2·cols² multiplications for each row, and
-// cols³/3. The result is the same for any number of goroutines, and on every architecture.
-// Errors are as of [Group] for f and w; of [ErrShape] for an Inputs or Outputs of another
-// shape.
+// Its outputs for the inputs as they are come as near to the outputs of w for the
+// original inputs as a linear map can. Correct takes 2·cols² multiplications for each
+// row, and cols³/3. The result is the same for any number of goroutines, and on every
+// architecture. Errors for f and w are those of [Group]; Inputs or Outputs of another
+// shape are an error that matches [ErrShape].
 func (f *Feedback) Correct(ctx context.Context, w []float32, cols int, lost Lost) ([]float32, error) {
 	if ctx == nil {
 		return nil, shapeError("number of contexts", 0, "1: ctx is nil")
@@ -107,7 +108,7 @@ func (f *factor) transposed() []float64 {
 	return t
 }
 
-// rows corrects some rows, the first of which is number first. a and b are memory.
+// rows corrects some rows, from number first on. a and b are scratch memory.
 func (c *corrector) rows(first int, a, b [][]float64) (int, error) {
 	n, f := c.cols, c.factor
 	// a becomes −(w·Inputs + Outputs).

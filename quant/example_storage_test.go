@@ -31,8 +31,8 @@ func ExampleNew() {
 	// quant: len(Scales) is 255, want 256
 }
 
-// What a row's errors do to the outputs of the layer depends on what its inputs have in
-// common, which errors of weights do not show.
+// The effect of a row's errors on the outputs of the layer depends on the correlations
+// of its inputs, which errors of weights do not show.
 func ExampleOutputErrors() {
 	const cols = 128
 	weights := exampleWeights(2, cols)

@@ -170,8 +170,7 @@ func TestFeedbackDigest(t *testing.T) {
 	}
 }
 
-// TestFeedbackExtremes has weights and inputs from which feedback could make
-// anything.
+// TestFeedbackExtremes has weights and inputs for which feedback may overflow.
 func TestFeedbackExtremes(t *testing.T) {
 	const rows, cols = 5, 72
 	r := rand.New(rand.NewPCG(49, 50))

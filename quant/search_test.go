@@ -160,8 +160,8 @@ func TestSearchIsNeverWorse(t *testing.T) {
 	}
 }
 
-// TestSearchIsBetter has ordinary weights, of which search must find better codes
-// for every type.
+// TestSearchIsBetter has ordinary weights, for which search must find better codes for
+// every type.
 func TestSearchIsBetter(t *testing.T) {
 	for _, typ := range datatype.Types() {
 		r := rand.New(rand.NewPCG(23, 24))

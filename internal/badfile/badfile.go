@@ -9,7 +9,7 @@ import (
 	"github.com/bitmod-go/bitmod/internal/errs"
 )
 
-// An Error says what is wrong with a file. It matches quant.ErrFormat.
+// An Error is an error in the contents of a file. It matches quant.ErrFormat.
 type Error struct {
 	Kind    string // of file: the name of the package that reads it
 	Path    string // "" if the file has none

@@ -271,8 +271,8 @@ func (e *evaluator) arguments(n argumentNodes) (*arguments, error) {
 	return a, err
 }
 
-// bind returns the arguments by the names that a function has for them; what is not given
-// is as in standard, whose last elements are for the last names. Those without are needed.
+// bind returns the arguments of a function by name. standard has the defaults of the
+// last names; arguments without a default are required.
 func (a *arguments) bind(names []string, standard ...value) ([]value, error) {
 	if len(a.list) > len(names) {
 		return nil, errorf("%d arguments, want at most %d", len(a.list), len(names))

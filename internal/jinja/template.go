@@ -126,7 +126,7 @@ func (e *evaluator) capture(outer *scope, body []statement, prepare func() error
 	return e.out.String(), err
 }
 
-// write adds text to what is rendered.
+// write appends to the rendered text.
 func (e *evaluator) write(s string) error {
 	if err := e.spend(len(s)); err != nil {
 		return err

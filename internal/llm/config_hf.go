@@ -128,7 +128,7 @@ func (k *keys) window(def int) int {
 	return w
 }
 
-// perLayer calls f for every layer, to say what is different in it.
+// perLayer calls f to set what differs in each layer.
 func (c *Config) perLayer(k *keys, f func(i int, l *LayerConfig)) {
 	if c.PerLayer == nil {
 		if c.Layers < 1 || c.Layers > maxLayers {

@@ -123,7 +123,7 @@ func (e *Evaluator) each(m *Model, kv KV, f func(i int, r *Runner) error) error 
 	return nil
 }
 
-// steps returns what is called before each of the given number of layers.
+// steps returns a function to call before each of total layers.
 func (e *Evaluator) steps(total int) func() error {
 	var (
 		mu   sync.Mutex

@@ -141,7 +141,7 @@ func andMore(names []string) string {
 	return fmt.Sprintf(" (and %d more)", len(names)-1)
 }
 
-// isBuffer reports whether a tensor holds what is computed from the configuration:
+// isBuffer reports whether a tensor holds values that follow from the configuration:
 // old versions of transformers saved the frequencies of the rotations.
 func (s *checkpointSource) isBuffer(name string) bool {
 	f := s.model.family

@@ -40,7 +40,7 @@ type RopeScaling struct {
 	// texts of up to OriginalContext tokens, and of Long in longer ones.
 	Short, Long []float64
 
-	// Magnitude multiplies what is rotated; 0 is 1.
+	// Magnitude multiplies rotated elements; 0 stands for 1.
 	Magnitude float64
 }
 

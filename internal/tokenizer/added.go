@@ -101,7 +101,7 @@ func (f *addedFinder) sort() {
 	f.tokens = slices.CompactFunc(f.tokens, func(a, b addedToken) bool { return a.Content == b.Content })
 }
 
-// split calls token for the added tokens of a text and rest for what is between them,
+// split calls token for the added tokens of a text and rest for the text between them,
 // in order.
 func (f *addedFinder) split(text string, rest func(string), token func(int)) {
 	if len(f.tokens) == 0 {

@@ -126,7 +126,7 @@ func (s splitter) split(text string, first bool, emit func(part string, first bo
 			}
 			at += len(part)
 		case mergedWithPrevious:
-			// A match joins what is before it, unless that is a match.
+			// A match joins the part before it, unless that is a match.
 			if !match || before {
 				flush()
 			}

@@ -41,7 +41,7 @@ func newSplit(raw json.RawMessage) (preTokenizer, error) {
 	return splitter{find, s.Behavior}, nil
 }
 
-// inverted takes matches for what is between them.
+// inverted exchanges matches and the parts between them.
 func inverted(find finder) finder {
 	return func(text string, yield func(part string, match bool)) {
 		find(text, func(part string, match bool) { yield(part, !match) })

@@ -9,7 +9,8 @@ func newWhitespaceSplit(json.RawMessage) (preTokenizer, error) {
 	return splitter{chars(unicode.IsSpace), removed}, nil
 }
 
-// newWhitespace takes words and what is neither word nor space.
+// newWhitespace splits a text into words and runs of other characters, and removes
+// spaces.
 func newWhitespace(json.RawMessage) (preTokenizer, error) {
 	return whitespace{}, nil
 }

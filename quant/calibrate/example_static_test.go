@@ -13,7 +13,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// A checkpoint is quantized by what an engine saw its layers multiplied by.
+// Quantize a checkpoint by the inputs of its layers, which an engine has gathered.
 func ExampleNewStatic() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

@@ -17,7 +17,7 @@ func ExampleSample() {
 	// Output: [[1 13 14 15] [1 16 17 18]] <nil>
 }
 
-// An engine shows what it multiplies tensors by, and a plan quantizes with that.
+// An engine adds the inputs of tensors to statistics, and a plan quantizes with them.
 func ExampleStatistics() {
 	s := calibrate.Statistics{Moments: true}
 	err := s.Add("layer.weight", 0, []float32{

@@ -10,8 +10,9 @@ import (
 // Options say how the inputs of a matrix are used. The zero value ignores them; [GPTQ]
 // suits most uses.
 type Options struct {
-	// Report, if not nil, is told what was gained with each matrix by [NewSequential]. To
-	// find that out takes a plain quantization, and cols² multiplications for each row.
+	// Report, if not nil, is called by [NewSequential] with the gain of each matrix.
+	// Computing the gain takes a plain quantization, and cols² multiplications for each
+	// row.
 	Report func(Gain)
 
 	// Importance weighs the errors of a column by the mean square of its inputs.

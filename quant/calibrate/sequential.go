@@ -194,7 +194,7 @@ func (g *gathered) addLost(to **quant.Cross, in Inputs, was, is []float32) (err 
 	return (*to).Add(g.lost, in.X)
 }
 
-// correct returns weights that make up for what was lost before them.
+// correct returns weights that compensate the loss before them.
 func (s *sequential) correct(ctx context.Context, w checkpoint.Weights, g *gathered) ([]float32, error) {
 	if g.inputs == nil && g.outputs == nil {
 		return w.Float, nil

@@ -33,7 +33,7 @@ func (q quantization) inBlocks() string {
 	return fmt.Sprintf(" in blocks of %v, as %s says", q.block, q.where)
 }
 
-// maxConfig bounds what is read of a configuration, far above any that exists.
+// maxConfig is the largest size of a configuration, far above any that exists.
 const maxConfig = 16 << 20
 
 // readMethods are the methods that may go with readable forms. The tensors decide

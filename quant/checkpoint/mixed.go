@@ -48,7 +48,7 @@ func (m Mixed) part(p Part) int {
 	return slices.IndexFunc(m.Parts, func(q Part) bool { return q.Type == p.Type && q.GroupSize == p.GroupSize })
 }
 
-// check returns what is wrong with m for a tensor of so many rows.
+// check returns an error if m is not valid for a tensor of the given number of rows.
 func (m Mixed) check(rows int) error {
 	if len(m.Parts) < 1 || len(m.Parts) > maxParts {
 		return fmt.Errorf("%w: %d parts, want 1 to %d", quant.ErrShape, len(m.Parts), maxParts)

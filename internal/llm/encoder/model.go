@@ -25,7 +25,7 @@ type layer struct {
 	attentionNorm, feedForwardNorm floats.Norm
 }
 
-// A linear is a matrix and what is added to its products.
+// A linear is a matrix with a bias.
 type linear struct {
 	llm.Linear
 	bias []float32

@@ -274,7 +274,7 @@ func (m *memo) enter(s state) (try, matched bool) {
 	return true, false
 }
 
-// known returns what is known of a look.
+// known returns the result of a look, if it is known.
 func (m *memo) known(s state) (matched, known bool) {
 	p, word, mask := m.bit(s)
 	matched = p.matched != nil && p.matched[word]&mask != 0

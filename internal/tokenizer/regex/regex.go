@@ -41,8 +41,8 @@ func Compile(pattern string) (*Regexp, error) {
 }
 
 // Find calls yield for all parts of a text, in order: its matches, which may be empty,
-// and what is between them, which is not. The text has to be UTF-8. Find takes time
-// and memory in proportion to it, and to the choices of the pattern.
+// and the parts between them, which are not. The text must be UTF-8. Find takes time
+// and memory in proportion to the text and to the choices of the pattern.
 func (re *Regexp) Find(text string, yield func(part string, match bool)) {
 	re.find(text, false, yield)
 }
