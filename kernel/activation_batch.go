@@ -18,7 +18,7 @@ func LoadBatch(as []Activation, x []float32, load func(*Activation, []float32) e
 	cols := len(x) / len(as)
 	if cols == 0 || len(x)%len(as) != 0 {
 		unload(as)
-		return shapeError("len(x)", len(x), "a multiple of %d (activations), not 0", len(as))
+		return shapeError("len(x)", len(x), "a positive multiple of %d (activations)", len(as))
 	}
 	if load == nil {
 		unload(as)

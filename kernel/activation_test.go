@@ -217,9 +217,9 @@ func TestLoadBatch(t *testing.T) {
 		as, x int
 		want  string
 	}{
-		{5, 0, "kernel: len(x) is 0, want a multiple of 5 (activations), not 0"},
-		{5, 999, "kernel: len(x) is 999, want a multiple of 5 (activations), not 0"},
-		{5, 4, "kernel: len(x) is 4, want a multiple of 5 (activations), not 0"},
+		{5, 0, "kernel: len(x) is 0, want a positive multiple of 5 (activations)"},
+		{5, 999, "kernel: len(x) is 999, want a positive multiple of 5 (activations)"},
+		{5, 4, "kernel: len(x) is 4, want a positive multiple of 5 (activations)"},
 		{0, 1, "kernel: len(x) is 1, want 0 (no activations)"},
 	} {
 		err := LoadBatch(make([]Activation, c.as), x[:c.x], (*Activation).Load)

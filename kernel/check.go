@@ -20,7 +20,7 @@ func shapeOf(m *quant.Matrix) shape {
 // room for n rows.
 func check(n int, s shape, a *Activation) error {
 	if s.rows == 0 {
-		return shapeError("m.Rows()", 0, "at least 1")
+		return shapeError("m.Rows()", 0, "at least 1; m is nil or empty")
 	}
 	if n != s.rows {
 		return shapeError("len(dst)", n, "%d (rows)", s.rows)
@@ -34,7 +34,7 @@ func check(n int, s shape, a *Activation) error {
 // checkBatch is check for a batch.
 func checkBatch(n int, s shape, as []Activation) error {
 	if s.rows == 0 {
-		return shapeError("m.Rows()", 0, "at least 1")
+		return shapeError("m.Rows()", 0, "at least 1; m is nil or empty")
 	}
 	if n/s.rows != len(as) || n%s.rows != 0 {
 		return shapeError("len(dst)", n, "%d (%d activations × %d rows)", len(as)*s.rows, len(as), s.rows)

@@ -212,9 +212,40 @@ func ExampleDequantize() {
 	// layers.0.up_proj.weight: bitmod4 to BF16
 }
 
+// Keep a matrix in a file, and open it again. A name without ".safetensors" would be
+// that of a directory.
+func ExampleSave() {
+	dir, err := os.MkdirTemp("", "save")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	m, err := quant.Group([]float32{1, 2, 3, 4, 5, 6, 7, 8}, 8, quant.Config{Type: datatype.Int8})
+	if err != nil {
+		log.Fatal(err)
+	}
+	path := filepath.Join(dir, "mlp.safetensors")
+	entries := []checkpoint.Entry{{Name: "up", Matrix: m}}
+	if err := checkpoint.Save(context.Background(), path, entries, checkpoint.SaveOptions{}); err != nil {
+		log.Fatal(err)
+	}
+
+	c, err := checkpoint.Open(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err = c.Matrix("up")
+	if err != nil {
+		log.Fatal(err)
+	}
+	c.Close() // m stays
+	fmt.Println(m)
+	// Output: 1×8 int8, group 128, 13.000 bits/weight
+}
+
 // Change a model: quantize one tensor in memory, store a second in half the bytes, add
 // one of integers, and copy the others as they are.
-func ExampleSave() {
+func ExampleSave_changedModel() {
 	dir := temporary()
 	defer os.RemoveAll(dir)
 	c, err := checkpoint.Open(dir)

@@ -231,8 +231,10 @@ func (e Entry) resolve() (saving, error) {
 	switch {
 	case !utf8.ValidString(e.Name):
 		return saving{}, fmt.Errorf("%w: the name is not UTF-8", quant.ErrFormat)
-	case len(what) != 1:
-		return saving{}, fmt.Errorf("%w: it has %d of Matrix, Floats, Data and From %q, want 1", quant.ErrShape, len(what), what)
+	case len(what) == 0:
+		return saving{}, fmt.Errorf("%w: Matrix, Floats, Data and From are all nil, want one", quant.ErrShape)
+	case len(what) > 1:
+		return saving{}, fmt.Errorf("%w: %s are set, want one of them", quant.ErrShape, strings.Join(what, " and "))
 	case e.From == nil && e.Source != "":
 		return saving{}, fmt.Errorf("%w: a Source without From", quant.ErrShape)
 	}
