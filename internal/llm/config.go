@@ -28,7 +28,7 @@ type Config struct {
 	EOS []int // end a text; none if the model doesn't have such tokens
 
 	Arch
-	// PerLayer has what differs from layer to layer, nil if nothing does.
+	// PerLayer has the settings that differ between layers, or is nil if none do.
 	PerLayer []LayerConfig
 }
 

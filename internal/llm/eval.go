@@ -49,7 +49,7 @@ type Evaluator struct {
 	workers   int
 }
 
-// logitsMemory is what an Evaluator keeps of logits at most, in bytes.
+// logitsMemory is the largest size of logits that an Evaluator keeps, in bytes.
 const logitsMemory = 1 << 30
 
 // NewEvaluator computes the reference's logits for all blocks, of at least 2 tokens

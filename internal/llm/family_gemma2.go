@@ -15,7 +15,7 @@ var gemma2Family = family{
 	harmless: []string{"hidden_act"}, // hidden_activation counts
 }
 
-// gemma reads what the versions of Gemma have in common.
+// gemma reads the keys that all versions of Gemma have.
 func (k *keys) gemma(c *Config) {
 	k.decoder(c)
 	c.HeadDim = k.integer("head_dim", 256)

@@ -189,7 +189,7 @@ func (r *Runner) layer(i int, chunks []Chunk, n int) error {
 	return nil
 }
 
-// attended sets heads to what the attention of layer i makes of x.
+// attended sets heads to the outputs of the attention of layer i for x.
 func (r *Runner) attended(i int, chunks []Chunk, n int) error {
 	l := &r.model.Layers[i]
 	in := r.x
@@ -275,7 +275,7 @@ func (r *Runner) feedForward(dst *[]float32, at [3]Place, x []float32, n int) er
 	return r.mul(act, n, output{dst, at[2]})
 }
 
-// gated returns what the last of the three matrices is multiplied by.
+// gated returns the input of the last of the three matrices.
 func (r *Runner) gated(at [3]Place, x []float32, n int) ([]float32, error) {
 	c := &r.model.Config
 	gate := &r.gate

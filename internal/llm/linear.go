@@ -115,7 +115,7 @@ func (c *Config) Size(p Place) (rows, cols int) {
 // may keep but not change. It may be called for several places at the same time.
 type Maker func(p Place, w []float32, cols int) (Linear, error)
 
-// Float is the Maker of float32 matrices: what a model has as loaded.
+// Float is the Maker of float32 matrices, which a model has by default.
 func Float(p Place, w []float32, cols int) (Linear, error) { return newDense(w, cols), nil }
 
 // A Quantizer makes quantized matrices, see [Quantizer.Make].

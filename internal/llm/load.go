@@ -178,7 +178,7 @@ func (b *builder) withoutMatrices() (*Model, error) {
 	return m, nil
 }
 
-// matrices sets those of some places.
+// matrices sets the matrices at some places.
 func (b *builder) matrices(m *Model, places []Place) error {
 	return InParallel(len(places), func(i int) error {
 		l, err := b.linear(places[i])

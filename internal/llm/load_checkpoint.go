@@ -244,7 +244,7 @@ type Packing struct {
 
 func (p Packing) String() string { return fmt.Sprintf("%v in groups of %d", p.Type, p.GroupSize) }
 
-// Embedding returns what the embedding of a packed model is stored as: the name of a
+// Embedding returns the stored type of the embedding of a packed model: the name of a
 // type of floats, or a Packing.
 func (f *File) Embedding() string {
 	s, ok := f.source.(*checkpointSource)
@@ -289,7 +289,7 @@ func (f *File) StoredBits() (layers, all float64) {
 	return 8 * float64(bytes) / float64(weights), 8 * float64(bytes+others) / float64(weights+otherWeights)
 }
 
-// Packed returns what the matrices of the layers are packed in, each once, in the
+// Packed returns the types of the packed matrices of the layers, each once, in the
 // order of the file. It is empty for a model of float weights.
 func (f *File) Packed() []Packing {
 	s, ok := f.source.(*checkpointSource)

@@ -8,8 +8,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/floats"
 )
 
-// A family is models that have the same network: their names of tensors, their keys of
-// config.json, and what they do that others don't.
+// A family describes models with the same network: their names of tensors, their keys
+// of config.json, and how they differ from other families.
 type family struct {
 	models   []string // values of model_type
 	prefixes []string // before all names, in files of models with a head on top
@@ -27,8 +27,8 @@ type family struct {
 	unused  []string // what names of tensors begin with that are no part of the encoder
 }
 
-// names are those of tensors, without ".weight" and ".bias". Those of a layer have its
-// prefix before them. What a family does not have is "".
+// names has the names of tensors, without ".weight" and ".bias". Names in a layer
+// follow its prefix. Tensors that a family does not have are "".
 type names struct {
 	words, positions, types, embedNorm, project string
 	relative                                    string
@@ -40,13 +40,13 @@ type names struct {
 	lastNorm string
 }
 
-// keys are those of config.json.
+// keys are the known keys of config.json.
 type keys struct {
 	dim, hidden, layers, heads, vocab, positions string
 	types, eps, activation, embedding, buckets   string
 }
 
-// families are all that there are.
+// families has all families.
 var families = []*family{&bert, &roberta, &robertaPreNorm, &electra, &distilbert, &mpnet}
 
 func familyOf(model string) (*family, error) {

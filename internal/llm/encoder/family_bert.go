@@ -1,6 +1,6 @@
 package encoder
 
-// bertNames are those of BERT, and of most that came after it.
+// bertNames are the names of BERT, and of most later models.
 var bertNames = names{
 	words: "embeddings.word_embeddings", positions: "embeddings.position_embeddings", types: "embeddings.token_type_embeddings",
 	embedNorm: "embeddings.LayerNorm",

@@ -24,7 +24,7 @@ type Runner struct {
 	embedding                       []float32
 }
 
-// A span is the tokens of a text among those of all texts.
+// A span is the range of a text's tokens among the tokens of all texts.
 type span struct{ lo, hi int }
 
 // NewRunner returns a runner for m that computes on workers goroutines. Close ends them.
@@ -35,9 +35,9 @@ func NewRunner(m *Model, workers int) *Runner {
 // Close ends the runner's goroutines.
 func (r *Runner) Close() { r.crew.Close() }
 
-// Forward computes what the model makes of each text, which are all of its tokens, those
-// around it included. Then Hidden gives it. What it is for a text does not depend on the
-// others.
+// Forward runs the model on each text, given by all of its tokens, including those
+// around it. Hidden then returns the results. The result for a text does not depend on
+// the others.
 func (r *Runner) Forward(texts ...[]int) error {
 	n, err := r.begin(texts)
 	if err != nil {
@@ -90,8 +90,8 @@ func (r *Runner) forward(texts [][]int, n int) error {
 	return nil
 }
 
-// Hidden returns what the last layer gave for the tokens of the i-th text of the last
-// Forward, side by side, until the next one. It must not be changed.
+// Hidden returns the outputs of the last layer for the tokens of the i-th text of the
+// last Forward, side by side, until the next one. It must not be changed.
 func (r *Runner) Hidden(i int) []float32 {
 	t, dim := r.texts[i], r.model.Config.Dim
 	return r.x[t.lo*dim : t.hi*dim]
@@ -190,7 +190,7 @@ func (r *Runner) layer(l *layer, n int) error {
 	return r.down(l, up, n)
 }
 
-// attended sets heads to what attention makes of x.
+// attended sets heads to the outputs of attention for x.
 func (r *Runner) attended(l *layer, n int) error {
 	dim := r.model.Config.Dim
 	in := r.attentionIn(l)
@@ -202,10 +202,10 @@ func (r *Runner) attended(l *layer, n int) error {
 	return nil
 }
 
-// attentionIn returns what the matrices of attention are multiplied by.
+// attentionIn returns the input of the matrices of attention.
 func (r *Runner) attentionIn(l *layer) []float32 { return r.before(&l.attentionNorm) }
 
-// feedForwardIn returns what the first matrix of the feed-forward network is multiplied by.
+// feedForwardIn returns the input of the first matrix of the feed-forward network.
 func (r *Runner) feedForwardIn(l *layer) []float32 { return r.before(&l.feedForwardNorm) }
 
 // before returns x, after the norm if norms are in front.
@@ -228,7 +228,7 @@ func (r *Runner) output(l *layer, heads []float32, n int) error {
 	return nil
 }
 
-// activated returns what the second matrix of the feed-forward network is multiplied by.
+// activated returns the input of the second matrix of the feed-forward network.
 func (r *Runner) activated(l *layer, n int) ([]float32, error) {
 	hidden := r.model.Config.Hidden
 	up := grow(&r.hidden, n*hidden)

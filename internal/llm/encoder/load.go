@@ -55,7 +55,7 @@ func OpenFS(fsys fs.FS, name string) (*File, error) {
 	return f, err
 }
 
-// newFile returns the model of a checkpoint and of what lies beside it.
+// newFile returns the model of a checkpoint and the files beside it.
 func newFile(name string, c *checkpoint.Checkpoint, companions fs.FS) (*File, error) {
 	f := &File{name: name, c: c, companions: companions}
 	data, err := badfile.ReadFile(companions, "config.json", maxConfig)
@@ -97,7 +97,7 @@ type wantedTensor struct {
 	rows, cols int
 }
 
-// wanted returns what the model consists of.
+// wanted returns the tensors of the model.
 func (c *Config) wanted() []wantedTensor {
 	n := &c.family.names
 	list := []wantedTensor{
@@ -202,7 +202,7 @@ type Options struct {
 	Quantize *quant.Config
 	// Embeddings is the same for the table of tokens.
 	Embeddings *quant.Config
-	// Activations are those of packed matrices.
+	// Activations is the form of inputs of packed matrices.
 	Activations llm.Activations
 }
 
@@ -226,7 +226,7 @@ func (f *File) load(o Options) (*Model, error) {
 	return m, b.run()
 }
 
-// A builder collects what there is to read, and then reads it.
+// A builder collects the tensors to read, and then reads them.
 type builder struct {
 	f       *File
 	options Options
@@ -354,8 +354,8 @@ func (f *File) read(w wantedTensor) ([]float32, error) {
 	return x, nil
 }
 
-// Packed returns what the matrices of the layers are packed in, each once, in the order
-// of the file. It is empty for a model of float weights.
+// Packed returns the types of the packed matrices of the layers, each once, in the
+// order of the file. It is empty for a model of float weights.
 func (f *File) Packed() []llm.Packing {
 	words := f.prefix + f.Config.family.names.words + weight
 	var ps []llm.Packing
@@ -379,8 +379,8 @@ func (f *File) Packed() []llm.Packing {
 	return ps
 }
 
-// Embedding returns what the table of tokens is stored as: the name of a type of floats,
-// or an llm.Packing.
+// Embedding returns the stored type of the table of tokens: the name of a type of
+// floats, or an llm.Packing.
 func (f *File) Embedding() string {
 	t, _ := f.c.Tensor(f.prefix + f.Config.family.names.words + weight)
 	if t.Quantized {

@@ -147,8 +147,8 @@ func (n *Network) load(layer int) error {
 	return err
 }
 
-// input returns what the matrices of a stage of a layer are multiplied by. It lasts until
-// the next call.
+// input returns the input of the matrices of a stage of a layer. It lasts until the
+// next call.
 func (n *Network) input(l *layer, stage int, s *state) []float32 {
 	if s.middle != nil {
 		return s.middle

@@ -13,7 +13,7 @@ import (
 	"github.com/bitmod-go/bitmod/internal/badfile"
 )
 
-// A Pooling makes one vector of those of all tokens.
+// A Pooling combines the vectors of all tokens into one.
 type Pooling string
 
 // The ways of pooling. Those of a Pipeline are side by side.
