@@ -49,6 +49,11 @@ func steps3x4AVX2(acc *[lanes]float32, a *stepArgs, rows int)
 //go:noescape
 func steps8x0AVX2(acc *[lanes]float32, a *stepArgs, rows int)
 
+// steps4WideAVX2 has int8 for values, and no corrections.
+//
+//go:noescape
+func steps4WideAVX2(acc *[lanes]float32, a *stepArgs, rows int)
+
 //go:noescape
 func steps2x4AVX2(acc *[lanes]float32, a *stepArgs, rows int)
 

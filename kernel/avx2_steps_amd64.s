@@ -86,6 +86,16 @@ GLOBL largest<>(SB), RODATA|NOPTR, $8
 	SCALE         \
 	ADDQ $128, DI
 
+// SCALE8 is SCALE for values to which nothing is added.
+#define SCALE8 \
+	ADD8                     \
+	VPMOVZXBD (R9), X10      \
+	VPMULLD   X10, X8, X8    \
+	LANES                    \
+	ADDQ      $4, R9         \
+	ADDQ      $512, R10      \
+	ADDQ      $16, R12
+
 // BYTES multiplies 32 columns of 8-bit codes, less what is in Y15. Of what VPSIGNB makes
 // of activations, products of magnitudes of weights are those that were wanted, of which
 // two fit 16 bits.
@@ -114,14 +124,38 @@ GLOBL largest<>(SB), RODATA|NOPTR, $8
 	BLOCK8(128, Y9)          \
 	BLOCK8(256, Y10)         \
 	BLOCK8(384, Y11)         \
-	ADD8                     \
-	VPMOVZXBD (R9), X10      \
-	VPMULLD   X10, X8, X8    \
-	LANES                    \
-	ADDQ      $512, DI       \
-	ADDQ      $4, R9         \
-	ADDQ      $512, R10      \
-	ADDQ      $16, R12
+	SCALE8                   \
+	ADDQ      $512, DI
+
+// WIDE is BYTES for values of 8 bits in Y.
+#define WIDE(Q, Y) \
+	VMOVDQU    Q(R10), Y1  \
+	VPSIGNB    Y, Y1, Y1   \
+	VPABSB     Y, Y        \
+	VPMADDUBSW Y1, Y, Y    \
+	VPMADDWD   Y14, Y, Y
+
+#define DOTWIDE(Q, OUT) \
+	LOOKUP            \
+	WIDE(Q+0, Y4)     \
+	WIDE(Q+32, Y5)    \
+	WIDE(Q+64, Y6)    \
+	WIDE(Q+96, Y7)    \
+	VPADDD Y5, Y4, Y4 \
+	VPADDD Y7, Y6, Y6 \
+	VPADDD Y6, Y4, OUT
+
+#define STEP4WIDE \
+	UNPACK4(0)               \
+	DOTWIDE(0, Y8)           \
+	UNPACK4(64)              \
+	DOTWIDE(128, Y9)         \
+	UNPACK4(128)             \
+	DOTWIDE(256, Y10)        \
+	UNPACK4(192)             \
+	DOTWIDE(384, Y11)        \
+	SCALE8                   \
+	ADDQ      $256, DI
 
 // ROWS is a function that takes STEP for all steps of all rows.
 #define ROWS(MASK, STEP) \
@@ -193,3 +227,7 @@ TEXT ·steps8x0AVX2(SB), NOSPLIT, $16-24
 // func steps2x4AVX2(acc *[4]float32, a *stepArgs, rows int)
 TEXT ·steps2x4AVX2(SB), NOSPLIT, $16-24
 	ROWS(threes, STEP2(SEL4, TABLE4_0, TABLE4_1, TABLE4_2, TABLE4_3))
+
+// func steps4WideAVX2(acc *[4]float32, a *stepArgs, rows int)
+TEXT ·steps4WideAVX2(SB), NOSPLIT, $16-24
+	ROWS(nibbles, STEP4WIDE)

@@ -21,8 +21,12 @@ func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, l loop, _ im
 func stepRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 	whole, left := p.cols/step, p.cols%step
 	direct, table := p.direct() || p.directBytes(), p.bytes
-	if p.bits == 8 {
+	bits := p.bits
+	switch {
+	case p.bits == 8:
 		table = p.lookup[:] // none is read
+	case !p.exact:
+		bits, table = wideBits, p.int8s
 	}
 	args := stepArgs{rowArgs: p.directRows(table)}
 	var last tail
@@ -40,7 +44,7 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 		if direct && whole > 0 {
 			args.start(p, lo, 0)
 			args.at(a, 0, whole)
-			steps(&acc[0], &args, n, p.bits, p.selectorBits)
+			steps(&acc[0], &args, n, bits, p.selectorBits)
 		}
 		for i := 0; !direct && i < n; i++ {
 			stepRow(&acc[i], p, a, lo+i)
@@ -50,12 +54,12 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 			args.start(p, lo, whole)
 			args.at(a, whole, 1)
 			args.q = &end.q[0]
-			steps(&acc[0], &args, n, p.bits, p.selectorBits)
+			steps(&acc[0], &args, n, bits, p.selectorBits)
 		case left > 0:
 			last.fill(p, lo, n)
 			args := stepArgs{rowArgs: last.rows(table)}
 			args.at(a, whole, 1)
-			steps(&acc[0], &args, n, p.bits, selectorBits(p))
+			steps(&acc[0], &args, n, bits, selectorBits(p))
 		}
 		for i := range n {
 			dst[lo+i] = p.finish(&acc[i], lo+i)
@@ -141,8 +145,13 @@ func (args *stepArgs) at(a *Activation, s, n int) {
 	args.steps = n
 }
 
+// wideBits is what steps takes for codes of 4 bits that stand for values of 8.
+const wideBits = -4
+
 func steps(acc *[lanes]float32, args *stepArgs, rows, bits, selectorBits int) {
 	switch {
+	case bits == wideBits:
+		steps4WideAVX2(acc, args, rows)
 	case bits == 8:
 		steps8x0AVX2(acc, args, rows)
 	case bits == 2:

@@ -83,6 +83,8 @@ var routes = [...]route{
 	{octets | whole, bySteps, most{avx2: 8, avxVNNI: 2}},
 	{octets | longer, bySteps, most{avx2: 6}},
 	{octets, bySteps, most{avx2: 2, avxVNNI: 2}},
+	{rounded | direct | codes4 | whole, bySteps, most{avx2: 2, avxVNNI: 1}},
+	{rounded | direct | codes4, bySteps, most{avx2: 1, avxVNNI: 1}},
 	// Loops that first spread out scales or selectors.
 	{small | coarse | codes3or4 | whole, bySteps, most{avx2: 1, avxVNNI: 1, neon: 1, neonDot: 1, neonMatrix: 1}},
 	{small | coarse | codes3or4 | long, stepsAndPanels, most{avx2: 1, avxVNNI: 1, neon: 1, neonDot: 1, neonMatrix: 1}},

@@ -25,6 +25,7 @@ type tables struct {
 	// bytes has ints + 128 and signed the codes themselves.
 	bytes  []byte
 	signed []byte
+	int8s  []byte // ints, laid out likewise
 	wide   []float32
 	// For code that takes four rows at a time, lookup has ints + shift, by code and the
 	// selector above it, repeated, if they are so few. shift is added to codes of 7 and
@@ -100,6 +101,7 @@ func newTables(t datatype.Type) *tables {
 	for _, v := range tb.ints {
 		for c := range 16 {
 			tb.bytes = append(tb.bytes, byte(int(v[c%size])+tb.shift))
+			tb.int8s = append(tb.int8s, byte(v[c%size]))
 			if tb.exact {
 				tb.signed = append(tb.signed, byte(v[c%size]))
 			} else {
