@@ -82,8 +82,14 @@ func (q *feedbackQuantizer) descend(rows []feedbackRow, first int) {
 		}
 		if m.typ.Scale() == datatype.RowStep {
 			for g := range m.groups {
+				lo, hi := m.groupColumns(g)
 				for i := range ds {
-					q.descendScale(&ds[i], g)
+					c[i], r[i] = q.differences[i*d.n:][:hi-lo], ds[i].stored[lo:hi]
+					clear(c[i])
+				}
+				reduce(c[:len(ds)], r[:len(ds)], 1, d.h[lo*d.n+lo:], d.n, 0, hi-lo)
+				for i := range ds {
+					q.descendScale(&ds[i], g, -dot(c[i], r[i]))
 				}
 			}
 		}
@@ -124,14 +130,14 @@ func (q *feedbackQuantizer) descendCode(r *descentRow, col int) {
 	r.done = false
 }
 
-// descendScale gives a group the best scale for the codes as they are.
-func (q *feedbackQuantizer) descendScale(r *descentRow, g int) {
+// descendScale gives a group the best scale for the codes as they are. across is
+// ŵ_Gᵀ·H′·ŵ_G.
+func (q *feedbackQuantizer) descendScale(r *descentRow, g int, across float64) {
 	m, d := q.m, q.descent
 	c := r.choices[g]
 	lo, hi := m.groupColumns(g)
 	old := r.stored[lo:hi]
 	along := dot(r.gradient[lo:hi], old)
-	across := d.across(old, lo)
 	k := math.RoundToEven(float64(c.Scale) * (1 + along/across))
 	if !(k >= 1) || uint8(min(k, 255)) == c.Scale {
 		return
