@@ -15,8 +15,8 @@ type Lost struct {
 	// Inputs is Σ (x′ − x)·xᵀ, where x′ is the input before any layer was quantized,
 	// cols rows of cols columns. nil stands for no loss.
 	Inputs *Cross
-	// Outputs is Σ (r′ − r)·xᵀ, where r is the vector that outputs are added to, and r′
-	// that vector before any layer was quantized. It has as many rows of cols columns
+	// Outputs is Σ d·xᵀ, where d is what outputs lack besides what Inputs says, such as
+	// the loss of the vector that they are added to. It has as many rows of cols columns
 	// as the matrix. nil stands for no loss.
 	Outputs *Cross
 	// Share is the share of the loss to compensate, from 0 to 1. Half is better than

@@ -22,7 +22,9 @@ type Network struct {
 	both     bool    // whether there is to be float
 	tensors  map[string][]part
 	replaced map[Place]Linear // of the layer under way
-	loaded   int              // 1 more than the layer whose matrices are there
+	lost     []float32        // working space
+	lostOut  []float32
+	loaded   int // 1 more than the layer whose matrices are there
 }
 
 // A part is the range of rows of a tensor that is the matrix at a place.
@@ -149,7 +151,11 @@ func (n *Network) Observe(ctx context.Context, step int, see func(calibrate.Inpu
 			f := &n.float.batches[j]
 			in.Float = n.float.input(i, stage, f)
 			if (stage == stageOutput || stage == stageDown) && outNorm.Weight == nil {
-				in.To, in.FloatTo = b.x, f.x
+				var err error
+				if in.Lost, err = n.outputsLost(n.model.Layers[i].Linears[at.Kind], in, b, f); err != nil {
+					return err
+				}
+				in.Float = nil
 			}
 		}
 		if err := see(in); err != nil {
@@ -157,6 +163,23 @@ func (n *Network) Observe(ctx context.Context, step int, see func(calibrate.Inpu
 		}
 	}
 	return nil
+}
+
+// outputsLost returns what the outputs of a matrix, added to the residual stream, have lost
+// in a batch.
+func (n *Network) outputsLost(l Linear, in calibrate.Inputs, b, float *streamBatch) ([]float32, error) {
+	x := grow(&n.lost, len(in.X))
+	for i, v := range in.X {
+		x[i] = in.Float[i] - v
+	}
+	lost := grow(&n.lostOut, in.N*l.Rows())
+	if err := l.Mul(lost, x, in.N, n.stream.r.crew); err != nil {
+		return nil, err
+	}
+	for i, v := range float.x {
+		lost[i] += v - b.x[i]
+	}
+	return lost, nil
 }
 
 // load reads the matrices of a layer that are not there, with which the texts are on their

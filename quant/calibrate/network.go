@@ -46,7 +46,9 @@ type Inputs struct {
 	// Float, if the network knows, are the same vectors in the model as it was, with no
 	// matrix replaced in any step before.
 	Float []float32
-	// To and FloatTo, if the network knows, are the vectors that the matrices' outputs are
-	// added to, and the same in the model as it was.
-	To, FloatTo []float32
+	// Lost is for an input of one matrix alone, whose outputs are added to something, and
+	// takes the place of Float: what outputs with what they are added to were in the model
+	// as it was, less what they are from X as it is, with the matrix as it was. It takes less
+	// time and memory than Float for a matrix with more columns than rows.
+	Lost []float32
 }

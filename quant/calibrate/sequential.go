@@ -166,32 +166,30 @@ func (g *gathered) add(in Inputs, all bool) (err error) {
 	if err := g.hessian.Add(in.X); err != nil || !all {
 		return err
 	}
-	if in.Float != nil {
-		if err := g.addLost(&g.inputs, in, in.Float, in.X); err != nil {
-			return err
-		}
+	if in.Lost != nil {
+		return gather(&g.outputs, in.Lost, in)
 	}
-	if in.To == nil || in.FloatTo == nil {
+	if in.Float == nil {
 		return nil
 	}
-	return g.addLost(&g.outputs, in, in.FloatTo, in.To)
+	if len(in.Float) != len(in.X) {
+		return fmt.Errorf("calibrate: input %s: %w: %d elements, and %d as they were", in.Name, quant.ErrShape, len(in.X), len(in.Float))
+	}
+	g.lost = slices.Grow(g.lost[:0], len(in.X))[:len(in.X)]
+	for i, x := range in.X {
+		g.lost[i] = in.Float[i] - x
+	}
+	return gather(&g.inputs, g.lost, in)
 }
 
-// addLost adds was − is.
-func (g *gathered) addLost(to **quant.Cross, in Inputs, was, is []float32) (err error) {
+// gather adds what was lost.
+func gather(to **quant.Cross, lost []float32, in Inputs) (err error) {
 	if *to == nil {
-		if *to, err = quant.NewCross(len(is)/in.N, g.hessian.Cols()); err != nil {
+		if *to, err = quant.NewCross(len(lost)/in.N, len(in.X)/in.N); err != nil {
 			return err
 		}
 	}
-	if len(was) != len(is) {
-		return fmt.Errorf("calibrate: input %s: %w: %d elements, and %d as they were", in.Name, quant.ErrShape, len(is), len(was))
-	}
-	g.lost = slices.Grow(g.lost[:0], len(is))[:len(is)]
-	for i, x := range is {
-		g.lost[i] = was[i] - x
-	}
-	return (*to).Add(g.lost, in.X)
+	return (*to).Add(lost, in.X)
 }
 
 // correct returns weights that compensate the loss before them.

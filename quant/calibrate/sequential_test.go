@@ -56,8 +56,7 @@ func (c *chain) Observe(_ context.Context, step int, see func(Inputs) error) err
 	name := fmt.Sprint("input of ", step)
 	first, rest := Inputs{Name: name, N: 1, X: c.x[:width]}, Inputs{Name: name, N: len(c.x)/width - 1, X: c.x[width:]}
 	if c.was != nil {
-		first.Float, rest.Float = c.was[:width], c.was[width:]
-		first.To, first.FloatTo = first.Float, first.X
+		first.Lost, rest.Float = c.was[:width], c.was[width:]
 	}
 	return errors.Join(see(Inputs{Name: name}), see(first), see(rest))
 }
@@ -283,14 +282,10 @@ func TestSequentialCorrects(t *testing.T) {
 		lost.Outputs, err = quant.NewCross(width, width)
 	}
 	var d []float32
-	for i, x := range c.was {
-		d = append(d, x-c.x[i])
+	for i, x := range c.was[width:] {
+		d = append(d, x-c.x[width+i])
 	}
-	var negative []float32
-	for _, x := range d[:width] {
-		negative = append(negative, -x)
-	}
-	if err := errors.Join(err, f.Hessian.Add(c.x), lost.Inputs.Add(d, c.x), lost.Outputs.Add(negative, c.x[:width])); err != nil {
+	if err := errors.Join(err, f.Hessian.Add(c.x), lost.Inputs.Add(d, c.x[width:]), lost.Outputs.Add(c.was[:width], c.x[:width])); err != nil {
 		t.Fatal(err)
 	}
 	w := c.of(0)

@@ -21,9 +21,11 @@ type Network struct {
 	batches []batch
 	tensors map[string]tensorPlace
 
-	float  bool
-	loaded int   // 1 more than the layer that is in memory
-	as     layer // it as it is in the file
+	float   bool
+	lost    []float32 // working space
+	lostOut []float32
+	loaded  int   // 1 more than the layer that is in memory
+	as      layer // it as it is in the file
 }
 
 // A batch is texts that go through a layer together.
@@ -189,7 +191,15 @@ func (n *Network) Observe(ctx context.Context, step int, see func(calibrate.Inpu
 			}
 			in.Float = n.input(&n.as, stage, &b.float)
 			if stage == stageOutput || stage == stageDown {
-				in.To, in.FloatTo = b.state.x, b.float.x
+				w := n.as.output
+				if stage == stageDown {
+					w = n.as.down
+				}
+				var err error
+				if in.Lost, err = n.outputsLost(w, in, b); err != nil {
+					return err
+				}
+				in.Float = nil
 			}
 		}
 		if err := see(in); err != nil {
@@ -197,6 +207,22 @@ func (n *Network) Observe(ctx context.Context, step int, see func(calibrate.Inpu
 		}
 	}
 	return nil
+}
+
+// outputsLost returns what the outputs of a matrix, added to x, have lost in a batch.
+func (n *Network) outputsLost(w linear, in calibrate.Inputs, b *batch) ([]float32, error) {
+	x := grow(&n.lost, len(in.X))
+	for i, v := range in.X {
+		x[i] = in.Float[i] - v
+	}
+	lost := grow(&n.lostOut, len(b.state.x))
+	if err := w.Mul(lost, x, in.N, n.runner.crew); err != nil {
+		return nil, err
+	}
+	for i, v := range b.float.x {
+		lost[i] += v - b.state.x[i]
+	}
+	return lost, nil
 }
 
 // Replace implements calibrate.Network.
