@@ -120,8 +120,8 @@ func (pl *Pool) Size() int {
 	return len(pl.workers) + 1
 }
 
-// GEMV is [GEMV] on the goroutines of the pool. The error is ErrClosed after
-// Close.
+// GEMV writes m·a to dst as the function [GEMV] does, on the goroutines of the pool. The
+// errors are the same, and ErrClosed after Close.
 func (pl *Pool) GEMV(dst []float32, m *quant.Matrix, a *Activation) error {
 	if err := check(len(dst), shapeOf(m), a); err != nil {
 		return err
@@ -129,8 +129,8 @@ func (pl *Pool) GEMV(dst []float32, m *quant.Matrix, a *Activation) error {
 	return pl.multiply(task{m: m, dst: dst, a: a})
 }
 
-// GEMM is [GEMM] on the goroutines of the pool. The error is ErrClosed after
-// Close.
+// GEMM multiplies a batch as the function [GEMM] does, on the goroutines of the pool. The
+// errors are the same, and ErrClosed after Close.
 func (pl *Pool) GEMM(dst []float32, m *quant.Matrix, as []Activation) error {
 	if err := checkBatch(len(dst), shapeOf(m), as); err != nil {
 		return err

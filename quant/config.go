@@ -26,8 +26,9 @@ type Config struct {
 	// Type is the data type of the codes.
 	Type datatype.Type
 	// GroupSize is the number of consecutive columns that share a scale, at
-	// least 8. The last group of a row may be shorter. 0 is the type's own: 128,
-	// but 32 for MX and 16 for NV types.
+	// least 8. The last group of a row may be shorter, so that a row has one group if
+	// GroupSize is cols or more. 0 is the type's own: 128, but 32 for MX and 16 for NV
+	// types.
 	GroupSize int
 	// Workers is the number of goroutines that quantize rows, 0 for
 	// runtime.GOMAXPROCS. The result is the same for any number.

@@ -70,7 +70,7 @@ func dequantize(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		others += n
 	}
 	if others > 0 {
-		fmt.Fprintf(stdout, ", and %d copied that are not of floats", others)
+		fmt.Fprintf(stdout, ", and %s copied", plural(others, "tensor without floats", "tensors without floats"))
 	}
 	fmt.Fprintln(stdout)
 	listFiles(stdout, r)

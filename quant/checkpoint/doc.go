@@ -5,6 +5,12 @@
 //	m, err := c.Matrix("model.layers.0.mlp.down_proj.weight")         // a *quant.Matrix
 //	err = c.ReadRows(norm, "model.layers.0.input_layernorm.weight", 0, 1) // a float tensor
 //
+// Matrices of a program's own go to a file and back:
+//
+//	entries := []checkpoint.Entry{{Name: "mlp.up", Matrix: m}}
+//	err = checkpoint.Save(ctx, "mlp.safetensors", entries, checkpoint.SaveOptions{})
+//	c, err := checkpoint.Open("mlp.safetensors")
+//
 // A quantized checkpoint is made of ordinary safetensors files, sharded or not,
 // that any safetensors reader opens. FORMAT.md beside this package specifies
 // them. Each quantized tensor NAME is stored as four:
