@@ -26,7 +26,7 @@ type calibration struct {
 }
 
 // wouldGive is printed without -calibrate.
-const wouldGive = "codes are chosen by the weights alone, as the paper does; with -calibrate TEXT by what the model makes of a text, which left half of the divergence of SmolLM2-135M at 3 bits"
+const wouldGive = "codes are chosen by the weights alone, as the paper does; with -calibrate TEXT by what the model makes of a text, which left a third of the divergence of SmolLM2-135M at 3 bits"
 
 // A network is a model that is reading texts.
 type network interface {
