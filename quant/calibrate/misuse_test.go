@@ -1,6 +1,7 @@
 package calibrate
 
 import (
+	"context"
 	"testing"
 
 	"github.com/bitmod-go/bitmod/internal/misuse"
@@ -19,7 +20,8 @@ func TestMisuse(t *testing.T) {
 		if _, err := c.Quantize(t.Context(), checkpoint.Weights{}); err == nil {
 			t.Errorf("%s: no error for no weights", name)
 		}
-		if _, err := c.Quantize(nil, w); err == nil {
+		var none context.Context
+		if _, err := c.Quantize(none, w); err == nil {
 			t.Errorf("%s: no error for a nil context", name)
 		}
 		c.Resume(t.Context(), "", -1, nil)
