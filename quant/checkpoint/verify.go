@@ -163,6 +163,9 @@ func compare(ctx context.Context, c, original *Checkpoint, t Tensor, workers int
 		if !ok {
 			return Stats{}, false, fmt.Errorf("the original: %w", ErrNoTensor)
 		}
+		if o.Quantized {
+			return Stats{}, false, fmt.Errorf("%w: %w: what was given as the original has it quantized, as %s", quant.ErrFormat, ErrOriginal, o.Type)
+		}
 		want := o.Shape
 		if t.Transposed {
 			want = swap(want)
