@@ -192,11 +192,80 @@ func BenchmarkGEMM(b *testing.B) {
 	}
 }
 
+// BenchmarkWidths multiplies matrices of the widths of published models by one vector,
+// from the cache, with the best loops of the processor.
+func BenchmarkWidths(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 4))
+	for _, c := range benchmarkTypes {
+		for _, cols := range []int{384, 512, 576, 768, 896, 960, 1024, 1536, 2048, 2880, 4096, 4864, 8960} {
+			rows := max(64, 300_000/cols&^63)
+			if testing.Short() {
+				rows = 64
+			}
+			ms := []*quant.Matrix{normalMatrix(b, r, c.typ, c.groupSize, rows, cols)}
+			x := activations(r, cols, false)
+			for _, mode := range []mode{int8Mode, floatMode} {
+				b.Run(fmt.Sprintf("type=%v/group=%d/x=%v/cols=%d", c.typ, c.groupSize, mode, cols), func(b *testing.B) {
+					benchmarkGEMV(b, ms, x, mode, 1, func(dst []float32, m *quant.Matrix, a *Activation) {
+						if err := GEMV(dst, m, a); err != nil {
+							b.Fatal(err)
+						}
+					}, best)
+				})
+			}
+		}
+	}
+}
+
+// BenchmarkBatches multiplies matrices by batches, on one thread. A batch of 1 is GEMV.
+func BenchmarkBatches(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 5))
+	for _, c := range benchmarkTypes {
+		for _, cols := range []int{576, 4096} {
+			rows := 1024
+			if testing.Short() {
+				rows = 64
+			}
+			m := normalMatrix(b, r, c.typ, c.groupSize, rows, cols)
+			as := make([]Activation, 512)
+			dst := make([]float32, rows*len(as))
+			for _, mode := range []mode{int8Mode, floatMode} {
+				for i := range as {
+					if err := as[i].loadMode(activations(r, cols, false), mode, best); err != nil {
+						b.Fatal(err)
+					}
+				}
+				for _, n := range []int{1, 2, 4, 8, 16, 32, 128, 512} {
+					b.Run(fmt.Sprintf("type=%v/group=%d/cols=%d/x=%v/batch=%d", c.typ, c.groupSize, cols, mode, n), func(b *testing.B) {
+						for b.Loop() {
+							if err := GEMM(dst[:rows*n], m, as[:n]); err != nil {
+								b.Fatal(err)
+							}
+						}
+						b.ReportMetric(float64(b.N)*float64(rows*cols*n)/b.Elapsed().Seconds(), "products/s")
+					})
+				}
+			}
+		}
+	}
+}
+
+// benchmarkTypes are types and group sizes of which each has another loop.
+var benchmarkTypes = []struct {
+	typ       datatype.Type
+	groupSize int
+}{
+	{datatype.BitMoD4, 128}, {datatype.BitMoD4, 64}, {datatype.BitMoD4, 32},
+	{datatype.BitMoD3, 128}, {datatype.BitMoD3, 64}, {datatype.BitMoD3, 32},
+	{datatype.Int4Asym, 128}, {datatype.NF4, 64}, {datatype.MXFP4, 32}, {datatype.NVFP4, 16},
+	{datatype.Int8, 128}, {datatype.Int8, 32}, {datatype.Int6, 128}, {datatype.FP5E2M2, 128}, {datatype.FP6E2M3, 128},
+}
+
 func BenchmarkLoad(b *testing.B) {
 	for _, n := range []int{512, 576, 600, 2048, 4096} {
 		x := activations(rand.New(rand.NewPCG(1, 4)), n, false)
 		for _, impl := range implementations() {
-			for mode := range floatMode + 1 {
+			for _, mode := range []mode{int8Mode, floatMode} {
 				b.Run(fmt.Sprintf("x=%v/cols=%d/impl=%v", mode, n, impl), func(b *testing.B) {
 					var a Activation
 					for b.Loop() {
@@ -307,7 +376,7 @@ func BenchmarkModes(b *testing.B) {
 				dst := make([]float32, c.rows)
 				at := 0
 				for b.Loop() {
-					for mode := range floatMode + 1 {
+					for _, mode := range []mode{int8Mode, floatMode} {
 						start := time.Now()
 						if err := a.loadMode(x, mode, impl); err != nil {
 							b.Fatal(err)

@@ -42,6 +42,8 @@ var sections = []section{
 	{"gemv", gemv},
 	{"kernels", kernels},
 	{"types", types},
+	{"widths", widths},
+	{"batches", batches},
 	{"llama", llama},
 	{"checkpoint", checkpoints},
 	{"quantize", quantization},

@@ -185,6 +185,62 @@ func types(r *runner) (string, error) {
 	return g.String(), nil
 }
 
+// widths returns the table of types by the number of columns, one thread, weights from
+// the cache.
+func widths(r *runner) (string, error) {
+	return crossed(r, "Widths", "cols", "weights/s", "Gweights/s, 8-bit and float32 activations, by columns",
+		"-count", "3", "-benchtime", "50ms")
+}
+
+// batches returns the table of types by the number of activations, one thread.
+func batches(r *runner) (string, error) {
+	return crossed(r, "Batches", "batch", "products/s", "Gproducts/s, 8-bit and float32 activations, by their number",
+		"-count", "1", "-benchtime", "100ms")
+}
+
+// crossed returns a table of a benchmark of package kernel whose names have parts of the
+// form key=value. Its columns are the values of one key, and each cell has the medians of
+// both kinds of activations.
+func crossed(r *runner, benchmark, column, unit, title string, flags ...string) (string, error) {
+	bs, err := r.bench(benchmark+"$", "./kernel", flags...)
+	if err != nil {
+		return "", err
+	}
+	var rows, columns []string
+	cells := map[[3]string]float64{} // by row, column and activations
+	for _, name := range bs.names {
+		of := map[string]string{}
+		for part := range strings.SplitSeq(name, "/") {
+			key, value, _ := strings.Cut(part, "=")
+			of[key] = value
+		}
+		row := fmt.Sprintf("`%s`, %s", of["type"], of["group"])
+		if column != "cols" {
+			row += fmt.Sprintf(", %s columns", of["cols"])
+		}
+		if !slices.Contains(rows, row) {
+			rows = append(rows, row)
+		}
+		if !slices.Contains(columns, of[column]) {
+			columns = append(columns, of[column])
+		}
+		v, err := bs.median(name, unit)
+		if err != nil {
+			return "", err
+		}
+		cells[[3]string{row, of[column], of["x"]}] = v / 1e9
+	}
+	g := grid{append([]string{title}, columns...)}
+	for _, row := range rows {
+		line := []string{row}
+		for _, c := range columns {
+			line = append(line, fmt.Sprintf("%s, %s", significant(cells[[3]string{row, c, "int8"}]), significant(cells[[3]string{row, c, "float32"}])))
+		}
+		g.add(line...)
+	}
+	return g.String(), nil
+}
+
 // llama returns the table of tokens a second, of a large model with random weights and
 // of the small one.
 func llama(r *runner) (string, error) {
