@@ -86,7 +86,7 @@ quads:
 	SUBS $4, R9, R9
 	BNE quads
 
-	// rows of the first and of the second of two activations
+	// split the sums of two activations
 	VUZP1 V4.S4, V0.S4, V31.S4
 	VUZP2 V4.S4, V0.S4, V4.S4
 	VORR V31.B16, V31.B16, V0.B16
@@ -310,7 +310,7 @@ quads:
 	SUBS $4, R9, R9
 	BNE quads
 
-	// rows of the first and of the second of two activations
+	// split the sums of two activations
 	VUZP1 V4.S4, V0.S4, V31.S4
 	VUZP2 V4.S4, V0.S4, V4.S4
 	VORR V31.B16, V31.B16, V0.B16
@@ -566,7 +566,7 @@ quads:
 	SUBS $4, R9, R9
 	BNE quads
 
-	// rows of the first and of the second of two activations
+	// split the sums of two activations
 	VUZP1 V4.S4, V0.S4, V31.S4
 	VUZP2 V4.S4, V0.S4, V4.S4
 	VORR V31.B16, V31.B16, V0.B16
@@ -854,7 +854,7 @@ quads:
 	SUBS $4, R9, R9
 	BNE quads
 
-	// rows of the first and of the second of two activations
+	// split the sums of two activations
 	VUZP1 V4.S4, V0.S4, V31.S4
 	VUZP2 V4.S4, V0.S4, V4.S4
 	VORR V31.B16, V31.B16, V0.B16
@@ -1224,7 +1224,7 @@ quads:
 	SUBS $4, R9, R9
 	BNE quads
 
-	// rows of the first and of the second of two activations
+	// split the sums of two activations
 	VUZP1 V4.S4, V0.S4, V31.S4
 	VUZP2 V4.S4, V0.S4, V4.S4
 	VORR V31.B16, V31.B16, V0.B16
@@ -1646,7 +1646,7 @@ quads:
 	SUBS $4, R9, R9
 	BNE quads
 
-	// rows of the first and of the second of two activations
+	// split the sums of two activations
 	VUZP1 V4.S4, V0.S4, V31.S4
 	VUZP2 V4.S4, V0.S4, V4.S4
 	VORR V31.B16, V31.B16, V0.B16
@@ -2100,7 +2100,7 @@ quads:
 	SUBS $4, R9, R9
 	BNE quads
 
-	// rows of the first and of the second of two activations
+	// split the sums of two activations
 	VUZP1 V4.S4, V0.S4, V31.S4
 	VUZP2 V4.S4, V0.S4, V4.S4
 	VORR V31.B16, V31.B16, V0.B16
@@ -2616,7 +2616,7 @@ quads:
 	SUBS $4, R9, R9
 	BNE quads
 
-	// rows of the first and of the second of two activations
+	// split the sums of two activations
 	VUZP1 V4.S4, V0.S4, V31.S4
 	VUZP2 V4.S4, V0.S4, V4.S4
 	VORR V31.B16, V31.B16, V0.B16
@@ -3204,7 +3204,7 @@ quads:
 	SUBS $4, R9, R9
 	BNE quads
 
-	// rows of the first and of the second of two activations
+	// split the sums of two activations
 	VUZP1 V4.S4, V0.S4, V31.S4
 	VUZP2 V4.S4, V0.S4, V4.S4
 	VORR V31.B16, V31.B16, V0.B16

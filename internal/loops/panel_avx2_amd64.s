@@ -107,7 +107,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -120,11 +120,11 @@ planeDone:
 	VMOVD R15, X1
 	VPBROADCASTD X1, Y1
 
-	// tables that differences of tables are in: see below
+	// replace tables by differences of tables: see below
 	MOVQ 152(AX), R15
 	VBROADCASTI128 0(R15), Y2
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -250,7 +250,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -263,7 +263,7 @@ planeDone:
 	VMOVD R15, X1
 	VPBROADCASTD X1, Y1
 
-	// tables that differences of tables are in: see below
+	// replace tables by differences of tables: see below
 	MOVQ 152(AX), R15
 	VBROADCASTI128 0(R15), Y2
 	VBROADCASTI128 16(R15), Y3
@@ -271,7 +271,7 @@ planeDone:
 	VPXOR Y14, Y3, Y3
 	VPBROADCASTD bytes16<>(SB), Y4
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -409,7 +409,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -422,7 +422,7 @@ planeDone:
 	VMOVD R15, X1
 	VPBROADCASTD X1, Y1
 
-	// tables that differences of tables are in: see below
+	// replace tables by differences of tables: see below
 	MOVQ 152(AX), R15
 	VBROADCASTI128 0(R15), Y2
 	VBROADCASTI128 16(R15), Y3
@@ -436,7 +436,7 @@ planeDone:
 	VPXOR Y14, Y5, Y5
 	VPBROADCASTD bytes16<>(SB), Y6
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -598,7 +598,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -611,7 +611,7 @@ planeDone:
 	VMOVD R15, X1
 	VPBROADCASTD X1, Y1
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -733,7 +733,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -752,11 +752,11 @@ planeDone:
 	VMOVD R15, X5
 	VPBROADCASTD X5, Y5
 
-	// tables that differences of tables are in: see below
+	// replace tables by differences of tables: see below
 	MOVQ 152(AX), R15
 	VBROADCASTI128 0(R15), Y6
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -912,7 +912,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -931,7 +931,7 @@ planeDone:
 	VMOVD R15, X5
 	VPBROADCASTD X5, Y5
 
-	// tables that differences of tables are in: see below
+	// replace tables by differences of tables: see below
 	MOVQ 152(AX), R15
 	VBROADCASTI128 0(R15), Y6
 	VBROADCASTI128 16(R15), Y7
@@ -939,7 +939,7 @@ planeDone:
 	VPXOR Y14, Y7, Y7
 	VPBROADCASTD bytes16<>(SB), Y8
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -1119,7 +1119,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -1138,7 +1138,7 @@ planeDone:
 	VMOVD R15, X5
 	VPBROADCASTD X5, Y5
 
-	// tables that differences of tables are in: see below
+	// replace tables by differences of tables: see below
 	MOVQ 152(AX), R15
 	VBROADCASTI128 0(R15), Y6
 	VBROADCASTI128 16(R15), Y7
@@ -1152,7 +1152,7 @@ planeDone:
 	VPXOR Y14, Y9, Y9
 	VPBROADCASTD bytes16<>(SB), Y10
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -1380,7 +1380,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -1399,7 +1399,7 @@ planeDone:
 	VMOVD R15, X5
 	VPBROADCASTD X5, Y5
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -1547,7 +1547,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -1560,11 +1560,11 @@ planeDone:
 	VMOVD R15, X1
 	VPBROADCASTD X1, Y1
 
-	// tables that differences of tables are in: see below
+	// replace tables by differences of tables: see below
 	MOVQ 152(AX), R15
 	VBROADCASTI128 0(R15), Y2
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -1678,7 +1678,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -1691,7 +1691,7 @@ planeDone:
 	VMOVD R15, X1
 	VPBROADCASTD X1, Y1
 
-	// tables that differences of tables are in: see below
+	// replace tables by differences of tables: see below
 	MOVQ 152(AX), R15
 	VBROADCASTI128 0(R15), Y2
 	VBROADCASTI128 16(R15), Y3
@@ -1699,7 +1699,7 @@ planeDone:
 	VPXOR Y14, Y3, Y3
 	VPBROADCASTD bytes16<>(SB), Y4
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -1819,7 +1819,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -1832,7 +1832,7 @@ planeDone:
 	VMOVD R15, X1
 	VPBROADCASTD X1, Y1
 
-	// tables that differences of tables are in: see below
+	// replace tables by differences of tables: see below
 	MOVQ 152(AX), R15
 	VBROADCASTI128 0(R15), Y2
 	VBROADCASTI128 16(R15), Y3
@@ -1846,7 +1846,7 @@ planeDone:
 	VPXOR Y14, Y5, Y5
 	VPBROADCASTD bytes16<>(SB), Y6
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -1978,7 +1978,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -1991,7 +1991,7 @@ planeDone:
 	VMOVD R15, X1
 	VPBROADCASTD X1, Y1
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -2103,7 +2103,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -2119,7 +2119,7 @@ planeDone:
 	VMOVD R15, X6
 	VPBROADCASTD X6, Y6
 
-	// tables that differences of tables are in: see below
+	// replace tables by differences of tables: see below
 	MOVQ 152(AX), R15
 	VBROADCASTI128 0(R15), Y7
 	VBROADCASTI128 16(R15), Y8
@@ -2127,7 +2127,7 @@ planeDone:
 	VPXOR Y14, Y8, Y8
 	VPBROADCASTD bytes16<>(SB), Y9
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -2326,7 +2326,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -2342,7 +2342,7 @@ planeDone:
 	VMOVD R15, X6
 	VPBROADCASTD X6, Y6
 
-	// tables that differences of tables are in: see below
+	// replace tables by differences of tables: see below
 	MOVQ 152(AX), R15
 	VBROADCASTI128 0(R15), Y7
 	VBROADCASTI128 16(R15), Y8
@@ -2356,7 +2356,7 @@ planeDone:
 	VPXOR Y14, Y10, Y10
 	VPBROADCASTD bytes16<>(SB), Y11
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -2603,7 +2603,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -2619,7 +2619,7 @@ planeDone:
 	VMOVD R15, X6
 	VPBROADCASTD X6, Y6
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -2786,7 +2786,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -2802,7 +2802,7 @@ planeDone:
 	VMOVD R15, X4
 	VPBROADCASTD X4, Y4
 
-	// tables that differences of tables are in: see below
+	// replace tables by differences of tables: see below
 	MOVQ 152(AX), R15
 	VBROADCASTI128 0(R15), Y5
 	VBROADCASTI128 16(R15), Y6
@@ -2816,7 +2816,7 @@ planeDone:
 	VPXOR Y14, Y8, Y8
 	VPBROADCASTD bytes16<>(SB), Y9
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -2990,7 +2990,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -3006,7 +3006,7 @@ planeDone:
 	VMOVD R15, X4
 	VPBROADCASTD X4, Y4
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -3140,7 +3140,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -3159,7 +3159,7 @@ planeDone:
 	VMOVD R15, X9
 	VPBROADCASTD X9, Y9
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -3353,7 +3353,7 @@ planeDone:
 	DECQ BX
 	JNZ plane
 
-	// planes, and strips, are Height/4 words of 8 rows apart
+	// planes and strips are Height/4 words of 8 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	MOVQ 184(AX), BX
@@ -3363,7 +3363,7 @@ planeDone:
 	LEAQ (R9)(R9*4), R11
 	LEAQ (R10)(R9*4), R12
 
-	// R15 is the bytes of a plane
+	// R15 is the size of a plane in bytes
 	MOVQ 176(AX), SI
 
 quad:
@@ -3462,7 +3462,7 @@ rowDone:
 	MOVQ 160(AX), DI
 	MOVQ 168(AX), R11
 
-	// Y1 has ones where a number is, Y2 spreads it to the bytes of its word
+	// Y1 is the mask of a number, Y2 spreads it to the bytes of its word
 	MOVQ R9, CX
 	MOVL $1, R15
 	SHLL CX, R15
@@ -3571,7 +3571,7 @@ rowDone:
 	MOVQ 160(AX), DI
 	MOVQ 168(AX), R11
 
-	// Y1 has ones where a number is, Y2 spreads it to the bytes of its word
+	// Y1 is the mask of a number, Y2 spreads it to the bytes of its word
 	MOVQ R9, CX
 	MOVL $1, R15
 	SHLL CX, R15
@@ -3680,7 +3680,7 @@ rowDone:
 	MOVQ 160(AX), DI
 	MOVQ 168(AX), R11
 
-	// Y1 has ones where a number is, Y2 spreads it to the bytes of its word
+	// Y1 is the mask of a number, Y2 spreads it to the bytes of its word
 	MOVQ R9, CX
 	MOVL $1, R15
 	SHLL CX, R15
@@ -3786,7 +3786,7 @@ rowDone:
 	MOVQ 160(AX), DI
 	MOVQ 168(AX), R11
 
-	// Y1 has ones where a number is, Y2 spreads it to the bytes of its word
+	// Y1 is the mask of a number, Y2 spreads it to the bytes of its word
 	MOVQ R9, CX
 	MOVL $1, R15
 	SHLL CX, R15
@@ -3893,7 +3893,7 @@ rowDone:
 	MOVQ 160(AX), DI
 	MOVQ 168(AX), R11
 
-	// Y1 has ones where a number is, Y2 spreads it to the bytes of its word
+	// Y1 is the mask of a number, Y2 spreads it to the bytes of its word
 	MOVQ R9, CX
 	MOVL $1, R15
 	SHLL CX, R15
@@ -4002,7 +4002,7 @@ rowDone:
 	MOVQ 160(AX), DI
 	MOVQ 168(AX), R11
 
-	// Y1 has ones where a number is, Y2 spreads it to the bytes of its word
+	// Y1 is the mask of a number, Y2 spreads it to the bytes of its word
 	MOVQ R9, CX
 	MOVL $1, R15
 	SHLL CX, R15

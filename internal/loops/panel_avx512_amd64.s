@@ -37,7 +37,7 @@ TEXT ·panelTable2AVX512(SB), NOSPLIT, $0-8
 
 chunk:
 
-	// rows are too far from each other for the processor to foresee them
+	// the hardware does not prefetch rows, which are far apart
 	MOVQ 192(AX), BX
 	ADDQ R14, BX
 	MOVQ 0(AX), R15
@@ -73,7 +73,7 @@ chunk:
 	MOVQ 120(AX), R15
 	PREFETCHT1 (R15)(BX*1)
 
-	// strips are Height/4 words of 16 rows apart, each of them in a band
+	// strips are Height/4 words of 16 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	IMUL3Q $128, CX, R9
@@ -770,7 +770,7 @@ TEXT ·panelSum2AVX512(SB), NOSPLIT, $0-8
 
 chunk:
 
-	// rows are too far from each other for the processor to foresee them
+	// the hardware does not prefetch rows, which are far apart
 	MOVQ 192(AX), BX
 	ADDQ R14, BX
 	MOVQ 0(AX), R15
@@ -806,7 +806,7 @@ chunk:
 	MOVQ 120(AX), R15
 	PREFETCHT1 (R15)(BX*1)
 
-	// strips are Height/4 words of 16 rows apart, each of them in a band
+	// strips are Height/4 words of 16 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	IMUL3Q $128, CX, R9
@@ -1441,7 +1441,7 @@ TEXT ·panelTable3AVX512(SB), NOSPLIT, $0-8
 
 chunk:
 
-	// rows are too far from each other for the processor to foresee them
+	// the hardware does not prefetch rows, which are far apart
 	MOVQ 192(AX), BX
 	ADDQ R14, BX
 	MOVQ 0(AX), R15
@@ -1543,7 +1543,7 @@ chunk:
 	MOVQ 120(AX), R15
 	PREFETCHT1 (R15)(BX*1)
 
-	// strips are Height/4 words of 16 rows apart, each of them in a band
+	// strips are Height/4 words of 16 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	IMUL3Q $128, CX, R9
@@ -1918,7 +1918,7 @@ TEXT ·panelSum3AVX512(SB), NOSPLIT, $0-8
 
 chunk:
 
-	// rows are too far from each other for the processor to foresee them
+	// the hardware does not prefetch rows, which are far apart
 	MOVQ 192(AX), BX
 	ADDQ R14, BX
 	MOVQ 0(AX), R15
@@ -2020,7 +2020,7 @@ chunk:
 	MOVQ 120(AX), R15
 	PREFETCHT1 (R15)(BX*1)
 
-	// strips are Height/4 words of 16 rows apart, each of them in a band
+	// strips are Height/4 words of 16 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	IMUL3Q $128, CX, R9
@@ -2385,7 +2385,7 @@ TEXT ·panelTable4AVX512(SB), NOSPLIT, $0-8
 
 chunk:
 
-	// rows are too far from each other for the processor to foresee them
+	// the hardware does not prefetch rows, which are far apart
 	MOVQ 192(AX), BX
 	ADDQ R14, BX
 	MOVQ 0(AX), R15
@@ -2421,7 +2421,7 @@ chunk:
 	MOVQ 120(AX), R15
 	PREFETCHT1 (R15)(BX*1)
 
-	// strips are Height/4 words of 16 rows apart, each of them in a band
+	// strips are Height/4 words of 16 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	IMUL3Q $128, CX, R9
@@ -2914,7 +2914,7 @@ TEXT ·panelSum4AVX512(SB), NOSPLIT, $0-8
 
 chunk:
 
-	// rows are too far from each other for the processor to foresee them
+	// the hardware does not prefetch rows, which are far apart
 	MOVQ 192(AX), BX
 	ADDQ R14, BX
 	MOVQ 0(AX), R15
@@ -2950,7 +2950,7 @@ chunk:
 	MOVQ 120(AX), R15
 	PREFETCHT1 (R15)(BX*1)
 
-	// strips are Height/4 words of 16 rows apart, each of them in a band
+	// strips are Height/4 words of 16 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	IMUL3Q $128, CX, R9
@@ -3413,7 +3413,7 @@ TEXT ·panelTable5AVX512(SB), NOSPLIT, $0-8
 
 chunk:
 
-	// rows are too far from each other for the processor to foresee them
+	// the hardware does not prefetch rows, which are far apart
 	MOVQ 192(AX), BX
 	ADDQ R14, BX
 	MOVQ 0(AX), R15
@@ -3581,7 +3581,7 @@ chunk:
 	MOVQ 120(AX), R15
 	PREFETCHT1 (R15)(BX*1)
 
-	// strips are Height/4 words of 16 rows apart, each of them in a band
+	// strips are Height/4 words of 16 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	IMUL3Q $128, CX, R9
@@ -3966,7 +3966,7 @@ TEXT ·panelSum5AVX512(SB), NOSPLIT, $0-8
 
 chunk:
 
-	// rows are too far from each other for the processor to foresee them
+	// the hardware does not prefetch rows, which are far apart
 	MOVQ 192(AX), BX
 	ADDQ R14, BX
 	MOVQ 0(AX), R15
@@ -4134,7 +4134,7 @@ chunk:
 	MOVQ 120(AX), R15
 	PREFETCHT1 (R15)(BX*1)
 
-	// strips are Height/4 words of 16 rows apart, each of them in a band
+	// strips are Height/4 words of 16 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	IMUL3Q $128, CX, R9
@@ -4513,7 +4513,7 @@ TEXT ·panelTable6AVX512(SB), NOSPLIT, $0-8
 
 chunk:
 
-	// rows are too far from each other for the processor to foresee them
+	// the hardware does not prefetch rows, which are far apart
 	MOVQ 192(AX), BX
 	ADDQ R14, BX
 	MOVQ 0(AX), R15
@@ -4615,7 +4615,7 @@ chunk:
 	MOVQ 120(AX), R15
 	PREFETCHT1 (R15)(BX*1)
 
-	// strips are Height/4 words of 16 rows apart, each of them in a band
+	// strips are Height/4 words of 16 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	IMUL3Q $128, CX, R9
@@ -4968,7 +4968,7 @@ TEXT ·panelSum6AVX512(SB), NOSPLIT, $0-8
 
 chunk:
 
-	// rows are too far from each other for the processor to foresee them
+	// the hardware does not prefetch rows, which are far apart
 	MOVQ 192(AX), BX
 	ADDQ R14, BX
 	MOVQ 0(AX), R15
@@ -5070,7 +5070,7 @@ chunk:
 	MOVQ 120(AX), R15
 	PREFETCHT1 (R15)(BX*1)
 
-	// strips are Height/4 words of 16 rows apart, each of them in a band
+	// strips are Height/4 words of 16 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	IMUL3Q $128, CX, R9
@@ -5421,7 +5421,7 @@ TEXT ·panelSum7AVX512(SB), NOSPLIT, $0-8
 
 chunk:
 
-	// rows are too far from each other for the processor to foresee them
+	// the hardware does not prefetch rows, which are far apart
 	MOVQ 192(AX), BX
 	ADDQ R14, BX
 	MOVQ 0(AX), R15
@@ -5655,7 +5655,7 @@ chunk:
 	MOVQ 120(AX), R15
 	PREFETCHT1 (R15)(BX*1)
 
-	// strips are Height/4 words of 16 rows apart, each of them in a band
+	// strips are Height/4 words of 16 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	IMUL3Q $128, CX, R9
@@ -6044,7 +6044,7 @@ TEXT ·panelSum8AVX512(SB), NOSPLIT, $0-8
 
 chunk:
 
-	// rows are too far from each other for the processor to foresee them
+	// the hardware does not prefetch rows, which are far apart
 	MOVQ 192(AX), BX
 	ADDQ R14, BX
 	MOVQ 0(AX), R15
@@ -6080,7 +6080,7 @@ chunk:
 	MOVQ 120(AX), R15
 	PREFETCHT1 (R15)(BX*1)
 
-	// strips are Height/4 words of 16 rows apart, each of them in a band
+	// strips are Height/4 words of 16 rows apart
 	MOVQ 136(AX), CX
 	SHRQ $2, CX
 	IMUL3Q $128, CX, R9
@@ -6493,7 +6493,7 @@ stored:
 	MOVQ 160(AX), DI
 	MOVQ 168(AX), R11
 
-	// Z1 has ones where a number is, Z2 spreads it to the bytes of its word
+	// Z1 is the mask of a number, Z2 spreads it to the bytes of its word
 	MOVQ R9, CX
 	MOVL $1, R15
 	SHLL CX, R15
@@ -6657,7 +6657,7 @@ stored:
 	MOVQ 160(AX), DI
 	MOVQ 168(AX), R11
 
-	// Z1 has ones where a number is, Z2 spreads it to the bytes of its word
+	// Z1 is the mask of a number, Z2 spreads it to the bytes of its word
 	MOVQ R9, CX
 	MOVL $1, R15
 	SHLL CX, R15
@@ -6822,7 +6822,7 @@ stored:
 	MOVQ 160(AX), DI
 	MOVQ 168(AX), R11
 
-	// Z1 has ones where a number is, Z2 spreads it to the bytes of its word
+	// Z1 is the mask of a number, Z2 spreads it to the bytes of its word
 	MOVQ R9, CX
 	MOVL $1, R15
 	SHLL CX, R15
@@ -6983,7 +6983,7 @@ stored:
 	MOVQ 160(AX), DI
 	MOVQ 168(AX), R11
 
-	// Z1 has ones where a number is, Z2 spreads it to the bytes of its word
+	// Z1 is the mask of a number, Z2 spreads it to the bytes of its word
 	MOVQ R9, CX
 	MOVL $1, R15
 	SHLL CX, R15
@@ -7145,7 +7145,7 @@ stored:
 	MOVQ 160(AX), DI
 	MOVQ 168(AX), R11
 
-	// Z1 has ones where a number is, Z2 spreads it to the bytes of its word
+	// Z1 is the mask of a number, Z2 spreads it to the bytes of its word
 	MOVQ R9, CX
 	MOVL $1, R15
 	SHLL CX, R15
@@ -7310,7 +7310,7 @@ stored:
 	MOVQ 160(AX), DI
 	MOVQ 168(AX), R11
 
-	// Z1 has ones where a number is, Z2 spreads it to the bytes of its word
+	// Z1 is the mask of a number, Z2 spreads it to the bytes of its word
 	MOVQ R9, CX
 	MOVL $1, R15
 	SHLL CX, R15

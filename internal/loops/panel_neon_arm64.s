@@ -25,7 +25,7 @@ TEXT ·panelTable2x1NEON(SB), NOSPLIT, $0-8
 	MOVD 152(R0), R24
 	VLD1 (R24), [V20.B16]
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -252,7 +252,7 @@ TEXT ·panelTable2x2NEON(SB), NOSPLIT, $0-8
 	MOVD 152(R0), R24
 	VLD1 (R24), [V20.B16, V21.B16]
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -479,7 +479,7 @@ TEXT ·panelTable2x4NEON(SB), NOSPLIT, $0-8
 	MOVD 152(R0), R24
 	VLD1 (R24), [V20.B16, V21.B16, V22.B16, V23.B16]
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -704,7 +704,7 @@ TEXT ·panelSum2NEON(SB), NOSPLIT, $0-8
 	MOVD 184(R0), R9
 	VMOVI $3, V16.B16
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -912,7 +912,7 @@ TEXT ·panelTable3x1NEON(SB), NOSPLIT, $0-8
 	MOVD 152(R0), R24
 	VLD1 (R24), [V20.B16]
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -1284,7 +1284,7 @@ TEXT ·panelTable3x2NEON(SB), NOSPLIT, $0-8
 	MOVD 152(R0), R24
 	VLD1 (R24), [V20.B16, V21.B16]
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -1656,7 +1656,7 @@ TEXT ·panelTable3x4NEON(SB), NOSPLIT, $0-8
 	MOVD 152(R0), R24
 	VLD1 (R24), [V20.B16, V21.B16, V22.B16, V23.B16]
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -2026,7 +2026,7 @@ TEXT ·panelSum3NEON(SB), NOSPLIT, $0-8
 	VMOVI $7, V16.B16
 	VMOVI $4, V17.B16
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -2357,7 +2357,7 @@ TEXT ·panelTable4x1NEON(SB), NOSPLIT, $0-8
 	MOVD 152(R0), R24
 	VLD1 (R24), [V20.B16]
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -2518,7 +2518,7 @@ TEXT ·panelTable4x2NEON(SB), NOSPLIT, $0-8
 	MOVD 152(R0), R24
 	VLD1 (R24), [V20.B16, V21.B16]
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -2679,7 +2679,7 @@ TEXT ·panelTable4x4NEON(SB), NOSPLIT, $0-8
 	MOVD 152(R0), R24
 	VLD1 (R24), [V20.B16, V21.B16, V22.B16, V23.B16]
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -2838,7 +2838,7 @@ TEXT ·panelSum4NEON(SB), NOSPLIT, $0-8
 	MOVD 184(R0), R9
 	VMOVI $15, V16.B16
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -2990,7 +2990,7 @@ TEXT ·panelTable5x2NEON(SB), NOSPLIT, $0-8
 	MOVD 152(R0), R24
 	VLD1 (R24), [V20.B16, V21.B16]
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -3323,7 +3323,7 @@ TEXT ·panelTable5x4NEON(SB), NOSPLIT, $0-8
 	MOVD 152(R0), R24
 	VLD1 (R24), [V20.B16, V21.B16, V22.B16, V23.B16]
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -3654,7 +3654,7 @@ TEXT ·panelSum5NEON(SB), NOSPLIT, $0-8
 	VMOVI $15, V16.B16
 	VMOVI $16, V17.B16
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -3963,7 +3963,7 @@ TEXT ·panelTable6x4NEON(SB), NOSPLIT, $0-8
 	MOVD 152(R0), R24
 	VLD1 (R24), [V20.B16, V21.B16, V22.B16, V23.B16]
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -4231,7 +4231,7 @@ TEXT ·panelSum6NEON(SB), NOSPLIT, $0-8
 	VMOVI $15, V16.B16
 	VMOVI $48, V17.B16
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -4480,7 +4480,7 @@ TEXT ·panelSum7NEON(SB), NOSPLIT, $0-8
 	VMOVI $48, V17.B16
 	VMOVI $64, V18.B16
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -4855,7 +4855,7 @@ TEXT ·panelSum8NEON(SB), NOSPLIT, $0-8
 	MOVD 144(R0), R8
 	MOVD 184(R0), R9
 
-	// R13 is from one strip to the next
+	// R13 is the distance between strips
 	MOVD 136(R0), R11
 	LSR $2, R11, R13
 	MUL R9, R13, R13
@@ -4991,7 +4991,7 @@ word:
 	MOVD 160(R0), R1
 	MOVD 168(R0), R2
 
-	// V1 has ones where a number is, V2 spreads it to the bytes of its word
+	// V1 is the mask of a number, V2 spreads it to the bytes of its word
 	MOVD $1, R11
 	LSL R9, R11, R11
 	SUB $1, R11, R11
@@ -5050,7 +5050,7 @@ word:
 	MOVD 160(R0), R1
 	MOVD 168(R0), R2
 
-	// V1 has ones where a number is, V2 spreads it to the bytes of its word
+	// V1 is the mask of a number, V2 spreads it to the bytes of its word
 	MOVD $1, R11
 	LSL R9, R11, R11
 	SUB $1, R11, R11
@@ -5109,7 +5109,7 @@ word:
 	MOVD 160(R0), R1
 	MOVD 168(R0), R2
 
-	// V1 has ones where a number is, V2 spreads it to the bytes of its word
+	// V1 is the mask of a number, V2 spreads it to the bytes of its word
 	MOVD $1, R11
 	LSL R9, R11, R11
 	SUB $1, R11, R11
@@ -5164,7 +5164,7 @@ word:
 	MOVD 160(R0), R1
 	MOVD 168(R0), R2
 
-	// V1 has ones where a number is, V2 spreads it to the bytes of its word
+	// V1 is the mask of a number, V2 spreads it to the bytes of its word
 	MOVD $1, R11
 	LSL R9, R11, R11
 	SUB $1, R11, R11
@@ -5220,7 +5220,7 @@ word:
 	MOVD 160(R0), R1
 	MOVD 168(R0), R2
 
-	// V1 has ones where a number is, V2 spreads it to the bytes of its word
+	// V1 is the mask of a number, V2 spreads it to the bytes of its word
 	MOVD $1, R11
 	LSL R9, R11, R11
 	SUB $1, R11, R11
@@ -5279,7 +5279,7 @@ word:
 	MOVD 160(R0), R1
 	MOVD 168(R0), R2
 
-	// V1 has ones where a number is, V2 spreads it to the bytes of its word
+	// V1 is the mask of a number, V2 spreads it to the bytes of its word
 	MOVD $1, R11
 	LSL R9, R11, R11
 	SUB $1, R11, R11

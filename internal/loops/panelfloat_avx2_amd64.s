@@ -1142,7 +1142,7 @@ TEXT ·floatFinishAVX2(SB), NOSPLIT, $0-8
 	MOVQ 16(AX), DX
 	MOVQ 24(AX), CX
 
-	// from one lane to the next, and to the one that is half of all on
+	// the distance between lanes, and half of all lanes
 	MOVQ CX, R8
 	IMULQ $64, R8
 	MOVQ R8, R9

@@ -606,7 +606,7 @@ TEXT ·floatFinishNEON(SB), NOSPLIT, $0-8
 	MOVD 16(R0), R3
 	MOVD 24(R0), R4
 
-	// from one lane to the next
+	// the distance between lanes
 	LSL $6, R4, R5
 
 vector:

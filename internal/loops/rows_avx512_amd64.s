@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-	// how far the codes of 3 bits in each part of a vector are to be shifted
+	// the shifts of 3-bit codes in each part of a vector
 
 DATA shift32<>+0(SB)/4, $0x00000000
 DATA shift32<>+4(SB)/4, $0x00000000
@@ -402,7 +402,7 @@ scale:
 	VPMULLD.BCST 116(DX), Z28, Z28
 	VPSUBD Z28, Z16, Z16
 
-	// floats hold both, and their product is rounded once, as that of integers is
+	// a float32 holds both exactly, and their product is rounded once, like the integer product
 	VCVTDQ2PS Z14, Z14
 	VCVTDQ2PS Z16, Z16
 	VMULPS Z14, Z16, Z16
@@ -1052,7 +1052,7 @@ scale:
 	VPMULLD.BCST 116(DX), Z28, Z28
 	VPSUBD Z28, Z16, Z16
 
-	// floats hold both, and their product is rounded once, as that of integers is
+	// a float32 holds both exactly, and their product is rounded once, like the integer product
 	VCVTDQ2PS Z14, Z14
 	VCVTDQ2PS Z16, Z16
 	VMULPS Z14, Z16, Z16
@@ -1762,7 +1762,7 @@ scale:
 	VPMULLD.BCST 116(DX), Z28, Z28
 	VPSUBD Z28, Z16, Z16
 
-	// floats hold both, and their product is rounded once, as that of integers is
+	// a float32 holds both exactly, and their product is rounded once, like the integer product
 	VCVTDQ2PS Z14, Z14
 	VCVTDQ2PS Z16, Z16
 	VMULPS Z14, Z16, Z16
@@ -2480,7 +2480,7 @@ scale:
 	VPMULLD.BCST 116(DX), Z28, Z28
 	VPSUBD Z28, Z16, Z16
 
-	// floats hold both, and their product is rounded once, as that of integers is
+	// a float32 holds both exactly, and their product is rounded once, like the integer product
 	VCVTDQ2PS Z14, Z14
 	VCVTDQ2PS Z16, Z16
 	VMULPS Z14, Z16, Z16
@@ -2969,7 +2969,7 @@ scale:
 	VPMULLD.BCST 116(DX), Z28, Z28
 	VPSUBD Z28, Z16, Z16
 
-	// floats hold both, and their product is rounded once, as that of integers is
+	// a float32 holds both exactly, and their product is rounded once, like the integer product
 	VCVTDQ2PS Z14, Z14
 	VCVTDQ2PS Z16, Z16
 	VMULPS Z14, Z16, Z16
@@ -3515,7 +3515,7 @@ scale:
 	VPMULLD.BCST 116(DX), Z28, Z28
 	VPSUBD Z28, Z16, Z16
 
-	// floats hold both, and their product is rounded once, as that of integers is
+	// a float32 holds both exactly, and their product is rounded once, like the integer product
 	VCVTDQ2PS Z14, Z14
 	VCVTDQ2PS Z16, Z16
 	VMULPS Z14, Z16, Z16
@@ -4098,7 +4098,7 @@ scale:
 	VPMULLD.BCST 116(DX), Z28, Z28
 	VPSUBD Z28, Z16, Z16
 
-	// floats hold both, and their product is rounded once, as that of integers is
+	// a float32 holds both exactly, and their product is rounded once, like the integer product
 	VCVTDQ2PS Z14, Z14
 	VCVTDQ2PS Z16, Z16
 	VMULPS Z14, Z16, Z16
@@ -4567,7 +4567,7 @@ scale:
 	VPMULLD.BCST 116(DX), Z28, Z28
 	VPSUBD Z28, Z16, Z16
 
-	// floats hold both, and their product is rounded once, as that of integers is
+	// a float32 holds both exactly, and their product is rounded once, like the integer product
 	VCVTDQ2PS Z14, Z14
 	VCVTDQ2PS Z16, Z16
 	VMULPS Z14, Z16, Z16
@@ -5086,7 +5086,7 @@ scale:
 	VPMULLD.BCST 116(DX), Z28, Z28
 	VPSUBD Z28, Z16, Z16
 
-	// floats hold both, and their product is rounded once, as that of integers is
+	// a float32 holds both exactly, and their product is rounded once, like the integer product
 	VCVTDQ2PS Z14, Z14
 	VCVTDQ2PS Z16, Z16
 	VMULPS Z14, Z16, Z16
@@ -5598,7 +5598,7 @@ scale:
 	VPMULLD.BCST 116(DX), Z28, Z28
 	VPSUBD Z28, Z16, Z16
 
-	// floats hold both, and their product is rounded once, as that of integers is
+	// a float32 holds both exactly, and their product is rounded once, like the integer product
 	VCVTDQ2PS Z14, Z14
 	VCVTDQ2PS Z16, Z16
 	VMULPS Z14, Z16, Z16
@@ -13925,7 +13925,7 @@ step:
 
 row:
 
-	// scales that are not there are 1, since subnormal ones take long
+	// scales beyond the end are 1, since subnormal ones are slow
 	VMOVDQA64 Z3, Z14
 	VMOVDQU8 (R9), K6, Y14
 	CMPQ steps-16(SP), $0
@@ -14421,7 +14421,7 @@ step:
 
 row:
 
-	// scales that are not there are 1, since subnormal ones take long
+	// scales beyond the end are 1, since subnormal ones are slow
 	VMOVDQA64 Z4, Z14
 	VMOVDQU8 (R9), K6, Y14
 	VMOVDQU8.Z (SI), K2, X12

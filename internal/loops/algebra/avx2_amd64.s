@@ -61,7 +61,7 @@ TEXT ·gramAVX2(SB), NOSPLIT, $0-8
 
 columns:
 
-	// R13 is the mask of the columns that are left
+	// R13 points to the mask of the remaining columns
 	MOVQ R12, CX
 	SHRQ $3, CX
 	NEGQ CX
@@ -208,7 +208,7 @@ TEXT ·reduceAVX2(SB), NOSPLIT, $0-8
 
 columns:
 
-	// R13 is the mask of the columns that are left
+	// R13 points to the mask of the remaining columns
 	MOVQ R12, CX
 	SHRQ $3, CX
 	NEGQ CX

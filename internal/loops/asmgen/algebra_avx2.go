@@ -2,7 +2,7 @@ package main
 
 func algebraAVX2() *file {
 	f := newFile("amd64 && !purego")
-	var lanes [48]uint32 // 12 float64 that are, and 12 that are not
+	var lanes [48]uint32 // the lanes of 12 float64 with all bits set, then of 12 with none
 	for i := range 24 {
 		lanes[i] = 0xffffffff
 	}
@@ -71,11 +71,12 @@ func algebraAVX2() *file {
 	return f
 }
 
-// quarters emits a loop over the quarters, 4 × 12, of a tile of 8 × 24 whose rows'
-// addresses are at AX, and whose columns at an offset of it. body adds to Y0 … Y11; DX − AX is
-// 8 times its first row, R12 8 times its first column, and it may use all but AX and R13
-// besides. If rows is set, it may have fewer rows, as ReduceArgs; then body is for
-// quarters of fewer columns, too, whose masks are at R13.
+// quarters emits a loop over the quarters, 4 × 12, of a tile of 8 × 24. AX points to the
+// addresses of the tile's rows; the number of columns is at offset cols from AX. body
+// adds to Y0 … Y11. In body, DX − AX is 8 times the first row of the quarter and R12 is 8
+// times its first column; body must keep AX and R13. If rows is set, the tile may have
+// fewer rows, as in ReduceArgs; body is then also called for quarters with fewer columns,
+// with their masks at R13.
 func (f *file) quarters(cols int, body func(masked string), rows bool) {
 	each := func(do func(r, p int)) {
 		for p := range 3 {
@@ -89,7 +90,7 @@ func (f *file) quarters(cols int, body func(masked string), rows bool) {
 	}
 	f.op("XORQ R12, R12")
 	f.label("columns")
-	f.comment("R13 is the mask of the columns that are left")
+	f.comment("R13 points to the mask of the remaining columns")
 	f.op("MOVQ R12, CX")
 	f.op("SHRQ $3, CX")
 	f.op("NEGQ CX")
@@ -135,7 +136,7 @@ func (f *file) quarters(cols int, body func(masked string), rows bool) {
 	}
 }
 
-// takeAVX2 emits the loop that takes a multiple of a vector from another.
+// takeAVX2 emits the loop that subtracts a multiple of one vector from another.
 func takeAVX2(f *file) {
 	f.text("takeAVX2", "TakeArgs")
 	f.op("MOVQ %d(AX), DI", takeT)

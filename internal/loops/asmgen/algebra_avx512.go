@@ -77,7 +77,7 @@ func gram(f *file) {
 	f.op("RET")
 }
 
-// tileMasks emits the setting of K1 … K3 to the columns of a tile, whose number is at an
+// tileMasks sets K1 … K3 to masks of a tile's columns. The number of columns is at an
 // offset in the arguments.
 func (f *file) tileMasks(cols int) {
 	f.op("MOVQ %d(AX), CX", cols)
@@ -90,7 +90,7 @@ func (f *file) tileMasks(cols int) {
 	}
 }
 
-// take emits the loop that takes a multiple of a vector from another.
+// take emits the loop that subtracts a multiple of one vector from another.
 func take(f *file) {
 	f.text("takeAVX512", "TakeArgs")
 	f.op("MOVQ %d(AX), DI", takeT)
@@ -109,7 +109,7 @@ func take(f *file) {
 	f.op("RET")
 }
 
-// reduce emits the loop that takes products from a tile of 8 × 24, or less of it.
+// reduce emits the loop that subtracts products from a tile of at most 8 × 24.
 func reduce(f *file) {
 	f.text("reduceAVX512", "ReduceArgs")
 	f.tileMasks(reduceCols)
@@ -126,7 +126,7 @@ func reduce(f *file) {
 	f.reduceParts(4)
 }
 
-// reduceParts emits reduce for so many rows, and 8, 16 and 24 columns.
+// reduceParts emits reduce for the given number of rows, and 8, 16 and 24 columns.
 func (f *file) reduceParts(rows int) {
 	f.op("CMPQ %d(AX), $8", reduceCols)
 	f.op("JLE cols%dx1", rows)
@@ -138,7 +138,7 @@ func (f *file) reduceParts(rows int) {
 	}
 }
 
-// reduceTile emits reduce for so many rows and vectors of columns.
+// reduceTile emits reduce for the given numbers of rows and vectors of columns.
 func (f *file) reduceTile(rows, parts int) {
 	sum := func(r, p int) string { return z(parts*r + p) }
 	at := []string{"R8", "R9", "R10", "R11", "R12", "R13", "R14", "AX"}

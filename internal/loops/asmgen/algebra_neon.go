@@ -14,15 +14,15 @@ func algebraNEON() *file {
 	return f
 }
 
-// A tile is done in blocks of neonRows rows and neonCols columns: the sums of row r are
-// in V4r ….
+// A tile is computed in blocks of neonRows rows and neonCols columns. The sums of row r
+// are in V4r ….
 const (
 	neonRows = 4
 	neonCols = 8
 )
 
-// fours emits a loop over the rows of a tile, four at a time. R19 is the address of the
-// arguments, as if these began with the addresses of the four.
+// fours emits a loop over the rows of a tile, four at a time. R19 is R0 plus 8 times the
+// number of the first row.
 func (f *file) fours(rows func(), body func()) {
 	f.op("MOVD R0, R19")
 	rows()
@@ -34,8 +34,8 @@ func (f *file) fours(rows func(), body func()) {
 	f.op("RET")
 }
 
-// gramNEON emits the loop that adds products of vectors to a tile. Rows of a block that
-// is not whole are copied to the frame and back.
+// gramNEON emits the loop that adds products of vectors to a tile. Rows of an incomplete
+// block are copied to the frame and back.
 func gramNEON(f *file) {
 	const frame = neonRows * neonCols * 8
 	f.frameARM64("gramNEON", "GramArgs", frame)
@@ -108,7 +108,7 @@ func gramNEON(f *file) {
 	})
 }
 
-// takeNEON emits the loop that takes a multiple of a vector from another.
+// takeNEON emits the loop that subtracts a multiple of one vector from another.
 func takeNEON(f *file) {
 	f.textARM64("takeNEON", "TakeArgs")
 	f.op("MOVD %d(R0), R1", takeT)
@@ -141,8 +141,8 @@ func takeNEON(f *file) {
 	f.op("RET")
 }
 
-// reduceNEON emits the loop that takes products from a tile: eight columns of it at a
-// time, then two, and then one.
+// reduceNEON emits the loop that subtracts products from a tile: eight columns at a time,
+// then two, then one.
 func reduceNEON(f *file) {
 	f.textARM64("reduceNEON", "ReduceArgs")
 	f.op("MOVD %d(R0), R7", reduceMLess)
@@ -163,7 +163,7 @@ func reduceNEON(f *file) {
 	})
 }
 
-// reduceCols emits the loop over so many columns at a time.
+// reduceCols emits the loop that takes the given number of columns at a time.
 func (f *file) reduceCols(cols int) {
 	label := fmt.Sprintf("cols%d", cols)
 	regs := max(1, cols/2)

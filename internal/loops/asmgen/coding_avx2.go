@@ -48,12 +48,12 @@ func widen16AVX2(f *file, name string, body func()) {
 	f.end()
 }
 
-// widenF16AVX2 emits the loop for float16. Its exponent and fraction, as those of a
-// float32, are 2^112 times too small, subnormal or not. Processors that convert float16
-// by themselves are not known to package cpu.
+// widenF16AVX2 emits the loop for float16. The exponent and fraction of a float16, read
+// as a float32, are 2^112 times too small, also for subnormal numbers. Package cpu does
+// not report F16C.
 func widenF16AVX2(f *file) {
 	f.data("halfScale", 0x77800000)    // 2^112
-	f.data("halfFinite", 0x0f7fffff)   // the largest finite float16, so moved, is below
+	f.data("halfFinite", 0x0f7fffff)   // above the bits of all finite float16s after the shift
 	f.data("halfInfinite", 0x7f800000) // an exponent
 	f.data("halfSign", 0x80000000)
 	widen16AVX2(f, "widenF16AVX2", func() {
@@ -93,7 +93,7 @@ func (f *file) eights(body func()) {
 	f.label("weightsEnd")
 }
 
-// fold8 emits the reduction of v to its lowest word with op, by halves. It takes a.
+// fold8 reduces v to its lowest word with op, by halves. It overwrites a.
 func (f *file) fold8(op string, v, a int) {
 	f.op("VEXTRACTF128 $1, %s, %s", y(v), x(a))
 	f.op("%s %s, %s, %s", op, x(a), x(v), x(v))
@@ -103,7 +103,7 @@ func (f *file) fold8(op string, v, a int) {
 	f.op("%s %s, %s, %s", op, x(a), x(v), x(v))
 }
 
-// storeBytes emits the store of the 8 words of v as bytes to DI. It takes a.
+// storeBytes stores the 8 words of v as bytes at DI. It overwrites a.
 func (f *file) storeBytes(v, a int) {
 	f.op("VEXTRACTI128 $1, %s, %s", y(v), x(a))
 	f.op("VPACKUSDW %s, %s, %s", x(a), x(v), x(a))
@@ -116,7 +116,7 @@ func (f *file) storeBytes(v, a int) {
 func at32(base string, table, i int) string { return fmt.Sprintf("%d(%s)", table+32*i, base) }
 
 // table32 emits a look-up of 8 indices idx in a table of 32 words at an address. Bits 3
-// and 4 of the indices are the signs of s3 and s4. It takes dst, a and b.
+// and 4 of the indices are the signs of s3 and s4. The look-up overwrites dst, a and b.
 func (f *file) table32(at func(i int) string, idx, s3, s4, dst, a, b int) {
 	f.op("VPERMPS %s, %s, %s", at(0), y(idx), y(dst))
 	f.op("VPERMPS %s, %s, %s", at(1), y(idx), y(a))
@@ -132,8 +132,8 @@ func (f *file) end() {
 	f.op("RET")
 }
 
-// stepsAVX2 emits the loop that finds steps, and errors of so many codebooks. If clamped
-// is set, ratios may be far beyond all cells.
+// stepsAVX2 emits the loop that finds steps and the errors of the given number of
+// codebooks. If clamped is set, ratios may be far outside of the cells.
 func stepsAVX2(f *file, members int, clamped bool) {
 	const acc, delta, scale, off = 8, 12, 13, 14
 	name := "steps"
@@ -322,7 +322,7 @@ func roundAVX2(f *file) {
 			f.storeBytes(2, 1)
 		})
 	})
-	f.comment("some weight is near the middle")
+	f.comment("some weight is near the middle between two integers")
 	f.label("divide")
 	f.op("VEXTRACTF128 $1, Y0, X1")
 	for i := range 2 {
@@ -339,8 +339,8 @@ func roundAVX2(f *file) {
 	f.op("JMP rounded")
 }
 
-// packAVX2 emits the loop that packs codes of so many bits, 16 at a time. masks are
-// those that there are already.
+// packAVX2 emits the loop that packs codes, 16 at a time. masks has the masks already
+// written.
 func packAVX2(f *file, bits int, masks map[uint64]bool) {
 	layout := pack.Layout(bits)
 	type from struct {
@@ -400,7 +400,7 @@ func packAVX2(f *file, bits int, masks map[uint64]bool) {
 	f.op("ADDQ $16, DI")
 	f.op("SUBQ $16, CX")
 	f.op("JNZ part")
-	// The first strip and the first plane are done; the others follow them.
+	// The pointers have passed the first strip and the first plane. Skip the others.
 	if n := len(layout); n > 1 {
 		f.op("IMUL3Q $%d, BX, CX", n-1)
 		f.op("ADDQ CX, SI")

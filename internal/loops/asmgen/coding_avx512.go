@@ -15,7 +15,7 @@ const (
 	classOff        = 1028
 )
 
-// Offsets of coding.Groups, with which the arguments of loops over groups begin.
+// Offsets of coding.Groups, the first field of the arguments of loops over groups.
 const (
 	groupsW      = 0
 	groupsSize   = 8
@@ -88,9 +88,9 @@ func (f *file) each(label string, n int, body func()) {
 	f.label(label + "End")
 }
 
-// groups emits a loop over groups of weights, in which body has the weights of one at
-// SI and their number in CX, and must leave SI behind the last step of 16. Bytes, one
-// for each weight, are at DI, if codes is set.
+// groups emits a loop over groups of weights. body gets the address of a group's weights
+// in SI and their number in CX, and must leave SI behind the last step of 16. If codes is
+// set, DI points to one byte for each weight.
 func (f *file) groups(codes bool, body func()) { f.groupsOf(15, codes, body) }
 
 // groupsOf is groups for steps of last+1 weights.
@@ -98,7 +98,7 @@ func (f *file) groupsOf(last int, codes bool, body func()) {
 	f.op("MOVQ %d(AX), SI", groupsW)
 	f.op("MOVQ %d(AX), DX", groupsGroups)
 	f.op("MOVQ %d(AX), R9", groupsSize)
-	f.comment("R9 is by how much the last step of a group goes too far")
+	f.comment("R9 is the excess of the last step over the end of the group")
 	f.op("NEGQ R9")
 	f.op("ANDQ $%d, R9", last)
 	f.label("group")
@@ -118,8 +118,8 @@ func (f *file) groupsOf(last int, codes bool, body func()) {
 	f.op("RET")
 }
 
-// fold emits the reduction of vector v to its lowest word with op, by halves. It takes
-// vectors a and b.
+// fold reduces vector v to its lowest word with op, by halves. It overwrites vectors a
+// and b.
 func (f *file) fold(op string, v, a, b int) {
 	f.op("VEXTRACTF64X4 $1, %s, %s", z(v), y(a))
 	f.op("%s %s, %s, %s", op, y(a), y(v), y(a))
@@ -136,11 +136,11 @@ type stepsKind int
 
 const (
 	anyDelta stepsKind = iota
-	powers             // every Δ is a power of two: weights are divided by it, and thresholds are the same for all groups
-	clamped            // ratios may be far beyond all cells
+	powers             // every Δ is a power of two; weights are divided by Δ, and all groups share the thresholds
+	clamped            // ratios may be far outside of the cells
 )
 
-// steps emits the loop that finds steps, and errors of so many codebooks.
+// steps emits the loop that finds steps and the errors of the given number of codebooks.
 func steps(f *file, members int, kind stepsKind) {
 	const t, values, acc = 8, 12, 20
 	const delta, scale, off, one, wide, lowest, highest = 24, 25, 26, 27, 28, 29, 30
@@ -272,7 +272,7 @@ func lookup(f *file) {
 	f.op("RET")
 }
 
-// anyOf emits the loop that looks for bytes that a table has something for.
+// anyOf emits the loop that looks for bytes with a nonzero table entry.
 func anyOf(f *file) {
 	f.text("anyAVX512", "AnyArgs")
 	f.op("MOVQ 0(AX), SI")
@@ -357,7 +357,7 @@ func roundIntegers(f *file) {
 			f.op("ADDQ $16, DI")
 		})
 	})
-	f.comment("some weight is near the middle")
+	f.comment("some weight is near the middle between two integers")
 	f.label("divide")
 	f.op("VEXTRACTF64X4 $1, Z0, Y1")
 	for i := range 2 {
@@ -433,7 +433,7 @@ func narrow(f *file) {
 	f.op("RET")
 }
 
-// packCodes emits the loop that packs codes of so many bits.
+// packCodes emits the loop that packs codes of the given bits.
 func packCodes(f *file, bits int) {
 	layout := pack.Layout(bits)
 	f.text(fmt.Sprintf("pack%dAVX512", bits), "PackArgs")

@@ -9,9 +9,9 @@ import (
 	"github.com/bitmod-go/bitmod/internal/pack"
 )
 
-// Loops over groups take 16 weights at a time, in V0 … V3. What is left of a group is
-// copied to the frame, with zeros behind it: weights to weightsFrame, and bytes, from or
-// to which they go, to bytesFrame.
+// Loops over groups take 16 weights at a time, in V0 … V3. The rest of a group is copied
+// to the frame and padded with zeros: its weights to weightsFrame, its bytes to
+// bytesFrame.
 const (
 	codingFrame  = 80
 	weightsFrame = "weights-80(SP)"
@@ -52,8 +52,8 @@ const (
 	errorStride = 64
 )
 
-// groupsNEON emits a loop over groups of weights, in which body has the weights of one at
-// R4 and their number in R7.
+// groupsNEON emits a loop over groups of weights. body gets the address of a group's
+// weights in R4 and their number in R7.
 func (f *file) groupsNEON(body func()) {
 	f.op("MOVD %d(R0), R4", groupsW)
 	f.op("MOVD %d(R0), R5", groupsGroups)
@@ -68,9 +68,9 @@ func (f *file) groupsNEON(body func()) {
 	f.op("RET")
 }
 
-// sixteens emits a loop over the R7 weights of a group at R4. With tail set, there are
-// fewer than 16 left, in R7. If bytes is set, there is one for each of the weights at R1,
-// to be loaded to V4.
+// sixteens emits a loop over the R7 weights of a group at R4. If tail is set, R7 is the
+// number of weights left, below 16. If bytes is set, R1 points to one byte for each
+// weight, which body finds in V4.
 func (f *file) sixteens(label string, bytes bool, body func(tail bool)) {
 	f.op("SUBS $16, R7, R7")
 	f.op("BLT %sTail", label)
@@ -95,7 +95,7 @@ func (f *file) sixteens(label string, bytes bool, body func(tail bool)) {
 	f.op("VLD1 (R11), %s", list(0, 4, "S4"))
 	if bytes {
 		f.op("MOVD $%s, R11", bytesFrame)
-		f.op("VST1 [V3.B16], (R11)") // any steps
+		f.op("VST1 [V3.B16], (R11)") // any valid bytes
 		f.copyTail(label+"Bytes", "R1", "R11", 1)
 		f.op("MOVD $%s, R11", bytesFrame)
 		f.op("VLD1 (R11), [V4.B16]")
@@ -104,7 +104,7 @@ func (f *file) sixteens(label string, bytes bool, body func(tail bool)) {
 	f.label(label + "End")
 }
 
-// storeSixteen emits the store of V4, a byte for each of 16 weights, to R1.
+// storeSixteen stores V4, a byte for each of 16 weights, at R1.
 func (f *file) storeSixteen(label string, tail bool) {
 	if !tail {
 		f.op("VST1.P [V4.B16], 16(R1)")
@@ -115,14 +115,14 @@ func (f *file) storeSixteen(label string, tail bool) {
 	f.copyTail(label, "R11", "R1", 1)
 }
 
-// dupFloat emits a constant float32 in all of a register.
+// dupFloat sets all lanes of a register to a constant float32.
 func (f *file) dupFloat(v float32, to int) {
 	f.op("MOVD $0x%08x, R12", math.Float32bits(v))
 	f.op("VDUP R12, V%d.S4", to)
 }
 
-// planes32 emits the split of the 32 words of V8 … V15 to four bytes: the lowest of them
-// to registers to and to+1, and so on. It takes V0 … V3.
+// planes32 splits the 32 words of V8 … V15 into bytes: the lowest bytes go to registers
+// to and to+1, the next to to+2 and to+3, and so on. It overwrites V0 … V3.
 func (f *file) planes32(to int) {
 	for half := range 2 {
 		a := 8 + 4*half
@@ -136,9 +136,9 @@ func (f *file) planes32(to int) {
 	}
 }
 
-// table32NEON emits a look-up of 16 bytes idx, below 32, in the bytes that planes32 has
-// left in registers from table on, to words in four registers from to on. It takes four
-// from temp on.
+// table32NEON looks up 16 bytes idx, below 32, in the table that planes32 has left in the
+// registers from table on, and puts words into four registers from to on. It overwrites
+// four registers from temp on.
 func (f *file) table32NEON(table, idx, to, temp int) {
 	for b := range 4 {
 		f.op("VTBL V%d.B16, %s, V%d.B16", idx, list(table+2*b, 2, "B16"), to+b)
@@ -146,8 +146,8 @@ func (f *file) table32NEON(table, idx, to, temp int) {
 	f.interleave(to, temp)
 }
 
-// interleave emits words of their bytes, which are in four registers from v on. It takes
-// four from temp on.
+// interleave makes words of their bytes, which are in four registers from v on. It
+// overwrites four registers from temp on.
 func (f *file) interleave(v, temp int) {
 	for b := range 2 {
 		f.zip(1, temp+2*b, v+2*b, v+2*b+1, "B16")
@@ -158,14 +158,14 @@ func (f *file) interleave(v, temp int) {
 	}
 }
 
-// narrowWords emits the lowest bytes of the 16 words of four registers, from v on, in v.
+// narrowWords puts the lowest bytes of the 16 words in four registers from v on into v.
 func (f *file) narrowWords(v int) {
 	f.uzp(1, v, v, v+1, "H8")
 	f.uzp(1, v+1, v+2, v+3, "H8")
 	f.uzp(1, v, v, v+1, "B16")
 }
 
-// saturate is that for words that are taken to 0 … 255.
+// saturate is narrowWords for words clamped to 0 … 255.
 func (f *file) saturate(v int) {
 	f.word("sqxtn", v, v)
 	f.word("sqxtn2", v, v+1)
@@ -177,7 +177,7 @@ func (f *file) saturate(v int) {
 
 // stepsNEON emits the loop that finds steps.
 func stepsNEON(f *file, kind stepsKind) {
-	// wide is a Δ in float64, and rest 31 in all bytes.
+	// wide has Δ as a float64; rest has 31 in all bytes.
 	const table, scale, off, wide, by, rest, one = 16, 24, 25, 26, 27, 28, 29
 	f.frameARM64([]string{"stepsNEON", "powersNEON", "clampedNEON"}[kind], "StepsArgs", codingFrame)
 	f.op("MOVD %d(R0), R1", stepsSteps)
@@ -271,8 +271,8 @@ func stepsNEON(f *file, kind stepsKind) {
 	})
 }
 
-// errorsNEON emits the loop that adds up the errors of a codebook, of weights whose
-// steps are known. If the lower halves of its values are 0, they need not be looked up.
+// errorsNEON emits the loop that adds up the errors of a codebook for weights with known
+// steps. It skips the lower halves of values if they are all 0.
 func errorsNEON(f *file, kind stepsKind) {
 	const table, delta, zero, acc, masks = 16, 24, 25, 26, 12
 	f.frameARM64([]string{"errorsNEON", "errorPowersNEON"}[kind], "errorArgs", codingFrame)
@@ -348,8 +348,8 @@ func errorsNEON(f *file, kind stepsKind) {
 	})
 }
 
-// foldSum emits the sum of the 16 parts in four registers from v on, by halves, in the
-// lowest word of v.
+// foldSum adds the 16 parts in four registers from v on by halves, into the lowest word
+// of v.
 func (f *file) foldSum(v int) {
 	f.word("fadd", v, v, v+2)
 	f.word("fadd", v+1, v+1, v+3)
@@ -359,8 +359,8 @@ func (f *file) foldSum(v int) {
 	f.word("faddp", v, v)
 }
 
-// bytesNEON emits a loop over R3 bytes at R2, 64 and then 16 at a time in V0 …, and then
-// over those that are left, at least none.
+// bytesNEON emits a loop over R3 bytes at R2: 64 and then 16 at a time, in V0 …, and then
+// the rest, which may be none.
 func (f *file) bytesNEON(body func(n int), one func()) {
 	f.op("SUBS $64, R3, R3")
 	f.op("BLT few")
@@ -409,7 +409,7 @@ func lookupNEON(f *file) {
 	f.op("RET")
 }
 
-// anyNEON emits the loop that looks for bytes that a table has something for.
+// anyNEON emits the loop that looks for bytes with a nonzero table entry.
 func anyNEON(f *file) {
 	f.textARM64("anyNEON", "AnyArgs")
 	f.op("MOVD 0(R0), R2")
@@ -549,7 +549,7 @@ func roundNEON(f *file) {
 		})
 	})
 	for _, label := range []string{"near", "nearTail"} {
-		f.comment("some weight is near the middle")
+		f.comment("some weight is near the middle between two integers")
 		f.label(label)
 		for i := range 4 {
 			f.word("fcvtl", 8, i)
@@ -571,8 +571,8 @@ func roundNEON(f *file) {
 	}
 }
 
-// fitNEON emits the loop of FitArgs, by cells or by rounding. Sums, of four registers
-// each, are from V20 on.
+// fitNEON emits the loop of FitArgs, by cells or by rounding. The sums, four registers
+// each, begin at V20.
 func fitNEON(f *file, cells bool) {
 	const dd, dq, qq = 20, 24, 28
 	const rest, low, high, floor, unit, exponent, inv = 14, 14, 15, 16, 17, 18, 19
@@ -629,7 +629,7 @@ func fitNEON(f *file, cells bool) {
 		}
 	}
 	each(func(i int) { f.word("fmul", i, i, inv) })
-	// What the codebook has comes to V4 … V7.
+	// Look-ups in the codebook put their results into V4 … V7.
 	if cells {
 		each(func(i int) { f.move(4+i, 17) })
 		each(func(i int) { f.word("fmla", 4+i, i, 16) })
@@ -674,8 +674,8 @@ func fitNEON(f *file, cells bool) {
 	f.op("RET")
 }
 
-// tableFrame is table32NEON for a table at R9, of the bytes in V18 to V4 … V7. It takes
-// V8 … V13.
+// tableFrame looks up the bytes of V18 in the table at R9, as table32NEON does, and puts
+// words into V4 … V7. It overwrites V8 … V13.
 func (f *file) tableFrame(at int) {
 	for b := range 4 {
 		f.op("FLDPQ %d(R9), (F8, F9)", at+32*b)
@@ -746,8 +746,8 @@ func (f *file) widen16NEON(name string) {
 	f.op("MOVD 16(R0), R3")
 }
 
-// narrowNEON emits the loop from float64 to float32. V16 has ones where all numbers have
-// been the same.
+// narrowNEON emits the loop from float64 to float32. V16 has ones in lanes where every
+// number so far was converted exactly.
 func narrowNEON(f *file) {
 	f.textARM64("narrowNEON", "NarrowArgs")
 	f.op("MOVD 0(R0), R1")
@@ -796,9 +796,9 @@ func narrowNEON(f *file) {
 	f.op("RET")
 }
 
-// packNEON emits the loop that packs codes of so many bits, 16 at a time. The fields of a
-// byte are inserted from the lowest up, so that each covers what the one below it has too
-// many bits of, and the bits that the last has too many of fall out.
+// packNEON emits the loop that packs codes, 16 at a time. The fields of a byte are
+// inserted from the lowest up: each overwrites the excess bits of the field below it, and
+// the excess bits of the last are shifted out.
 func packNEON(f *file, bits int) {
 	type from struct {
 		strip int
@@ -858,7 +858,7 @@ func packNEON(f *file, bits int) {
 	f.op("ADD $16, R2, R2")
 	f.op("SUBS $16, R5, R5")
 	f.op("BNE part")
-	// The first strip and the first plane are done; the others follow them.
+	// The pointers have passed the first strip and the first plane. Skip the others.
 	if n := len(layout); n > 1 {
 		f.op("MOVD $%d, R5", n-1)
 		f.op("MADD R5, R2, R3, R2")

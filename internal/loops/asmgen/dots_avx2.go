@@ -2,15 +2,15 @@ package main
 
 import "fmt"
 
-// avx2Quads is, by the range of weights, how many products of four columns are summed
-// up in 16 bits. With weights w and activations q, |q| ≤ 127, VPMADDUBSW gives
-// (w₀ + o)·q₀ + (w₁ + o)·q₁ for the offset o of the range, and that is within
+// avx2Quads has, by the range of weights, the number of products of four columns that are
+// summed up in 16 bits. With weights w and activations q, |q| ≤ 127, VPMADDUBSW gives (w₀
+// + o)·q₀ + (w₁ + o)·q₁ for the offset o of the range. This is within
 //
 //	range 16   0 ≤ w+16 ≤ 32   ±8128: four are within ±32512
 //	range 32   0 ≤ w+32 ≤ 64   ±16256: two are within ±32512
 //	range 128  |w| ≤ 128       ±32512: one, as |w₀|·(±q₀) + |w₁|·(±q₁)
 //
-// and so none of it saturates.
+// so no sum saturates.
 var avx2Quads = [3]int{4, 2, 1}
 
 func dotsAVX2() *file {
@@ -37,8 +37,8 @@ func dotsAVXVNNI() *file {
 	return f
 }
 
-// dots256 is a loop for n activations and a band of so many registers of 8 rows. Sums
-// are in the first registers: those of an activation side by side.
+// dots256 is a loop for n activations and a band of panels registers of 8 rows. Sums are
+// in the first registers, ordered by activation.
 type dots256 struct {
 	f       *file
 	n       int
@@ -59,7 +59,8 @@ func (d *dots256) each(do func(t, p int, sum string)) {
 	}
 }
 
-// madd emits four quads, of which so many are summed up in 16 bits.
+// madd emits four quads; it sums up the given number of them in 16 bits before it widens
+// the sums.
 func (d *dots256) madd(quads int) {
 	f := d.f
 	// Registers: sums in Y0 … Y3, sums in 16 bits in Y4 … Y7, the panel in Y8 and Y9,
@@ -112,8 +113,8 @@ func (d *dots256) vnni() {
 	}
 }
 
-// vpdpbusd emits VPDPBUSD in its VEX form, which the assembler does not have: it adds
-// products of the signed bytes of register s and the unsigned ones of register u.
+// vpdpbusd emits VPDPBUSD in its VEX form, which the assembler lacks. The instruction
+// adds products of the signed bytes of register s and the unsigned bytes of register u.
 func vpdpbusd(f *file, s, u, sum int) {
 	// C4, then R, X and B inverted and the map 0F38, then W, the second operand
 	// inverted, 256 bits and the prefix 66, then the opcode and the registers.
@@ -123,7 +124,7 @@ func vpdpbusd(f *file, s, u, sum int) {
 		b1, b2, 0xc0|(sum&7)<<3|s&7, s, u, sum)
 }
 
-// emit emits a function, whose four quads are by the function inner.
+// emit emits a function; inner emits four quads.
 func (d *dots256) emit(name, mode string, inner func()) {
 	f := d.f
 	f.text(name, "DotArgs")

@@ -31,12 +31,11 @@ const (
 	segSize  = 32
 )
 
-// panelRowsAll is loops.PanelRows, the number of rows whose sums and scales are side by
-// side.
+// panelRowsAll is loops.PanelRows.
 const panelRowsAll = 64
 
-// avx512Vectors is the greatest number of vectors of activations: more sums don't fit
-// into registers.
+// avx512Vectors is the greatest number of vectors of activations; the sums of more don't
+// fit into registers.
 const avx512Vectors = 6
 
 func dotsAVX512() *file {
@@ -51,10 +50,10 @@ func dotsAVX512() *file {
 
 // dots emits the loop for n vectors and a band of two registers of 16 rows.
 //
-// Registers: sums of segments in Z0 … Z11, those of a block in Z12 … Z23, the panel and
-// scales in Z24 and Z25, activations and temporary ones in Z28 … Z31, the shift of
-// prefixes in Z27. One vector has too few sums to keep the multiplier busy, and so has two
-// of each, the second from Z2 on.
+// Registers: sums of segments in Z0 … Z11, sums of a block in Z12 … Z23, the panel and
+// scales in Z24 and Z25, activations and temporaries in Z28 … Z31, the shift of prefixes
+// in Z27. A single vector has too few sums to keep the multiplier busy, so each sum is
+// split into two, the second from Z2 on.
 func dots(f *file, n int, mode string) {
 	const panels = 2 // of 16 rows, side by side
 	sum := func(t, p int) string { return z(panels*t + p) }

@@ -2,9 +2,9 @@ package main
 
 import "fmt"
 
-// dotsNEON has the loops that do without the dot product. Products of activations,
-// which are within ±127, and weights are summed up in 16 bits: those of four columns
-// within ±32 are within ±16256, and those of two within ±128 within ±32512.
+// dotsNEON has the loops for processors without the dot product. Products are summed up
+// in 16 bits. Activations are within ±127, so four products with weights within ±32 sum
+// up to at most ±16256, and two with weights within ±128 to at most ±32512.
 func dotsNEON() *file {
 	f := newFile("arm64 && !purego")
 	for halved, name := range []string{"", "x128"} {
@@ -38,7 +38,7 @@ func dotsNEONMatrix() *file {
 	for _, n := range []int{2, 4, 6} {
 		for _, mode := range dotModes {
 			emitNEON(f, fmt.Sprintf("dots%s%dNEONMatrix", mode, n), mode, n, 4, func() { smmla(f, n) }, func() {
-				f.comment("rows of the first and of the second of two activations")
+				f.comment("split the sums of two activations")
 				for k := range n / 2 {
 					for p := range 4 {
 						a, b := 8*k+p, 8*k+4+p
@@ -74,8 +74,8 @@ func sdot(f *file, n int) {
 	f.op("ADD $256, R7, R7")
 }
 
-// smmla emits four quads, two at a time: each sum is of two rows and two vectors. Those
-// of the first two rows of each register of the panel come first.
+// smmla emits four quads, two at a time. Each sum register has two rows and two vectors;
+// the first two rows of each register of the panel come first.
 func smmla(f *file, n int) {
 	for u := range 2 {
 		for t := range n {
@@ -95,9 +95,10 @@ func smmla(f *file, n int) {
 	f.op("ADD $256, R7, R7")
 }
 
-// mlal emits four quads, of which so many are summed up in 16 bits. Sums are in
-// V0 …, two registers to one of the panel, whose sums are in V28 and V29, or V30 and V31,
-// in 16 bits; a quad of activations, over and over, is in V16 … V19 or V20 … V23.
+// mlal emits four quads; it sums up the given number of them in 16 bits before it widens
+// the sums. Sums are in V0 …, two registers for each register of the panel. Their 16-bit
+// sums are in V28 and V29, or V30 and V31. V16 … V19 or V20 … V23 repeat a quad of
+// activations.
 func mlal(f *file, n, quads int) {
 	for t := range n {
 		f.op("VLD1.P 16(%s), [V25.B16]", qNEON(t))
@@ -125,8 +126,8 @@ func mlal(f *file, n, quads int) {
 	f.op("ADD $256, R7, R7")
 }
 
-// emitNEON emits a function for n vectors: sums, each vector's in so many registers,
-// whose four quads are by inner, and which end leaves in four registers for each.
+// emitNEON emits a function for n vectors, with the given number of sum registers for
+// each. inner emits four quads; end leaves the sums of each vector in four registers.
 func emitNEON(f *file, name, mode string, n, registers int, inner, end func()) {
 	f.textARM64(name, "DotArgs")
 	f.op("MOVD %d(R0), R9", dotCol)
@@ -151,7 +152,7 @@ func emitNEON(f *file, name, mode string, n, registers int, inner, end func()) {
 	f.op("BNE quads")
 	end()
 
-	// V24 … V27 are the scales, V28 … V31 those of Block.
+	// V24 … V27 are the scales, V28 … V31 the sums of Block.
 	f.op("MOVW %d(R8), R10", segK)
 	f.op("ADD R15, R10, R10")
 	f.op("VLD1 (R10), %s", list(24, 4, "S4"))

@@ -28,8 +28,7 @@ func (f *file) text(name, arg string) {
 	f.op("MOVQ a+0(FP), AX")
 }
 
-// op writes an instruction, on a line of its own, so that a profile tells it from
-// its neighbours.
+// op writes an instruction on a line of its own, so that profiles show it apart.
 func (f *file) op(format string, args ...any) {
 	f.WriteByte('\t')
 	fmt.Fprintf(f, format, args...)

@@ -20,9 +20,9 @@ const (
 	bookUnit       = 276
 )
 
-// fitScaleLoop emits the loops over scales and, in each, over the weights at SI and
-// their importances at DI. begin has the address of 1/Δ in R10, and end that of the sums
-// in R11.
+// fitScaleLoop emits the loops over scales and, in each, over the weights at SI and their
+// importances at DI. begin gets the address of 1/Δ in R10, and end gets the address of
+// the sums in R11.
 func (f *file) fitScaleLoop(begin, body, end func()) {
 	f.op("MOVQ %d(AX), R10", fitInv)
 	f.op("MOVQ %d(AX), R11", fitSums)
@@ -123,7 +123,7 @@ func fitAVX512(f *file, cells bool) {
 
 // fitAVX2 emits the loop of FitArgs, by cells or by rounding.
 func fitAVX2(f *file, cells bool) {
-	const inv, dd, dq, qq = 9, 10, 12, 14 // of sums, two each
+	const inv, dd, dq, qq = 9, 10, 12, 14 // first registers; each sum has two
 	name := "fitRoundAVX2"
 	if cells {
 		name = "fitCellsAVX2"

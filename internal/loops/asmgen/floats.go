@@ -46,15 +46,15 @@ const (
 	rotateStride = 40
 )
 
-// A simd writes the loops of package floats, which are the same for AVX-512 and for AVX2
-// but for this: AVX2 takes the 16 elements of a step in two halves, has masks in
-// registers, and constants in memory.
+// A simd writes the loops of package floats, for AVX-512 or AVX2. With AVX2, the 16
+// elements of a step are two halves, masks are in vector registers, and constants are in
+// memory.
 type simd struct {
 	*file
 	avx512 bool
 	held   map[string]string // AVX-512: registers of constants
 
-	// AVX2: what is being written.
+	// The state of the AVX2 form.
 	half int
 	tail bool // elements may be missing
 }
@@ -127,7 +127,7 @@ func (s *simd) clear(i int) {
 	}
 }
 
-// floatConstants are those of all loops.
+// floatConstants are the constants of all loops.
 var floatConstants = func() []floatConstant {
 	bits := math.Float32frombits
 	c := []floatConstant{
@@ -168,7 +168,7 @@ func repeat(w uint32, n int) []uint32 {
 	return all
 }
 
-// hold loads constants that c is asked for later, in front of a loop.
+// hold loads constants before a loop that uses c.
 func (s *simd) hold(names ...string) {
 	if !s.avx512 {
 		return
@@ -188,7 +188,8 @@ func (s *simd) c(name string) string {
 	return name + "<>(SB)"
 }
 
-// register returns a constant in a register, which is spare if none has it yet.
+// register returns a register that has a constant. If none has it, it is loaded into
+// spare.
 func (s *simd) register(name, spare string) string {
 	if s.avx512 {
 		return s.held[name]
@@ -197,10 +198,10 @@ func (s *simd) register(name, spare string) string {
 	return spare
 }
 
-// mask is the register with ones for elements that are there.
+// mask returns the register with ones for the valid elements.
 func (s *simd) mask() string { return s.v(14 + s.half) }
 
-// load loads the next elements, of which those that are not there are 0.
+// load loads the next elements, with 0 for those beyond the end.
 func (s *simd) load(from, r string) {
 	switch {
 	case s.avx512:
@@ -223,7 +224,7 @@ func (s *simd) store(r, to string) {
 	}
 }
 
-// keep makes 0 of elements that are not there.
+// keep sets elements beyond the end to 0.
 func (s *simd) keep(r string) {
 	switch {
 	case s.avx512:
@@ -233,8 +234,7 @@ func (s *simd) keep(r string) {
 	}
 }
 
-// row writes a loop over CX elements that pointers point to, 16 at a time. It changes
-// R15.
+// row writes a loop over CX elements at pointers, 16 at a time. It overwrites R15.
 func (s *simd) row(label string, pointers []string, body func()) {
 	step := func() {
 		for _, p := range pointers {
@@ -271,7 +271,7 @@ func (s *simd) row(label string, pointers []string, body func()) {
 	s.label(label + "End")
 }
 
-// halves makes one of the lanes of sum(4) in the lowest of X1.
+// halves combines the lanes of sum(4), by halves, into the lowest lane of X1.
 func (s *simd) halves(op string) {
 	if s.avx512 {
 		s.op("VEXTRACTF64X4 $1, Z4, Y5")
@@ -285,8 +285,8 @@ func (s *simd) halves(op string) {
 	s.op("%sSS X1, X2, X1", op)
 }
 
-// multiply emits the product of some rows and vectors of columns, of which a row has so
-// many registers for its sums.
+// multiply emits the product of some rows and vectors of columns. The sums of row r begin
+// at register stride·r.
 func (s *simd) multiply(rows, stride, vectors int) {
 	a := []string{"R8", "R9", "R10", "R11", "R12", "R13"}
 	size, columns := 64, vectors
@@ -294,7 +294,7 @@ func (s *simd) multiply(rows, stride, vectors int) {
 		size, columns = 32, vectors/2
 	}
 	sum := func(r, v int) string { return s.v(stride*r + v) }
-	// Behind the sums are columns, and numbers that they are multiplied by.
+	// Behind the sums are columns, and the elements of a to multiply them by.
 	column, by := 24, []string{z(28), z(29)}
 	if !s.avx512 {
 		column, by = 12, []string{"Y14", "Y15"}
@@ -318,7 +318,7 @@ func (s *simd) multiply(rows, stride, vectors int) {
 			}
 		}
 	}
-	inPlace := rows == 1 // a column is needed once
+	inPlace := rows == 1 // each column is used once
 	s.label("column")
 	for v := range vectors {
 		if !inPlace {
@@ -374,8 +374,8 @@ func (s *simd) normRow() {
 	s.op("MOVQ %d(AX), CX", normN)
 }
 
-// normScale makes what a row is scaled by, in all of v(6), of the sum of squares in
-// sum(4).
+// normScale computes the scale of a row from the sum of squares in sum(4), and puts it
+// into all lanes of v(6).
 func (s *simd) normScale() {
 	s.halves("VADD")
 	s.op("VDIVSS %d(AX), X1, X1", normCount)
@@ -559,8 +559,8 @@ func (s *simd) rotate() {
 	s.end()
 }
 
-// activations emits the functions between matrices, of x + y, and of x and then times y.
-// x is in v(3), and what comes out in v(0).
+// activations emits two loops for each activation: of x + y, and of x multiplied by y
+// afterwards. The argument is in v(3), the result in v(0).
 func (s *simd) activations() {
 	emit := func(name string, constants []string, body func()) {
 		for _, gate := range []bool{false, true} {

@@ -5,13 +5,13 @@ import (
 	"math"
 )
 
-// A neonFloats writes the loops of package floats for NEON: 16 elements at a time, of
-// which a name such as x stands for four registers from that number on. Constants are
-// loaded where they are needed, once for the four.
+// A neonFloats writes the loops of package floats for NEON, 16 elements at a time. A
+// register number such as x stands for four registers from x on. A constant is loaded
+// where it is used, once for all four.
 type neonFloats struct {
 	*file
 	at    map[string]int // constants, from R8 on
-	spare int            // where the last constant is
+	spare int            // register of the last constant
 	label string         // of the loop
 	tail  bool           // fewer than 16 elements are left, in R7
 }
@@ -19,7 +19,7 @@ type neonFloats struct {
 const (
 	floatsFrame     = "elements-64(SP)"
 	floatsFrameSize = 64
-	// Ones for elements that are there, in a tail.
+	// A mask with ones for the valid elements of a tail.
 	floatsMask = 24
 )
 
@@ -61,14 +61,15 @@ func (s *neonFloats) c(name string) int {
 	return s.spare
 }
 
-// four does something for each of four registers, by the number.
+// four calls a function for each of four registers.
 func four(do func(i int)) {
 	for i := range 4 {
 		do(i)
 	}
 }
 
-// word4 emits an instruction for each of four registers: of a and b, or of a alone.
+// word4 emits an instruction for each of four registers, with operands a and b or a
+// alone.
 func (s *neonFloats) word4(name string, to int, from ...int) {
 	four(func(i int) {
 		operands := []int{to + i}
@@ -79,7 +80,7 @@ func (s *neonFloats) word4(name string, to int, from ...int) {
 	})
 }
 
-// by emits an instruction for each of four registers and one that is the same for all.
+// by emits an instruction for each of four registers, with one operand that all share.
 func (s *neonFloats) by(name string, to, a, b int) {
 	four(func(i int) { s.word(name, to+i, a+i, b) })
 }
@@ -105,8 +106,8 @@ func (s *neonFloats) row(label string, body func()) {
 	s.file.label(label + "End")
 }
 
-// load loads the next elements to four registers, of which those that are not there are 0,
-// and moves the pointer on.
+// load loads the next elements into four registers, with 0 for those beyond the end, and
+// moves the pointer on.
 func (s *neonFloats) load(from string, v int) {
 	if !s.tail {
 		s.op("VLD1.P 64(%s), %s", from, list(v, 4, "S4"))
@@ -131,7 +132,7 @@ func (s *neonFloats) store(v int, to string) {
 	s.copyTail(fmt.Sprintf("%sStore%d%s", s.label, v, to), "R11", to, 4)
 }
 
-// keep makes 0 of elements that are not there.
+// keep sets elements beyond the end to 0.
 func (s *neonFloats) keep(v int) {
 	if s.tail {
 		four(func(i int) { s.and(v+i, v+i, floatsMask+i) })
@@ -140,8 +141,8 @@ func (s *neonFloats) keep(v int) {
 
 func (s *neonFloats) clear4(v int) { four(func(i int) { s.clear(v + i) }) }
 
-// multiply emits the product of some rows and so many times 16 columns. V24 … are
-// columns, V28 … numbers that they are multiplied by.
+// multiply emits the product of some rows and a multiple of 16 columns. V24 … are
+// columns, V28 … the elements of a to multiply them by.
 func (s *neonFloats) multiply(rows, vectors int) {
 	a := []string{"R8", "R9", "R10", "R11", "R12", "R13"}
 	sum := func(r, v int) int { return 4*vectors*r + v }
@@ -192,7 +193,8 @@ func (s *neonFloats) multiply(rows, vectors int) {
 	s.op("RET")
 }
 
-// rowArgs loads the arguments of a row: R1 is X, and R9, for what is stored to it, R2 is Y.
+// rowArgs loads the arguments of a row: R1 is X for loads, R9 is X for stores, and R2 is
+// Y.
 func (s *neonFloats) rowArgs() {
 	s.op("MOVD %d(R0), R1", rowArgX)
 	s.op("MOVD R1, R9")
@@ -219,8 +221,8 @@ func (s *neonFloats) normRow() {
 	s.op("MOVD %d(R0), R7", normN)
 }
 
-// normScale makes what a row is scaled by, in all of V20, of the sum of squares in
-// V16 ….
+// normScale computes the scale of a row from the sum of squares in V16 …, and puts it
+// into all lanes of V20.
 func (s *neonFloats) normScale() {
 	s.foldSum(16)
 	s.op("FMOVS %d(R0), F20", normCount)
@@ -401,8 +403,9 @@ func (s *neonFloats) rotate() {
 	s.op("RET")
 }
 
-// activations emits the functions between matrices, of x + y, and of x and then times y.
-// x is in V12 …, and what comes out in V0 …. V20 is the first of what tails do not need.
+// activations emits two loops for each activation: of x + y, and of x multiplied by y
+// afterwards. The argument is in V12 …, the result in V0 …. Tails do not use registers
+// from V20 on.
 func (s *neonFloats) activations() {
 	const r, spare, x, t, p = 0, 4, 12, 16, 20
 	emit := func(name string, body func()) {

@@ -11,7 +11,7 @@ import (
 	nn "github.com/bitmod-go/bitmod/internal/loops/floats"
 )
 
-// TestFiles fails if a file of assembly is not what the generator writes.
+// TestFiles checks that the files of assembly are those that the generator writes.
 func TestFiles(t *testing.T) {
 	for name, want := range files() {
 		got, err := os.ReadFile(filepath.Join("..", name))
@@ -24,7 +24,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestRowArgs fails if arguments of the functions for rows are not where these look.
+// TestRowArgs checks the offsets of arguments in the functions for rows.
 func TestRowArgs(t *testing.T) {
 	var (
 		a loops.RowArgs
@@ -83,7 +83,7 @@ func TestRowArgs(t *testing.T) {
 	}
 }
 
-// TestFloatArgs is that for the functions of package floats.
+// TestFloatArgs is TestRowArgs for the functions of package floats.
 func TestFloatArgs(t *testing.T) {
 	var (
 		m nn.MultiplyArgs

@@ -8,16 +8,16 @@ import (
 // textARM64 begins a function that takes one pointer to its arguments, in R0.
 func (f *file) textARM64(name, arg string) { f.frameARM64(name, arg, 0) }
 
-// frameARM64 is textARM64 for a function that has so many bytes of its own.
+// frameARM64 is textARM64 for a function with a frame of size bytes.
 func (f *file) frameARM64(name, arg string, size int) {
 	f.stubs = append(f.stubs, stub{name, arg})
 	fmt.Fprintf(f, "\n// func %s(a *%s)\nTEXT ·%s(SB), NOSPLIT, $%d-8\n", name, arg, name, size)
 	f.op("MOVD a+0(FP), R0")
 }
 
-// Instructions that the assembler does not know are words. TestWords compares them
-// with what the GNU assembler makes of the comments. The operands are in the order of
-// these: the result is the first.
+// Instructions that Go's assembler lacks are written as words. TestWords assembles the
+// comments with the GNU assembler and compares. Operands are in its order, the result
+// first.
 var neonWords = map[string]struct {
 	word uint32
 	text string
@@ -70,7 +70,7 @@ var neonWords = map[string]struct {
 	"fcvtlh":  {0x0e217800, "fcvtl v%d.4s, v%d.4h"},
 	"fcvtlh2": {0x4e217800, "fcvtl2 v%d.4s, v%d.8h"},
 
-	// of float64
+	// on float64
 	"fcvtl":  {0x0e617800, "fcvtl v%d.2d, v%d.2s"},
 	"fcvtl2": {0x4e617800, "fcvtl2 v%d.2d, v%d.4s"},
 	"fcvtn":  {0x0e616800, "fcvtn v%d.2s, v%d.2d"},
@@ -93,8 +93,8 @@ var neonWords = map[string]struct {
 	"dmls0":  {0x4fc05000, "fmls v%d.2d, v%d.2d, v%d.d[0]"},
 }
 
-// word emits an instruction of neonWords, whose operands are numbers of registers, and
-// a last one of an element.
+// word emits an instruction of neonWords. Its operands are numbers of registers; a last
+// one may be the number of an element.
 func (f *file) word(name string, operands ...int) {
 	in, ok := neonWords[name]
 	if !ok {
@@ -108,8 +108,8 @@ func (f *file) word(name string, operands ...int) {
 	f.op("WORD $0x%08x // %s", in.word, fmt.Sprintf(in.text, args...))
 }
 
-// zip emits the 1st or the 2nd half of the elements of a and b in turn, and uzp the even
-// or the odd ones of a and then of b. move emits a copy, and clear 0.
+// zip interleaves the elements of the 1st or 2nd halves of a and b. uzp takes the even or
+// odd elements of a and then of b. move copies a register, and clear sets one to 0.
 func (f *file) zip(half, to, a, b int, arrangement string) {
 	f.op("VZIP%d V%d.%[5]s, V%[3]d.%[5]s, V%[4]d.%[5]s", half, b, a, to, arrangement)
 }
@@ -129,9 +129,9 @@ func (f *file) sub(to, a, b int, arrangement string) {
 	f.op("VSUB V%d.%[4]s, V%[2]d.%[4]s, V%[3]d.%[4]s", b, a, to, arrangement)
 }
 
-// copyTail emits a copy of R7 elements, fewer than 16, of size bytes, 1 or 4, and moves
-// both pointers on. Each bit of the number is a move of its own. It changes R12, V30
-// and V31.
+// copyTail copies R7 elements, fewer than 16, of size bytes, 1 or 4, and moves both
+// pointers on. It has one move for each bit of the number. It overwrites R12, V30 and
+// V31.
 func (f *file) copyTail(label, from, to string, size int) {
 	for bit := 3; bit >= 0; bit-- {
 		next := fmt.Sprintf("%s%d", label, bit)
@@ -149,7 +149,7 @@ func (f *file) copyTail(label, from, to string, size int) {
 	}
 }
 
-// list returns n registers from one on as the assembler wants them.
+// list returns an operand with n registers, from the given one on.
 func list(from, n int, arrangement string) string {
 	var all []string
 	for i := range n {

@@ -26,15 +26,16 @@ func panelAVX2() *file {
 	return f
 }
 
-// avx2Tables returns for how many tables of 16 entries there is a function, at least as
-// many as are wanted: codes with their selectors have at most 6 bits, these at most 2.
+// avx2Tables returns the number of tables of 16 entries that a function has, at least the
+// number wanted. A selector has at most 2 bits, and at most 6 together with its code.
 func avx2Tables(bits, tables int) int {
 	return max(tables, 1<<max(0, bits-4))
 }
 
-// words8 emits a loop that stores CX words, at least one, of each of 8 rows to
-// scratch SI, which it moves on, as R14, from where on rows have their places. Where rows
-// are read by 16 bytes, those of rows 0 to 3 and of rows 4 to 7 are side by side.
+// words8 emits a loop that stores CX words, at least one, of each of 8 rows at scratch
+// memory SI. The rows' offsets are relative to R14. The loop moves SI and R14 on. Where
+// rows are read by 16 bytes, the words of rows 0 to 3 are side by side, and so are those
+// of rows 4 to 7.
 func words8(f *file, name string) {
 	f.op("CMPQ CX, $4")
 	f.op("JLT %sWord", name)
@@ -79,8 +80,8 @@ func words8(f *file, name string) {
 	f.label(name + "Done")
 }
 
-// panelCodesAVX2 emits the loop that takes codes of so many bits to a panel, by tables
-// of 16 entries or, if there are none, by a sum.
+// panelCodesAVX2 emits the loop that converts codes to a panel: by look-ups in tables of
+// 16 entries or, with tables 0, by a sum.
 func panelCodesAVX2(f *file, bits, tables int) {
 	layout := pack.Layout(bits)
 	planes := pack.StripBytes(bits)
@@ -105,7 +106,7 @@ func panelCodesAVX2(f *file, bits, tables int) {
 	f.op("DECQ BX")
 	f.op("JNZ plane")
 
-	f.comment("planes, and strips, are Height/4 words of 8 rows apart")
+	f.comment("planes and strips are Height/4 words of 8 rows apart")
 	f.op("MOVQ %d(AX), CX", panelHeight)
 	f.op("SHRQ $2, CX")
 	f.op("MOVQ %d(AX), BX", panelStride)
@@ -117,8 +118,7 @@ func panelCodesAVX2(f *file, bits, tables int) {
 	at := func(s int) string {
 		return []string{"(DI)", "(DI)(R9*1)", "(DI)(R9*2)", "(DI)(R10*1)", "(DI)(R9*4)", "(DI)(R11*1)", "(DI)(R10*2)", "(DI)(R12*1)"}[s]
 	}
-	// Registers: planes from Y0 on, and then what stays the same; Y13 … Y15 are
-	// for what changes.
+	// Registers: planes from Y0 on, then constants; Y13 … Y15 are temporaries.
 	next := planes
 	take := func() string { next++; return y(next - 1) }
 	const code, temp, out = "Y15", "Y14", "Y13"
@@ -138,7 +138,7 @@ func panelCodesAVX2(f *file, bits, tables int) {
 	var tabs []string
 	var sixteens string
 	if tables > 0 {
-		f.comment("tables that differences of tables are in: see below")
+		f.comment("replace tables by differences of tables: see below")
 		f.op("MOVQ %d(AX), R15", panelTable)
 		for i := range tables {
 			r := take()
@@ -157,7 +157,7 @@ func panelCodesAVX2(f *file, bits, tables int) {
 	if next > 13 {
 		panic("no register is left")
 	}
-	f.comment("R15 is the bytes of a plane")
+	f.comment("R15 is the size of a plane in bytes")
 	f.op("MOVQ %d(AX), SI", panelScratch)
 	f.label("quad")
 	f.op("MOVQ %d(AX), R15", panelHeight)
@@ -213,9 +213,9 @@ func panelCodesAVX2(f *file, bits, tables int) {
 		} else {
 			f.op("VPOR (DX)(R15*1), %s, %s", v, code)
 			f.op("VPSHUFB %s, %s, %s", code, tabs[0], out)
-			// A code below 16·i is negative after so many sixteens are taken off, and
-			// is looked up as 0; others are looked up modulo 16, as what is between
-			// the next table and this one.
+			// A code below 16·i is negative after i subtractions of 16, and its look-up
+			// gives 0. Other codes look up, modulo 16, the XOR of table i and the one
+			// before.
 			for i := 1; i < tables; i++ {
 				f.op("VPSUBB %s, %s, %s", sixteens, code, code)
 				f.op("VPSHUFB %s, %s, %s", code, tabs[i], temp)
@@ -229,7 +229,7 @@ func panelCodesAVX2(f *file, bits, tables int) {
 	f.op("ADDQ BX, DI")
 	f.op("DECQ CX")
 	f.op("JNZ quad")
-	// The first strip is done; the others follow it.
+	// The pointer has passed the first strip. Skip the others.
 	if n := len(layout); n > 1 {
 		f.op("IMUL3Q $%d, R9, R9", n-1)
 		f.op("ADDQ R9, DI")
@@ -240,7 +240,7 @@ func panelCodesAVX2(f *file, bits, tables int) {
 	f.op("RET")
 }
 
-// panelMetaAVX2 emits the loop that takes selectors or scales to words of 8 rows.
+// panelMetaAVX2 emits the loop that converts selectors or scales to words of 8 rows.
 func panelMetaAVX2(f *file, mode string) {
 	f.text("meta"+mode+"AVX2", "MetaArgs")
 	f.op("MOVQ %d(AX), SI", metaScratch)
@@ -255,7 +255,7 @@ func panelMetaAVX2(f *file, mode string) {
 	f.op("MOVQ %d(AX), R10", metaGroups)
 	f.op("MOVQ %d(AX), DI", metaDst)
 	f.op("MOVQ %d(AX), R11", metaStride)
-	f.comment("Y1 has ones where a number is, Y2 spreads it to the bytes of its word")
+	f.comment("Y1 is the mask of a number, Y2 spreads it to the bytes of its word")
 	f.op("MOVQ R9, CX")
 	f.op("MOVL $1, R15")
 	f.op("SHLL CX, R15")

@@ -57,14 +57,14 @@ func panelAVX512() *file {
 	return f
 }
 
-// gather loads 16 bytes of each of 16 rows, or those that K1 has, or four times as many if
-// wide, from the address at and the row's place in args on, and makes vectors of one word
-// of every row of them. It takes Z0 … Z15, Z20 … Z25 and R15, and hands the registers of four
-// words at a time, the first of which is word i, to do, which may take Z24 and Z25.
+// gather loads 16 bytes of each of 16 rows, or 64 if wide is set; with masked set, only
+// those in K1. Rows begin at the address at plus their offset in args. gather transposes
+// the bytes to vectors with one word of every row, and passes the registers of words i …
+// i+3 to do. It overwrites Z0 … Z15, Z20 … Z25 and R15; do may overwrite Z24 and Z25.
 //
-// Quarter l of vector i has row 4l+i at first, so that no word has to leave its quarter.
-// All of a row is loaded at once, as rows are often a power of two apart, and so in one
-// another's place in the cache.
+// Quarter l of vector i has row 4l+i at first, so that words move only within quarters. A
+// row is loaded all at once because rows are often a power of two apart, and then they
+// compete for the same cache lines.
 func gather(f *file, at string, masked, wide bool, ahead int, do func(i int, words [4]int)) {
 	parts := 1
 	if wide {
@@ -122,7 +122,7 @@ func gather(f *file, at string, masked, wide bool, ahead int, do func(i int, wor
 	}
 }
 
-// store returns what has gather store words, one after the other.
+// store returns a function for gather that stores words one after the other.
 func store(f *file, scratch string) func(int, [4]int) {
 	return func(i int, words [4]int) {
 		for j, w := range words {
@@ -131,7 +131,7 @@ func store(f *file, scratch string) func(int, [4]int) {
 	}
 }
 
-// mask sets K1 to the lowest n bits, where n is a register with 1 to 64.
+// mask sets the lowest bits of K1. Their number, 1 to 64, is in register n.
 func mask(f *file, n string) {
 	f.op("MOVQ $-1, R15")
 	f.op("MOVQ %s, CX", n)
@@ -140,7 +140,7 @@ func mask(f *file, n string) {
 	f.op("KMOVQ R15, K1")
 }
 
-// panelCodes emits the loop that takes codes of so many bits to a panel.
+// panelCodes emits the loop that converts codes of the given bits to a panel.
 func panelCodes(f *file, bits int, table bool) {
 	layout := pack.Layout(bits)
 	planes := pack.StripBytes(bits)
@@ -173,7 +173,7 @@ func panelCodes(f *file, bits int, table bool) {
 	}
 
 	f.label("chunk")
-	f.comment("rows are too far from each other for the processor to foresee them")
+	f.comment("the hardware does not prefetch rows, which are far apart")
 	f.op("MOVQ %d(AX), BX", panelAhead)
 	f.op("ADDQ R14, BX")
 	for i := range planes {
@@ -185,7 +185,7 @@ func panelCodes(f *file, bits int, table bool) {
 			f.op("ADDQ %d(AX), BX", panelHeight)
 		}
 	}
-	f.comment("strips are Height/4 words of 16 rows apart, each of them in a band")
+	f.comment("strips are Height/4 words of 16 rows apart")
 	band := 4 * avx512Set().band
 	f.op("MOVQ %d(AX), CX", panelHeight)
 	f.op("SHRQ $2, CX")
@@ -194,8 +194,8 @@ func panelCodes(f *file, bits int, table bool) {
 	f.op("LEAQ (R9)(R9*4), R11")
 	f.op("LEAQ (R10)(R9*4), R12")
 	strips := []string{"(DI)", "(DI)(R9*1)", "(DI)(R9*2)", "(DI)(R10*1)", "(DI)(R9*4)", "(DI)(R11*1)", "(DI)(R10*2)", "(DI)(R12*1)"}
-	// quad makes four columns of all strips of the words of planes, and puts them so
-	// many times four columns behind DI.
+	// quad extracts four columns of every strip from the words of planes, and stores them
+	// i quads behind DI.
 	quad := func(word func(plane int) int, i, v, shifted int) {
 		for s, fields := range layout {
 			f.op("MOVWLZX %d(R8), R15", 2*(i*len(layout)+s))
@@ -282,7 +282,7 @@ func panelCodes(f *file, bits int, table bool) {
 	f.op("SUBQ $4, CX")
 	f.op("JNZ quad")
 	f.label("done")
-	// The first strip is done; the others follow it.
+	// The pointer has passed the first strip. Skip the others.
 	if n := len(layout); n > 1 {
 		f.op("IMUL3Q $%d, R9, R15", n-1)
 		f.op("ADDQ R15, DI")
@@ -307,7 +307,7 @@ func panelCodes(f *file, bits int, table bool) {
 	f.op("JMP done")
 }
 
-// panelMeta emits the loop that takes selectors or scales to words of 16 rows.
+// panelMeta emits the loop that converts selectors or scales to words of 16 rows.
 func panelMeta(f *file, mode string) {
 	f.text("meta"+mode+"AVX512", "MetaArgs")
 	f.op("MOVQ %d(AX), SI", metaScratch)
@@ -329,7 +329,7 @@ func panelMeta(f *file, mode string) {
 	f.op("MOVQ %d(AX), R10", metaGroups)
 	f.op("MOVQ %d(AX), DI", metaDst)
 	f.op("MOVQ %d(AX), R11", metaStride)
-	f.comment("Z1 has ones where a number is, Z2 spreads it to the bytes of its word")
+	f.comment("Z1 is the mask of a number, Z2 spreads it to the bytes of its word")
 	f.op("MOVQ R9, CX")
 	f.op("MOVL $1, R15")
 	f.op("SHLL CX, R15")

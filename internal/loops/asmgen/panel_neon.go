@@ -22,8 +22,8 @@ func panelNEON() *file {
 	return f
 }
 
-// word4 emits a loop that stores R11 words, at least one, of each of the rows at
-// R4 … R7 to R10, and moves all these on.
+// word4 emits a loop that stores R11 words, at least one, of each of the rows at R4 … R7
+// at R10, and moves these pointers on.
 func word4(f *file, label string) {
 	f.label(label)
 	for i := range 4 {
@@ -34,8 +34,8 @@ func word4(f *file, label string) {
 	f.op("BNE %s", label)
 }
 
-// panelCodesNEON emits the loop that takes codes of so many bits to a panel, by tables
-// of 16 entries or, if there are none, by a sum.
+// panelCodesNEON emits the loop that converts codes to a panel: by look-ups in tables of
+// 16 entries or, with tables 0, by a sum.
 func panelCodesNEON(f *file, bits, tables int) {
 	layout := pack.Layout(bits)
 	planes := pack.StripBytes(bits)
@@ -54,9 +54,9 @@ func panelCodesNEON(f *file, bits, tables int) {
 	}
 	f.op("MOVD %d(R0), R8", panelChunks)
 	f.op("MOVD %d(R0), R9", panelStride)
-	// Registers: V0 … planes, V16 … masks, V20 … the table, V24 … V30 what changes.
+	// Registers: V0 … planes, V16 … masks, V20 … the table, V24 … V30 temporaries.
 	masks := map[uint64]string{}
-	possible := func(d pack.Field) uint64 { // bits that a shift leaves
+	possible := func(d pack.Field) uint64 { // bits that may be set after the shift
 		if d.From > d.To {
 			return 0xff >> (d.From - d.To)
 		}
@@ -76,7 +76,8 @@ func panelCodesNEON(f *file, bits, tables int) {
 		f.op("VLD1 (R24), %s", list(20, tables, "B16"))
 	}
 
-	// extract emits the code of strip s, of the planes in V(plane(0)) …, to a register.
+	// extract puts the codes of strip s, from the planes in V(plane(0)) …, into a
+	// register.
 	extract := func(fields []pack.Field, plane func(i int) int, code, temp string) {
 		for i, d := range fields {
 			to := temp
@@ -111,11 +112,11 @@ func panelCodesNEON(f *file, bits, tables int) {
 		}
 	}
 
-	f.comment("R13 is from one strip to the next")
+	f.comment("R13 is the distance between strips")
 	f.op("MOVD %d(R0), R11", panelHeight)
 	f.op("LSR $2, R11, R13")
 	f.op("MUL R9, R13, R13")
-	// So many quads at a time, if they have the same selectors.
+	// Quads with the same selectors are taken several at a time.
 	quads := 4
 	if planes > 4 {
 		quads = 2
@@ -220,7 +221,7 @@ func panelCodesNEON(f *file, bits, tables int) {
 	f.op("BNE sixteen")
 
 	f.label("done")
-	// The first strip is done; the others follow it.
+	// The pointer has passed the first strip. Skip the others.
 	if n := len(layout); n > 1 {
 		f.op("MOVD $%d, R10", n-1)
 		f.op("MADD R10, R1, R13, R1")
@@ -230,7 +231,7 @@ func panelCodesNEON(f *file, bits, tables int) {
 	f.op("RET")
 }
 
-// panelMetaNEON emits the loop that takes selectors or scales to words of 4 rows.
+// panelMetaNEON emits the loop that converts selectors or scales to words of 4 rows.
 func panelMetaNEON(f *file, mode string) {
 	f.textARM64("meta"+mode+"NEON", "MetaArgs")
 	f.op("MOVD %d(R0), R10", metaFrom)
@@ -249,7 +250,7 @@ func panelMetaNEON(f *file, mode string) {
 	f.op("MOVD %d(R0), R10", metaGroups)
 	f.op("MOVD %d(R0), R1", metaDst)
 	f.op("MOVD %d(R0), R2", metaStride)
-	f.comment("V1 has ones where a number is, V2 spreads it to the bytes of its word")
+	f.comment("V1 is the mask of a number, V2 spreads it to the bytes of its word")
 	f.op("MOVD $1, R11")
 	f.op("LSL R9, R11, R11")
 	f.op("SUB $1, R11, R11")

@@ -64,8 +64,8 @@ func widenAVX2(f *file, mode string) {
 	f.op("RET")
 }
 
-// fewAVX2 returns how Few makes floats, with constants or tables in Y14 and Y15, and with
-// Y10 and Y11, which are those of activations in between.
+// fewAVX2 returns the code with which Few makes floats. It keeps constants or tables in
+// Y14 and Y15, and overwrites Y10 and Y11, which hold activations in between.
 func fewAVX2(f *file, mode string) *fewLoop {
 	return &fewLoop{mode, func() {
 		switch mode {

@@ -62,8 +62,8 @@ func panelFloatAVX512() *file {
 	return f
 }
 
-// panelFloatAMD64 emits all loops of a set, whose registers have size bytes and the names
-// that reg returns.
+// panelFloatAMD64 emits all loops of a set. Registers have size bytes; reg returns their
+// names.
 func panelFloatAMD64(f *file, s set, size int, reg func(int) string, widen func(*file, string), few func(*file, string) *fewLoop) {
 	for _, mode := range floatModes {
 		widen(f, mode)
@@ -134,7 +134,7 @@ func widenAVX512(f *file, mode string) {
 	f.op("RET")
 }
 
-// beginWiden sets what the loops of Widen have in registers.
+// beginWiden loads the arguments of the loops of Widen.
 func beginWiden(f *file) {
 	f.op("MOVQ %d(AX), DI", widenDst)
 	f.op("MOVQ %d(AX), BX", widenPanel)
@@ -144,16 +144,16 @@ func beginWiden(f *file) {
 	f.op("MOVQ %d(AX), R13", widenTable)
 }
 
-// A fewLoop says how a function of Few makes floats: begin emits what comes before the
-// loop, and weights makes column c of a vector of a panel, half r of the rows.
+// A fewLoop emits the code with which a function of Few makes floats: begin emits the
+// code before the loop, and weights converts column c of half r of the rows of a panel.
 type fewLoop struct {
 	mode    string
 	begin   func()
 	weights func(c, r int, panel, to string)
 }
 
-// fewAVX512 returns how Few does so with constants in Z26 and Z27, or tables in Z26 …
-// Z29, and with Z30.
+// fewAVX512 returns the code with which Few makes floats. It keeps constants in Z26 and
+// Z27, or tables in Z26 … Z29, and overwrites Z30.
 func fewAVX512(f *file, mode string) *fewLoop {
 	return &fewLoop{mode, func() {
 		switch mode {
@@ -196,9 +196,9 @@ func fewAVX512(f *file, mode string) *fewLoop {
 	}}
 }
 
-// floatsAMD64 emits the loop for n vectors, with vectors of so many bytes: two of these
-// have the rows. First come the registers of t, then those of the sums, then those of
-// weights and of activations, and of a panel, if few is there.
+// floatsAMD64 emits the loop for n vectors. Two registers of size bytes hold the rows.
+// The first registers are t; sums, weights and activations follow, and the panel if few
+// is not nil.
 func floatsAMD64(f *file, s set, n, size int, reg func(int) string, few *fewLoop) {
 	most := s.floats
 	name := fmt.Sprintf("floats%d%s", n, s.suffix)
@@ -298,14 +298,14 @@ func floatsAMD64(f *file, s set, n, size int, reg func(int) string, few *fewLoop
 	f.op("RET")
 }
 
-// floatFinishAMD64 emits the end of the sums, with vectors of so many bytes.
+// floatFinishAMD64 emits the end of the sums, for registers of the given size.
 func floatFinishAMD64(f *file, s set, size int, reg func(int) string) {
 	f.text("floatFinish"+s.suffix, "FloatFinishArgs")
 	f.op("MOVQ %d(AX), DI", floatFinishDst)
 	f.op("MOVQ %d(AX), SI", floatFinishAcc)
 	f.op("MOVQ %d(AX), DX", floatFinishOuter)
 	f.op("MOVQ %d(AX), CX", floatFinishN)
-	f.comment("from one lane to the next, and to the one that is half of all on")
+	f.comment("the distance between lanes, and half of all lanes")
 	f.op("MOVQ CX, R8")
 	f.op("IMULQ $%d, R8", 2*size)
 	f.op("MOVQ R8, R9")
@@ -336,8 +336,8 @@ func floatFinishAMD64(f *file, s set, size int, reg func(int) string) {
 	f.op("RET")
 }
 
-// quadsAMD64 emits the loop that puts the columns of quads side by side: those of four
-// lanes are a matrix of four by four.
+// quadsAMD64 emits the loop that puts the columns of quads side by side. It transposes
+// the 4 × 4 matrix of four lanes.
 func quadsAMD64(f *file, s set) {
 	f.text("quads"+s.suffix, "QuadsArgs")
 	f.op("MOVQ %d(AX), DI", quadsDst)

@@ -18,8 +18,8 @@ func panelFloatNEON() *file {
 	return f
 }
 
-// beginWidenNEON sets what the loops of Widen have in registers, and begins a quad,
-// whose columns it loads to V0 … V3, of 16 rows each.
+// beginWidenNEON loads the arguments of the loops of Widen, and begins a quad: it loads
+// the columns of 16 rows into V0 … V3.
 func beginWidenNEON(f *file, set func()) {
 	f.op("MOVD %d(R0), R1", widenDst)
 	f.op("MOVD %d(R0), R2", widenPanel)
@@ -71,8 +71,9 @@ func widenSubNEON(f *file) {
 	endWidenNEON(f)
 }
 
-// widenTableNEON emits the loop that looks bytes up in so many times 16 floats. Each of
-// the four bytes of these has a table, of registers from V8, V12, V16 and V20 on.
+// widenTableNEON emits the loop that looks bytes up in a table of a multiple of 16
+// floats. Each of the four bytes of a float has a table of its own, from V8, V12, V16 and
+// V20 on.
 func widenTableNEON(f *file, mode string, tables int) {
 	f.textARM64("widen"+mode+"NEON", "WidenArgs")
 	beginWidenNEON(f, func() {
@@ -102,8 +103,8 @@ func widenTableNEON(f *file, mode string, tables int) {
 	endWidenNEON(f)
 }
 
-// floatsNEON emits the loop for n vectors: V0 … are their t, four registers to a vector,
-// and V12 … their sums, V24 … V27 weights, and V28 … activations.
+// floatsNEON emits the loop for n vectors. V0 … are t, four registers for each vector,
+// V12 … sums, V24 … V27 weights, and V28 … activations.
 func floatsNEON(f *file, n int) {
 	t := func(v, r int) int { return 4*v + r }
 	acc := func(v, r int) int { return 12 + 4*v + r }
@@ -177,7 +178,7 @@ func floatFinishNEON(f *file) {
 	f.op("MOVD %d(R0), R2", floatFinishAcc)
 	f.op("MOVD %d(R0), R3", floatFinishOuter)
 	f.op("MOVD %d(R0), R4", floatFinishN)
-	f.comment("from one lane to the next")
+	f.comment("the distance between lanes")
 	f.op("LSL $6, R4, R5")
 	f.label("vector")
 	f.op("MOVD $0, R6")

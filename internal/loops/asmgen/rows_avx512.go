@@ -49,7 +49,7 @@ const (
 	rowOffset = rowUnit + 4
 )
 
-// rowHighTables is where in a table for 3 bits those begin for codes in bits 3 to 5.
+// rowHighTables is the offset of the tables for 3-bit codes in bits 3 to 5.
 const rowHighTables = 16 * 64
 
 // Offsets of RowSpread and RowPart.
@@ -64,7 +64,7 @@ const (
 	partSize   = 208
 )
 
-// A rowScale is how the scales of rows are written, and how many columns they are for.
+// A rowScale is the format of the scales of rows, and the range of their columns.
 type rowScale int
 
 const (
@@ -74,7 +74,7 @@ const (
 	e4m3                   // small floats for 16
 )
 
-// rowLoops are the functions that there are, as Rows in package loops finds them.
+// rowLoops are all functions, as Rows in package loops finds them.
 var rowLoops = []rows{
 	{bits: 3, scale: coarse}, {bits: 3, scale: coarse, sel: selTwo}, {bits: 3, scale: coarse, sel: selAny},
 	{bits: 4, scale: coarse}, {bits: 4, scale: coarse, sel: selTwo}, {bits: 4, scale: coarse, sel: selAny},
@@ -91,7 +91,8 @@ var rowLoops = []rows{
 
 func rowsAVX512() *file {
 	f := newFile("amd64 && !purego")
-	// A constant of words or, of 16 bits, pairs of them, in equal parts.
+	// parts writes a constant with equal parts for the values, of words or of pairs of
+	// 16-bit numbers.
 	parts := func(name string, bits int, values ...uint32) {
 		var words [16]uint32
 		for i := range words {
@@ -102,7 +103,7 @@ func rowsAVX512() *file {
 		}
 		f.data(name, words[:]...)
 	}
-	f.comment("how far the codes of 3 bits in each part of a vector are to be shifted")
+	f.comment("the shifts of 3-bit codes in each part of a vector")
 	parts("shift32", 16, 0, 0, 3, 3)
 	parts("high32", 16, 4, 4, 5, 5)
 	parts("shift16", 16, 0, 3, 0, 3)
@@ -131,7 +132,7 @@ func rowsAVX512() *file {
 	return f
 }
 
-// How selectors are found.
+// The layouts of selectors.
 const (
 	selNone = iota
 	selTwo  // 2 bits for every 128 columns
@@ -150,10 +151,10 @@ const (
 //	Z0 lanes, quarter r of row r                Z1… planes       Z8…Z11 sums of blocks
 //	Z12 selectors Z13 table      Z14 scales     Z16…Z19 sums of the rows
 //	Z20…Z23 sums of second halves               Z28…Z31 anything
-//	K1 a RowPart  K2, K6 selectors and scales that are there     K3 half of a register
+//	K1 a RowPart  K2, K6 valid selectors and scales               K3 half of a register
 //	K4, K5, K7 the quarters of rows 1 to 3
 //
-// and what reg finds room for.
+// Constants are in registers from reg.
 type rows struct {
 	*file
 	bits  int
@@ -166,13 +167,13 @@ func (f rows) name() string {
 	return fmt.Sprintf("rows%d%s%sAVX512", f.bits, [...]string{"", "Fine", "E8M0", "E4M3"}[f.scale], [...]string{"", "Two", "Any", "Pair", "Half", "Zero"}[f.sel])
 }
 
-// byColumn reports whether selectors are found for columns, rather than for blocks.
+// byColumn reports whether each column has a selector, rather than each block.
 func (f rows) byColumn() bool { return f.scale != coarse && f.sel == selAny }
 
 // looksUp reports whether codes become values through a table.
 func (f rows) looksUp() bool { return f.bits <= 6 && f.sel != selZero }
 
-// reg returns the register of a constant, or a new one.
+// reg returns the register of a constant, and allocates one on the first call.
 func (f rows) reg(name string) string {
 	if r, ok := f.regs[name]; ok {
 		return r
@@ -197,13 +198,13 @@ func (f rows) reg(name string) string {
 	return f.regs[name]
 }
 
-// constant sets a register to a byte in all places.
+// constant sets all bytes of a register to b.
 func (f rows) constant(name string, b int) {
 	f.op("MOVL $%#x, AX", 0x01010101*b)
 	f.op("VPBROADCASTD AX, %s", f.reg(name))
 }
 
-// low names the register that keeps the lowest bits of bytes.
+// low returns the register with the mask of the lowest bits of bytes.
 func low(bits int) string { return fmt.Sprintf("low%d", bits) }
 
 func (f rows) emit() {
@@ -354,14 +355,15 @@ func (f rows) emit() {
 	f.op("RET")
 }
 
-// local returns where in the frame a copy of an argument is that changes: pointers that
-// are beyond the end of what they point to must not be where the collector looks.
+// local returns the place in the frame of a copy of an argument that changes. The garbage
+// collector must not see pointers that have moved beyond the end of their memory, and it
+// does not look in the frame.
 func local(i int) string {
 	name := []string{"codes", "scales", "selectors", "dst", "rowScales", "fours"}[i]
 	return fmt.Sprintf("%s-%d(SP)", name, 40+8*i)
 }
 
-// masks sets which scales and selectors of a step are there.
+// masks sets the masks of the scales and selectors of a step.
 func (f rows) masks(scales, selectors int) {
 	f.op("MOVQ %d(DX), BX", scales)
 	f.op("KMOVQ BX, K6")
@@ -371,7 +373,8 @@ func (f rows) masks(scales, selectors int) {
 	}
 }
 
-// startStep finds the scales and selectors of a step, and what is subtracted from sums.
+// startStep loads the scales and selectors of a step, and the corrections to subtract
+// from sums.
 func (f rows) startStep() {
 	if f.scale != coarse {
 		f.op("VMOVDQU64 byQuarter<>(SB), Z28")
@@ -403,7 +406,7 @@ func (f rows) startRow() {
 	switch {
 	case f.scale != coarse:
 		if f.scale == e8m0 {
-			f.comment("scales that are not there are 1, since subnormal ones take long")
+			f.comment("scales beyond the end are 1, since subnormal ones are slow")
 			f.op("VMOVDQA64 %s, Z14", f.reg("ones"))
 			f.op("VMOVDQU8 (R9), K6, Y14")
 		} else {
@@ -437,13 +440,14 @@ func (f rows) startRow() {
 	}
 }
 
-// table loads that of block b into Z13, or of half b if these have tables.
+// table loads the table of block b into Z13, or of half b if halves have tables.
 func (f rows) table(b int) {
 	f.selector(b)
 	f.op("VMOVDQU64 (R8)(BX*4), Z13")
 }
 
-// selector sets BX to 16 times the selector of block b, or of half b.
+// selector sets BX to 16 times the selector of block b, or of half b if halves have
+// tables.
 func (f rows) selector(b int) {
 	if f.sel == selTwo || f.sel == selHalf {
 		if b == 2 {
@@ -459,13 +463,13 @@ func (f rows) selector(b int) {
 	}
 }
 
-// looksUpHigh reports whether there are tables for codes in bits 3 to 5 of bytes, which then
-// need no shift.
+// looksUpHigh reports whether there are tables for codes in bits 3 to 5 of bytes, which
+// save a shift.
 func (f rows) looksUpHigh() bool {
 	return f.bits == 3 && (f.scale == coarse || f.sel == selNone || f.sel == selHalf)
 }
 
-// highHalf is half for codes in bits 3 to 5. The other half of the block is behind it.
+// highHalf is half for codes in bits 3 to 5.
 func (f rows) highHalf(h int, codes string) {
 	table := "Z30"
 	if f.sel == selNone {
@@ -522,7 +526,8 @@ func (f rows) dot(h int, values string) {
 	f.op("VPDPBUSD %d(R10), %s, %s", 64*h, values, sum)
 }
 
-// sum returns the register of the sums of half h: with coarse scales that of its block.
+// sum returns the register of the sums of half h. With coarse scales, both halves of a
+// block share one.
 func (f rows) sum(h int) string {
 	if f.scale != coarse && h%2 == 1 {
 		return z(20 + h/2)
@@ -533,7 +538,7 @@ func (f rows) sum(h int) string {
 // chunkColumns returns the number of columns of a chunk of the full height.
 func (f rows) chunkColumns() int { return 64 * len(pack.Layout(f.bits)) }
 
-// chunk multiplies chunk c from byte at on, of the full height.
+// chunk multiplies chunk c, of full height, from byte at on.
 func (f rows) chunk(c, at int, ahead bool) {
 	layout := pack.Layout(f.bits)
 	planes := pack.StripBytes(f.bits)
@@ -565,7 +570,8 @@ func (f rows) chunk(c, at int, ahead bool) {
 	}
 }
 
-// shifted returns where a field is in its place: in a plane, or in a register.
+// shifted returns the register that has a field in its place: the plane itself, or a
+// shifted copy.
 func (f rows) shifted(d pack.Field, to string) string {
 	plane := z(1 + d.Index)
 	switch {
@@ -579,7 +585,7 @@ func (f rows) shifted(d pack.Field, to string) string {
 	return to
 }
 
-// add4 adds each of four vectors up to four numbers: one in every quarter.
+// add4 adds each of four vectors up to four numbers, one in every quarter of the result.
 func (f rows) add4(a, b, c, d, out string) {
 	f.pairs(a, b, "Z30")
 	f.pairs(c, d, "Z31")
@@ -595,21 +601,22 @@ func (f rows) pairs(a, b, out string) {
 	f.op("VPADDD Z29, Z28, %s", out)
 }
 
-// halves adds quarters 1 and 3 of a and b to quarters 0 and 2: those of a, then of b.
+// halves adds quarters 1 and 3 of a and b to quarters 0 and 2; the sums of a come first.
 func (f rows) halves(a, b, out string) {
 	f.op("VSHUFI64X2 $0x88, %s, %s, Z28", b, a)
 	f.op("VSHUFI64X2 $0xdd, %s, %s, Z29", b, a)
 	f.op("VPADDD Z29, Z28, %s", out)
 }
 
-// push makes room in the last of four registers from r on.
+// push moves each of four registers from r on to the one before, which frees the last.
 func (f rows) push(r int) {
 	for i := range 3 {
 		f.op("VMOVDQA64 %s, %s", z(r+i+1), z(r+i))
 	}
 }
 
-// endRow adds the sums of a row up, to Z19, and to Z27 with eight groups to a block.
+// endRow adds up the sums of a row into Z19, and also into Z27 if a block has eight
+// groups.
 func (f rows) endRow() {
 	f.push(16)
 	if f.scale == coarse {
@@ -656,16 +663,16 @@ func (f rows) powers(b string) {
 	f.op("VPMAXSD %s, %s, %s", f.reg("least"), b, b)
 }
 
-// smallFloats puts exponent and fraction where those of a float32 are, and makes up for
-// the other bias: times 2^120, which is exact for subnormal ones, too.
+// smallFloats shifts exponent and fraction to their places in a float32, and multiplies
+// by 2^120 for the difference of the biases, which is exact for subnormal numbers, too.
 func (f rows) smallFloats(b string) {
 	f.op("VPSLLD $20, %s, %s", b, b)
 	f.op("VMULPS %s, %s, %s", f.reg("bias"), b, b)
 }
 
 // addScaled multiplies the sums of 16 columns in a and b by scales in Z28 and Z29, and
-// adds the products. Where there are selectors, no value is beyond ±16: such sums fit into
-// the lower halves of words.
+// adds the products. With selectors, values are within ±16, so the sums fit into the
+// lower halves of words.
 func (f rows) addScaled(a, b, out string) {
 	if f.sel != selNone {
 		f.op("VPMADDWD Z28, %s, %s", a, out)
@@ -716,7 +723,7 @@ func (f rows) endStep() {
 		f.op("VPSRAD $4, Z28, Z28")
 		f.op("VPMULLD.BCST %d(DX), Z28, Z28", rowOffset)
 		f.op("VPSUBD Z28, Z16, Z16")
-		f.comment("floats hold both, and their product is rounded once, as that of integers is")
+		f.comment("a float32 holds both exactly, and their product is rounded once, like the integer product")
 		f.op("VCVTDQ2PS Z14, Z14")
 		f.op("VCVTDQ2PS Z16, Z16")
 		f.op("VMULPS Z14, Z16, Z16")
@@ -740,15 +747,15 @@ func (f rows) endStep() {
 	f.op("VADDPS %s, Z0, Z0", sum)
 }
 
-// quarters adds the quarters of Z16 … Z19 up: to quarter r of Z16 for row r.
+// quarters adds up the quarters of Z16 … Z19. The sum of row r goes to quarter r of Z16.
 func (f rows) quarters() {
 	f.halves("Z16", "Z17", "Z16")
 	f.halves("Z18", "Z19", "Z18")
 	f.halves("Z16", "Z18", "Z16")
 }
 
-// addQuarters adds the quarters of four registers from r on to Z28, one after the
-// other: to quarter i those of the i-th.
+// addQuarters adds the quarters of four registers from r on to Z28, one after the other.
+// The quarters of the i-th register go to quarter i.
 func (f rows) addQuarters(r int, first bool) {
 	for i, imm := range []string{"$0x44", "$0xee"} {
 		f.op("VSHUFF32X4 %s, %s, %s, %s", imm, z(r+1), z(r), z(8+2*i))
@@ -766,9 +773,9 @@ func (f rows) addQuarters(r int, first bool) {
 	}
 }
 
-// tail sets the sums of a row for what is behind its last whole step, and goes on with
-// sums: first chunks that are as high as in steps, or with 3 bits 32 or 16 high, and
-// then parts. Blocks that are not there have sums of 0.
+// tail computes the sums of the columns behind the last whole step of a row: first chunks
+// of full height, or with 3 bits of height 32 or 16, and then parts. Blocks beyond the
+// end of the row have sums of 0.
 func (f rows) tail() {
 	f.label("tailRow")
 	f.op("MOVQ %d(DX), BX", rowAhead)
@@ -811,9 +818,9 @@ func (f rows) tail() {
 	f.op("JMP sums")
 }
 
-// oneBlock is endRow and endStep for a tail of one block, the sums of which are Z8, or if
-// groups are fine Z8 and Z20, up to where they are scaled: with rows where there were
-// blocks, one addition serves all four.
+// oneBlock is endRow and endStep, up to scaling, for a tail of one block with its sums in
+// Z8, or in Z8 and Z20 if groups are fine. Four rows take the places of four blocks, so
+// that one addition serves all.
 func (f rows) oneBlock() {
 	f.push(16)
 	f.op("VMOVDQA64 Z8, Z19")
@@ -882,8 +889,8 @@ func (f rows) oneBlock() {
 	f.op("JMP scale")
 }
 
-// last64 is a step that is a chunk of 64 columns, up to where oneBlock adds up, without
-// branches, for groups of 128 columns or more.
+// last64 is a tail of one chunk of 64 columns, without branches, for groups of 128
+// columns or more. It goes on where oneBlock adds up.
 func (f rows) last64() {
 	f.startStep()
 	for r := range 4 {
@@ -904,8 +911,8 @@ func (f rows) addDown(add, in, out string) {
 	f.op("%s X29, X28, %s", add, out)
 }
 
-// inOrder adds the quarters of registers up one after the other, and spreads the sums
-// to the first words of the quarters of Z28.
+// inOrder adds up the quarters of registers one after the other, and spreads the sums to
+// the first words of the quarters of Z28.
 func (f rows) inOrder(in ...string) {
 	for i, v := range in {
 		if i == 0 {
@@ -923,8 +930,8 @@ func (f rows) inOrder(in ...string) {
 
 func (f rows) zero(h int) { f.op("VPXORD %s, %s, %s", f.sum(h), f.sum(h), f.sum(h)) }
 
-// narrow multiplies a chunk of 128 columns, if there is one, from byte at on, and what
-// is behind it, from block b on.
+// narrow multiplies a chunk of 128 columns from byte at on, if there is one, and the
+// columns behind it, from block b on.
 func (f rows) narrow(b, at int) {
 	if at == 0 {
 		f.label("narrow0")
@@ -938,8 +945,8 @@ func (f rows) narrow(b, at int) {
 	f.op("JMP zero%d", b+1)
 }
 
-// chunk32 multiplies a chunk of 256 columns of 3-bit codes, of which every vector of
-// columns is two strips.
+// chunk32 multiplies a chunk of 256 columns of 3-bit codes. Every vector of columns is
+// two strips.
 func (f rows) chunk32() {
 	f.op("VMOVDQU64 (DI), Z1")
 	f.op("VBROADCASTI64X4 64(DI), Z2")
@@ -956,8 +963,8 @@ func (f rows) chunk32() {
 	f.half(3, "Z28")
 }
 
-// chunk16 multiplies a chunk of 128 columns of 3-bit codes, block b from byte at on, of
-// which every vector of columns is four strips.
+// chunk16 multiplies block b, a chunk of 128 columns of 3-bit codes from byte at on.
+// Every vector of columns is four strips.
 func (f rows) chunk16(b, at int) {
 	f.op("VBROADCASTI32X4 %d(DI), Z28", at)
 	f.op("VBROADCASTI32X4 %d(DI), K3, Z28", at+16)
@@ -971,8 +978,8 @@ func (f rows) chunk16(b, at int) {
 	f.half(2*b+1, "Z28")
 }
 
-// chunk64 takes the codes of a chunk of 64 columns from byte at on, of which each strip is
-// 32 columns of 4 bits or 8 of 3.
+// chunk64 unpacks a chunk of 64 columns from byte at on. Each strip is 32 columns of 4
+// bits or 8 of 3.
 func (f rows) chunk64(at int) {
 	if f.bits == 4 {
 		f.op("VBROADCASTI64X4 %d(DI), Z28", at)
@@ -989,8 +996,8 @@ func (f rows) chunk64(at int) {
 	f.op("VPTERNLOGD $0xe4, keep8<>(SB), Z30, Z28")
 }
 
-// parts multiplies as many halves of blocks from to to−1 as there are, each by so many
-// RowParts as a code has fields. The first 64 columns, from byte at on, may be a chunk
+// parts multiplies the halves of blocks from … to−1 that the row has, each with one
+// RowPart for each field of a code. The first 64 columns, from byte at on, may be a chunk
 // instead.
 func (f rows) parts(from, to, at int) {
 	f.label(fmt.Sprintf("parts%d", from))

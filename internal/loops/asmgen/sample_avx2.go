@@ -1,7 +1,8 @@
 package main
 
-// Offsets of coding.SurveyArgs, coding.SampleArgs, coding.SquareArgs, coding.EmphasizeArgs
-// and coding.NoiseArgs, which begin with the weights, of which N is the number.
+// Offsets of coding.SurveyArgs, coding.SampleArgs, coding.SquareArgs,
+// coding.EmphasizeArgs and coding.NoiseArgs, which all begin with the weights and their
+// number, N.
 const (
 	surveyW    = 0
 	surveyA    = 8
@@ -41,7 +42,7 @@ const (
 
 // samplesAVX2 emits the loops around the weights of a search.
 func samplesAVX2(f *file) {
-	// fours emits a loop over CX weights at SI, so many at a time.
+	// fours emits a loop over CX weights at SI, in steps of the given number.
 	fours := func(n int, body func()) {
 		f.label("weights")
 		body()

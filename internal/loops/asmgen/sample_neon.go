@@ -1,9 +1,9 @@
 package main
 
-// samplesNEON emits the loops around the weights of a search: as many float64 at a time
-// as sums have parts, in two registers.
+// samplesNEON emits the loops around the weights of a search. A step takes
+// coding.WideLanes float64, in two registers.
 func samplesNEON(f *file) {
-	// fours emits a loop over R3 weights, so many at a time.
+	// fours emits a loop over R3 weights, in steps of the given number.
 	fours := func(n int, body func()) {
 		f.label("weights")
 		body()
@@ -15,7 +15,7 @@ func samplesNEON(f *file) {
 			f.word(name, to+i, a+i, b+i)
 		}
 	}
-	// same is pair with an operand that is the same for both.
+	// same is pair with one operand that both share.
 	same := func(name string, to, a, b int) {
 		for i := range 2 {
 			f.word(name, to+i, a+i, b)

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// A set is the Go side of the functions of one kind of processor: their stubs, and the
-// loops.Set that has them. Functions are named for their place in it, with a suffix.
+// A set is the Go side of the functions for one kind of processor: their stubs, and a
+// loops.Set. Functions are named for their fields in loops.Set, with a suffix.
 type set struct {
 	name       string // of the variable
 	constraint string
@@ -19,9 +19,9 @@ type set struct {
 	take       [9]int
 	table      func(bits, tables int) string // tables: of 16 bytes each
 	dots       func(r int, mode string, n int) string
-	floatRows  int // that functions in float mode take at a time
-	floats     int // the greatest number of vectors that they take; 0 if there are none
-	few        int // the same for those that make floats of a panel themselves
+	floatRows  int // rows that functions in float mode take at a time
+	floats     int // the greatest number of vectors of Floats; 0 without such functions
+	few        int // the same for Few
 	suffix     string
 	stubs      []stub
 }
@@ -31,7 +31,7 @@ var (
 	dotModes  = []string{"One", "Int", "Float"}
 )
 
-// vectors returns the numbers of vectors that there are functions for.
+// vectors returns the numbers of vectors that functions are written for.
 func (s set) vectors() []int {
 	var all []int
 	for _, n := range s.take {

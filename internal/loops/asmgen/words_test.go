@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// TestWords compares instructions that are written as words, of arm64, and as bytes, of
-// amd64, with what the GNU assemblers make of the comments behind them.
+// TestWords checks instructions written as words (arm64) or bytes (amd64): it assembles
+// the comments behind them with the GNU assemblers and compares.
 func TestWords(t *testing.T) {
 	word := regexp.MustCompile(`(?m)^\tWORD \$(0x[0-9a-f]{8}) // (.*)$`)
 	oneByte := regexp.MustCompile(`BYTE \$0x([0-9a-f]{2})`)

@@ -32,7 +32,7 @@ TEXT ·steps0AVX2(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $7, R9
 
@@ -224,7 +224,7 @@ TEXT ·steps1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $7, R9
 
@@ -437,7 +437,7 @@ TEXT ·steps2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $7, R9
 
@@ -668,7 +668,7 @@ TEXT ·steps4AVX2(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $7, R9
 
@@ -934,7 +934,7 @@ TEXT ·clamped0AVX2(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $7, R9
 
@@ -1155,7 +1155,7 @@ TEXT ·maxAVX2(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $7, R9
 
@@ -1210,7 +1210,7 @@ TEXT ·rangeAVX2(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $7, R9
 
@@ -1285,7 +1285,7 @@ TEXT ·roundAVX2(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $7, R9
 
@@ -1349,7 +1349,7 @@ weightsEnd:
 	VZEROUPPER
 	RET
 
-	// some weight is near the middle
+	// some weight is near the middle between two integers
 
 divide:
 	VEXTRACTF128 $1, Y0, X1

@@ -17,7 +17,7 @@ TEXT ·steps0AVX512(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $15, R9
 
@@ -182,7 +182,7 @@ TEXT ·powers0AVX512(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $15, R9
 
@@ -251,7 +251,7 @@ TEXT ·steps1AVX512(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $15, R9
 
@@ -434,7 +434,7 @@ TEXT ·powers1AVX512(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $15, R9
 
@@ -520,7 +520,7 @@ TEXT ·steps2AVX512(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $15, R9
 
@@ -719,7 +719,7 @@ TEXT ·powers2AVX512(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $15, R9
 
@@ -823,7 +823,7 @@ TEXT ·steps4AVX512(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $15, R9
 
@@ -1054,7 +1054,7 @@ TEXT ·powers4AVX512(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $15, R9
 
@@ -1180,7 +1180,7 @@ TEXT ·clamped0AVX512(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $15, R9
 
@@ -1370,7 +1370,7 @@ TEXT ·maxAVX512(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $15, R9
 
@@ -1440,7 +1440,7 @@ TEXT ·roundAVX512(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $15, R9
 
@@ -1502,7 +1502,7 @@ weightsEnd:
 	VZEROUPPER
 	RET
 
-	// some weight is near the middle
+	// some weight is near the middle between two integers
 
 divide:
 	VEXTRACTF64X4 $1, Z0, Y1
@@ -1531,7 +1531,7 @@ TEXT ·rangeAVX512(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 8(AX), R9
 
-	// R9 is by how much the last step of a group goes too far
+	// R9 is the excess of the last step over the end of the group
 	NEGQ R9
 	ANDQ $15, R9
 

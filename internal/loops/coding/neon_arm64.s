@@ -2095,7 +2095,7 @@ weightsEnd:
 	BNE group
 	RET
 
-	// some weight is near the middle
+	// some weight is near the middle between two integers
 
 near:
 	WORD $0x0e617808 // fcvtl v8.2d, v0.2s
@@ -2172,7 +2172,7 @@ near:
 	WORD $0x4ea12967 // xtn2 v7.4s, v11.2d
 	B nearDone
 
-	// some weight is near the middle
+	// some weight is near the middle between two integers
 
 nearTail:
 	WORD $0x0e617808 // fcvtl v8.2d, v0.2s
