@@ -9,13 +9,13 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// TestAccuracy measures what the package documentation says that 8-bit activations
-// cost: the error of a product against that of LoadFloat, relative to its root mean
-// square.
+// TestAccuracy checks the errors that the package documentation states for 8-bit
+// activations. An error is the difference from the product after LoadFloat, relative to
+// its root mean square.
 func TestAccuracy(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
 	const rows, cols = 64, 4096
-	const finer = 120 // what 16 bits lose less, at least
+	const finer = 120 // the least ratio of errors, 8 bits to 16
 	w := make([]float32, rows*cols)
 	for i := range w {
 		w[i] = float32(r.NormFloat64())

@@ -6,11 +6,11 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/floats"
 )
 
-// Load16 prepares x as 16-bit integers, each as two integers of 8 bits: those of
-// [Activation.Load], and those of Load for the remainder that rounding leaves. Errors
-// of products are some 250 times smaller than after Load, and products take up to twice
-// as long, as they are products of two vectors. It is an error, and leaves nothing
-// loaded, if x is empty (ErrShape) or has a NaN or an infinity (ErrNotFinite).
+// Load16 prepares x as two vectors of 8-bit integers: [Activation.Load] of x, and Load of
+// the remainders after rounding. Errors of products are some 250 times smaller than after
+// Load. Products take up to twice as long, because both vectors are multiplied. It is an
+// error, and leaves nothing loaded, if x is empty (ErrShape) or has a NaN or an infinity
+// (ErrNotFinite).
 func (a *Activation) Load16(x []float32) error { return a.load16(x, best) }
 
 func (a *Activation) load16(x []float32, impl implementation) error {
@@ -34,12 +34,11 @@ func (a *Activation) load16(x []float32, impl implementation) error {
 	return nil
 }
 
-// setRemainders sets r to the remainders of x after rounding, where a was loaded with
-// x.
+// setRemainders sets r to the remainders of x after rounding. a has x loaded.
 func setRemainders(r, x []float32, a *Activation, impl implementation) {
 	done := remainders(r, x, a, 0, impl)
 	if left := len(x) - done; done/block == len(x)/block && left > 0 && impl != portable {
-		// What is behind the whole blocks is one whose other columns are 0.
+		// The columns behind the whole blocks are copied to a block padded with zeros.
 		var from, to [block]float32
 		copy(from[:], x[done:])
 		remainders(to[:], from[:], a, done/block, impl)

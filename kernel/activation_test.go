@@ -12,7 +12,7 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
-// TestLoadDefinition compares what is loaded with the definition of the package
+// TestLoadDefinition compares loaded activations with the definition of the package
 // documentation, for all implementations.
 func TestLoadDefinition(t *testing.T) {
 	forImplementations(t, func(t *testing.T, impl implementation) {
@@ -104,7 +104,8 @@ func TestLoad16(t *testing.T) {
 				checkLoaded(t, high, x)
 				rest := make([]float32, n)
 				for i, v := range x {
-					// Exact before it is rounded: 24 bits times 7, and numbers of like size.
+					// The float64 expression is exact: a product of 24 and 7 bits, and a
+					// difference of numbers of like size.
 					q, d := float64(high.q[i]), float64(high.d[i/block])
 					rest[i] = float32(float64(v) - q*d)
 				}
@@ -291,7 +292,7 @@ func TestAllocations(t *testing.T) {
 				"portable":    func() { p.multiply(dst[:rows], &a, 0, rows, portable) },
 			} {
 				n := allocsPerRun(1, f)
-				if n != 0 { // or the runtime did, which it does not do every time
+				if n != 0 { // the runtime may allocate, but not every time
 					n = allocsPerRun(5, f)
 				}
 				if n != 0 {
@@ -302,10 +303,9 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// allocsPerRun is testing.AllocsPerRun without a collection of garbage, which empties the
-// pool of memory that products take. Each goroutine that multiplies for the first time
-// adds to that pool, so that the least of some tries counts. It is 0 where allocations
-// can't be counted.
+// allocsPerRun is testing.AllocsPerRun without garbage collection, which would empty the
+// pool of working memory. It returns the least of some tries, because each goroutine's
+// first product adds to that pool. It returns 0 if allocations can't be counted.
 func allocsPerRun(runs int, f func()) float64 {
 	if poolsForget {
 		f()

@@ -9,9 +9,9 @@
 // UNPACKn leaves the codes of a block of 128 columns in bytes: columns 0–31 in Y4,
 // 32–63 in Y5, 64–95 in Y6 and 96–127 in Y7.
 //
-// A block of 4-bit codes is 64 bytes, with columns 0–63 in the low halves. Block b
-// of 3-bit codes, b below 3, has them in bits 0–2 of bytes 64b … 64b+63 of 192, and
-// 64–127 in bits 3–5.
+// A block of 4-bit codes is 64 bytes, with columns 0–63 in the low halves. Four blocks of
+// 3-bit codes are 192 bytes. Block b, below 3, has columns 0–63 in bits 0–2 of bytes 64b
+// … 64b+63, and columns 64–127 in bits 3–5.
 #define UNPACK(C, SHIFT) \
 	PREFETCHT1 C+AHEAD(DI)  \
 	VMOVDQU    C+0(DI), Y6  \
@@ -26,9 +26,9 @@
 #define UNPACK4(C) UNPACK(C, $4)
 #define UNPACK3(C) UNPACK(C, $3)
 
-// UNPACK3LAST is block 3, which is in what is left: bits 6–7 of bytes 0–63 and
-// 64–127 are the low bits of columns 0–63 and 64–127, and bits 6 and 7 of bytes
-// 128–191 the high ones. It needs Y1 … Y3 and Y11, Y12.
+// UNPACK3LAST unpacks block 3 from the remaining bits: bits 6–7 of bytes 0–63 and 64–127
+// are the low bits of columns 0–63 and 64–127, and bits 6 and 7 of bytes 128–191 the high
+// bits. It uses Y1 … Y3 and Y11, Y12.
 #define UNPACK3LAST \
 	VPBROADCASTQ threes<>(SB), Y12 \
 	VPBROADCASTQ fours<>(SB), Y11  \
@@ -74,8 +74,8 @@
 	VPAND      Y15, Y6, Y6  \
 	VPAND      Y15, Y7, Y7
 
-// Selectors: SELn loads those of a step into AX, and TABLEn_b the table of block
-// b into Y13.
+// SELn loads the selectors of a step into AX, and TABLEn_b loads the table of block b
+// into Y13.
 #define SEL0
 #define TABLE0_0
 #define TABLE0_1
@@ -94,15 +94,15 @@
 #define TABLE4_2 MOVL AX, BX; SHRL $4, BX; ANDL $0xf0, BX; VBROADCASTI128 (R8)(BX*1), Y13
 #define TABLE4_3 SHRL $8, AX; ANDL $0xf0, AX; VBROADCASTI128 (R8)(AX*1), Y13
 
-// LOOKUP turns codes into values with the table in Y13.
+// LOOKUP looks up codes in the table in Y13.
 #define LOOKUP \
 	VPSHUFB Y4, Y13, Y4 \
 	VPSHUFB Y5, Y13, Y5 \
 	VPSHUFB Y6, Y13, Y6 \
 	VPSHUFB Y7, Y13, Y7
 
-// RUNS does so with a table for every 16 columns, whose offsets from R8 are the
-// bytes from T on at SI.
+// RUNS looks up codes with a table for every 16 columns. The bytes from T on at SI are
+// the offsets of these tables from R8.
 #define RUN(T, Y) \
 	MOVBLZX     T+0(SI), AX            \
 	MOVBLZX     T+1(SI), BX            \
@@ -121,13 +121,13 @@
 	VPCMPEQW Y14, Y14, Y14 \
 	VPSRLW   $15, Y14, Y14
 
-// LANES takes the sums I of four blocks in X8, and adds I·d to the lanes in X0.
+// LANES adds I·d to the lanes in X0, for the sums I of four blocks in X8.
 #define LANES \
 	VCVTDQ2PS X8, X8        \
 	VMULPS    (R12), X8, X8 \
 	VADDPS    X8, X0, X0
 
-// ADD8 adds up the eight lanes each of Y8, Y9, Y10 and Y11, to the four of X8.
+// ADD8 adds up the eight lanes each of Y8, Y9, Y10 and Y11 into the four lanes of X8.
 #define ADD8 \
 	VPHADDD      Y9, Y8, Y8    \
 	VPHADDD      Y11, Y10, Y10 \
@@ -135,7 +135,8 @@
 	VEXTRACTI128 $1, Y8, X9    \
 	VPADDD       X9, X8, X8
 
-// ONEBLOCK goes to sums, with 0 for what the ZERO are, behind the only block of a step.
+// ONEBLOCK jumps to sums behind the only block of a step, after setting the registers of
+// the other blocks to 0.
 #define ONEBLOCK(ZERO1, ZERO2, ZERO3) \
 	CMPQ  CX, $1                    \
 	JNE   blocks                    \
@@ -147,8 +148,8 @@
 	JMP   sums                      \
 blocks:
 
-// GROUPSROW is a function of groupArgs for codes of a MASK. SET sets what else STEP
-// wants.
+// GROUPSROW is a function of groupArgs. MASK is the mask of a code, and SET sets further
+// registers for STEP.
 #define GROUPSROW(MASK, SET, STEP) \
 	MOVQ a+8(FP), R13              \
 	MOVQ groupArgs_codes(R13), DI  \

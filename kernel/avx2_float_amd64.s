@@ -2,8 +2,8 @@
 
 #include "textflag.h"
 
-// The lanes of a row are Y0 … Y3, and those of a block Y4 … Y7. 128 bytes are the
-// values, or codes, of a block; a lane has four of them, a word.
+// The lanes of a row are Y0 … Y3, and the lanes of a block Y4 … Y7. A block has 128 bytes
+// of values or codes; a lane has four of them, a word.
 
 DATA spread<>+0(SB)/8, $0x0000000000000000
 DATA spread<>+8(SB)/8, $0x0000000000000000
@@ -98,8 +98,8 @@ block:
 	ADD(192)
 	END
 
-// LOOKUP takes the value of the code at bit SHIFT of each word at V from one half
-// of the table for each value of its bit 3.
+// LOOKUP looks up the code at bit SHIFT of each word at V. Bit 3 of the code selects a
+// half of the table.
 #define LOOKUP(V, SHIFT) \
 	VMOVDQU   V(SI), Y8        \
 	VPSRLD    SHIFT, Y8, Y8    \

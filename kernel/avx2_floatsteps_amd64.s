@@ -4,10 +4,11 @@
 #include "textflag.h"
 #include "avx2_amd64.h"
 
-// Float mode from the packed codes. A block has its values in Y4 … Y7, a word with
-// four columns for each lane, its lanes in Y0 … Y3, and those of the row in memory.
+// Float mode from the packed codes. The values of a block are in Y4 … Y7, a word of four
+// columns for each lane. The lanes of the block are in Y0 … Y3, and the lanes of the row
+// in memory.
 
-// FLOAT makes floats of the byte that is LEFT bits below the top of the words of V.
+// FLOAT converts the byte LEFT bits below the top of each word of V to a float.
 #define FLOAT(LEFT, V, OUT) \
 	VPSLLD    LEFT, V, OUT  \
 	VPSRAD    $24, OUT, OUT \
@@ -34,7 +35,7 @@
 	VFMADD231PS Y12, SUM, Y8   \
 	VMOVUPS     Y8, LANE(DX)
 
-// PRODUCTS multiplies a block, whose scale is at K.
+// PRODUCTS multiplies a block; its scale is at K.
 #define PRODUCTS(K) \
 	LOOKUP                         \
 	FLOATS($24)                    \
@@ -58,8 +59,8 @@
 	SCALE(96, Y3)                  \
 	ADDQ $512, R10
 
-// SCALES prepares those of a step, at R11: on the stack, but not across cache lines,
-// which slows every step down.
+// SCALES puts the scales of a step at R11, on the stack. R11 is aligned, because loads
+// across cache lines slow every step down.
 #define SCALES \
 	VPMOVZXBD (R9), X8      \
 	VCVTDQ2PS X8, X8        \
@@ -100,7 +101,7 @@
 	PRODUCTS(12)   \
 	ADDQ $192, DI
 
-// ROWS is a function that takes STEP for all steps of all rows.
+// ROWS is a function that runs STEP for all steps of all rows.
 #define ROWS(MASK, STEP) \
 	MOVQ acc+0(FP), DX                   \
 	MOVQ a+8(FP), R13                    \

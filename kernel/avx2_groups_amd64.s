@@ -6,9 +6,9 @@
 
 // A row with a scale for every 16, 32 or 64 columns.
 
-// DOT multiplies the values of a block by the activations at Q, and these sums by
-// their scales, which the five shuffles at DX spread over words: one for every 32
-// columns, and one for the corrections of 8 runs of 16.
+// DOT multiplies the values of a block by the activations at Q, and the sums by their
+// scales. The five shuffles at DX spread the scales over words: four shuffles for 32
+// columns each, and one for the corrections of 8 runs of 16.
 #define DOT(Q, C16, OUT) \
 	VPBROADCASTQ (R9), Y3            \
 	VPMADDUBSW   Q+0(R10), Y4, Y4    \
@@ -87,8 +87,8 @@
 	NEXT(32)          \
 	ADDQ $128, DI
 
-// FETCH32 and FETCH64 load the 2-bit selectors of a step, with groups of 32 and of 64
-// columns. With these, LOOK32 and LOOK64 look block B up, and LOOK0 does without.
+// FETCH32 and FETCH64 load the 2-bit selectors of a step, for groups of 32 and of 64
+// columns. LOOK32 and LOOK64 look up block B with these selectors, LOOK0 without.
 #define FETCH32 MOVL (SI), AX; SHLQ $4, AX
 #define FETCH64 MOVWLZX (SI), AX; SHLL $4, AX
 #define FETCH0

@@ -20,8 +20,8 @@ GLOBL limit<>(SB), RODATA|NOPTR, $4
 	VPMAXUD Y6, Y2, Y2        \
 	VPMAXUD Y7, Y3, Y3
 
-// ROUND turns 32 floats at X into bytes at Q, and adds them up four by four, times
-// offset, to SUM.
+// ROUND rounds 32 floats at X to bytes at Q. SUM becomes their sums, four by four, times
+// offset.
 #define ROUND(X, Q, SUM) \
 	VMULPS     X+0(SI), Y2, Y4  \
 	VMULPS     X+32(SI), Y2, Y5 \
@@ -125,8 +125,8 @@ TEXT ·setRunsVector(SB), NOSPLIT, $0-28
 	VPBROADCASTD positive<>(SB), Y15
 	VPXOR        Y14, Y14, Y14
 
-	// QUARTERS is half of the lanes: a matrix of eight rows of four floats becomes
-	// four of eight.
+	// QUARTERS transposes half of the lanes: eight rows of four floats become four rows
+	// of eight.
 #define QUARTERS(X, TO) \
 	VMOVUPS     X+0(SI), X0          \
 	VMOVUPS     X+16(SI), X1         \

@@ -4,12 +4,12 @@
 #include "textflag.h"
 #include "avx2_amd64.h"
 
-// A row of 4-bit codes with the scales of MX and NV types, for every 32 or 16 columns:
-// datatype.E8M0 and datatype.E4M3. Sums of groups are scaled as floats, and then
+// Rows of 4-bit codes with the scales of MX and NV types: datatype.E8M0 for every 32
+// columns, datatype.E4M3 for every 16. Sums of groups are scaled as floats, and then
 // added from left to right.
 
-// PRODUCTS multiplies the values of a block by the activations at Q: sums of four
-// columns in Y8 … Y11.
+// PRODUCTS multiplies the values of a block by the activations at Q, and leaves sums of
+// four columns in Y8 … Y11.
 #define PRODUCTS(Q) \
 	VPMADDUBSW Q+0(R10), Y4, Y8   \
 	VPMADDUBSW Q+32(R10), Y5, Y9  \
@@ -20,8 +20,8 @@
 	VPMADDWD   Y14, Y10, Y10      \
 	VPMADDWD   Y14, Y11, Y11
 
-// BLOCK32 leaves the scaled sums of the four groups of a block in OUT. LOOK is
-// RUNS, or ALIKE where all columns have the table in Y13.
+// BLOCK32 leaves the scaled sums of the four groups of a block in OUT. LOOK is RUNS, or
+// ALIKE if all columns use the table in Y13.
 #define BLOCK32(C, T, Q, C16, K, LOOK, OUT) \
 	UNPACK4(C)                     \
 	LOOK(T)                        \
@@ -35,7 +35,7 @@
 	VPMAXSD   least<>(SB), X9, X9  \
 	VMULPS    X9, X8, OUT
 
-// BLOCK16 leaves those of its eight groups in OUT, which has 256 bits.
+// BLOCK16 leaves the scaled sums of the eight groups of a block in OUT, a YMM register.
 #define BLOCK16(C, T, Q, C16, K, LOOK, OUT) \
 	UNPACK4(C)                        \
 	LOOK(T)                           \
@@ -55,20 +55,20 @@
 
 #define ALIKE(T) LOOKUP
 
-// LEAST is the exponent of scale 0, 2^−127, which is subnormal.
+// least is 2^−127, the subnormal value of E8M0 scale 0.
 DATA least<>+0(SB)/8, $0x0040000000400000
 DATA least<>+8(SB)/8, $0x0040000000400000
 GLOBL least<>(SB), RODATA|NOPTR, $16
 
-// BIAS is 2^120, the difference between the exponents of float32 and E4M3.
+// bias is 2^120, for the difference between the exponent biases of float32 and E4M3.
 DATA bias<>+0(SB)/8, $0x7b8000007b800000
 DATA bias<>+8(SB)/8, $0x7b8000007b800000
 DATA bias<>+16(SB)/8, $0x7b8000007b800000
 DATA bias<>+24(SB)/8, $0x7b8000007b800000
 GLOBL bias<>(SB), RODATA|NOPTR, $32
 
-// TRANSPOSE turns four groups each of blocks Y1, Y2, Y3 and Y12 into four blocks
-// each of groups Y4 … Y7; the upper half likewise.
+// TRANSPOSE transposes both halves: from four groups each of blocks Y1, Y2, Y3 and Y12 to
+// four blocks each of groups Y4 … Y7.
 #define TRANSPOSE \
 	VUNPCKLPS Y2, Y1, Y8    \
 	VUNPCKHPS Y2, Y1, Y9    \

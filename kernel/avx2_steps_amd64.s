@@ -7,8 +7,8 @@
 DATA largest<>+0(SB)/8, $0x7f7f7f7f7f7f7f7f
 GLOBL largest<>(SB), RODATA|NOPTR, $8
 
-// A step is 512 columns: four blocks of 128, whose sums are Y8 … Y11, eight lanes
-// each. X0 has the lanes of the row.
+// A step is 512 columns: four blocks of 128. Y8 … Y11 are the sums of the blocks, eight
+// lanes each. X0 has the lanes of the row.
 
 // DOT multiplies the values of a block by the activations at Q. Four products of
 // pairs are at most 4·2·32·127 = 32512, which fits 16 bits.
@@ -86,7 +86,7 @@ GLOBL largest<>(SB), RODATA|NOPTR, $8
 	SCALE         \
 	ADDQ $128, DI
 
-// SCALE8 is SCALE for values to which nothing is added.
+// SCALE8 is SCALE without a correction.
 #define SCALE8 \
 	ADD8                     \
 	VPMOVZXBD (R9), X10      \
@@ -96,9 +96,9 @@ GLOBL largest<>(SB), RODATA|NOPTR, $8
 	ADDQ      $512, R10      \
 	ADDQ      $16, R12
 
-// BYTES multiplies 32 columns of 8-bit codes, less what is in Y15. Of what VPSIGNB makes
-// of activations, products of magnitudes of weights are those that were wanted, of which
-// two fit 16 bits.
+// BYTES multiplies 32 columns of 8-bit codes, less the offsets in Y15. VPSIGNB moves the
+// signs of the weights to the activations, and VPMADDUBSW multiplies these by the
+// magnitudes of the weights. Two products fit 16 bits.
 #define BYTES(C, OUT) \
 	VMOVDQU    C(DI), Y4    \
 	VPSUBB     Y15, Y4, Y4  \
@@ -157,7 +157,7 @@ GLOBL largest<>(SB), RODATA|NOPTR, $8
 	SCALE8                   \
 	ADDQ      $256, DI
 
-// ROWS is a function that takes STEP for all steps of all rows.
+// ROWS is a function that runs STEP for all steps of all rows.
 #define ROWS(MASK, STEP) \
 	MOVQ acc+0(FP), DX               \
 	MOVQ a+8(FP), R13                \

@@ -1,21 +1,21 @@
-// What the functions for AVX-512 share. In those of steps
+// Macros of the AVX-512 code. Registers in the functions of steps:
 //
 //	DI codes    SI selectors    R9 scales    R8 table
 //	R10 q or x  R11 corr        R12 d        CX steps left
 //
-// VPERMB and VPERMPS look up 64 and 16 codes at once. They read the low six or four
-// bits of an index, of which a table, repeated, ignores all but the low four or
-// three. So what is above a code never has to be cleared: a shift brings the code
-// to the bottom, and does not mind what it drags along from the next byte.
+// VPERMB and VPERMPS look up 64 and 16 codes at once. They read the low six or four bits
+// of an index. Tables are repeated, so that only the low four or three bits matter. So
+// bits above a code never have to be cleared: a shift brings the code to the bottom, and
+// bits of the next byte do no harm.
 
-// How far ahead of the loads codes are prefetched. The hardware's own prefetching
-// leaves a quarter of a core's memory bandwidth unused, and more. They come to the
-// second-level cache: in a first-level cache of 32 KiB what is fetched so early pushes
-// out what is in use, and where it is larger it is no better.
+// AHEAD is the distance in bytes at which codes are prefetched. The hardware's own
+// prefetching leaves a quarter of a core's memory bandwidth unused, and more. Codes are
+// prefetched to the second-level cache: a first-level cache of 32 KiB would lose data in
+// use, and a larger one is no faster.
 #define AHEAD 6144
 
-// Selectors: SELn loads those of a step into AX, and SELn_b sets BX to 16 times
-// that of block b.
+// SELn loads the selectors of a step into AX, and SELn_b sets BX to 16 times the selector
+// of block b.
 #define SEL0 XORL BX, BX
 #define SEL0_0
 #define SEL0_1
@@ -39,10 +39,10 @@
 	MOVL         $0x03030303, AX \
 	VPBROADCASTD AX, Z15
 
-// LAST3 makes the last of four blocks of 3 bits of what the other three, in A, B
-// and C, leave of their bytes: bits 6–7 of A and B are the low bits of columns
-// 0–63 and 64–127, bits 6 and 7 of C the high ones. LO and HI become the codes:
-// 0xe4 takes the bits of these where Z15 is set, and those of Z14 elsewhere.
+// LAST3 unpacks the last of four blocks of 3 bits from the spare bits of the other three,
+// in A, B and C: bits 6–7 of A and B are the low bits of columns 0–63 and 64–127, bits 6
+// and 7 of C the high bits. LO and HI become the codes: 0xe4 keeps their bits where Z15
+// is set, and takes the bits of Z14 elsewhere.
 #define LAST3(A, B, C, LO, HI) \
 	VPSRLW     $6, A, LO           \
 	VPSRLW     $4, C, Z14          \

@@ -4,11 +4,11 @@
 #include "textflag.h"
 #include "avx512_amd64.h"
 
-// Float mode. Z0 has lanes 0–15 of the row and Z1 lanes 16–31; of the four blocks
-// of a step Z4 … Z7 have the lower ones and Z8 … Z11 the upper ones, which take
-// turns, so that none waits for its last sum. Z20 … Z23 are the tables of the
-// blocks, and Z16 … Z19 their codes. Sums start with a product rather than with 0:
-// this differs only if all products of a lane are −0, and 0 − 0 is 0.
+// Float mode. Z0 has lanes 0–15 of the row and Z1 lanes 16–31. Z4 … Z7 have the lower
+// lanes of the four blocks of a step, and Z8 … Z11 the upper lanes. Blocks take turns, so
+// that no sum waits for its last addition. Z20 … Z23 are the tables of the blocks, and
+// Z16 … Z19 their codes. Sums start with a product rather than with 0. This differs only
+// if all products of a lane are −0, and 0 − 0 is 0.
 
 #define LOAD(C, IN) \
 	PREFETCHT1 C+AHEAD(DI) \
@@ -17,7 +17,7 @@
 #define TABLE(OUT) \
 	VMOVUPS (R8)(BX*4), OUT
 
-// FIRST is of the codes at the bottom of the 16 words of each block.
+// FIRST multiplies the codes in the lowest bits of the 16 words of each block.
 #define FIRST \
 	VPERMPS Z20, Z16, Z4       \
 	VPERMPS Z21, Z17, Z5       \
@@ -28,8 +28,8 @@
 	VMULPS  1024(R10), Z6, Z6  \
 	VMULPS  1536(R10), Z7, Z7
 
-// UPPER is of the first of columns 64–127, at bit SHIFT, and in the last block at
-// bit LAST of CODES.
+// UPPER multiplies the first of columns 64–127. Their codes are at bit SHIFT, or at bit
+// LAST of CODES for the last block.
 #define UPPER(SHIFT, LAST, CODES) \
 	VPSRLD  SHIFT, Z16, Z8       \
 	VPSRLD  SHIFT, Z17, Z9       \
@@ -49,8 +49,8 @@
 	VPERMPS     TABLE, Z12, Z12   \
 	VFMADD231PS X(R10), Z12, SUM
 
-// TERMS is of those that start at bit SHIFT, and of the upper ones at bit UP, in
-// the last block at bit LAST of CODES.
+// TERMS adds the products of the codes at bit SHIFT, and of the upper ones at bit UP, or
+// at bit LAST of CODES for the last block.
 #define TERMS(SHIFT, UP, LAST, CODES, X) \
 	TERM(SHIFT, Z16, Z20, X+0, Z4)    \
 	TERM(SHIFT, Z17, Z21, X+512, Z5)  \
@@ -61,8 +61,8 @@
 	TERM(UP, Z18, Z22, X+1280, Z10)   \
 	TERM(LAST, CODES, Z23, X+1792, Z11)
 
-// SCALES makes Z24 … Z27 those of the blocks of a step. VPERMPS spreads a number as
-// well as the instruction for that, and needs no other to bring it to the front.
+// SCALES sets Z24 … Z27 to the scales of the blocks of a step. VPERMPS broadcasts any
+// element; VBROADCASTSS would need a second instruction to move it to the front.
 #define SCALES \
 	VPMOVZXBD (R9), X12      \
 	VCVTDQ2PS X12, X12       \
@@ -138,7 +138,7 @@
 	SCALE                 \
 	ADDQ $192, DI
 
-// ROWS is a function that takes STEP for all steps of all rows.
+// ROWS is a function that runs STEP for all steps of all rows.
 #define ROWS(STEP) \
 	MOVQ acc+0(FP), DX               \
 	MOVQ a+8(FP), R13                \

@@ -16,9 +16,9 @@
 //	Z16, Z17 Z26 and Z27 for the first half
 //	K1  bytes of scales    K2 bytes of selectors    K3 the lowest byte of words
 
-// VALUES looks up the codes at the bottom of the bytes of IN: VPMULTISHIFTQB puts the
-// selector of each above it, with other bits further up that the table is
-// repeated for.
+// VALUES looks up the codes in the lowest bits of the bytes of IN. VPMULTISHIFTQB puts
+// the selector of each code above it. The table is repeated, so that it ignores the bits
+// above.
 #define VALUES(IN, OUT) \
 	VPMULTISHIFTQB Z29, Z26, OUT      \
 	VPADDB         Z24, Z26, Z26      \
@@ -40,14 +40,14 @@
 	ADDQ         groupStepArgs_selectorBytes(R13), SI \
 	ADDQ         groupStepArgs_scaleBytes(R13), R9
 
-// Scales as MX and NV types have them are the powers of two and the small floats of
-// datatype.E8M0 and datatype.E4M3. Groups are those of the types, 32 and 16.
+// MX types have groups of 32 with powers of two as scales, datatype.E8M0. NV types have
+// groups of 16 with small floats, datatype.E4M3.
 //
 //	Z19 a constant
 //	Z17 where the scales of [group][block] are among those of [block][group]
 
-// INTEGER, E8M0 and E4M3 turn scales into floats, and the functions START set what
-// they want.
+// INTEGER, E8M0 and E4M3 convert scales to floats. The START macros set the constants for
+// them.
 #define INTEGER(V) VCVTDQ2PS V, V
 #define STARTINTEGER
 
@@ -59,8 +59,8 @@
 	MOVL         $0x00400000, AX \
 	VPBROADCASTD AX, Z19
 
-// E4M3 puts exponent and fraction where those of a float32 are, and makes up for
-// the other bias: times 2^120, which is exact for subnormal ones, too.
+// E4M3 shifts exponent and fraction to their places in a float32, and multiplies by 2^120
+// for the difference of the biases, which is exact for subnormal numbers, too.
 #define E4M3(V) \
 	VPSLLD $20, V, V \
 	VMULPS Z19, V, V
@@ -68,7 +68,8 @@
 	MOVL         $0x7b800000, AX \
 	VPBROADCASTD AX, Z19
 
-// START sets what all functions share, for a row and a mask of a code.
+// START sets the registers that all functions share, for a row. The argument is the mask
+// of a code.
 #define START(MASK) \
 	MOVQ acc+0(FP), DX                   \
 	MOVQ a+8(FP), R13                    \

@@ -13,8 +13,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// memory is the number of bytes of weights that a benchmark cycles through, so that
-// they come from memory and not from a cache. Short ones show that they run.
+// memory is the number of bytes of weights that a benchmark cycles through, so that they
+// come from memory and not from a cache. Short benchmarks use less.
 func memory() int {
 	if testing.Short() {
 		return 1 << 20
@@ -22,10 +22,9 @@ func memory() int {
 	return 1 << 30
 }
 
-// Names are for benchstat -col /impl and the like. What BenchmarkGEMV calls dram
-// cycles through 1 GiB of weights, and reports, as "bandwidth", the bytes of
-// weights per second as a share of what one thread, or as many as are used, can
-// read of the same bytes.
+// Names are for benchstat -col /impl and the like. BenchmarkGEMV's dram cycles through 1
+// GiB of weights. Its "bandwidth" is the rate of bytes of weights, divided by the rate at
+// which the same number of threads reads them.
 
 func BenchmarkGEMV(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
@@ -97,8 +96,8 @@ func BenchmarkGEMV(b *testing.B) {
 	}
 }
 
-// normalMatrix returns a matrix of normal weights. Random scales would have many subnormal
-// ones, which take long to multiply.
+// normalMatrix returns a matrix of normal weights. Random scales would be subnormal too
+// often, which slows products.
 func normalMatrix(b *testing.B, r *rand.Rand, typ datatype.Type, groupSize, rows, cols int) *quant.Matrix {
 	b.Helper()
 	w := make([]float32, rows*cols)
@@ -132,8 +131,8 @@ func benchmarkGEMV(b *testing.B, ms []*quant.Matrix, x []float32, mode mode, thr
 	}
 }
 
-// readBandwidth returns the bytes per second at which so many threads read the
-// codes of matrices.
+// readBandwidth returns the bytes per second at which the given number of threads reads
+// the codes of matrices.
 func readBandwidth(ms []*quant.Matrix, threads int) float64 {
 	var rates []float64
 	for range 5 {
@@ -279,10 +278,10 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-// BenchmarkPool is what it costs to share: products on one goroutine, and on as many as
-// there are processors, from 64 rows of 64 columns, which are not shared, to such as take
-// some tens of microseconds. Between two of them a while of nothing goes by: none, as
-// between the layers of a model, or so long that the workers sleep.
+// BenchmarkPool measures the cost of sharing: products on one goroutine and on one for
+// each processor. Sizes begin at 64 rows of 64 columns, which a pool does not share, and
+// end at some tens of microseconds. The pause between products is none, as between the
+// layers of a model, or so long that the workers sleep.
 func BenchmarkPool(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 5))
 	pl, err := NewPool(runtime.GOMAXPROCS(0))
@@ -334,9 +333,9 @@ func clone(m *quant.Matrix) *quant.Matrix {
 	return c
 }
 
-// BenchmarkModes compares products after Load16 and LoadFloat with those after Load, which
-// take turns: it reports weights per second of the last, and medians of what the others have
-// of that.
+// BenchmarkModes compares products after Load16 and LoadFloat with products after Load,
+// by turns. It reports weights per second after Load, and the medians of the other two
+// relative to it.
 func BenchmarkModes(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 6))
 	for _, c := range []struct {

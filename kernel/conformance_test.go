@@ -21,9 +21,9 @@ func forImplementations(t *testing.T, f func(t *testing.T, impl implementation))
 	}
 }
 
-// everyShape makes TestConformance and TestBatch take every shape with every group size,
-// in every mode, instead of a part of them in which each two of type, group size, shape
-// and mode meet. .ci/run sets it.
+// everyShape makes TestConformance and TestBatch try every shape with every group size in
+// every mode. By default they try a part, in which every pair of type, group size, shape
+// and mode occurs. .ci/run sets it.
 var everyShape = os.Getenv("KERNEL_SHAPES") == "all"
 
 // groupSizes are the sizes whose multiples and remainders have paths of their own.
@@ -100,9 +100,9 @@ var rubbish = func() []float32 {
 	return x
 }()
 
-// compare multiplies m by x in all modes with all implementations, with canaries around
-// dst and dst and x at odd addresses, and fails the test unless the results are those of
-// Reference.
+// compare multiplies m by x in all modes with all implementations, and fails the test
+// unless the results are those of Reference. dst and x are at odd addresses, dst between
+// canaries.
 func compare(t *testing.T, m *quant.Matrix, x []float32, taken *loopsTaken) {
 	t.Helper()
 	shifted := append(make([]float32, 1, len(x)+1), x...)[1:]
@@ -180,8 +180,7 @@ func compareProduct(t *testing.T, m *quant.Matrix, a *Activation, impl implement
 	}
 }
 
-// sameBits takes all NaNs, of which there are different ones on different
-// architectures, for equal.
+// sameBits takes all NaNs for equal, because their bits depend on the architecture.
 func sameBits(a, b float32) bool {
 	return math.Float32bits(a) == math.Float32bits(b) || a != a && b != b
 }
@@ -209,7 +208,7 @@ func randomMatrix(mem *guards, r *rand.Rand, typ datatype.Type, groupSize, rows,
 	}
 	codes := make([]uint8, cols)
 	for row := range rows {
-		least := r.IntN(4) == 0 // so that nothing larger hides them
+		least := r.IntN(4) == 0 // without larger scales beside it
 		for g := range groups {
 			sel := r.IntN(len(cbs))
 			k := uint8(r.IntN(256))
@@ -220,7 +219,7 @@ func randomMatrix(mem *guards, r *rand.Rand, typ datatype.Type, groupSize, rows,
 			case datatype.E4M3:
 				k = uint8(r.IntN(0x7f))
 				if least {
-					k = uint8(r.IntN(9)) // and so are those below 8 in E4M3
+					k = uint8(r.IntN(9)) // E4M3 below 8 is subnormal
 				}
 			case datatype.E8M0:
 				k = uint8(100 + r.IntN(50))
@@ -258,8 +257,8 @@ func randomMatrix(mem *guards, r *rand.Rand, typ datatype.Type, groupSize, rows,
 	return m
 }
 
-// activations returns normal ones with outliers or, if extreme, all at the ends
-// of their range, as products are largest with.
+// activations returns normal activations with outliers. If extreme is set, all are at the
+// ends of their range, so that sums are largest.
 func activations(r *rand.Rand, n int, extreme bool) []float32 {
 	x := make([]float32, n)
 	sign := float32(1)
@@ -285,8 +284,8 @@ func activations(r *rand.Rand, n int, extreme bool) []float32 {
 	return x
 }
 
-// TestImplementations fails, in CI, if an implementation for which the CPU has
-// all it takes is not among those that the other tests run over.
+// TestImplementations fails, in CI, if the other tests leave out an implementation that
+// the CPU supports.
 func TestImplementations(t *testing.T) {
 	have := implementations()
 	t.Logf("%v, of which %v is used", have, best)
@@ -296,8 +295,8 @@ func TestImplementations(t *testing.T) {
 	if os.Getenv("CI") != "true" || !assembly {
 		return
 	}
-	// What the CPU has, from the system rather than from the package that
-	// implementations asks.
+	// The features of the CPU, from the system rather than from the package that
+	// implementations uses.
 	info, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
 		t.Skip(err)
@@ -309,8 +308,8 @@ func TestImplementations(t *testing.T) {
 	}
 }
 
-// wanted lists, by architecture, every implementation there is and the names
-// that Linux has for the CPU features that it takes.
+// wanted lists, by architecture, every implementation and Linux's names of the CPU
+// features that it needs.
 var wanted = map[string][]struct {
 	impl     implementation
 	features string

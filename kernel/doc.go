@@ -23,9 +23,8 @@
 // after LoadFloat. It allocates only when a vector is longer than any before. Apart
 // from that, only [NewPool] allocates.
 //
-// Products after Load16 are those of a batch of twice as many vectors. A single one takes
-// twice as long as after Load if weights come from the cache, and less if they come from
-// memory.
+// A product after Load16 multiplies two vectors. It takes twice as long as after Load if
+// weights come from the cache, and less if they come from memory.
 //
 // GEMV reads the weights once, and at best that is its limit. docs/speed.md has tables
 // of all implementations, types and groups. In short, for one thread and weights from

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// TestEncodings compares the instruction words in neon_arm64.h with those that
-// the GNU assembler for arm64 makes of the comments behind them.
+// TestEncodings assembles the comments in neon_arm64.h with the GNU assembler for arm64,
+// and compares the instruction words.
 func TestEncodings(t *testing.T) {
 	as, err := exec.LookPath("aarch64-linux-gnu-as")
 	if err != nil {
@@ -29,7 +29,7 @@ func TestEncodings(t *testing.T) {
 	if len(macros) != strings.Count(string(header), "#define") {
 		t.Fatal("a macro is not of the form that is read here")
 	}
-	// Each instruction and its word, in turn, with registers in all of their bits.
+	// Each instruction and its word, in turn, with register numbers that set each bit.
 	var source strings.Builder
 	registers := []map[string]string{{"m": "21", "n": "10", "d": "31"}, {"m": "10", "n": "21", "d": "0"}}
 	operand := regexp.MustCompile(`\b([vhs])([mnd])\b`)

@@ -33,8 +33,8 @@ func activations(n int) []float32 {
 	return x
 }
 
-// Quantize a matrix, and multiply it by a vector. The second number is what float32
-// weights give.
+// Quantize a matrix, and multiply it by a vector. The second number is the product with
+// float32 weights.
 func Example() {
 	const rows, cols = 2, 256
 	w := make([]float32, rows*cols) // row-major, a row is an output channel
@@ -66,8 +66,8 @@ func Example() {
 	// -3.42 -3.25
 }
 
-// Queries, keys and values of an attention layer are products of three matrices and
-// one vector: it is loaded once.
+// Queries, keys and values of an attention layer are products of three matrices and one
+// vector, which is loaded once.
 func ExampleGEMV() {
 	wq, wk, wv := quantized(4, 256, 1), quantized(2, 256, 2), quantized(2, 256, 3)
 	q, k, v := make([]float32, 4), make([]float32, 2), make([]float32, 2)
@@ -88,7 +88,7 @@ func ExampleGEMV() {
 	// Output: [1.26 0.25 0.62 1.37] [-0.50 -0.25] [-1.00 1.26]
 }
 
-// Vectors with few large elements lose much to 8 bits, and next to nothing to 16.
+// Vectors with few large elements lose much precision in 8 bits, and next to none in 16.
 func ExampleActivation_Load16() {
 	m := quantized(1, 256, 1)
 	x := activations(256)

@@ -10,7 +10,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// TestBatch compares GEMM with Reference, for batches in each mode and in both.
+// TestBatch compares GEMM with Reference, for batches in each mode and in several.
 func TestBatch(t *testing.T) {
 	shapes := []struct{ rows, cols, batch int }{
 		{1, 40, 2}, {3, 128, 3}, {5, 300, 1}, {2, 512, 5}, {7, 896, 4}, {33, 640, 17}, {4, 1152, 9}, {9, 2100, 40},
@@ -18,7 +18,7 @@ func TestBatch(t *testing.T) {
 	modes := []string{"integer", "float", "mixed", "16-bit", "all"}
 	taken := newLoopsTaken(2)
 	t.Run("types", func(t *testing.T) {
-		// The last has rows of several.
+		// The last matrix has rows of several types.
 		types := datatype.Types()
 		for typ := range datatype.Type(len(types) + 1) {
 			several := int(typ) == len(types)
@@ -60,8 +60,8 @@ func TestBatch(t *testing.T) {
 	})
 }
 
-// randomBatch returns activations in integer mode, with 16 bits, in float mode or, if it is
-// mixed, one of several in float mode, and if it is all, one in each.
+// randomBatch returns activations in integer mode, with 16 bits, or in float mode; or, if
+// mixed, one of several in float mode; or, if all, one in each mode.
 func randomBatch(t *testing.T, r *rand.Rand, cols, batch int, mode string) []Activation {
 	t.Helper()
 	as := make([]Activation, batch)
@@ -80,8 +80,8 @@ func randomBatch(t *testing.T, r *rand.Rand, cols, batch int, mode string) []Act
 	return as
 }
 
-// compareBatch multiplies m by as with all implementations. Reference judges the first
-// two products and the last, and GEMV, which TestConformance compares with it, the others.
+// compareBatch multiplies m by as with all implementations. It compares the first two
+// products and the last with Reference, and the others with GEMV.
 func compareBatch(t *testing.T, m *quant.Matrix, as []Activation, taken *loopsTaken) {
 	t.Helper()
 	rows := m.Rows()
@@ -118,8 +118,8 @@ func compareBatch(t *testing.T, m *quant.Matrix, as []Activation, taken *loopsTa
 	}
 }
 
-// TestBatchLarge compares batches of more activations than are multiplied at a time, of
-// more rows and of more columns, with single activations.
+// TestBatchLarge compares batches with single activations, for more activations, rows or
+// columns than are multiplied at a time.
 func TestBatchLarge(t *testing.T) {
 	const rows, cols = 34, 2052
 	forImplementations(t, func(t *testing.T, impl implementation) {

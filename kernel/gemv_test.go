@@ -72,8 +72,8 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestShared multiplies by one Activation on many goroutines, each with rows of
-// its own, for the race detector.
+// TestShared multiplies by one Activation on many goroutines, each with rows of its own.
+// It is for the race detector.
 func TestShared(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 2))
 	var mem guards
@@ -100,9 +100,9 @@ func TestShared(t *testing.T) {
 	}
 }
 
-// TestAgainstDequantized compares with float64 arithmetic on dequantized weights:
-// whatever the definition says, this is what it is for. Values that have no unit are
-// rounded in integer mode, to a 127th.
+// TestAgainstDequantized compares with float64 arithmetic on dequantized weights, which
+// the definition approximates. In integer mode, values without a unit are rounded to a
+// 127th.
 func TestAgainstDequantized(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 1))
 	for _, typ := range datatype.Types() {
@@ -169,7 +169,7 @@ func FuzzImplementations(f *testing.F) {
 		of := types[int(typ)%len(types)]
 		n := 8 + int(groupSize)%1000
 		if groupSize%4 == 0 {
-			n = of.GroupSize() // which MX and NV types are fast with
+			n = of.GroupSize() // the fast group size of MX and NV types
 		}
 		r := rand.New(rand.NewPCG(seed, 0))
 		var mem guards
@@ -178,7 +178,7 @@ func FuzzImplementations(f *testing.F) {
 		if rows%3 == 0 { // rows of several types, these among them
 			m = withOthers(t, &mem, r, m, n)
 		}
-		as := make([]Activation, 5) // one in each mode, and what makes batches of two
+		as := make([]Activation, 5) // one in each mode, and the rest for batches of two
 		x := activations(r, m.Cols(), seed%2 == 0)
 		for i := range x {
 			x[i] *= float32(size)

@@ -10,8 +10,8 @@ import (
 // guards are pieces of memory, each with a protected page behind it.
 type guards struct{ maps [][]byte }
 
-// bytes returns n zero bytes that end where a page starts that must not be
-// accessed, so that reading behind them is a fault.
+// bytes returns n zero bytes in front of a protected page, so that reading behind them is
+// a fault.
 func (g *guards) bytes(n int) []byte {
 	page := os.Getpagesize()
 	size := (n + page - 1) / page * page
@@ -26,7 +26,7 @@ func (g *guards) bytes(n int) []byte {
 	return b[size-n : size : size]
 }
 
-// free unmaps them all.
+// free unmaps all guards.
 func (g *guards) free() {
 	for _, b := range g.maps {
 		if err := syscall.Munmap(b); err != nil {

@@ -55,7 +55,7 @@ func loopGroupSizes(typ datatype.Type) []int {
 	return slices.Compact(sizes)
 }
 
-// loopsTaken notes which loops a test had run, for each type, mode and implementation.
+// loopsTaken notes the loops that a test has run, for each type, mode and implementation.
 type loopsTaken struct {
 	least int // activations
 	mu    sync.Mutex
@@ -69,7 +69,7 @@ type loopTaken struct {
 	loop  loop
 }
 
-// newLoopsTaken is for one activation, or from so many on.
+// newLoopsTaken notes loops for one activation, or for at least the given number.
 func newLoopsTaken(least int) *loopsTaken {
 	return &loopsTaken{least: least, have: map[loopTaken]bool{}}
 }
@@ -94,8 +94,8 @@ func (lt *loopsTaken) of(p *plan, typ datatype.Type, n int, float bool, impl imp
 	return loopTaken{typ, false, impl, p.loop(n, impl)}
 }
 
-// rest calls f for a matrix of each loop that those of TestLoops take on this machine
-// but none has taken yet; f has to take it. A short test does without.
+// rest calls f for a matrix of each loop that TestLoops takes on this machine and this
+// test has not taken; f has to take the loop. A short test skips this.
 func (lt *loopsTaken) rest(t *testing.T, f func(typ datatype.Type, groupSize, cols, n int, float bool)) {
 	if testing.Short() {
 		return
@@ -126,12 +126,12 @@ func (lt *loopsTaken) rest(t *testing.T, f func(typ datatype.Type, groupSize, co
 	}
 }
 
-// TestLoops compares the loops that matrices of all types take, in both modes, with
-// testdata/loops.txt, and checks that none takes one weight at a time unnoticed.
+// TestLoops compares the loops for matrices of all types, in both modes, with
+// testdata/loops.txt. It fails if a matrix unexpectedly has no vector loop.
 func TestLoops(t *testing.T) {
 	widths, batches := loopWidths(), loopBatches
 	here := implementations()
-	types := map[string][]string{} // by what they take
+	types := map[string][]string{} // by their loops
 	for _, typ := range datatype.Types() {
 		var of strings.Builder
 		for _, groupSize := range loopGroupSizes(typ) {
@@ -197,7 +197,7 @@ func TestLoops(t *testing.T) {
 	}
 }
 
-// slow reports whether there is no vector loop, and is not meant to be one.
+// slow reports whether no vector loop is expected for p in a mode.
 func slow(p *plan, mode string) bool {
 	of := 4 // columns
 	if mode == "int8" {

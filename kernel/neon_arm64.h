@@ -1,5 +1,5 @@
-// Instructions that the assembler does not know, with numbers for registers.
-// TestEncodings compares each with what the GNU assembler makes of the comment.
+// Instructions that Go's assembler lacks, with numbers for registers. TestEncodings
+// assembles each comment with the GNU assembler and compares.
 
 // Dot products of int8.
 #define SDOT(m, n, d) WORD $(0x4e809400 | (m)<<16 | (n)<<5 | (d)) // sdot vd.4s, vn.16b, vm.16b

@@ -3,9 +3,9 @@
 #include "textflag.h"
 #include "neon_arm64.h"
 
-// The 32 lanes of a row are V24 … V31, and half of those of a block V20 … V23. The
-// half has 64 columns: V0 has the first of four columns of each lane, V1 the
-// second, and so on.
+// The 32 lanes of a row are V24 … V31, and half of the lanes of a block V20 … V23. The
+// half has 64 columns: V0 has the first of four columns of each lane, V1 the second, and
+// so on.
 
 #define START(ARG) \
 	MOVD acc+0(FP), R0    \
@@ -40,7 +40,8 @@
 	FMLA(18, 6, 22)  \
 	FMLA(19, 7, 23)
 
-// SCALE adds the half, with a scale for every 16 columns, which are four lanes.
+// SCALE adds the half to the lanes of the row. Every 16 columns, four lanes, have a
+// scale.
 #define SCALE(A, B, C, D) \
 	VLD1.P 16(R3), [V8.S4] \
 	FMLA0(8, 20, A)  \
@@ -60,7 +61,7 @@ DATA tops<>+48(SB)/8, $0x0dffffff0cffffff
 DATA tops<>+56(SB)/8, $0x0fffffff0effffff
 GLOBL tops<>(SB), RODATA|NOPTR, $64
 
-// FLOATS makes floats of bytes, in the tops of words, divided by 2^24.
+// FLOATS moves bytes to the tops of words and converts these to floats, divided by 2^24.
 #define FLOATS(V) \
 	VTBL V12.B16, [V.B16], V4.B16 \
 	VTBL V13.B16, [V.B16], V5.B16 \
@@ -95,7 +96,7 @@ block:
 	SCALE(28, 29, 30, 31)
 	END
 
-// LOOKUP looks the four bytes of each value up apart, and puts them together.
+// LOOKUP looks up the four bytes of each value one by one, and puts them together.
 #define LOOKUP(V) \
 	VTBL  V.B16, [V12.B16], V4.B16 \
 	VTBL  V.B16, [V13.B16], V5.B16 \

@@ -4,7 +4,7 @@
 #include "textflag.h"
 #include "neon_arm64.h"
 
-// MAX4 takes the magnitudes of 16 activations into V20 … V23.
+// MAX4 raises V20 … V23 to the magnitudes of 16 activations.
 #define MAX4 \
 	VLD1.P 64(R9), [V0.S4, V1.S4, V2.S4, V3.S4] \
 	FABS(0, 0)       \
@@ -45,7 +45,7 @@ max:
 	FMAX(20, 21, 21)
 	FMAX(22, 23, 23)
 	FMAX(21, 23, 23)
-	FMAXV(23, 23)                // amax, as bits not below infinity for a NaN
+	FMAXV(23, 23)                // amax; the bits of a NaN are not below infinity's
 	FMOVS F23, R12
 	CMPW  R10, R12
 	BHS   done
@@ -113,7 +113,7 @@ TEXT ·setRunsVector(SB), NOSPLIT, $0-28
 	ZERO(22)
 	ZERO(23)
 
-	// QUARTER is of four lanes: a matrix of four rows of four floats is turned.
+	// QUARTER transposes four lanes: four rows of four floats.
 #define QUARTER \
 	VLD4.P 64(R9), [V0.S4, V1.S4, V2.S4, V3.S4] \
 	VST1.P [V0.S4], 16(R0) \
@@ -143,7 +143,7 @@ run:
 	FMAX(20, 21, 21)
 	FMAX(22, 23, 23)
 	FMAX(21, 23, 23)
-	FMAXV(23, 23)                // as bits not below infinity for a NaN
+	FMAXV(23, 23)                // the bits of a NaN are not below infinity's
 	FMOVS F23, R0
 	MOVW  R0, ret+24(FP)
 	RET

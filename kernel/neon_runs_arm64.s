@@ -4,8 +4,8 @@
 #include "neon_arm64.h"
 #include "neon_unpack_arm64.h"
 
-// LOOKUP replaces the indices of a run of 16 columns by what the table of the
-// run, at the next offset, has for them.
+// LOOKUP looks up the indices of a run of 16 columns in the table of the run, at the next
+// offset.
 #define LOOKUP(V) \
 	MOVBU.P 1(R3), R10           \
 	ADD  R4, R10, R10            \

@@ -5,8 +5,8 @@
 #include "neon_arm64.h"
 #include "neon_unpack_arm64.h"
 
-// Sums of the products of looked up values and activations over blocks of 128
-// columns, in whole numbers, which are scaled and added to lanes. Throughout:
+// Values are looked up and multiplied by activations. Integer sums over blocks of 128
+// columns are scaled and added to lanes. Registers, throughout:
 //
 //	R0 lanes             R1 rows left          R2 codes    R3 activations
 //	R4 table             R5 selectors          R6 bit of the next step's selectors
@@ -18,8 +18,8 @@
 //	V29 lanes
 //	V30 mask of an index                       V31 the group's table
 
-// SELECTORS loads those of a step into R10. Four of 0, 1, 2 or 4 bits are in one
-// byte, or are two whole bytes, R19 apart.
+// SELECTORS loads the four selectors of a step into R10. They have 0, 1, 2 or 4 bits, and
+// are in one byte or, with 4 bits, in two.
 #define SELECTORS \
 	ADD   R6>>3, R5, R11        \
 	MOVBU (R11), R10            \
@@ -36,7 +36,7 @@
 	LSR  R7, R10, R10           \
 	VLD1 (R11), [V31.B16]
 
-// MASK sets R8 to R7 ones, and R19 to 1 for selectors of 4 bits.
+// MASK sets R8 to the mask of R7 bits, and R19 to 1 for selectors of 4 bits.
 #define MASK \
 	MOVD $1, R8       \
 	LSL  R7, R8, R8   \
@@ -53,8 +53,8 @@
 	VTBL V6.B16, [V31.B16], V6.B16 \
 	VTBL V7.B16, [V31.B16], V7.B16
 
-// Loads by pairs take fewer cycles than those of four registers where these go through
-// one pipe.
+// Loads of pairs take fewer cycles than loads of four registers on processors where the
+// latter go through one pipe.
 #define ACTIVATIONS \
 	FLDPQ (R3), (F16, F17)      \
 	FLDPQ 32(R3), (F18, F19)    \
@@ -62,9 +62,8 @@
 	FLDPQ 96(R3), (F22, F23)    \
 	ADD   $128, R3, R3
 
-// DOT multiplies the indices of a block, looked up, by its activations, and
-// leaves the sum in four parts in V(OUT). There is one for either
-// implementation.
+// DOT looks up the indices of a block, multiplies the values by its activations, and
+// leaves the sum in four parts in V(OUT). Each implementation has its own.
 #define DOT_DOT(OUT) \
 	ACTIVATIONS       \
 	LOOKUP            \
@@ -78,8 +77,8 @@
 	SDOT(22, 6, OUT)  \
 	SDOT(23, 7, OUT)
 
-// Values are not beyond ±16 and activations not beyond ±127, and the sum of the
-// 16 products in a lane is not beyond ±32512: it fits 16 bits.
+// Values are within ±16 and activations within ±127, so the sum of the 16 products in a
+// lane is within ±32512 and fits 16 bits.
 #define DOT_NEON(OUT) \
 	ACTIVATIONS        \
 	LOOKUP             \
@@ -132,8 +131,8 @@
 	BLOCK3(DOT, 26) \
 	LAST3(DOT, 27)
 
-// ROWS takes STEP, which leaves the sums of its blocks in V24 … V27, for all
-// steps of all rows. R9 is the rows' arguments.
+// ROWS runs STEP for all steps of all rows. STEP leaves the sums of its blocks in V24 …
+// V27. R9 points to the arguments.
 #define ROWS(INDEX, STEP) \
 	MOVD blockArgs_table(R9), R4            \
 	MOVD blockArgs_selectorBits(R9), R7     \
@@ -176,7 +175,7 @@ step:                                       \
 	BNE  row                                \
 	RET
 
-// How many bytes of codes to prefetch ahead.
+// AHEAD is the distance in bytes at which codes are prefetched.
 #define AHEAD 4096
 
 // func addBlocks4NEON(acc *[4]float32, a *blockArgs, rows int)

@@ -8,7 +8,7 @@ import "encoding/binary"
 
 const (
 	blockBytes = 64             // of codes, in bytes that hold two
-	halfBytes  = blockBytes / 2 // those of a half have tables at a time
+	halfBytes  = blockBytes / 2 // tables are made for a half at a time
 )
 
 var le = binary.LittleEndian
@@ -119,8 +119,8 @@ func copyCodes(dst, codes []byte, stride int) {
 	}
 }
 
-// lastCodes is copyCodes for 3-bit codes of the last block of a step, which are in
-// bits that the other blocks leave. From codes[stride·i] on are those of the step.
+// lastCodes is copyCodes for 3-bit codes of the last block of a step, which are in bits
+// that the other blocks leave. The codes of step i begin at codes[stride·i].
 func lastCodes(dst, codes []byte, stride int) {
 	const low, high = 0x0303030303030303, 0x0404040404040404
 	at := 0
@@ -134,8 +134,8 @@ func lastCodes(dst, codes []byte, stride int) {
 	}
 }
 
-// mergeCodes turns n half-blocks of codes, those of columns j and 64+j of the block
-// in byte j, into those of the pairs of small groups: see pairColumns.
+// mergeCodes reorders n half-blocks of codes for the pairs of small groups: see
+// pairColumns. Byte j has columns j and 64+j of the block.
 func mergeCodes(codes []byte, n, bits int) {
 	low := uint64(1<<bits-1) * 0x0101010101010101
 	for i := range n {

@@ -9,8 +9,8 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
-// TestPairs compares the tables of pairs with the sums of the reference, for enough
-// rows that there are tables.
+// TestPairs compares the tables of pairs with Reference, with enough rows for tables to
+// be used.
 func TestPairs(t *testing.T) {
 	done := 0
 	large := []datatype.Type{datatype.BitMoD4, datatype.BitMoD3, datatype.Int4Asym} // of several tiles
@@ -43,7 +43,7 @@ func TestPairs(t *testing.T) {
 							}
 							continue
 						}
-						// Not all, so that neither the first nor the last are the matrix's.
+						// A range of rows without the first and the last.
 						lo, hi := s.rows%3, s.rows-s.rows%2
 						if hi-lo < minPairTile {
 							lo, hi = 0, s.rows
@@ -112,7 +112,7 @@ func TestPairBook(t *testing.T) {
 			}
 		}
 	}
-	// Those with codebooks that have little in common.
+	// These types have codebooks with little in common.
 	if got, want := fmt.Sprint(without), "[ant3 ant4]"; got != want {
 		t.Errorf("types of 3 and 4 bits without: %s, want %s", got, want)
 	}

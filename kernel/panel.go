@@ -31,8 +31,8 @@ const (
 // them. All memory that loops get pointers to is in it: loops are called through tables
 // of functions, so other memory would escape to the heap.
 //
-// Arrays come first, as those of panelSource, so that they begin with a line of the cache:
-// a vector that is in two of them takes twice as long to store.
+// Arrays come first, as in panelSource, so that they begin at a cache line: a vector
+// across two cache lines takes twice as long to store.
 type panelWork struct {
 	acc   [panelTile * loops.SumLanes * loops.PanelRows]float32 // see sumsOf
 	block [loops.MaxVectors][loops.PanelRows]float32
@@ -64,7 +64,7 @@ type panelSource struct {
 	// These follow from the type of a matrix.
 	form   panelForm
 	offset int  // what is added to weights
-	add    byte // what is added to codes, where that is the same for all selectors
+	add    byte // added to codes, where it is the same for all selectors
 
 	// These follow from its shape.
 	shape  panelShape
@@ -208,7 +208,8 @@ func (w *panelWork) setGroups(p *plan, as []Activation) {
 	}
 }
 
-// addHeads sets the sums of n rows from row on, of one activation, to those of their heads.
+// addHeads sets the sums of n rows from row on to the sums of their heads, for one
+// activation.
 func (w *panelWork) addHeads(p *plan, row, n int) {
 	w.heads.rows(&w.sums, p, row, n)
 	for i := range w.sums {

@@ -7,8 +7,7 @@ import (
 	"unsafe"
 )
 
-// TestPanelAlignment checks that what loops store vectors to begins with a line of the
-// cache.
+// TestPanelAlignment checks that the memory for stores of vectors begins at a cache line.
 func TestPanelAlignment(t *testing.T) {
 	p, f, w := panelPool.New().(*panelWork), floatPool.New().(*floatWork), widePool.New().(*wideWork)
 	for _, c := range []struct {

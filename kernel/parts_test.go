@@ -14,7 +14,8 @@ import (
 
 var mixedTypes = []datatype.Type{datatype.BitMoD3, datatype.BitMoD4, datatype.Int8, datatype.NVFP4, datatype.MXFP4, datatype.Int3Asym}
 
-// randomMixed has rows of all mixedTypes in any order, or of the first alone.
+// randomMixed returns a matrix with rows of all mixedTypes in any order, or of the first
+// alone.
 func randomMixed(t testing.TB, mem *guards, r *rand.Rand, groupSize, rows, cols int) *quant.Matrix {
 	t.Helper()
 	of := make([]uint8, rows)
@@ -59,8 +60,8 @@ func withOthers(t testing.TB, mem *guards, r *rand.Rand, m *quant.Matrix, groupS
 	return mixed
 }
 
-// TestMixed compares rows of several types with those of each type alone, bit by
-// bit.
+// TestMixed compares products of rows of several types with those of each type alone, bit
+// by bit.
 func TestMixed(t *testing.T) {
 	shapes := []struct{ rows, cols, batch int }{{1, 40, 2}, {3, 128, 3}, {11, 300, 1}, {300, 512, 3}, {20, 384, 66}, {900, 16, 2}}
 	forImplementations(t, func(t *testing.T, impl implementation) {

@@ -94,7 +94,7 @@ func TestPool(t *testing.T) {
 	}
 }
 
-// TestPoolRun has a pool do loops of others.
+// TestPoolRun runs a caller's loops on a pool.
 func TestPoolRun(t *testing.T) {
 	for _, size := range []int{1, 2, 5} {
 		pl, err := NewPool(size)
@@ -135,7 +135,7 @@ func TestPoolRun(t *testing.T) {
 		if err := pl.Run(1, 0, nothing); !errors.Is(err, ErrShape) {
 			t.Errorf("1 by 0: %v", err)
 		}
-		// A panic of the caller's range leaves a pool that works.
+		// After a panic in the caller's range, the pool works on.
 		func() {
 			defer func() {
 				if recover() == nil {
@@ -161,9 +161,9 @@ func TestPoolRun(t *testing.T) {
 	}
 }
 
-// TestPoolSmall has products that are too small to share, and such as are too small to
-// wait for workers, go on while all workers of a pool are busy with something that lasts
-// until the products are done.
+// TestPoolSmall checks that products too small to share, or too small to wait for
+// workers, finish while all workers are busy. The workers are busy until the products are
+// done.
 func TestPoolSmall(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
 	var mem guards
@@ -222,7 +222,7 @@ func TestPoolSmall(t *testing.T) {
 	wg.Wait()
 }
 
-// TestPoolShared has several goroutines use, and then close, one pool.
+// TestPoolShared uses, and then closes, one pool from several goroutines.
 func TestPoolShared(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	var mem guards

@@ -2,6 +2,6 @@
 
 package kernel
 
-// poolsForget says that a sync.Pool drops some of what it is given, as it does with
-// the race detector, so that allocations can't be counted.
+// poolsForget reports whether a sync.Pool drops some of its items, as it does with the
+// race detector. Allocations can't be counted then.
 const poolsForget = false

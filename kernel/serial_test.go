@@ -8,9 +8,8 @@ import (
 	"github.com/bitmod-go/bitmod/serial"
 )
 
-// TestSerial compares integer mode with the model of the bit-serial hardware,
-// which has the sum of every block from terms, processing elements and
-// dequantizers.
+// TestSerial compares integer mode with the model of the bit-serial hardware, which
+// computes the sum of every block with terms, processing elements and dequantizers.
 func TestSerial(t *testing.T) {
 	forImplementations(t, func(t *testing.T, impl implementation) {
 		r := rand.New(rand.NewPCG(6, 6))
