@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Allot against all possible picks.
+// TestAllot compares with the best of all possible picks.
 func TestAllot(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 300 {

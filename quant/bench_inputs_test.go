@@ -13,8 +13,8 @@ import (
 )
 
 // BenchmarkGroupInputs measures every type of weights on one goroutine, and
-// BenchmarkGroupTypes every type of codes on one and two, with 256 × 4096 weights. Built with -tags purego they measure
-// what there is without vector instructions.
+// BenchmarkGroupTypes every type of codes on one and two, with 256 × 4096 weights. With
+// -tags purego they measure the portable code.
 func BenchmarkGroupInputs(b *testing.B) {
 	w := normals(rand.New(rand.NewPCG(1, 1)), benchRows*benchCols)
 	wide, half, brain := make([]float64, len(w)), make([]float16.Float16, len(w)), make([]quant.BFloat16, len(w))
@@ -31,8 +31,8 @@ func BenchmarkGroupInputs(b *testing.B) {
 	}
 }
 
-// BenchmarkReading measures how fast one thread reads float32, the limit of all that is
-// quantized.
+// BenchmarkReading measures how fast one thread reads float32, which limits the speed of
+// quantization.
 func BenchmarkReading(b *testing.B) {
 	w := make([]byte, 4*benchRows*benchCols)
 	weightsPerSecond(b, len(w)/4, func() error {

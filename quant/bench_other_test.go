@@ -4,5 +4,5 @@ package quant_test
 
 import "time"
 
-// processorTime is not known.
+// processorTime is unknown on this system.
 func processorTime() time.Duration { return 0 }

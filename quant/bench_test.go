@@ -10,10 +10,9 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// BenchmarkGroup measures quantization of a float32 matrix of 1024 × 4096, on one
-// and on all processors, beside the float64 definition, which quantizes its first
-// rows without even packing them. Ratios between its lines are meaningful where
-// absolute figures are not.
+// BenchmarkGroup measures quantization of a float32 matrix of 1024 × 4096, on one and on
+// all processors, beside the float64 definition, which quantizes the first rows without
+// packing them. Compare its lines as ratios; absolute figures vary with load.
 func BenchmarkGroup(b *testing.B) {
 	const rows, cols, definitionRows = 1024, 4096, 4
 	w := normals(rand.New(rand.NewPCG(1, 1)), rows*cols)
@@ -61,8 +60,8 @@ func BenchmarkDequantize(b *testing.B) {
 	}
 }
 
-// weightsPerSecond measures what is done with n weights, by the clock and, where that is
-// known, by the processor time of the process, which other programs disturb less.
+// weightsPerSecond reports the rate of an operation on n weights, by the clock and, where
+// it is known, by processor time, which other programs disturb less.
 func weightsPerSecond(b *testing.B, n int, do func() error) {
 	start := processorTime()
 	for b.Loop() {
@@ -92,7 +91,7 @@ func BenchmarkFeedback(b *testing.B) {
 	}
 }
 
-// BenchmarkOptions measures what the options beyond the paper cost, on one processor
+// BenchmarkOptions measures the cost of the options beyond the paper, on one processor
 // and rows of 1024. Feedback includes the factor of the Hessian.
 func BenchmarkOptions(b *testing.B) {
 	const rows, cols = 256, 1024

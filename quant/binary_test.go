@@ -42,7 +42,7 @@ func TestBinaryRoundTrip(t *testing.T) {
 			if back.String() != m.String() || !bytes.Equal(encode(t, &back), data) {
 				t.Fatalf("%v came back as %v", m, &back)
 			}
-			clear(data) // the matrix keeps no part of it
+			clear(data) // the matrix must not keep a part of it
 			if !bytes.Equal(encode(t, &back), encode(t, m)) {
 				t.Fatal("the matrix changed with the data that it was read from")
 			}
@@ -90,15 +90,15 @@ func TestBinaryDamage(t *testing.T) {
 	}
 }
 
-// seal sets the checksum to what it has to be.
+// seal sets the right checksum.
 func seal(data []byte) []byte {
 	end := len(data) - 4
 	binary.LittleEndian.PutUint32(data[end:], crc32.Checksum(data[:end], crc32.MakeTable(crc32.Castagnoli)))
 	return data
 }
 
-// TestBinaryHostile has headers and contents that no writer makes, under the
-// right checksum.
+// TestBinaryHostile reads headers and contents that no writer makes, with the right
+// checksum.
 func TestBinaryHostile(t *testing.T) {
 	m, err := quant.Group(make([]float32, 2*40), 40, quant.Config{Type: datatype.ANT3, GroupSize: 16})
 	if err != nil {
@@ -116,7 +116,7 @@ func TestBinaryHostile(t *testing.T) {
 		change func(b []byte)
 	}{
 		{"version 0", 8, func(b []byte) { u32(b[8:], 0) }},
-		{"version 2", 16, func(b []byte) { u32(b[8:], 2) }}, // the name of the type is no number of rows
+		{"version 2", 16, func(b []byte) { u32(b[8:], 2) }}, // the name of the type is not a number of rows
 		{"version 3", 8, func(b []byte) { u32(b[8:], 3) }},
 		{"group size 0", 12, func(b []byte) { u32(b[12:], 0) }},
 		{"group size 7", 12, func(b []byte) { u32(b[12:], 7) }},
@@ -141,7 +141,7 @@ func TestBinaryHostile(t *testing.T) {
 		{"code padding", 64 + 15, func(b []byte) { b[64+15+2*5+4] = 0x80 }},
 	} {
 		if tc.name == "code padding" {
-			continue // checked on its own below, where there is padding
+			continue // checked below, with padding
 		}
 		bad := bytes.Clone(good)
 		tc.change(bad)
@@ -152,7 +152,7 @@ func TestBinaryHostile(t *testing.T) {
 		}
 	}
 
-	// 33 columns of 3 bits leave codes over.
+	// 33 columns of 3 bits leave padding.
 	m, err = quant.Group(make([]float32, 33), 33, quant.Config{Type: datatype.BitMoD3})
 	if err != nil {
 		t.Fatal(err)
@@ -228,9 +228,9 @@ func TestNewErrors(t *testing.T) {
 	}
 }
 
-// FuzzUnmarshalBinary checks that what is accepted is exactly what AppendBinary
-// writes, and that it can be used. The checksum is set right, so that the fuzzer
-// gets past it.
+// FuzzUnmarshalBinary checks that AppendBinary writes accepted data exactly as read, and
+// that the matrix can be used. It sets the right checksum, so that the fuzzer gets past
+// it.
 func FuzzUnmarshalBinary(f *testing.F) {
 	r := rand.New(rand.NewPCG(3, 3))
 	for _, typ := range datatype.Types() {

@@ -10,8 +10,8 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
-// calibrated returns weights, and inputs that depend on each other and of which some
-// columns are much larger than others.
+// calibrated returns weights, and correlated inputs with some columns much larger than
+// others.
 func calibrated(t testing.TB, rows, cols, vectors int, seed uint64) (w, x []float32, h *Hessian) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 11))
@@ -103,7 +103,7 @@ func TestChannelScales(t *testing.T) {
 					t.Errorf("columns %d and %d have the scales %v and %v", i, ties[i], s, got.Scales[ties[i]])
 				}
 			}
-			// The errors are those of the matrices that a caller makes.
+			// A caller's matrices have these errors.
 			total := func(s []float32) float64 {
 				c := c
 				scaled := slices.Clone(w)
@@ -134,7 +134,7 @@ func TestChannelScales(t *testing.T) {
 			if want := total(got.Scales); !near(got.Error, want) {
 				t.Errorf("%v: error with scales %v, want %v", c.Type, got.Error, want)
 			}
-			// These inputs have columns worth it.
+			// These inputs have columns that gain from scales.
 			if !(got.Error < got.Unscaled) || got.Alpha == 0 {
 				t.Errorf("%v: error %v with α = %v, %v without", c.Type, got.Error, got.Alpha, got.Unscaled)
 			}
@@ -144,7 +144,7 @@ func TestChannelScales(t *testing.T) {
 			}
 		}
 	}
-	// Inputs that are all alike want no scales but 1; a column without inputs gets 1.
+	// If all inputs are alike, scales are 1. A column without inputs gets 1.
 	flat, err := NewHessian(4)
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +169,7 @@ func TestChannelPower(t *testing.T) {
 	}
 }
 
-// Dividing a Hessian is to divide the vectors.
+// Dividing a Hessian equals dividing the vectors.
 func TestDivide(t *testing.T) {
 	_, x, h := calibrated(t, 1, 12, 30, 3)
 	s := make([]float32, 12)

@@ -9,15 +9,15 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/algebra"
 )
 
-// Lost has the loss of a matrix's inputs and outputs in the layers before it. x is an
-// input as it is now; the vectors are those of the Hessian.
+// Lost has the loss of a matrix's inputs and outputs in the layers before it. Sums are
+// over the vectors of the Hessian; x is an input of the quantized model.
 type Lost struct {
 	// Inputs is Σ (x′ − x)·xᵀ, where x′ is the input before any layer was quantized,
 	// cols rows of cols columns. nil stands for no loss.
 	Inputs *Cross
-	// Outputs is Σ d·xᵀ, where d is what outputs lack besides what Inputs says, such as
-	// the loss of the vector that they are added to. It has as many rows of cols columns
-	// as the matrix. nil stands for no loss.
+	// Outputs is Σ d·xᵀ, where d is the loss of outputs that Inputs does not cover, such
+	// as the loss of the residual stream. It has the shape of the matrix. nil stands for
+	// no loss.
 	Outputs *Cross
 	// Share is the share of the loss to compensate, from 0 to 1. Half is better than
 	// all, because calibration is partly chance.
@@ -31,8 +31,8 @@ type Lost struct {
 //
 //	w + Share · (w·Inputs + Outputs)·H′⁻¹
 //
-// Its outputs for the inputs as they are come as near to the outputs of w for the
-// original inputs as a linear map can. Correct takes 2·cols² multiplications for each
+// For the inputs of the quantized model, its outputs come as near to the outputs of w for
+// the original inputs as a linear map can. Correct takes 2·cols² multiplications for each
 // row, and cols³/3. The result is the same for any number of goroutines, and on every
 // architecture. Errors for f and w are those of [Group]; Inputs or Outputs of another
 // shape are an error that matches [ErrShape].
@@ -146,12 +146,13 @@ func (c *corrector) rows(first int, a, b [][]float64) (int, error) {
 	return 0, nil
 }
 
-// solve replaces each a, by visit, by the solution x of x·M·D·Mᵀ = a.
+// solve replaces each a, ordered by visit, by the solution x of x·M·D·Mᵀ = a.
 func (c *corrector) solve(a [][]float64) {
 	n, f := c.cols, c.factor
 	const tile = algebra.TileCols
 	var to, from [feedbackRows][]float64
-	// y·Mᵀ = a, from the last column to the first: all before it take y_k·M_jk.
+	// y·Mᵀ = a, from the last column to the first. Each y_k·M_jk is subtracted from the
+	// columns j before k.
 	for lo := (n - 1) / tile * tile; lo >= 0; lo -= tile {
 		hi := min(lo+tile, n)
 		for i := range a {

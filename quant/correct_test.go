@@ -11,8 +11,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/algebra"
 )
 
-// lostOf returns pairs of what inputs of a layer are and were, of which one is a linear
-// map of the other, and likewise of what outputs are added to.
+// lostOf returns the Hessian of random inputs x of a layer, and losses that are linear
+// maps of x: a·x for inputs, b·x for outputs.
 func lostOf(t *testing.T, r *rand.Rand, rows, cols, vectors int) (h *Hessian, lost Lost, a, b []float64) {
 	t.Helper()
 	a, b = make([]float64, cols*cols), make([]float64, rows*cols)
@@ -55,8 +55,7 @@ func lostOf(t *testing.T, r *rand.Rand, rows, cols, vectors int) (h *Hessian, lo
 	return h, lost, a, b
 }
 
-// TestCorrect has inputs that are a linear map of what they were, which a correction makes
-// up for exactly.
+// TestCorrect checks that a correction compensates losses that are linear in the inputs.
 func TestCorrect(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, size := range [][2]int{{3, 1}, {1, 7}, {40, 24}, {5, 49}, {37, 100}} {
@@ -89,7 +88,7 @@ func TestCorrect(t *testing.T) {
 	}
 }
 
-// A matrix that is corrected and quantized has outputs nearer to those that there were.
+// A corrected and quantized matrix has outputs nearer to the original ones.
 func TestCorrectedOutputs(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	const rows, cols = 16, 64
@@ -132,7 +131,7 @@ func TestCorrectedOutputs(t *testing.T) {
 	}
 }
 
-// Sums are the same bits however vectors are cut into calls, and as without vector
+// Sums are the same bits for any division into calls, with and without vector
 // instructions.
 func TestCross(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))

@@ -9,8 +9,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/algebra"
 )
 
-// A Cross gathers Σ y·xᵀ over pairs of vectors: what [Feedback.Correct] wants to know
-// besides a Hessian. It keeps float64, 8·rows·cols bytes.
+// A Cross sums up y·xᵀ over pairs of vectors, for [Feedback.Correct]. The sums are
+// float64 and take 8·rows·cols bytes.
 //
 // A Cross may be read by any number of goroutines, but not while Add runs. Make one with
 // [NewCross].
@@ -19,8 +19,8 @@ type Cross struct {
 	sums       []float64 // row by row
 }
 
-// NewCross returns the Cross of no vectors yet, for y of the given number of rows and x of
-// cols elements. The error matches ErrShape if one of them is below 1, or too large.
+// NewCross returns a Cross without vectors, for y of rows elements and x of cols. The
+// error matches ErrShape if one of them is below 1 or too large.
 func NewCross(rows, cols int) (*Cross, error) {
 	if rows < 1 || rows > maxHessianCols {
 		return nil, shapeError("rows", rows, "1 to %d", maxHessianCols)
@@ -31,10 +31,9 @@ func NewCross(rows, cols int) (*Cross, error) {
 	return &Cross{rows, cols, make([]float64, rows*cols)}, nil
 }
 
-// Add adds one or several pairs of vectors, which lie side by side in y and in x. Errors
-// match ErrShape or ErrNotFinite, and leave c as it was. Pairs are added in their order,
-// on up to GOMAXPROCS goroutines, with the same bits for any number and however they are
-// cut into calls.
+// Add adds pairs of vectors, which lie side by side in y and in x. Errors match ErrShape
+// or ErrNotFinite, and leave c as it was. Add uses up to GOMAXPROCS goroutines. The sums
+// are the same bits for any number of them and any division into calls.
 func (c *Cross) Add(y, x []float32) error {
 	if c == nil || c.cols == 0 {
 		return shapeError("columns of the Cross", 0, "at least 1")
@@ -77,8 +76,8 @@ func checkVectors(x []float32, cols int) error {
 	return nil
 }
 
-// addStrips adds to one of every so many strips of a tile's width. Products are exact, and
-// each sum has its own in their order.
+// addStrips adds to every every-th strip of a tile's width, from the first on. Products
+// are exact, and each sum adds them in the order of the vectors.
 func (c *Cross) addStrips(y, x []float32, first, every int) {
 	if !algebra.Have() || c.rows < algebra.TileRows {
 		for col := first * algebra.TileCols; col < c.cols; col += every * algebra.TileCols {
@@ -86,7 +85,7 @@ func (c *Cross) addStrips(y, x []float32, first, every int) {
 		}
 		return
 	}
-	const block = 128 // vectors, of which a strip stays in the cache
+	const block = 128 // vectors; their part in a strip stays in the cache
 	// An odd number of cache lines, so that a strip is spread over all of the cache.
 	at := (c.rows + algebra.TileRows + 7) / 8 * 8
 	stride := (at+c.cols+algebra.TileCols+7)/8*8 | 8
@@ -106,7 +105,7 @@ func (c *Cross) addStrips(y, x []float32, first, every int) {
 		for col := first * algebra.TileCols; col < c.cols; col += every * algebra.TileCols {
 			a := algebra.GramArgs{Stride: stride, Y: &wide[at+col], Vectors: vectors, Cols: min(algebra.TileCols, c.cols-col)}
 			for row := 0; row < c.rows; row += algebra.TileRows {
-				if row == whole { // fewer rows than a tile's are left
+				if row == whole { // fewer rows than a tile has are left
 					c.addPlainRows(y[:vectors*c.rows], x[:vectors*c.cols], row, col, col+a.Cols)
 					break
 				}
@@ -138,7 +137,7 @@ func (c *Cross) addPlainRows(y, x []float32, row, lo, hi int) {
 	}
 }
 
-// finite reports whether all sums are, as they are not if some overflow.
+// finite reports whether all sums are finite. Sums can overflow.
 func (c *Cross) finite() bool {
 	for _, s := range c.sums {
 		if math.IsNaN(s) || math.IsInf(s, 0) {

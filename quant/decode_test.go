@@ -11,9 +11,9 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// decode reads the binary form of a matrix from nothing but what the package
-// documentation says, bit by bit, with values and scales from package datatype.
-// It shares no code with the package.
+// decode reads the binary form of a matrix bit by bit, as the package documentation
+// describes it, with values and scales from package datatype. It shares no code with the
+// package.
 func decode(t *testing.T, data []byte) (w []float32, rows, cols int) {
 	t.Helper()
 	if string(data[:8]) != "BITMOD\r\n" || binary.LittleEndian.Uint32(data[8:]) != 1 {
@@ -95,8 +95,8 @@ func decode(t *testing.T, data []byte) (w []float32, rows, cols int) {
 	return w, rows, cols
 }
 
-// place returns the byte, and the bit in it, of bit i of the code of strip s: the
-// drawings of the package documentation.
+// place returns the byte, and the bit in it, of bit i of the code of strip s, as the
+// package documentation draws them.
 func place(bits, s, i int) (byteIndex, bit int) {
 	switch bits {
 	case 2:

@@ -22,8 +22,7 @@ func (r *plainRow) value(m *Matrix, col int, step float32) float64 {
 	return float64(float32(m.codebooks[c.Codebook].Value(r.codes[col])*m.typ.Scale().Value(c.Scale)) * step)
 }
 
-// plainDescent is the definition of descent, for a row at a time, with h for H′ and the
-// values looked up each time that they are needed.
+// plainDescent is the definition of descent, a row at a time. h is H′.
 func plainDescent(w []float64, m *Matrix, r *plainRow, step float32, h [][]float64, f *factor, sweeps int) {
 	n := len(w)
 	g := make([]float64, n)
@@ -102,7 +101,7 @@ func plainDescent(w []float64, m *Matrix, r *plainRow, step float32, h [][]float
 	}
 }
 
-// dampedRows returns what feedback takes for the Hessian.
+// dampedRows returns the Hessian that feedback uses.
 func dampedRows(h *Hessian, shrinkage, lambda float64) [][]float64 {
 	n, d := h.cols, symmetric(h).a
 	rows := make([][]float64, n)
@@ -125,8 +124,8 @@ func loss(w, got []float64, h [][]float64) (sum float64) {
 	return sum
 }
 
-// TestDescentEqualsPlain compares what several rows come to together with the definition,
-// bit for bit, and checks that no row has a greater loss than before.
+// TestDescentEqualsPlain compares several rows at a time with the definition, bit for
+// bit, and checks that no row has a greater loss than before.
 func TestDescentEqualsPlain(t *testing.T) {
 	shapes := []struct{ rows, cols, groupSize int }{{11, 200, 128}, {3, 70, 16}, {2, 133, 100}, {9, 90, 300}}
 	for i, typ := range datatype.Types() {

@@ -16,7 +16,7 @@ func TestDigest(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
 	w := make([]float32, 16*1000)
 	for i := range w {
-		// Near enough to normal, in exact arithmetic up to the conversion.
+		// Roughly normal, in arithmetic that is exact up to the conversion.
 		w[i] = float32((r.Float64() + r.Float64() + r.Float64() + r.Float64() - 2) / 64)
 	}
 	for typ, want := range map[datatype.Type]uint32{

@@ -7,8 +7,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// The memory of a Matrix goes to a device or a format of one's own, and comes back
-// without a copy.
+// The memory of a Matrix can go to a device or another format, and come back without a
+// copy.
 func ExampleNew() {
 	m, err := quant.Group(exampleWeights(64, 512), 512, quant.Config{})
 	if err != nil {
@@ -31,8 +31,8 @@ func ExampleNew() {
 	// quant: len(Scales) is 255, want 256
 }
 
-// The effect of a row's errors on the outputs of the layer depends on the correlations
-// of its inputs, which errors of weights do not show.
+// The errors of a layer's outputs depend on the correlations of its inputs. Errors of
+// weights do not show this.
 func ExampleOutputErrors() {
 	const cols = 128
 	weights := exampleWeights(2, cols)

@@ -11,7 +11,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// exampleWeights are normal, with an outlier now and then, as trained ones are.
+// exampleWeights are normal with a few outliers, like trained weights.
 func exampleWeights(rows, cols int) []float32 {
 	r := rand.New(rand.NewPCG(1, 2))
 	w := make([]float32, rows*cols)
@@ -24,7 +24,7 @@ func exampleWeights(rows, cols int) []float32 {
 	return w
 }
 
-// Quantize a slice, and look at what became of it.
+// Quantize a slice, and look at the result.
 func ExampleGroup() {
 	weights := exampleWeights(256, 1024)
 	m, err := quant.Group(weights, 1024, quant.Config{}) // bitmod4, groups of 128
@@ -88,7 +88,7 @@ func ExampleMatrix_AppendBinary() {
 	// true quant: byte 264: checksum is 1906b5b5, but the data's is 2b01014b
 }
 
-// Errors say where.
+// Errors name the place.
 func ExampleWeightError() {
 	w := exampleWeights(8, 128)
 	w[3*128+17] = float32(math.NaN())
@@ -103,8 +103,8 @@ func ExampleWeightError() {
 	// quant: weight at row 3, column 17 is NaN
 }
 
-// Scale channels so that those with large inputs are rounded less: what is before the
-// layer takes the inverse scales.
+// Scale columns, so that those with large inputs have smaller rounding errors. The
+// operation before the layer is divided by the scales.
 func ExampleChannelScales() {
 	weights := exampleWeights(64, 128)
 	inputs := make([]float32, 100*128) // of a hundred tokens
@@ -139,8 +139,8 @@ func ExampleChannelScales() {
 	// 64×128 bitmod3, group 128, 3.375 bits/weight: output error 0.45 times what it was
 }
 
-// Give the rows of a matrix 3, 4 or 8 bits, by what their errors cost and with 3.5 bits
-// a weight in all.
+// Give the rows of a matrix 3, 4 or 8 bits by the cost of their errors, with a mean of
+// 3.5 bits a weight.
 func ExampleAllot() {
 	const rows, cols = 256, 1024
 	weights := exampleWeights(rows, cols)
@@ -179,7 +179,7 @@ func ExampleAllot() {
 // One important row in 8 bits, and the others in 3.
 func ExampleGroupMixed() {
 	const cols = 256
-	of := []uint8{0, 0, 1, 0} // row 2 is as the second configuration says
+	of := []uint8{0, 0, 1, 0} // row 2 has the second configuration
 	configs := []quant.Config{{Type: datatype.BitMoD3}, {Type: datatype.Int8, GroupSize: 64}}
 	m, err := quant.GroupMixed(context.Background(), exampleWeights(4, cols), cols, of, configs)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/bitmod-go/bitmod/group"
 )
 
-// correlated returns the Hessian of n vectors in which neighbours go together, as
-// activations do, some columns count for much more than others, and one is dead.
+// correlated returns the Hessian of n vectors. Like activations, neighbours are
+// correlated, some columns are much larger than others, and one is always 0.
 func correlated(t testing.TB, cols, n int) *Hessian {
 	t.Helper()
 	r := rand.New(rand.NewPCG(uint64(cols), uint64(n)))
@@ -43,8 +43,8 @@ func correlated(t testing.TB, cols, n int) *Hessian {
 	return h
 }
 
-// TestHessianTiles compares with the loops without vector instructions, however many
-// vectors are added at a time.
+// TestHessianTiles compares with the loops without vector instructions, for any number of
+// vectors at a time.
 func TestHessianTiles(t *testing.T) {
 	r := rand.New(rand.NewPCG(61, 62))
 	for _, cols := range []int{1, 47, 48, 49, 71, 72, 73, 128, 203} {
@@ -97,7 +97,7 @@ func BenchmarkHessianAdd(b *testing.B) {
 
 var factorSizes = []int{1, 2, 5, 31, 32, 33, 64, 97, 200}
 
-// TestFactorEqualsPlain compares with the few lines of decompose's comment.
+// TestFactorEqualsPlain compares with the definition in decompose's comment.
 func TestFactorEqualsPlain(t *testing.T) {
 	for _, n := range factorSizes {
 		h := correlated(t, n, 2*n+3)
@@ -138,8 +138,8 @@ func TestFactorEqualsPlain(t *testing.T) {
 	}
 }
 
-// TestFactorIsGPTQs checks that it is the inverse of GPTQ's factor of the inverse:
-// with H⁻¹ = Uᵀ·U, M = (diag(U)⁻¹·U)⁻¹ and D = 1/diag(U)².
+// TestFactorIsGPTQs checks that the factor is the inverse of GPTQ's factor of the
+// inverse: with H⁻¹ = Uᵀ·U, M = (diag(U)⁻¹·U)⁻¹ and D = 1/diag(U)².
 func TestFactorIsGPTQs(t *testing.T) {
 	for _, n := range factorSizes {
 		for _, act := range []bool{false, true} {
@@ -191,7 +191,7 @@ func TestFactorSingular(t *testing.T) {
 	if err := h.Add(x); err != nil {
 		t.Fatal(err)
 	}
-	// One vector: all but one pivot is 0 but for the damping.
+	// With one vector, all pivots but one are damping alone.
 	f, err := newFactor(context.Background(), &Feedback{Hessian: h, Damping: 1e-30}, n, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +213,7 @@ func TestFactorSingular(t *testing.T) {
 	}
 }
 
-// plainFeedback is the definition of feedback, a row and a column at a time.
+// plainFeedback is the definition of feedback, one row and one column at a time.
 func plainFeedback(w []float64, m *Matrix, row int, f *factor, c *chooser) (codes []uint8, choices []group.Choice) {
 	codes, choices = make([]uint8, m.cols), make([]group.Choice, m.groups)
 	target := make([]float64, m.cols)
@@ -331,9 +331,9 @@ func TestFeedbackEqualsPlain(t *testing.T) {
 	}
 }
 
-// TestFeedbackEqualsTextbook compares with Optimal Brain Quantization in a fixed
-// order, as GPTQ's section 3 has it: the inverse of the Hessian of the columns left,
-// updated after each by one step of Gaussian elimination (equations 2 and 3).
+// TestFeedbackEqualsTextbook compares with Optimal Brain Quantization in a fixed order,
+// as in GPTQ's section 3: the inverse of the Hessian of the columns left, updated after
+// each by one step of Gaussian elimination (equations 2 and 3).
 func TestFeedbackEqualsTextbook(t *testing.T) {
 	const rows, cols, groupSize = 8, 96, 32
 	for _, typ := range datatype.Types() {

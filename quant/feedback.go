@@ -17,9 +17,9 @@ import (
 //
 // Besides the matrix, it takes 4·cols² bytes for the factored Hessian, 1,024 bytes per
 // column while that is made, and some 450 bytes per column for each worker, more for
-// groups of less than 64 and codes of more than 4 bits; time is cols³/6
-// multiplications for the factor and cols²/2 for each row. Codes are the same for any
-// number of workers and on every architecture.
+// groups of less than 64 and codes of more than 4 bits. It takes cols³/6 multiplications
+// for the factor and cols²/2 for each row. Codes are the same for any number of workers
+// and on every architecture.
 type Feedback struct {
 	// Hessian is the Hessian of the layer's inputs, with as many columns as the weights
 	// and at least one vector.
@@ -34,11 +34,11 @@ type Feedback struct {
 	// columns of any size alike. On three layers of SmolLM2-135M with 4,096 tokens, 0.3
 	// and a Damping of 0.003 take 13 % off the loss on another text. 0 is GPTQ.
 	Shrinkage float64
-	// ActOrder rounds columns in the order of the falling diagonal, so that many
-	// columns are left to compensate the errors of those that count most. Groups remain
-	// groups of neighbouring columns. Scales, special values and zero-points of all
-	// groups are then chosen before the first column is rounded, from the weights as
-	// they are ("static groups").
+	// ActOrder rounds columns in the order of the falling diagonal, so that many columns
+	// are left to compensate the errors of those that count most. Groups still have
+	// neighbouring columns. Scales, special values and zero-points of all groups are then
+	// chosen before the first column is rounded, from the weights as they are ("static
+	// groups").
 	ActOrder bool
 	// Sweeps is the largest number of passes of coordinate descent over all codes and
 	// scales after feedback. Each pass changes every code and scale to the best for the
@@ -49,10 +49,10 @@ type Feedback struct {
 	// keep the scales of feedback.
 	Sweeps int
 
-	shared *sharedFactor // nil if there is but one matrix
+	shared *sharedFactor // nil for a single matrix
 }
 
-// A sharedFactor is a factor that several matrices with the same Hessian have, one after
+// A sharedFactor is a factor that several matrices with the same Hessian use, one after
 // the other.
 type sharedFactor struct {
 	of     Feedback // without shared
@@ -108,7 +108,7 @@ type feedbackQuantizer struct {
 type feedbackRow struct {
 	weights []float64 // by column
 	target  []float64 // by visit: weights with the feedback so far
-	errors  []float64 // by visit: what weights became, minus the weights
+	errors  []float64 // by visit: dequantized weights minus original weights
 	ideal   []float64 // of a group
 	codes   []uint8   // by column
 	choices []group.Choice
@@ -168,7 +168,8 @@ func (q *feedbackQuantizer) quantize(lo, hi int) (int, error) {
 	return hi, bad
 }
 
-// start finds the step of a row and, if groups are static, their scales and codebooks.
+// start finds the step of a row and, if groups are static, the scales and codebooks of
+// its groups.
 func (q *feedbackQuantizer) start(r *feedbackRow, row int) error {
 	m, f := q.m, q.factor
 	for visit := range r.target {
@@ -224,7 +225,7 @@ func (q *feedbackQuantizer) choose(r *feedbackRow, row, g int, w []float64) erro
 	return nil
 }
 
-// take settles a group of a row.
+// take stores the choice of a group and computes its values.
 func (q *feedbackQuantizer) take(r *feedbackRow, row, g int, c group.Choice) {
 	r.choices[g] = c
 	q.m.values(r.valuesOf(q.m, g), c, q.m.RowScale(row))

@@ -13,8 +13,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// inputs returns n vectors in which columns go together, in exact arithmetic up to
-// the conversion, so that they are the same everywhere.
+// inputs returns n vectors with correlated columns. The arithmetic is exact up to the
+// conversion, so that they are the same on every architecture.
 func inputs(r *rand.Rand, cols, n int) []float32 {
 	x := make([]float32, 0, n*cols)
 	for range n {
@@ -90,8 +90,8 @@ func TestFeedbackLowersOutputError(t *testing.T) {
 	}
 }
 
-// TestFeedbackUncorrelated checks that without correlation feedback is plain
-// rounding: with the step of the row's headroom, codes are those of each weight.
+// TestFeedbackUncorrelated checks that without correlation feedback is plain rounding
+// with the step that headroom gives.
 func TestFeedbackUncorrelated(t *testing.T) {
 	const cols = 64
 	h, err := quant.NewHessian(cols)
@@ -143,8 +143,8 @@ func TestFeedbackWorkersAgree(t *testing.T) {
 	}
 }
 
-// TestFeedbackDigest checks that bits are the same on every architecture, the
-// factored Hessian's among them.
+// TestFeedbackDigest checks that results and the factored Hessian are the same bits on
+// every architecture.
 func TestFeedbackDigest(t *testing.T) {
 	const rows, cols = 16, 300
 	r := rand.New(rand.NewPCG(47, 48))
@@ -170,7 +170,7 @@ func TestFeedbackDigest(t *testing.T) {
 	}
 }
 
-// TestFeedbackExtremes has weights and inputs for which feedback may overflow.
+// TestFeedbackExtremes tries weights and inputs for which feedback may overflow.
 func TestFeedbackExtremes(t *testing.T) {
 	const rows, cols = 5, 72
 	r := rand.New(rand.NewPCG(49, 50))
@@ -224,8 +224,7 @@ func TestFeedbackExtremes(t *testing.T) {
 	}
 }
 
-// TestHessian compares the sums with float64 loops, however vectors are cut into
-// calls.
+// TestHessian compares the sums with float64 loops, for several divisions into calls.
 func TestHessian(t *testing.T) {
 	const cols = 13
 	x := inputs(rand.New(rand.NewPCG(51, 52)), cols, 23)
@@ -340,7 +339,7 @@ func ExampleFeedback() {
 	if err != nil {
 		panic(err)
 	}
-	x := inputs(r, cols, 1000) // what the layer sees while the model reads text
+	x := inputs(r, cols, 1000) // the layer's inputs while the model reads text
 	if err := h.Add(x); err != nil {
 		panic(err)
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
-// fuzzFloats returns n numbers made of data, as often as it takes: float32 of raw bits, up to
-// 2^60, or multiples of 1/16 below 8.
+// fuzzFloats returns n numbers made of data, repeated if it is too short: float32 of raw
+// bits, up to 2^60, or multiples of 1/16 below 8.
 func fuzzFloats(data []byte, raw bool, n int) []float32 {
 	x := make([]float32, n)
 	for i := range x {
@@ -32,7 +32,7 @@ func fuzzFloats(data []byte, raw bool, n int) []float32 {
 	return x
 }
 
-// FuzzHessian compares sums by tiles with those one by one.
+// FuzzHessian compares sums by tiles with plain sums.
 func FuzzHessian(f *testing.F) {
 	f.Add(uint8(70), uint8(9), false, []byte("0123456789abcdefghi"))
 	f.Add(uint8(50), uint8(130), true, []byte("\x00\x00\x80\x3f\x01\x02\xc0\x3e\x40"))
@@ -74,8 +74,8 @@ func plainQuadratic(h *Hessian, e []float64) float64 {
 	return max(sum/float64(h.n), 0)
 }
 
-// FuzzChannelScales compares errors of outputs with their definition, and those of the
-// scales that are found with those of the matrix that a caller makes with them.
+// FuzzChannelScales compares errors of outputs with their definition, and the error of
+// the scales found with the error of a caller's scaled matrix.
 func FuzzChannelScales(f *testing.F) {
 	f.Add(uint8(3), uint8(70), uint8(9), uint8(0), false, []byte("0123456789abcdefghi"))
 	f.Add(uint8(70), uint8(33), uint8(3), uint8(4), true, []byte("\x00\x00\x80\x3f\x01\x02\xc0\x3e\x40"))
@@ -123,9 +123,9 @@ func FuzzChannelScales(f *testing.F) {
 	})
 }
 
-// FuzzFeedback compares blocks of rows and columns with the definition of feedback. An input
-// takes some tens of milliseconds, as that of FuzzChannelScales, so that a process that
-// hardly gets to run is not taken for one that hangs.
+// FuzzFeedback compares blocks of rows and columns with the definition of feedback. An
+// input takes some tens of milliseconds, as in FuzzChannelScales, so that the fuzzer does
+// not take a process with little processor time for one that hangs.
 func FuzzFeedback(f *testing.F) {
 	for _, typ := range datatype.Types() {
 		f.Add(uint8(typ), uint8(3), uint8(70), uint8(16), uint8(typ)%4, uint64(typ), []byte("0123456789abcdefghi"))
@@ -147,7 +147,7 @@ func FuzzFeedback(f *testing.F) {
 		c := Config{Type: datatype.Type(typ), GroupSize: int(groupSize), Workers: 1 + int(mode%3), Search: mode&1 > 0, Feedback: &Feedback{Hessian: h, ActOrder: mode&2 > 0}}
 		got, err := Group(w, n, c)
 		if err != nil {
-			t.Skip(err) // a Hessian that is singular
+			t.Skip(err) // the Hessian is singular
 		}
 		fac, err := newFactor(context.Background(), c.Feedback, n, 1)
 		if err != nil {

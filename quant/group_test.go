@@ -16,8 +16,7 @@ import (
 	"github.com/x448/float16"
 )
 
-// expect dequantizes w as the definitions say, on the reference path of package
-// group.
+// expect dequantizes w by the definitions, through the reference path of package group.
 func expect(w []float64, cols int, typ datatype.Type, groupSize int) []float32 {
 	var amax float64
 	for _, x := range w {
@@ -50,7 +49,7 @@ func expect(w []float64, cols int, typ datatype.Type, groupSize int) []float32 {
 				continue
 			}
 			ks[g] = float32(min(math.RoundToEven(deltas[g]/float64(s)), 255))
-			if ks[g] == 0 { // 1, with the codes for it, where that is better
+			if ks[g] == 0 { // k = 1 with its codes, where that is better
 				var zero, one float64
 				lo, hi := g*groupSize, min((g+1)*groupSize, cols)
 				nearest := make([]uint8, hi-lo)
@@ -97,7 +96,7 @@ func TestGroupEqualsDefinition(t *testing.T) {
 			}
 			clear(w[:min(8, len(w))]) // a group of zeros
 			clear(wide[:min(8, len(w))])
-			for row := range shape.rows { // groups whose scales round to 0, or nearly so
+			for row := range shape.rows { // groups with scales that round to 0, or nearly do
 				lo := row * shape.cols
 				for i := lo + shape.cols/2; i < lo+shape.cols; i++ {
 					w[i] *= float32(row) * 1e-3
@@ -122,8 +121,8 @@ func TestGroupEqualsDefinition(t *testing.T) {
 	}
 }
 
-// checkAccessors dequantizes again by way of the accessors for one row, one
-// group and one code.
+// checkAccessors dequantizes again through the accessors for one row, one group and one
+// code.
 func checkAccessors(t *testing.T, m *quant.Matrix, want []float32) {
 	t.Helper()
 	row := make([]float32, m.Cols())
@@ -150,8 +149,8 @@ func checkAccessors(t *testing.T, m *quant.Matrix, want []float32) {
 }
 
 func TestPaperExample(t *testing.T) {
-	// One group, Δ = 1 for the candidates ±5 (largest weight 6): 5 is exact only
-	// with the special value +5.
+	// One group, Δ = 1 for the candidates ±5 (largest weight 6): Only the special value
+	// +5 makes 5 exact.
 	w := []float32{6, 5, -4, 3, -2, 1.5, -1, 0.5}
 	m, err := quant.Group(w, len(w), quant.Config{})
 	if err != nil {
@@ -234,7 +233,7 @@ func TestElementTypesAgree(t *testing.T) {
 		w32[i] = brain[i].Float32()
 		w64[i] = float64(w32[i])
 	}
-	w64[17] *= 1 + 0x1p-40 // one row is not float32 throughout
+	w64[17] *= 1 + 0x1p-40 // one row is not exact in float32
 	for _, c.Type = range datatype.Types() {
 		mb, err1 := quant.Group(brain, 200, c)
 		m32, err2 := quant.Group(w32, 200, c)
@@ -245,7 +244,7 @@ func TestElementTypesAgree(t *testing.T) {
 		if !bytes.Equal(encode(t, mb), encode(t, m32)) {
 			t.Errorf("%v: bfloat16 and float32 give different matrices of the same weights", c.Type)
 		}
-		// The largest weights of rows are others, and so the codes of none.
+		// This weight is not the largest of its row, so no code changes.
 		codes32, codes64 := make([]uint8, 200), make([]uint8, 200)
 		for row := range 4 {
 			if err := errors.Join(m32.Codes(codes32, row), m64.Codes(codes64, row)); err != nil {
@@ -274,7 +273,7 @@ func TestWorkersAgree(t *testing.T) {
 	}
 }
 
-// workersAgree checks that any number of workers makes the same matrix.
+// workersAgree checks that the matrix is the same for any number of workers.
 func workersAgree(t *testing.T, w []float32, cols int, c quant.Config, workers ...int) {
 	t.Helper()
 	var want []byte
@@ -291,8 +290,8 @@ func workersAgree(t *testing.T, w []float32, cols int, c quant.Config, workers .
 	}
 }
 
-// TestMemory checks that quantizing takes the matrix and a few rows, not another
-// copy of the weights.
+// TestMemory checks that quantizing allocates the matrix and a few rows, and no copy of
+// the weights.
 func TestMemory(t *testing.T) {
 	const rows, cols = 2048, 1024
 	w := make([]float32, rows*cols)
@@ -323,7 +322,7 @@ func TestContext(t *testing.T) {
 		}
 	}
 
-	// Canceled half-way, by a deadline that passes while it works.
+	// The context is canceled half-way.
 	ctx, stop := context.WithCancel(context.Background())
 	before := runtime.NumGoroutine()
 	w := make([]float32, 64<<20)
@@ -377,8 +376,8 @@ func group1[T quant.Weight](w []T, cols int, c quant.Config) error {
 	return err
 }
 
-// TestFirstError checks that of many bad weights the first is named, at any
-// number of workers.
+// TestFirstError checks that the error names the first of many bad weights, at any number
+// of workers.
 func TestFirstError(t *testing.T) {
 	w := make([]float32, 1000*500)
 	for i := 123456; i < len(w); i += 997 {
@@ -468,8 +467,8 @@ func TestNoAllocation(t *testing.T) {
 	}
 }
 
-// TestSmallGroups has groups of small weights beside a large one: they do not become all
-// zero where one step of the row is nearer to them.
+// TestSmallGroups has groups of small weights beside a large one. They must not become
+// all zero if one step of the row is nearer.
 func TestSmallGroups(t *testing.T) {
 	for _, typ := range datatype.Types() {
 		if typ.Scale() != datatype.RowStep {
@@ -491,7 +490,7 @@ func TestSmallGroups(t *testing.T) {
 			}
 			noise, power := 0., 0.
 			if float64(m.RowScale(0)) > 2*2e-3 {
-				continue // nothing but 0 is near
+				continue // only 0 is near
 			}
 			for i, x := range got[128:] {
 				d := float64(w[128+i] - x)

@@ -54,7 +54,7 @@ func TestMisuse(t *testing.T) {
 		quant.Config{Search: true, GroupSize: 8, Workers: 1}, quant.Config{Type: 255}, datatype.BitMoD3)
 }
 
-// encoding/json would make {} of a struct without exported fields.
+// encoding/json writes {} for a struct without exported fields.
 func TestMatrixHasNoJSON(t *testing.T) {
 	m, err := quant.Group(make([]float32, 8), 8, quant.Config{})
 	if err != nil {

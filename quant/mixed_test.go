@@ -38,7 +38,7 @@ func randomMixed(t testing.TB, rows, cols int, seed uint64) (w []float32, of []u
 	return w, of, m
 }
 
-// Rows of several types are those of a Group of the rows of one type.
+// Rows of several types equal rows that Group makes of each type alone.
 func TestGroupMixed(t *testing.T) {
 	for seed, s := range []struct{ rows, cols int }{{1, 1}, {2, 100}, {30, 200}, {100, 64}} {
 		w, of, m := randomMixed(t, s.rows, s.cols, uint64(seed))
@@ -84,7 +84,7 @@ func TestGroupMixed(t *testing.T) {
 				next++
 			}
 		}
-		if m.Parts() > 1 { // the order, and where its rows are
+		if m.Parts() > 1 { // the order, and the places of its rows
 			size += s.rows + 4*m.Parts()*((s.rows-1)/(64*m.Parts()))
 		}
 		if m.Bytes() != size {
@@ -117,8 +117,8 @@ func TestGroupMixed(t *testing.T) {
 	}
 }
 
-// checkRow checks that all methods which take a row say of a row of m what they say of
-// row at of part.
+// checkRow checks that all methods with a row argument return for a row of m the same as
+// for row at of part.
 func checkRow(t *testing.T, m *Matrix, row int, part *Matrix, at int) {
 	t.Helper()
 	got, want := make([]uint8, m.Cols()), make([]uint8, m.Cols())
@@ -138,7 +138,7 @@ func checkRow(t *testing.T, m *Matrix, row int, part *Matrix, at int) {
 	checkAbsent(t, m, row, part.Groups())
 }
 
-// checkAbsent checks what m says of a group that it does not have.
+// checkAbsent checks the methods of m for a group that does not exist.
 func checkAbsent(t *testing.T, m *Matrix, row, group int) {
 	t.Helper()
 	if s := m.Scale(row, group); m.Selector(row, group) != -1 || m.ScaleCode(row, group) != 0 || s == s || m.Codebook(row, group).Len() != 0 {
@@ -146,7 +146,7 @@ func checkAbsent(t *testing.T, m *Matrix, row, group int) {
 	}
 }
 
-// TestMixedWhole checks what methods about the whole matrix say.
+// TestMixedWhole checks the methods about the whole matrix.
 func TestMixedWhole(t *testing.T) {
 	w := normalWeights(200*100, 1)
 	of := make([]uint8, 200)
@@ -213,7 +213,7 @@ func normalWeights(n int, seed uint64) []float32 {
 	return w
 }
 
-// TestRowPart compares with counting, up to the most parts there can be.
+// TestRowPart compares with counting, up to the largest number of parts.
 func TestRowPart(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))
 	for _, n := range []int{1, 2, 3, 100, maxParts} {
@@ -293,12 +293,12 @@ func TestMixedCanonical(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		clear(numbers) // which m has a copy of
+		clear(numbers) // m has a copy
 		if got, err := m.MarshalBinary(); err != nil || !bytes.Equal(got, data) {
 			t.Fatalf("%v of %d parts is not %v, error %v", m, len(parts), want, err)
 		}
 	}
-	// NV types with different scales stay apart, with the same they don't.
+	// Parts of an NV type stay apart if their scales differ, and are merged otherwise.
 	nv := Config{Type: datatype.NVFP4RaZeR}
 	a, err1 := Group(w[:cols], cols, nv)
 	b, err2 := Group(w[cols:3*cols], cols, nv)
@@ -320,7 +320,8 @@ func TestMixedCanonical(t *testing.T) {
 	}
 }
 
-// TestMixedMeasure measures rows of several types, each as if alone.
+// TestMixedMeasure compares measures of rows of several types with those of each type
+// alone.
 func TestMixedMeasure(t *testing.T) {
 	w, of, m := randomMixed(t, 30, 72, 3)
 	h, err := NewHessian(72)
@@ -444,7 +445,7 @@ func TestMixedErrors(t *testing.T) {
 	}
 }
 
-// sealed sets the checksum right.
+// sealed sets the right checksum.
 func sealed(b []byte) []byte {
 	end := len(b) - 4
 	binary.LittleEndian.PutUint32(b[end:], checksum(b[:end]))
@@ -477,7 +478,7 @@ func TestMixedBinary(t *testing.T) {
 		t.Error("not the same weights again")
 	}
 
-	// Any change is noticed, also with a checksum that is right.
+	// Any change is an error, also with the right checksum.
 	for cut := range data {
 		if err := new(Matrix).UnmarshalBinary(data[:cut]); !errors.Is(err, ErrFormat) {
 			t.Fatalf("cut at %d: error %v, want ErrFormat", cut, err)
@@ -500,7 +501,7 @@ func TestMixedBinary(t *testing.T) {
 	}
 }
 
-// TestMixedBinaryHostile has headers, orders and contents that no writer makes, under
+// TestMixedBinaryHostile reads headers, orders and contents that no writer makes, with
 // the right checksum.
 func TestMixedBinaryHostile(t *testing.T) {
 	w := normalWeights(4*40, 5)
@@ -563,7 +564,7 @@ func TestMixedBinaryHostile(t *testing.T) {
 	}
 }
 
-// TestMixedBinaryAlike has parts that are one, of which there is a shorter form.
+// TestMixedBinaryAlike has parts that should be one part, which has a shorter form.
 func TestMixedBinaryAlike(t *testing.T) {
 	w := normalWeights(4*32, 5)
 	for _, test := range []struct {
@@ -612,8 +613,8 @@ func TestMixedHostileHeaderDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestGroupMixedFeedback has several types of rows share a factored Hessian, and gives the
-// codes of each alone, also where they feed back in different ways.
+// TestGroupMixedFeedback checks that several types of rows share a factored Hessian and
+// have the codes of each type alone, also with different options of feedback.
 func TestGroupMixedFeedback(t *testing.T) {
 	const rows, cols = 24, 40
 	r := rand.New(rand.NewPCG(12, 1))

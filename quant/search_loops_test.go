@@ -9,8 +9,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
 
-// TestRowSearcherLoops compares what a search makes of rows with each kind of loop, and
-// without.
+// TestRowSearcherLoops compares the results of a search with each kind of loop and with
+// portable code.
 func TestRowSearcherLoops(t *testing.T) {
 	r := rand.New(rand.NewPCG(71, 72))
 	for i, typ := range datatype.Types() {

@@ -13,7 +13,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// matrices are sources of weights, each of a kind that search might stumble over.
+// matrices are sources of weights, each of a kind that is difficult for search.
 var matrices = []struct {
 	name string
 	next func(r *rand.Rand) float64
@@ -62,8 +62,8 @@ func each(n int, f func(i int) float64) []float64 {
 	return a
 }
 
-// noises returns what search minimizes for each row, Σ a·(w − ŵ)² with the importances
-// scaled as to be at most about 1, or Σ √(1 + w²/σ²)·(w − ŵ)² without any.
+// noises returns the objective of search for each row: Σ a·(w − ŵ)², with importances a
+// scaled to at most about 1, or Σ √(1 + w²/σ²)·(w − ŵ)² without importances.
 func noises(t testing.TB, w []float32, m *quant.Matrix, a []float64) []float64 {
 	t.Helper()
 	var top float64
@@ -110,7 +110,7 @@ func checkSearch(t testing.TB, w []float32, cols int, c quant.Config) (before, a
 	for i, o := range others {
 		n, err2 := quant.Group(w, cols, o)
 		if err2 != nil {
-			return 0, 0 // a dequantized weight overflows, which search may or may not mend
+			return 0, 0 // a dequantized weight overflows, with or without search
 		}
 		if err != nil {
 			t.Fatalf("%v: only with search: %v", c.Type, err)
@@ -160,8 +160,8 @@ func TestSearchIsNeverWorse(t *testing.T) {
 	}
 }
 
-// TestSearchIsBetter has ordinary weights, for which search must find better codes for
-// every type.
+// TestSearchIsBetter checks that search finds better codes of every type for ordinary
+// weights.
 func TestSearchIsBetter(t *testing.T) {
 	for _, typ := range datatype.Types() {
 		r := rand.New(rand.NewPCG(23, 24))
@@ -205,8 +205,8 @@ func TestImportanceMatters(t *testing.T) {
 	}
 }
 
-// TestEqualImportance checks that importances that are all the same are none, and for
-// search that all such are alike.
+// TestEqualImportance checks that equal importances have no effect, and that search does
+// not depend on their size.
 func TestEqualImportance(t *testing.T) {
 	w := normals(rand.New(rand.NewPCG(27, 28)), 16*300)
 	for _, typ := range datatype.Types() {
@@ -214,14 +214,14 @@ func TestEqualImportance(t *testing.T) {
 			var want []byte
 			for i, a := range [][]float64{nil, each(300, func(int) float64 { return 1 }), each(300, func(int) float64 { return 0x1p-900 }), make([]float64, 300)} {
 				if search && i == 0 {
-					continue // which is for inputs that are not known
+					continue // without importances, search weighs errors by size
 				}
 				m, err := quant.Group(w, 300, quant.Config{Type: typ, Search: search, Importance: a})
 				if err != nil {
 					t.Fatal(err)
 				}
-				// All zero is for groups like all one; whole rows have no error then, and
-				// search keeps what selection has.
+				// For groups, all importances 0 equal all 1. Whole rows then have no
+				// error, and search keeps the result of selection.
 				if got := encode(t, m); want == nil {
 					want = got
 				} else if !bytes.Equal(got, want) && !(search && a[0] == 0) {
@@ -264,8 +264,7 @@ func TestSearchWorkersAgree(t *testing.T) {
 	}
 }
 
-// FuzzSearch checks on weights and importances of raw bits that search is never
-// worse.
+// FuzzSearch checks that search is never worse, with weights and importances of raw bits.
 func FuzzSearch(f *testing.F) {
 	for _, typ := range datatype.Types() {
 		f.Add(uint8(typ), uint8(8), uint8(20), []byte("0123456789abcdef0123456789abcdef"), []byte("importance"))
@@ -299,7 +298,7 @@ func FuzzSearch(f *testing.F) {
 	})
 }
 
-// What the options beyond the paper's selection are worth on given weights.
+// Compare the options beyond the paper's selection on given weights.
 func ExampleConfig() {
 	weights := exampleWeights(256, 1024)
 	importance := make([]float64, 1024) // from calibration: Hessian.Importance

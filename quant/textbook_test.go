@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A square is a square matrix. What is done with it is done as in textbooks, for factors
-// of a Hessian to be compared with.
+// A square is a square matrix with operations as in textbooks, for comparison with
+// factors of a Hessian.
 type square struct {
 	n int
 	a []float64 // row by row
@@ -15,7 +15,7 @@ type square struct {
 func (s square) at(i, j int) float64     { return s.a[i*s.n+j] }
 func (s square) set(i, j int, v float64) { s.a[i*s.n+j] = v }
 
-// symmetric returns the whole of a Hessian.
+// symmetric returns a Hessian as a full matrix.
 func symmetric(h *Hessian) square {
 	s := square{h.cols, make([]float64, h.cols*h.cols)}
 	for i := range h.cols {
@@ -27,7 +27,7 @@ func symmetric(h *Hessian) square {
 	return s
 }
 
-// damped adds what newFactor adds.
+// damped adds the damping that newFactor adds.
 func damped(h *Hessian, damping float64) square {
 	s := symmetric(h)
 	trace := 0.
@@ -73,7 +73,7 @@ func cholesky(t *testing.T, s square) square {
 	return u
 }
 
-// inverse returns that of s, which is positive definite, by way of its factor.
+// inverse returns the inverse of a positive definite s, through its factor.
 func inverse(t *testing.T, s square) square {
 	u := cholesky(t, s)
 	inv := square{s.n, make([]float64, len(s.a))}
