@@ -12,9 +12,9 @@ import (
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 )
 
-// TestCounts shows how many groups in a million were decided by adding errors up again,
-// and how many were left to Select: of the matrices of the safetensors files named in
-// GROUP_WEIGHTS, separated by colons, as they are and rounded to bfloat16, and of weights
+// TestCounts logs how many groups in a million were decided by adding up errors again,
+// and how many were left to Select. The weights are the matrices of the safetensors files
+// in GROUP_WEIGHTS, separated by colons, as they are and rounded to bfloat16, and weights
 // made of ties.
 //
 //	GROUP_WEIGHTS=model.safetensors go test -run Counts -v ./group

@@ -16,7 +16,7 @@ func ExampleRowScales() {
 	// [255 50 0] times 0.002
 }
 
-// The definition, for comparison with a fast form of one's own.
+// Reference is the definition, for comparison with other implementations.
 func ExampleReference() {
 	w := []float64{0.1, -0.6, 0.3}
 	codes := make([]uint8, len(w))

@@ -1,7 +1,8 @@
 package group
 
-// Counts returns the groups that vector instructions have seen, those whose errors were
-// added up again, and those that were left to Select; false if there are none for the type.
+// Counts returns the numbers of groups that vector instructions tried, of groups whose
+// errors were added up again, and of groups left to Select. It returns false if the type
+// has no vector instructions.
 func (s *Selector) Counts() (groups, recounts, rest int, ok bool) {
 	if s == nil || s.fast == nil {
 		return 0, 0, 0, false

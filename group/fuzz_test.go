@@ -103,8 +103,8 @@ func FuzzSelectFloat32(f *testing.F) {
 	})
 }
 
-// FuzzEncodeFloat32 compares rows with Encode: weights and scales of raw bits, and
-// weights of few.
+// FuzzEncodeFloat32 compares rows with Encode, for weights and scales of raw bits, and
+// for weights of few bits.
 func FuzzEncodeFloat32(f *testing.F) {
 	var all [][]*Selector
 	for _, typ := range datatype.Types() {

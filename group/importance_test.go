@@ -62,7 +62,7 @@ func TestImportanceEqualsReference(t *testing.T) {
 	}
 }
 
-// TestImportanceDecides has a group in which the special value for one weight costs
+// TestImportanceDecides has a group in which a special value that suits one weight costs
 // another.
 func TestImportanceDecides(t *testing.T) {
 	w := []float64{6, 5, -5, 1, -1, 2, -2, 3}

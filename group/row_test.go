@@ -14,8 +14,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
 
-// selectors returns a Selector for each kind of vector instructions that the processor
-// has, and one without.
+// selectors returns a Selector for each kind of vector instructions of the processor, and
+// one without any.
 func selectors(typ datatype.Type) []*Selector {
 	portable := newSelector(typ)
 	portable.fast = nil
@@ -149,7 +149,7 @@ func TestSelectFloat32AtThresholds(t *testing.T) {
 				for _, x := range w {
 					y := float32(x * scale)
 					v = append(v, y)
-					if len(v) > 3 { // not the largest
+					if len(v) > 3 { // not the largest weight
 						v = append(v, math.Nextafter32(y, 1e38), math.Nextafter32(y, -1e38))
 					}
 				}
@@ -193,9 +193,9 @@ func TestSelectFloat32Errors(t *testing.T) {
 	}
 }
 
-// BenchmarkSelectRow measures rows of float32, without vector instructions (0) and with,
-// and how many groups of a thousand were decided by adding errors up again, or left to
-// Select.
+// BenchmarkSelectRow measures rows of float32, without vector instructions (0) and with.
+// It reports how many groups of a thousand were decided by adding up errors again, and
+// how many were left to Select.
 func BenchmarkSelectRow(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
 	w := make([]float32, 4096)
@@ -279,7 +279,7 @@ func TestEncodeFloat32EqualsEncode(t *testing.T) {
 	}
 }
 
-// TestEveryTypeIsFast checks that there is no type without vector instructions.
+// TestEveryTypeIsFast checks that every type has vector instructions.
 func TestEveryTypeIsFast(t *testing.T) {
 	if coding.Best() == nil {
 		t.Skip("the processor has no loops")
