@@ -1,5 +1,5 @@
-// Package generaltext has a text to calibrate models with, for those who have none that is
-// like what their model is for. README.md says where it is from.
+// Package generaltext has a text to calibrate models with, for users without a text like
+// those that their model will read. README.md lists its sources.
 package generaltext
 
 import _ "embed"
