@@ -12,7 +12,7 @@
 //	})
 //	result, err := plan.Run(ctx, "RESULT", checkpoint.RunOptions{})
 //
-// [Statistics] gather the inputs of tensors, by name, from any other engine, and can be
-// kept in a file. Importance matrices of llama.cpp can be read as Statistics.
-// [NewStatic] quantizes all matrices by them, independently of one another.
+// [Statistics] gather the inputs of tensors, by name, from any other engine. They can be
+// kept in a file. Importance matrices of llama.cpp can be read as Statistics. [NewStatic]
+// quantizes all matrices by them, independently of one another.
 package calibrate

@@ -15,8 +15,7 @@ import (
 
 const width = 32
 
-// chain is a model of square matrices, each of which multiplies what the one before has
-// made of some texts.
+// chain is a model of square matrices. Each multiplies the output of the one before.
 type chain struct {
 	names  []string
 	layers [][]float32
@@ -55,8 +54,8 @@ func (c *chain) Advance(_ context.Context, step int) error {
 	return nil
 }
 
-// A plan quantizes a model layer after layer, each by what it gets from those before as
-// they were quantized. Whoever has an engine makes a Network of it.
+// A plan quantizes a model layer after layer, each by the outputs of the quantized layers
+// before it. The model is a Network.
 func ExampleNewSequential() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// Quantize a checkpoint by the inputs of its layers, which an engine has gathered.
+// Quantize a checkpoint by inputs of its layers that an engine has gathered.
 func ExampleNewStatic() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

@@ -38,17 +38,17 @@ type Place struct {
 	Input string
 }
 
-// Inputs are vectors side by side that some matrices of a step are multiplied by.
+// Inputs are input vectors of some matrices of a step, side by side.
 type Inputs struct {
 	Name string // see [Place]
 	N    int    // vectors
 	X    []float32
-	// Float, if the network knows, are the same vectors in the model as it was, with no
-	// matrix replaced in any step before.
+	// Float has the same vectors of the original model, with no matrix replaced in any
+	// step before. It is nil if the network does not know them.
 	Float []float32
-	// Lost is for an input of one matrix alone, whose outputs are added to something, and
-	// takes the place of Float: what outputs with what they are added to were in the model
-	// as it was, less what they are from X as it is, with the matrix as it was. It takes less
-	// time and memory than Float for a matrix with more columns than rows.
+	// Lost takes the place of Float for a single matrix that adds its outputs to
+	// something, such as the residual stream. It is the sum in the original model, less
+	// the sum now, with the original matrix multiplied by X. It takes less time and
+	// memory than Float if the matrix has more columns than rows.
 	Lost []float32
 }

@@ -15,15 +15,15 @@ type Options struct {
 	// row.
 	Report func(Gain)
 
-	// Importance weighs the errors of a column by the mean square of its inputs.
-	// Without it, Feedback has weights of its own, which are better there.
+	// Importance weighs the errors of a column by the mean square of its inputs. Feedback
+	// has weights of its own without Importance, which are better.
 	Importance bool
 	// Feedback, if not nil, has the options of error feedback. Its Hessian must be nil.
 	Feedback *quant.Feedback
 	// Correction is the share, from 0 to 1, of the loss of earlier layers that a matrix
 	// compensates: see Share of [quant.Lost]. It needs Feedback, whose Damping and
 	// Shrinkage it uses, and works only with [NewSequential] and a network that sets
-	// [Inputs].Float.
+	// [Inputs].Float or [Inputs].Lost.
 	Correction float64
 }
 
@@ -65,7 +65,7 @@ func (o Options) settings() map[string]any {
 		f.Hessian = nil
 		fields := map[string]any{}
 		v := reflect.ValueOf(f)
-		for i := range v.NumField() { // whatever options it has
+		for i := range v.NumField() { // for any options that it has
 			if x := v.Field(i); !x.IsZero() {
 				fields[v.Type().Field(i).Name] = x.Interface()
 			}
@@ -81,7 +81,7 @@ func (o Options) settings() map[string]any {
 func jsonOf(m map[string]any) string {
 	b, err := json.Marshal(m)
 	if err != nil {
-		panic(err) // numbers, strings and booleans
+		panic(err) // impossible: numbers, strings and booleans
 	}
 	return string(b)
 }

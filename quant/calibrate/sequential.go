@@ -28,9 +28,9 @@ type sequential struct {
 type Gain struct {
 	Tensor  string
 	Matrix  int
-	Step    int // and Layer are those of the Place
+	Step    int // Step and Layer are from the Place
 	Layer   int
-	Vectors int // that were seen
+	Vectors int // number of input vectors
 	// Plain and Calibrated are the mean squared errors of the matrix's output over the
 	// vectors, summed over rows, for plain and for calibrated quantization. They are 0
 	// if there were no vectors. With a Correction, both are measured against the
@@ -149,14 +149,14 @@ func (s *sequential) observe(ctx context.Context) error {
 	})
 }
 
-// What is gathered of the inputs of some matrices.
+// gathered has the statistics of an input.
 type gathered struct {
 	hessian         *quant.Hessian
-	inputs, outputs *quant.Cross // lost before
+	inputs, outputs *quant.Cross // losses in the layers before
 	lost            []float32    // working space
 }
 
-// add adds vectors, and with all set what the layers before have lost of them.
+// add adds vectors, and if all is set also their losses in the layers before.
 func (g *gathered) add(in Inputs, all bool) (err error) {
 	if g.hessian == nil {
 		if g.hessian, err = quant.NewHessian(len(in.X) / in.N); err != nil {
@@ -182,7 +182,7 @@ func (g *gathered) add(in Inputs, all bool) (err error) {
 	return gather(&g.inputs, g.lost, in)
 }
 
-// gather adds what was lost.
+// gather adds losses to a Cross, which it makes if needed.
 func gather(to **quant.Cross, lost []float32, in Inputs) (err error) {
 	if *to == nil {
 		if *to, err = quant.NewCross(len(lost)/in.N, len(in.X)/in.N); err != nil {
@@ -192,7 +192,7 @@ func gather(to **quant.Cross, lost []float32, in Inputs) (err error) {
 	return (*to).Add(lost, in.X)
 }
 
-// correct returns weights that compensate the loss before them.
+// correct returns weights that compensate the loss in the layers before.
 func (s *sequential) correct(ctx context.Context, w checkpoint.Weights, g *gathered) ([]float32, error) {
 	if g.inputs == nil && g.outputs == nil {
 		return w.Float, nil
@@ -202,7 +202,7 @@ func (s *sequential) correct(ctx context.Context, w checkpoint.Weights, g *gathe
 	return f.Correct(ctx, w.Float, w.Cols, quant.Lost{Inputs: g.inputs, Outputs: g.outputs, Share: s.options.Correction})
 }
 
-// gain measures the gain with m.
+// gain returns the gain of m.
 func gain(ctx context.Context, w checkpoint.Weights, m *quant.Matrix, h *quant.Hessian) (Gain, error) {
 	g := Gain{Tensor: w.Tensor, Matrix: w.Matrix}
 	if h == nil || h.Vectors() == 0 {

@@ -13,12 +13,12 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// A chain is a network of square matrices, each of which is multiplied by what comes out
-// of the one before.
+// A chain is a network of square matrices. Each is multiplied by the output of the one
+// before.
 type chain struct {
 	weights  map[string][]float32 // of steps "0", "1", …
 	x        []float32
-	was      []float32 // x as it was before anything was replaced, nil if it does not know
+	was      []float32 // x of the original model, nil if unknown
 	replaced map[string]*quant.Matrix
 	calls    []string
 }
@@ -132,7 +132,7 @@ func TestSequential(t *testing.T) {
 		t.Errorf("order %d, %d", s.Order("2"), s.Order("x"))
 	}
 
-	// The same by hand.
+	// The same matrices, without a Sequential.
 	by := newChain(4)
 	by.replaced["0"], by.replaced["2"] = first, first
 	var h *quant.Hessian
@@ -262,7 +262,7 @@ func TestSample(t *testing.T) {
 	}
 }
 
-// What layers before have lost is made up for.
+// Corrections compensate losses in the layers before.
 func TestSequentialCorrects(t *testing.T) {
 	c := newChain(1)
 	for _, x := range c.x {

@@ -19,8 +19,8 @@ type static struct {
 
 // NewStatic returns a calibrator, for any number of runs, that quantizes each matrix by
 // statistics of the model with float weights, which must not change any more. A matrix
-// with moments alone gets an importance, whatever the options say, and no feedback. A
-// matrix without statistics is quantized as without a Calibrator.
+// with moments alone gets an importance, for any options, and no feedback. A matrix
+// without statistics is quantized as without a Calibrator.
 func NewStatic(s *Statistics, o Options) checkpoint.Calibrator {
 	h := sha256.New()
 	for _, name := range s.Tensors() {
@@ -41,7 +41,7 @@ func NewStatic(s *Statistics, o Options) checkpoint.Calibrator {
 			h.Write(b)
 		}
 	}
-	o.Correction = 0 // what was lost is not known
+	o.Correction = 0 // losses are unknown
 	m := o.settings()
 	m["statistics"] = hex.EncodeToString(h.Sum(nil))
 	return &static{s, o, jsonOf(m)}

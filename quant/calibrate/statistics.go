@@ -9,9 +9,9 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// Statistics gather statistics of the vectors that tensors are multiplied by, by the
-// name of the tensor. The zero value is ready to use and gathers Hessians,
-// 4·cols·(cols+1) bytes for each. Nil Statistics have no tensors.
+// Statistics gather statistics of the input vectors of tensors, by the name of the
+// tensor. The zero value is ready to use and gathers Hessians, 4·cols·(cols+1) bytes for
+// each. Nil Statistics have no tensors.
 type Statistics struct {
 	// Moments gathers only sums of squares, 8·cols bytes, which is enough for an
 	// importance.
@@ -62,7 +62,7 @@ func (s *Statistics) Add(tensor string, matrix int, x []float32, cols int) error
 // maxMatrices is above the number of experts of any layer.
 const maxMatrices = 1 << 12
 
-// at returns the input of a matrix, which is made if needed.
+// at returns the input of a matrix, and makes it if needed.
 func (s *Statistics) at(tensor string, matrix, cols int) (*input, error) {
 	if s.inputs == nil {
 		s.inputs = make(map[string][]*input)
@@ -96,8 +96,8 @@ func (in *input) cols() int {
 	return len(in.squares)
 }
 
-// Share makes a tensor share the statistics of another one that is multiplied by the
-// same vectors, including those still to be added. It takes no more memory.
+// Share makes a tensor share the statistics of another tensor with the same inputs,
+// including inputs added later. It takes no more memory.
 func (s *Statistics) Share(tensor, as string) {
 	if s == nil {
 		return

@@ -62,7 +62,7 @@ func TestStatistics(t *testing.T) {
 			}
 		}
 
-		// A file has the same, rounded.
+		// A file has the same numbers, rounded.
 		path := filepath.Join(t.TempDir(), "statistics.safetensors")
 		if err := s.Save(t.Context(), path); err != nil {
 			t.Fatal(err)
@@ -182,7 +182,7 @@ func TestHuggingFaceName(t *testing.T) {
 	}
 }
 
-// An importance matrix of llama.cpp, which testdata/imatrix.py writes.
+// testdata/imatrix.py writes this importance matrix of llama.cpp.
 func TestLoadImatrix(t *testing.T) {
 	s, err := Load(filepath.Join("testdata", "imatrix.gguf"))
 	if err != nil {
