@@ -28,7 +28,7 @@ func BenchmarkRun(b *testing.B) {
 			if _, err := p.Run(context.Background(), dst, RunOptions{Overwrite: true}); err != nil {
 				b.Fatal(err)
 			}
-			p.id += "x" // or it would be found finished
+			p.id += "x" // so that the run does not find it finished
 		}
 	})
 	b.Run("to=memory", func(b *testing.B) {
@@ -42,10 +42,10 @@ func BenchmarkRun(b *testing.B) {
 	})
 }
 
-// BenchmarkStages measures what a plan does with bfloat16, one stage at a time on one
-// goroutine, and copying the file, in bytes of the source: reading blocks of rows, also of
-// a file that has them as columns, quantizing them to bitmod4 and, of this, deciding codes and scales and packing codes,
-// hashing the result, and writing it.
+// BenchmarkStages measures the stages of a plan for bfloat16 on one goroutine, and
+// copying the file, in bytes of the source. The stages are reading blocks of rows,
+// reading rows that the file has as columns, quantizing to bitmod4 (and its parts:
+// deciding codes and scales, and packing codes), hashing the result, and writing it.
 func BenchmarkStages(b *testing.B) {
 	const rows, cols = 1024, 4096
 	c := openSource(b, random(rand.New(rand.NewPCG(1, 1)), "up.weight", "BF16", rows, cols))

@@ -15,7 +15,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A calibrator quantizes with an importance and takes down what it is asked for.
+// A calibrator quantizes with an importance and records its calls.
 type calibrator struct {
 	settings string
 	calls    []string
@@ -121,9 +121,9 @@ func TestCalibrator(t *testing.T) {
 	if _, err := Verify(t.Context(), got, openSource(t, model(2)...), nil); !errors.Is(err, ErrOriginal) {
 		t.Errorf("another original: %v", err)
 	}
-	got.Close() // Windows removes no open file
+	got.Close() // Windows does not remove open files
 
-	// A second run shows the calibrator what is there, as far as others follow.
+	// A second run passes finished matrices to the calibrator, if others follow.
 	c.calls = nil
 	if _, err := p.Run(t.Context(), dir, RunOptions{}); err != nil || len(c.calls) > 0 {
 		t.Errorf("%q was asked for by a run with nothing to do, %v", c.calls, err)
@@ -161,7 +161,7 @@ func TestCalibrator(t *testing.T) {
 		t.Errorf("calls %q, want %q", c.calls, want)
 	}
 
-	// Other texts make another result.
+	// Other texts give another result.
 	other := o
 	other.Calibrator = &calibrator{settings: `{"text":2}`}
 	if _, err := plan(t, source, other).Run(t.Context(), dir, RunOptions{}); !errors.Is(err, ErrExists) {

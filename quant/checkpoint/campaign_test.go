@@ -32,11 +32,11 @@ func stride(by int) int {
 	return by
 }
 
-// A countingDisk fails its operation number fail: making a file, writing to it,
-// of which the first part goes through, or committing it.
+// A countingDisk fails its operation number fail. Operations are making, writing and
+// committing a file; a failing write writes a first part.
 type countingDisk struct {
 	fail int64
-	part func(n int) int // bytes of n that are written all the same
+	part func(n int) int // bytes of n that a failing write writes
 	ops  atomic.Int64
 }
 
@@ -93,8 +93,8 @@ func bytesOf(t *testing.T, dir string) map[string][]byte {
 	return files
 }
 
-// checkAgain checks that all files in dst are those of an uninterrupted run, and
-// that another run makes the rest. It returns how many there were.
+// checkAgain checks that all files in dst are those of an uninterrupted run, and that
+// another run makes the rest. It returns the number of files before that run.
 func checkAgain(t *testing.T, p *Plan, dst string, want map[string][]byte) int {
 	t.Helper()
 	left := bytesOf(t, dst)
@@ -154,7 +154,7 @@ func TestEveryWriteFails(t *testing.T) {
 type shortReader struct {
 	r  io.ReaderAt
 	at int64 // −1: never
-	// err is what is returned with the bytes before.
+	// err is returned with the bytes before at.
 	err error
 }
 
@@ -169,8 +169,8 @@ func (r *shortReader) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// TestEveryReadFails ends the source at the boundaries of the header, of every
-// tensor, and of the buffers and blocks in it, once it is open, and before.
+// TestEveryReadFails truncates the source at the boundaries of the header, of every
+// tensor, and of its buffers and blocks, before and after it is opened.
 func TestEveryReadFails(t *testing.T) {
 	ws := model(9)
 	ws = append(ws, weight{"model.embed_positions.weight", "F32", []int{700, 1000}, make([]byte, 4*700*1000)},

@@ -67,13 +67,13 @@ func tree(t testing.TB, dir string) map[string]string {
 	return files
 }
 
-// published is what repositories of models have beside their weights.
+// published has the files beside the weights in repositories of models.
 var published = map[string]string{
 	"config.json": sourceConfig, "tokenizer.json": "{}", "vocab.bpe": "a b", "merges.txt": "c d", "NOTICE": "n", "LICENSE": "l",
 	"modeling_x.py": "import x", "spiece.model": "\x00\x01", "chat_template.jinja": "{{ x }}", "images/a.png": "png", "images/deep/b.jpg": "jpg",
 	"modules.json":          `[{"path": ""}, {"path": "1_Pooling"}, {"path": "2_Dense"}, {"path": "../evil"}]`,
 	"1_Pooling/config.json": `{"pooling": 1}`, "2_Dense/config.json": `{"in": 1}`, "2_Dense/model.safetensors": "dense", "2_Dense/pytorch_model.bin": "dense too",
-	// and what does not belong to the result
+	// files that do not belong to the result
 	"pytorch_model.bin": "w", "tf_model.h5": "w", "flax_model.msgpack": "w", "model.fp16.safetensors": "w", "pytorch_model.bin.index.json": "{}",
 	"onnx/model.onnx": "w", "onnx/config.json": "{}", "original/deep/consolidated.00.pth": "w", "original/params.json": "{}",
 	".gitattributes": "g", ".cache/x": "c", "q4.gguf": "w",
@@ -81,7 +81,7 @@ var published = map[string]string{
 
 func TestCompanions(t *testing.T) {
 	src := sourceDir(t, 1, published)
-	dst := filepath.Join(src, "result") // below its source, which must not be taken along
+	dst := filepath.Join(src, "result") // below its source; must not be copied
 	c := open(t, src)
 	p := plan(t, c, Options{})
 	r := run(t, p, dst, RunOptions{})
@@ -129,8 +129,8 @@ func TestCompanions(t *testing.T) {
 		t.Errorf("config.json does not begin as the source's:\n%s", got["config.json"])
 	}
 
-	// Again: all is there, one file is lost, and a killed run left part of another.
-	// Then one has other contents.
+	// Run again: first everything exists; then one file is missing and a killed run left
+	// a part of another; then one has other contents.
 	first := tree(t, dst)
 	os.WriteFile(filepath.Join(dst, ".NOTICE.partial-7"), []byte("n"), 0o666)
 	os.Remove(filepath.Join(dst, "1_Pooling", "config.json"))
@@ -152,8 +152,8 @@ func TestCompanions(t *testing.T) {
 	}
 }
 
-// TestCompanionsOfFile takes a file that was named by itself for one of a
-// model's directory only if a configuration is beside it.
+// TestCompanionsOfFile checks that a single file has companions only if a configuration
+// is beside it.
 func TestCompanionsOfFile(t *testing.T) {
 	src := sourceDir(t, 1, map[string]string{"letter.txt": "private"})
 	c := open(t, filepath.Join(src, "model.safetensors"))
@@ -176,7 +176,7 @@ func TestCompanionLinks(t *testing.T) {
 	os.WriteFile(filepath.Join(outside, "blob"), []byte("tokens"), 0o666)
 	src := sourceDir(t, 1, nil)
 	for name, target := range map[string]string{
-		"tokenizer.json": filepath.Join(outside, "blob"), // as the Hugging Face cache has them
+		"tokenizer.json": filepath.Join(outside, "blob"), // as in the Hugging Face cache
 		"loop":           ".", "out": outside, "lost.txt": "nowhere",
 	} {
 		if err := os.Symlink(target, filepath.Join(src, name)); err != nil {
@@ -199,7 +199,7 @@ func TestCompanionLinks(t *testing.T) {
 		t.Errorf("tokenizer.json: %v, %v", st, err)
 	}
 
-	// What is read while a checkpoint is opened and planned for is not waited for.
+	// Opening and planning do not wait for a pipe.
 	for _, name := range []string{"config.json", "modules.json", "quantize_config.json"} {
 		pipe := sourceDir(t, 1, nil)
 		if err := exec.Command("mkfifo", filepath.Join(pipe, name)).Run(); err != nil {
@@ -211,7 +211,7 @@ func TestCompanionLinks(t *testing.T) {
 		}
 	}
 
-	// A link in the result does not lead out of it.
+	// Links in the result are not followed out of it.
 	src = sourceDir(t, 1, map[string]string{"1_Pooling/config.json": "{}"})
 	dst = t.TempDir()
 	if err := os.Symlink(outside, filepath.Join(dst, "1_Pooling")); err != nil {
@@ -227,8 +227,8 @@ func TestCompanionLinks(t *testing.T) {
 	}
 }
 
-// TestHostileCompanions takes files from a file system that is no disk, with
-// names that no path here may have, and names alike but for upper case.
+// TestHostileCompanions reads a file system in memory with names that are invalid paths,
+// and names that differ only in case.
 func TestHostileCompanions(t *testing.T) {
 	c := openSource(t, model(1)...)
 	c.path = "memory"
@@ -300,8 +300,8 @@ func (e evil) IsDir() bool                { return false }
 func (e evil) Type() fs.FileMode          { return 0 }
 func (e evil) Info() (fs.FileInfo, error) { return nil, fs.ErrNotExist }
 
-// TestCompanionFaults fills the disk at every operation of copying, and lets a
-// file shrink between the look at it and the copy.
+// TestCompanionFaults fills the disk at every operation of copying, and truncates a file
+// between its listing and the copy.
 func TestCompanionFaults(t *testing.T) {
 	src := sourceDir(t, 1, published)
 	p := plan(t, open(t, src), Options{})
@@ -358,7 +358,7 @@ func TestQuantizationConfig(t *testing.T) {
 	if diff := cmp.Diff(want, config.Q); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	// Back: only what was ours is gone, and dtypes are those of the tensors.
+	// Back in config.json: only our members are removed, and dtypes match the tensors.
 	back, changed, err := configFor(text, tensors[2:])
 	wantBack := strings.NewReplacer(`"float32"`, `"bfloat16"`, `, "quantization_config": {"quant_method": "fp8"}`, "").Replace(sourceConfig)
 	if err != nil || changed == "" || string(back) != wantBack {

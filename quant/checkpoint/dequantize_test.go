@@ -22,8 +22,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// dequantizable is a model with tensors of all kinds: transposed ones, larger
-// than a block, of three dimensions, vectors, integers, and none.
+// dequantizable is a model with tensors of all kinds: transposed, larger than a block, of
+// three dimensions, vectors, integers, and empty.
 func dequantizable() []weight {
 	r := rand.New(rand.NewPCG(5, 5))
 	return append(model(5),
@@ -39,8 +39,8 @@ func dequantizable() []weight {
 	)
 }
 
-// checkDequantized compares a result with the definition: what ReadRows gives,
-// transposed back, rounded once, and config.json.
+// checkDequantized compares a result with the definition: the floats of ReadRows,
+// transposed back and rounded once, and config.json.
 func checkDequantized(t *testing.T, q, got *Checkpoint, dtype string) {
 	t.Helper()
 	if a, b := len(got.Tensors()), len(q.Tensors()); a != b {
@@ -155,7 +155,7 @@ func TestDequantize(t *testing.T) {
 	checkDequantized(t, c, open(t, dst), "F32")
 }
 
-// TestDequantizeTooLarge wants an error in place of an infinity.
+// TestDequantizeTooLarge checks that overflow is an error rather than an infinity.
 func TestDequantizeTooLarge(t *testing.T) {
 	w := random(rand.New(rand.NewPCG(1, 1)), "layers.0.up_proj.weight", "F32", 300, 1000)
 	binary.LittleEndian.PutUint32(w.bytes[4*(299*1000+17):], math.Float32bits(70_000))
@@ -191,8 +191,8 @@ func TestDequantizeTooLarge(t *testing.T) {
 	}
 }
 
-// TestDequantizeFaults fills the disk at every operation, cancels, and damages
-// what is there, each time going on after it.
+// TestDequantizeFaults fills the disk at every operation, cancels, and damages files, and
+// resumes each time.
 func TestDequantizeFaults(t *testing.T) {
 	src := sourceDir(t, 9, map[string]string{"config.json": "{}", "tokenizer.json": "{}"})
 	result := t.TempDir()
@@ -256,7 +256,7 @@ func TestDequantizeFaults(t *testing.T) {
 	if diff := cmp.Diff(want, tree(t, dst)); diff != "" {
 		t.Errorf("damaged (-want +got)\n%s", diff)
 	}
-	// Another type, and another source, are not mixed in.
+	// Results of another type or another source are not mixed.
 	for _, o := range []DequantizeOptions{{ShardSize: 50_000, DType: "F16"}} {
 		if _, err := Dequantize(context.Background(), q, dst, o); !errors.Is(err, ErrExists) {
 			t.Errorf("%+v: %v", o, err)

@@ -11,7 +11,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// Patterns say which tensors get which type.
+// Patterns assign types to tensors.
 func ExampleRules() {
 	dir := temporary()
 	defer os.RemoveAll(dir)
@@ -65,8 +65,7 @@ func ExampleMerge() {
 	// model.safetensors.index.json <nil>
 }
 
-// Who quantizes without a Plan saves the matrices, and copies what lies beside the
-// weights.
+// Without a Plan, save the matrices and copy the files beside the weights.
 func ExampleCopyCompanions() {
 	dir := temporary()
 	defer os.RemoveAll(dir)

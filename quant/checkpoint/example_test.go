@@ -120,7 +120,7 @@ func ExampleOpen() {
 	// mlp.down_proj.weight is 8×512 bitmod3, group 128, 3.141 bits/weight
 }
 
-// Compare a quantized checkpoint with what it was made of.
+// Compare a quantized checkpoint with its original.
 func ExampleVerify() {
 	dir := temporary()
 	defer os.RemoveAll(dir)
@@ -176,8 +176,7 @@ func ExampleOpenFS() {
 	// [0.5 1.5 2.5 3.5 4.5 5.5 6.5 7.5]
 }
 
-// Write the model that a quantized checkpoint stands for in plain floats, for
-// programs that know nothing of it.
+// Write a quantized checkpoint as plain floats, for programs that do not know its format.
 func ExampleDequantize() {
 	dir := temporary()
 	defer os.RemoveAll(dir)
@@ -212,8 +211,8 @@ func ExampleDequantize() {
 	// layers.0.up_proj.weight: bitmod4 to BF16
 }
 
-// Keep a matrix in a file, and open it again. A name without ".safetensors" would be
-// that of a directory.
+// Keep a matrix in a file, and open it again. A name without ".safetensors" would name a
+// directory.
 func ExampleSave() {
 	dir, err := os.MkdirTemp("", "save")
 	if err != nil {
@@ -243,8 +242,8 @@ func ExampleSave() {
 	// Output: 1×8 int8, group 128, 13.000 bits/weight
 }
 
-// Change a model: quantize one tensor in memory, store a second in half the bytes, add
-// one of integers, and copy the others as they are.
+// Change a model: quantize one tensor in memory, store a second in half the bytes, add a
+// tensor of integers, and copy the others as they are.
 func ExampleSave_changedModel() {
 	dir := temporary()
 	defer os.RemoveAll(dir)
@@ -293,9 +292,9 @@ func ExampleSave_changedModel() {
 	// layers.0.up_proj.weight bitmod3 [64 256]
 }
 
-// Map a quantized model, and multiply by a matrix of it where the file is. It needs no
-// memory, and no time to load, but must stay as it is, and the first product waits for
-// the disk.
+// Map a quantized model, and multiply by a matrix in the mapped file. This takes no
+// memory of its own and no time to load, but the file must not change, and the first
+// product waits for the disk.
 func ExampleOpenMapped() {
 	dir := temporary()
 	defer os.RemoveAll(dir)

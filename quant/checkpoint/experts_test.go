@@ -13,8 +13,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// TestExpertOrder decides about experts whose order is known by the sizes, by
-// their partner or by the family, and is assumed otherwise.
+// TestExpertOrder checks the order of the dimensions of experts. Sizes, the partner
+// tensor or the family determine it; otherwise it is assumed.
 func TestExpertOrder(t *testing.T) {
 	const up, down = "model.layers.0.mlp.experts.gate_up_proj", "model.layers.0.mlp.experts.down_proj"
 	sized := func(n int) string {
@@ -70,9 +70,9 @@ func TestExpertOrder(t *testing.T) {
 	}
 }
 
-// TestExperts quantizes the same experts in both orders and in MXFP4: they become
-// the same bytes, each expert those that its matrix alone does, verify in their
-// own order, and come back in it.
+// TestExperts quantizes the same experts in both orders and in MXFP4. They become the
+// same bytes, and each expert the same as its matrix alone. They verify and dequantize in
+// their own order.
 func TestExperts(t *testing.T) {
 	const experts, out, in = 3, 40, 96
 	r := rand.New(rand.NewPCG(6, 6))

@@ -17,8 +17,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A faultyDisk makes files that fail once it has taken some bytes, or when they
-// are committed.
+// A faultyDisk makes files that fail after some bytes, or when they are committed.
 type faultyDisk struct {
 	room      atomic.Int64 // one file is committed while the next is written
 	err       error
@@ -62,8 +61,7 @@ func (f *faultyFile) Commit() error {
 	return f.File.Commit()
 }
 
-// checkLeft checks that every file in dir is whole, and returns how many there
-// are.
+// checkLeft checks that every file in dir is whole, and returns their number.
 func checkLeft(t *testing.T, p *Plan, dir string) int {
 	t.Helper()
 	ns := dirtest.Names(t, dir)
@@ -88,9 +86,8 @@ func checkLeft(t *testing.T, p *Plan, dir string) int {
 	return len(ns)
 }
 
-// TestWriteFaults lets the disk fail after each of many numbers of bytes, and
-// checks what is left, that the message says what is the matter, and that a
-// second run finishes the work.
+// TestWriteFaults fails the disk after each of many numbers of bytes. It checks the files
+// left and the error, and that a second run finishes the work.
 func TestWriteFaults(t *testing.T) {
 	c := openSource(t, model(9)...)
 	o := Options{ShardSize: 25_000}
@@ -146,7 +143,7 @@ func TestDirectoryFaults(t *testing.T) {
 	if _, err := p.Run(context.Background(), file, RunOptions{}); err == nil {
 		t.Error("wrote into a file as a directory")
 	}
-	// What is there and no checkpoint of ours is not replaced.
+	// Foreign files are not replaced.
 	mine := filepath.Join(dir, "mine.safetensors")
 	os.WriteFile(mine, []byte("precious"), 0o666)
 	if _, err := p.Run(context.Background(), mine, RunOptions{}); !errors.Is(err, ErrExists) {
@@ -180,8 +177,7 @@ func (f faultyData) Read64(dst []float64, first int64) error {
 	return f.data.Read64(dst, first)
 }
 
-// TestReadFaults lets each tensor in turn be unreadable, in its first block and
-// after.
+// TestReadFaults makes each tensor in turn unreadable, in its first block or after it.
 func TestReadFaults(t *testing.T) {
 	ws := append(model(9), random(rand.New(rand.NewPCG(2, 2)), "long", "F32", 600, 1000))
 	c := openSource(t, ws...)
@@ -223,7 +219,7 @@ func TestShrunkSource(t *testing.T) {
 	}
 }
 
-// TestCancel interrupts after each of many blocks.
+// TestCancel cancels after each of many blocks.
 func TestCancel(t *testing.T) {
 	c := openSource(t, model(9)...)
 	p := plan(t, c, Options{Config: quant.Config{Workers: 3}, ShardSize: 25_000})

@@ -76,9 +76,8 @@ func digest(vs []float32) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// TestForms reads weights in the forms in which others publish them as the very
-// floats that reference implementations make of them: whole, as float64, and in
-// pieces from anywhere.
+// TestForms reads weights in the forms of other programs, whole, as float64 and in
+// pieces. The floats must be those of reference implementations.
 func TestForms(t *testing.T) {
 	for _, f := range formCases(t) {
 		t.Run(f.name, func(t *testing.T) {
@@ -114,7 +113,7 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// checkPieces compares reads from each element on, of several lengths, with all
+// checkPieces compares reads from each element on, of several lengths, with a read of all
 // elements.
 func checkPieces(t *testing.T, c *Checkpoint, x Tensor, vs []float32) {
 	t.Helper()
@@ -147,7 +146,7 @@ func scalesOf(shape []int, dtype safetensors.DType, scale string, sdtype safeten
 }
 
 // TestWrongScales plans for weights whose scales do not fit, are missing or are
-// more than one: the error names both, and nobody gets floats.
+// ambiguous. The error names weight and scale, and the weights cannot be read.
 func TestWrongScales(t *testing.T) {
 	block := `{"quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]}}`
 	square := []int{256, 256}
@@ -198,7 +197,7 @@ func TestWrongScales(t *testing.T) {
 			t.Errorf("%d: reading: %v", i, err)
 		}
 	}
-	// Many are one line, and one that says how many more there are.
+	// The error for many weights names one and counts the others.
 	var ws []weight
 	for i := range 30 {
 		ws = append(ws, blank(fmt.Sprintf("l%d.weight", i), "F8_E4M3", 8, 8))
@@ -208,7 +207,7 @@ func TestWrongScales(t *testing.T) {
 	}
 }
 
-// TestScaleValues quantizes weights whose scales are no numbers, or zero.
+// TestScaleValues quantizes weights whose scales are NaN, infinite or zero.
 func TestScaleValues(t *testing.T) {
 	for _, x := range []struct {
 		scale float32
@@ -228,7 +227,7 @@ func TestScaleValues(t *testing.T) {
 			t.Errorf("%v: %v", x.scale, err)
 		}
 	}
-	// The scale of MXFP4 that is NaN.
+	// MXFP4's scale byte for NaN.
 	b, s := blank("e.up_blocks", "U8", 2, 64, 4, 16), blank("e.up_scales", "U8", 2, 64, 4)
 	s.bytes[100] = 0xff
 	p := plan(t, openModel(t, "", b, s), Options{Rules: Rules{Include: []string{"*"}}})
@@ -273,9 +272,8 @@ func TestFormsInShards(t *testing.T) {
 	}
 }
 
-// TestFormsQuantized quantizes every form, verifies the result against the
-// source, and reads kept tensors as what they stand for; what a run of the plan
-// would find again depends on the scales, too.
+// TestFormsQuantized quantizes every form, verifies the result against the source, and
+// compares kept tensors. A plan must also notice changed scales.
 func TestFormsQuantized(t *testing.T) {
 	for _, f := range formCases(t) {
 		dir := f.dir(t)
@@ -321,7 +319,7 @@ func TestFormsCut(t *testing.T) {
 				t.Fatalf("%s: %d of %d bytes: %v, %v", f.name, n, len(f.file), c, err)
 			}
 		}
-		// A file that is cut after it was opened: a tensor is whole, or an error.
+		// The file is cut after it was opened: a tensor is whole, or an error.
 		size := len(f.file)
 		r := shrinking{f.file, &size}
 		c, err := New(r, int64(len(f.file)))
@@ -330,7 +328,7 @@ func TestFormsCut(t *testing.T) {
 		}
 		for size = len(f.file) - 1; size > 0; size -= 1 + size/40 {
 			for _, x := range c.Tensors() {
-				if len(c.unreadable) > 0 { // without its configuration
+				if len(c.unreadable) > 0 { // not readable without its configuration
 					continue
 				}
 				vs := make([]float32, x.Elements())
@@ -342,7 +340,7 @@ func TestFormsCut(t *testing.T) {
 	}
 }
 
-// A shrinking is a file of which only a part is left.
+// A shrinking is a file that ends early.
 type shrinking struct {
 	b    []byte
 	size *int
@@ -352,8 +350,8 @@ func (s shrinking) ReadAt(p []byte, off int64) (int, error) {
 	return bytes.NewReader(s.b[:*s.size]).ReadAt(p, off)
 }
 
-// FuzzForms opens files of a few tensors with names, types and shapes from the
-// forms: what is accepted can be read, in pieces as in one, and planned for.
+// FuzzForms opens files of a few tensors with names, types and shapes from the forms.
+// Accepted tensors can be read, whole and in pieces, and planned for.
 func FuzzForms(f *testing.F) {
 	names := []string{"l.weight", "l.weight_scale_inv", "l.weight_scale", "l.scale", "e.up", "e.up_blocks", "e.up_scales", "e.up_scale_inv", "e.up.blocks", "e.up.scales", "l.input_scale", "l.weight_zero_point", "l.qweight", "l.scales"}
 	dtypes := []safetensors.DType{"F8_E4M3", "F8_E5M2", "F8_E8M0", "U8", "I8", "F32", "BF16", "F64", "I32", "F4"}
@@ -432,8 +430,8 @@ func FuzzForms(f *testing.F) {
 	})
 }
 
-// TestFormsLeaveNoTrace makes results and plain copies of a model in another form:
-// nothing beside their weights says any longer that they are in it.
+// TestFormsLeaveNoTrace makes results and plain copies of a model in another form, and
+// checks that no file beside the weights still names that form.
 func TestFormsLeaveNoTrace(t *testing.T) {
 	f := formCases(t)[slices.IndexFunc(formCases(t), func(f formCase) bool { return f.name == "fp8_tensor" })]
 	dir := f.dir(t)

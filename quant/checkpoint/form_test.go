@@ -32,12 +32,12 @@ func openModel(t testing.TB, config string, ws ...weight) *Checkpoint {
 	return open(t, dir)
 }
 
-// storedForms has the tensors that one layer of each form has, as the programs
-// that write it name them.
+// storedForms has the tensors of one layer in each form, with the names that the writing
+// programs use.
 var storedForms = []struct {
 	name    string
 	tensors []weight // after the prefix "l."
-	plain   int      // how many of them are not the form's
+	plain   int      // number of tensors that are not part of the form
 }{
 	{"GPTQ", []weight{blank("qweight", "I32", 8, 16), blank("qzeros", "I32", 2, 2), blank("scales", "F16", 2, 16), blank("g_idx", "I32", 64)}, 0},
 	{"GPTQ", []weight{blank("qweight", "I32", 8, 16), blank("qzeros", "I32", 2, 2), blank("scales", "F16", 2, 16)}, 0},
@@ -81,9 +81,8 @@ func under(module string, ws []weight) []weight {
 	return out
 }
 
-// TestRefusedForms plans for forms that can't be read: the error names the form
-// and counts its tensors, nothing is written, and the checkpoint can still be
-// looked at.
+// TestRefusedForms plans for forms that can't be read. The error names the form and
+// counts its tensors, nothing is written, and the checkpoint can still be inspected.
 func TestRefusedForms(t *testing.T) {
 	for _, f := range storedForms {
 		for _, module := range []string{"", "model.layers.0.self_attn.q_proj"} {
@@ -106,8 +105,8 @@ func TestRefusedForms(t *testing.T) {
 	}
 }
 
-// TestRefusedConfigurations has only the configuration tell that weights are in
-// a form that can't be read.
+// TestRefusedConfigurations has forms that can't be read and that only the configuration
+// names.
 func TestRefusedConfigurations(t *testing.T) {
 	plain := blank("l.weight", "F32", 64, 64)
 	for _, x := range []struct{ config, form string }{
@@ -126,12 +125,12 @@ func TestRefusedConfigurations(t *testing.T) {
 			t.Errorf("%s: %v", x.config, err)
 		}
 	}
-	// The configuration knows better what the tensors are.
+	// The configuration overrides the guess by tensors.
 	c := openModel(t, `{"quantization_config": {"quant_method": "sinq"}}`, plain, blank("q.weight", "U8", 4, 64), blank("q.weight_scale", "F32", 4, 1))
 	if _, err := NewPlan(c, Options{}); !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), "in the form SINQ, as config.json (quantization_config) says, are not supported (1 of 2 tensors") {
 		t.Error(err)
 	}
-	// Configurations that say nothing, and integers that are no weights.
+	// Configurations without a form, and integers that are not weights.
 	for _, config := range []string{
 		"", "{", "[]", "null", `{"quantization_config": null}`, `{"quantization_config": []}`, `{"quantization_config": {"quant_method": 3}}`,
 		`{"quantization_config": {"quant_method": "bitmod"}}`, `{"quantization_config": {"quant_method": "compressed-tensors", "config_groups": [1]}}`,
@@ -143,8 +142,7 @@ func TestRefusedConfigurations(t *testing.T) {
 	}
 }
 
-// TestNameCollisions plans for tensors that have the names of parts of others in
-// the result.
+// TestNameCollisions plans for tensors with the names of stored parts of other tensors.
 func TestNameCollisions(t *testing.T) {
 	for _, suffix := range []string{suffixCodes, suffixScales, suffixRowScales, suffixSpecial} {
 		for _, shape := range [][]int{{8}, {64, 64}} {
@@ -153,15 +151,15 @@ func TestNameCollisions(t *testing.T) {
 			if !errors.Is(err, quant.ErrFormat) || !strings.Contains(err.Error(), `"proj"`) || !strings.Contains(err.Error(), `"proj`+suffix+`"`) {
 				t.Errorf("%s: %v", suffix, err)
 			}
-			// Where the matrix is not quantized there is no collision.
+			// Without quantization of the matrix there is no collision.
 			p := plan(t, c, Options{Rules: Rules{Exclude: []string{"*"}}})
 			run(t, p, t.TempDir(), RunOptions{})
 		}
 	}
 }
 
-// TestRefusedByReference has the tensors that the programs write that define
-// forms, from testdata/refused.py.
+// TestRefusedByReference has tensors that reference programs wrote, through
+// testdata/refused.py.
 func TestRefusedByReference(t *testing.T) {
 	b, err := os.ReadFile("testdata/refused.json")
 	if err != nil {

@@ -38,7 +38,7 @@ func loadFS(t testing.TB, dir, prefix string) fstest.MapFS {
 	return fsys
 }
 
-// limitedFS gives files of which only some methods can be seen.
+// limitedFS opens files with only some of their methods.
 type limitedFS struct {
 	fs.FS
 	limit func(fs.File) fs.File
@@ -84,8 +84,8 @@ var kinds = map[string]func(fs.File) fs.File{
 	"at":            func(f fs.File) fs.File { return readsAt{f, f.(io.ReaderAt)} },
 }
 
-// sameCheckpoint compares all that two checkpoints say and hold. Files are
-// compared by their base names.
+// sameCheckpoint compares descriptions and contents of two checkpoints, with base names
+// for files.
 func sameCheckpoint(t *testing.T, got, want *Checkpoint) {
 	t.Helper()
 	if !reflect.DeepEqual(got.Tensors(), want.Tensors()) {
@@ -125,8 +125,8 @@ func sameTensor(t *testing.T, got, want *Checkpoint, name string) {
 	}
 }
 
-// quantizedModel writes a quantized checkpoint of several files, and what belongs
-// to it, to a new directory.
+// quantizedModel writes a quantized checkpoint of several files, and its companions, to a
+// new directory.
 func quantizedModel(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -245,7 +245,7 @@ func TestOpenFSErrors(t *testing.T) {
 	}
 }
 
-// A lyingFile says that it has another size.
+// A lyingFile reports a wrong size.
 type lyingFile struct {
 	fs.File
 	size int64
@@ -278,8 +278,8 @@ func (l lyingFile) Seek(offset int64, whence int) (int64, error) {
 	return l.File.(io.Seeker).Seek(offset, whence)
 }
 
-// TestHostileFS opens, and reads all of, files whose methods break their promises.
-// Whatever they do, there is an error, soon and without much memory.
+// TestHostileFS opens and reads files whose methods break their contracts. There must be
+// an error, soon and without much memory.
 func TestHostileFS(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "m.safetensors")
@@ -338,7 +338,7 @@ func TestHostileFS(t *testing.T) {
 	for kind, limit := range kinds {
 		for _, n := range []int64{-1, 0, 7, half, int64(len(data)) - 1, int64(len(data)) + 1, badfile.MaxInMemory, badfile.MaxInMemory + 1, 1 << 62} {
 			if kind == "byte by byte" && n == badfile.MaxInMemory {
-				continue // ends as the others do, later
+				continue // ends like the others, but later
 			}
 			cases[fmt.Sprintf("%s, %d bytes", kind, n)] = size(n, limit)
 		}
@@ -398,8 +398,7 @@ func TestSharedFS(t *testing.T) {
 	}
 }
 
-// TestCutFS cuts files at every length: of safetensors and GGUF, of file systems
-// and without one.
+// TestCutFS cuts safetensors and GGUF files at every length, in file systems and on disk.
 func TestCutFS(t *testing.T) {
 	dir := t.TempDir()
 	r := rand.New(rand.NewPCG(7, 7))

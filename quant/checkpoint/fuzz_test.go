@@ -25,13 +25,13 @@ func (m *memory) WriteAt(p []byte, off int64) (int, error) {
 	return copy(m.b[off:], p), nil
 }
 
-// FuzzMetadata opens a file whose metadata and data are anything: a matrix that
-// is accepted can be dequantized.
+// FuzzMetadata opens a file with arbitrary metadata and data. An accepted matrix can be
+// dequantized.
 func FuzzMetadata(f *testing.F) {
 	f.Add(`{"w":{"type":"bitmod4","group_size":128,"shape":[2,8]}}`, []byte{1, 2, 3, 4}, uint8(4), uint8(1), uint8(1))
 	f.Add(`{"w":{"type":"nvfp4","group_size":16,"shape":[1,2,8]}}`, []byte{1, 2, 3, 4}, uint8(4), uint8(1), uint8(0))
 	f.Add(`{"w":{"type":"int3_asym","group_size":8,"shape":[2,4611686018427387904]}}`, []byte{}, uint8(3), uint8(1), uint8(1))
-	// Two parts of a row each, the data of which is behind that of the above.
+	// Two parts of a row each; their data follows the data above.
 	mixed := append(make([]byte, 2*4+2+2*4+2), 1, 0) // order
 	f.Add(`{"w":{"shape":[2,8],"parts":[{"type":"bitmod4","group_size":128,"rows":1},{"type":"fp4_er","group_size":8,"rows":1}]}}`, mixed, uint8(4), uint8(1), uint8(1))
 	f.Add(`{"w":{"shape":[2,1,8],"parts":[{"type":"bitmod4","group_size":8,"rows":1},{"type":"bitmod4","group_size":8,"rows":1}]}}`, mixed, uint8(4), uint8(1), uint8(1))
@@ -67,7 +67,7 @@ func FuzzMetadata(f *testing.F) {
 		}
 		file, err := safetensors.New(bytes.NewReader(m.b), int64(len(m.b)))
 		if err != nil {
-			t.Skip(err) // a string that is not UTF-8
+			t.Skip(err) // invalid UTF-8
 		}
 		c := &Checkpoint{byName: make(map[string]int), metadata: make(map[string]string)}
 		if err := c.addFile(file); err != nil {
@@ -100,8 +100,8 @@ func FuzzMetadata(f *testing.F) {
 	})
 }
 
-// FuzzNew opens anything, as a file of its own and in a file system: both agree, and
-// of what is accepted all can be read.
+// FuzzNew opens arbitrary bytes, as a single file and in a file system. Both agree, and
+// all of an accepted checkpoint can be read.
 func FuzzNew(f *testing.F) {
 	small, err := os.ReadFile("testdata/small.safetensors")
 	if err != nil {

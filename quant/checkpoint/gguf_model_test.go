@@ -15,8 +15,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/gguf"
 )
 
-// TestGGUFModels takes a small model of each family all the way: the tensors have
-// the names of Hugging Face's, and what a run makes of them is what they are.
+// TestGGUFModels converts a small model of each family. Tensors get Hugging Face's names,
+// and a run keeps their values.
 func TestGGUFModels(t *testing.T) {
 	paths, err := filepath.Glob("../../internal/gguf/hf/testdata/*.gguf")
 	if err != nil || len(paths) == 0 {
@@ -86,8 +86,8 @@ func TestGGUFModels(t *testing.T) {
 	}
 }
 
-// TestGGUFModelDirectory takes what lies beside a GGUF file along, if the directory
-// was named, but what is made of the file comes first.
+// TestGGUFModelDirectory checks that files beside a GGUF file are copied if the directory
+// was named, but that files made from the GGUF file take precedence.
 func TestGGUFModelDirectory(t *testing.T) {
 	b, err := os.ReadFile("../../internal/gguf/hf/testdata/llama.gguf")
 	if err != nil {

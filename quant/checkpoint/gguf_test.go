@@ -17,7 +17,7 @@ import (
 	"github.com/x448/float16"
 )
 
-// ggmlTypes are numbers and bytes a block of types for tests.
+// ggmlTypes are numbers of types, and their bytes in a block.
 var ggmlTypes = map[string]struct{ number, block, bytes int }{
 	"F32": {0, 1, 4}, "F16": {1, 1, 2}, "Q8_0": {8, 32, 34}, "Q4_K": {12, 256, 144}, "Q4_1": {3, 32, 20}, "BF16": {30, 1, 2},
 	"IQ2_XXS": {16, 256, 66}, "TQ1_0": {34, 256, 54},
@@ -67,8 +67,7 @@ func writeGGUF(t testing.TB, path string, metadata func(num func(...any)) int, w
 	}
 }
 
-// blocks makes a tensor of a type with blocks, of random bytes with a scale that
-// is finite.
+// blocks makes a tensor of a type with blocks, of random bytes with finite scales.
 func blocks(r *rand.Rand, name, typ string, shape ...int) weight {
 	g := ggmlTypes[typ]
 	w := weight{name: name, dtype: safetensors.DType(typ), shape: shape}

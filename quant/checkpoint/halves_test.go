@@ -16,9 +16,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// TestEveryFloat checks that weights of every type of floats, as they are or transposed,
-// become what quant.Group makes of the same numbers in float64, in one block and in
-// several.
+// TestEveryFloat checks that weights of every type of floats, transposed or not, give the
+// same matrix as quant.Group of the same numbers in float64, in one block and in several.
 func TestEveryFloat(t *testing.T) {
 	shapes := [][2]int{{70, 200}, {33, 31 * 64}}
 	if !testing.Short() {
@@ -68,7 +67,7 @@ func TestEveryFloat(t *testing.T) {
 	}
 }
 
-// TestNotFiniteHalves checks that the place of a weight that is not finite is named.
+// TestNotFiniteHalves checks that errors name the place of a weight that is not finite.
 func TestNotFiniteHalves(t *testing.T) {
 	for _, dtype := range []safetensors.DType{"BF16", "F16"} {
 		for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.NVFP4} {

@@ -29,7 +29,7 @@ func openMapped(t testing.TB, path string) *Checkpoint {
 	return c
 }
 
-// isMapped reports whether the codes of a matrix are where a tensor's file is mapped.
+// isMapped reports whether the codes of a matrix are in the mapped file of a tensor.
 func isMapped(c *Checkpoint, name string, m *quant.Matrix) bool {
 	file := c.data[c.byName[name]].(*packed).f.Map()
 	if file == nil {
@@ -44,7 +44,7 @@ func canMap() bool {
 	return runtime.GOOS != "windows" && runtime.GOOS != "plan9" && runtime.GOOS != "js"
 }
 
-// TestMapped compares a mapped checkpoint with the same that is read, of each type.
+// TestMapped compares a mapped checkpoint of each type with the same checkpoint read.
 func TestMapped(t *testing.T) {
 	paths := []string{quantizedModel(t)}
 	mixed, _, _ := saveMixed(t)
@@ -124,8 +124,8 @@ func TestMappedShrunk(t *testing.T) {
 	}
 }
 
-// TestMappedLifetime multiplies by matrices that nothing else refers to, of files that
-// are closed, and gone, while the collector looks for what to undo.
+// TestMappedLifetime multiplies by matrices of files that are closed and removed, while
+// the garbage collector runs.
 func TestMappedLifetime(t *testing.T) {
 	w := make([]float32, 64*512)
 	for i := range w {
@@ -171,7 +171,7 @@ func TestMappedLifetime(t *testing.T) {
 	}
 	take := func() *quant.Matrix {
 		m := only()
-		for range 2 { // what is not reachable any more is undone by now
+		for range 2 { // unreachable files are unmapped by now
 			runtime.GC()
 			time.Sleep(time.Millisecond)
 		}
@@ -209,7 +209,7 @@ func TestMappedLifetime(t *testing.T) {
 	wg.Wait()
 }
 
-// TestMapOnlyOnRequest leaves files alone that were not opened to be mapped.
+// TestMapOnlyOnRequest checks that only files opened for mapping are mapped.
 func TestMapOnlyOnRequest(t *testing.T) {
 	path, _, _ := saveMixed(t)
 	s, err := badfile.Open("a file", path)

@@ -26,7 +26,7 @@ func mixedRules(c *Checkpoint, seed uint64) Rules {
 		}
 		m := Mixed{Parts: []Part{{Type: datatype.Int8}, {Type: datatype.BitMoD3, GroupSize: 32}, {Type: datatype.Int2}, {Type: datatype.BitMoD4}}, Order: make([]uint8, t.Rows())}
 		for i := range m.Order {
-			if m.Order[i] = uint8(r.IntN(4)); m.Order[i] == 2 { // which stays without rows
+			if m.Order[i] = uint8(r.IntN(4)); m.Order[i] == 2 { // stays without rows
 				m.Order[i] = 1
 			}
 		}
@@ -35,8 +35,8 @@ func mixedRules(c *Checkpoint, seed uint64) Rules {
 	return rules
 }
 
-// A plan makes rows of several types, block by block, with those that quant.GroupMixed
-// makes of the whole.
+// A plan quantizes rows of several types, block by block, to the same rows as
+// quant.GroupMixed of the whole.
 func TestMixedPlan(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 8))
 	source := openSource(t, append(model(1), random(r, "tall.weight", "BF16", 3*blockRows(256)+7, 256))...)
@@ -94,9 +94,9 @@ func TestMixedPlan(t *testing.T) {
 		if _, err := Verify(t.Context(), got, openSource(t, append(model(2), random(r, "tall.weight", "BF16", 3*blockRows(256)+7, 256))...), nil); !errors.Is(err, ErrOriginal) {
 			t.Errorf("another original: %v", err)
 		}
-		got.Close() // Windows removes no open file
+		got.Close() // Windows does not remove open files
 
-		// Files that are there are not made again, and others come out the same.
+		// Finished files are not made again, and the others are the same.
 		middle := filepath.Join(dir, shardFile(1, len(p.parts)))
 		whole, err := os.ReadFile(middle)
 		if err == nil {
@@ -120,7 +120,7 @@ func TestMixedPlan(t *testing.T) {
 	}
 }
 
-// A rowsCalibrator does what a plan would.
+// A rowsCalibrator quantizes as a plan without a calibrator does.
 type rowsCalibrator struct{ calibrator }
 
 func (c *rowsCalibrator) Quantize(ctx context.Context, w Weights) (*quant.Matrix, error) {
@@ -131,7 +131,7 @@ func (c *rowsCalibrator) Quantize(ctx context.Context, w Weights) (*quant.Matrix
 	return m, err
 }
 
-// A calibrator is given the types of rows, of experts too.
+// A calibrator gets the types of rows, also for experts.
 func TestMixedCalibrator(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 8))
 	source := openSource(t, append(model(1), random(r, "model.layers.0.mlp.experts.down_proj", "F32", 3, 24, 40))...)
@@ -149,7 +149,7 @@ func TestMixedCalibrator(t *testing.T) {
 	}
 	a, b := open(t, dirs[0]), open(t, dirs[1])
 	for _, x := range a.Tensors() {
-		if x.Parts == nil { // of F64, a calibrator has but float32
+		if x.Parts == nil { // of F64; a calibrator gets float32
 			continue
 		}
 		m, err1 := a.Matrix(x.Name)
@@ -201,7 +201,7 @@ func TestMixedRulesErrors(t *testing.T) {
 			t.Errorf("case %d: %v, want %v", i, err, x.want)
 		}
 	}
-	// Rows that are all alike make a tensor of one type.
+	// Rows of the same type make a tensor of one type.
 	p := plan(t, source, Options{Rules: Rules{Mixed: map[string]Mixed{name: {append(parts, parts[1]), bytes.Repeat([]byte{1, 2}, 25)}}}})
 	for _, it := range p.Items() {
 		if it.To.Name == name && (!it.To.Quantized || it.To.Parts != nil || fmt.Sprint(it.To.Type, it.To.GroupSize) != "bitmod4 128") {

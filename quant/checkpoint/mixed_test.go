@@ -19,7 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// mixedMatrix returns a matrix with rows of several types, and what it was made of.
+// mixedMatrix returns a matrix with rows of several types, and its weights.
 func mixedMatrix(t testing.TB, rows, cols int, seed uint64, configs ...quant.Config) (*quant.Matrix, []float32) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 3))
@@ -48,7 +48,7 @@ var mixedConfigs = []quant.Config{
 	{Type: datatype.NVFP4}, {Type: datatype.MXFP4RaZeR}, {Type: datatype.Int3Asym, GroupSize: 24},
 }
 
-// saveMixed saves matrices with rows of several types, and what else there may be.
+// saveMixed saves matrices with rows of several types, and other entries.
 func saveMixed(t testing.TB) (path string, ms map[string]*quant.Matrix, ws map[string][]float32) {
 	t.Helper()
 	ms, ws = make(map[string]*quant.Matrix), make(map[string][]float32)
@@ -144,7 +144,7 @@ func TestMixedRows(t *testing.T) {
 		}
 	}
 
-	// Verify, and the errors against the originals.
+	// Verify reports the errors against the originals.
 	var originals []Entry
 	for name, w := range ws {
 		originals = append(originals, Entry{Name: name, Floats: w, Shape: []int{ms[name].Rows(), ms[name].Cols()}})
@@ -247,8 +247,8 @@ func TestMixedConfig(t *testing.T) {
 	}
 }
 
-// TestMixedManyRows has more rows than are counted at a time, and as many parts as
-// there may be.
+// TestMixedManyRows has more rows than are counted at a time, and the largest number of
+// parts.
 func TestMixedManyRows(t *testing.T) {
 	var configs []quant.Config
 	for i := range maxParts {
@@ -465,7 +465,7 @@ func TestMixedNames(t *testing.T) {
 	}
 }
 
-// Choices of several types stay empty, whatever comes after.
+// Choices of several types stay empty after further additions.
 func TestAddChoices(t *testing.T) {
 	a, b := Stats{Choices: []int64{1, 2}}, Stats{Choices: []int64{5}}
 	var s Stats

@@ -30,7 +30,7 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-// TestNeitherFormat wants one line that says so, not what is wrong with a header.
+// TestNeitherFormat checks the error for files of no known format.
 func TestNeitherFormat(t *testing.T) {
 	dir := t.TempDir()
 	for content, want := range map[string]string{
@@ -82,8 +82,7 @@ func TestTensorErrors(t *testing.T) {
 	}
 }
 
-// TestHostileMetadata opens files whose metadata does not describe what they
-// have.
+// TestHostileMetadata opens files whose metadata does not match their tensors.
 func TestHostileMetadata(t *testing.T) {
 	good := `{"type":"bitmod4","group_size":128,"shape":[2,8]}`
 	parts := []safetensors.Tensor{
@@ -170,7 +169,7 @@ func TestHostileMetadata(t *testing.T) {
 	}
 }
 
-// TestInvalidCodes writes what no quantizer does.
+// TestInvalidCodes reads codes that no quantizer writes.
 func TestInvalidCodes(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 3))
 	c := openSource(t, random(r, "w", "F32", 4, 64))

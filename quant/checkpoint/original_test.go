@@ -16,9 +16,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// TestVerifyAnotherModel wants an error for weights that are not those that a
-// result was made of, however near: of another model, of one that was trained a
-// little further, with one weight changed.
+// TestVerifyAnotherModel checks that Verify rejects other weights than the original's: of
+// another model, of the model after a little more training, or with one weight changed.
 func TestVerifyAnotherModel(t *testing.T) {
 	const changed = "model.layers.1.mlp.up_proj.weight"
 	types := []datatype.Type{datatype.BitMoD4, datatype.BitMoD3, datatype.NVFP4, datatype.MXFP4, datatype.Int8, datatype.Int2, datatype.Int4Asym, datatype.NF4}
@@ -37,7 +36,7 @@ func TestVerifyAnotherModel(t *testing.T) {
 			for _, x := range []struct {
 				name string
 				ws   []weight
-				want int // tensors that are wrong
+				want int // number of wrong tensors
 			}{
 				{"another model", model(12), 22},
 				{"trained further", nudged(model(11), .02), 12},
@@ -55,8 +54,8 @@ func TestVerifyAnotherModel(t *testing.T) {
 	}
 }
 
-// nudged changes the F32 and F16 weights of linear layers, which a model has most
-// of, by a share of themselves.
+// nudged changes the F32 and F16 weights of linear layers, most of a model, by a share of
+// themselves.
 func nudged(ws []weight, share float64) []weight {
 	r := rand.New(rand.NewPCG(3, 3))
 	for _, w := range ws {
@@ -86,8 +85,8 @@ func oneChanged(ws []weight, name string) []weight {
 	return ws
 }
 
-// TestVerifyCalibrated wants no error for what calibration makes of the original,
-// and one for what it makes of other weights.
+// TestVerifyCalibrated checks that Verify accepts a calibrated result of the original,
+// and rejects one of other weights.
 func TestVerifyCalibrated(t *testing.T) {
 	const rows, cols = 64, 256
 	r := rand.New(rand.NewPCG(2, 2))
@@ -98,7 +97,7 @@ func TestVerifyCalibrated(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := make([]float32, cols)
-	for range 64 { // fewer than columns, all much alike: most errors can't be seen
+	for range 64 { // fewer vectors than columns, all similar: most errors have no effect
 		for i := range x {
 			x[i] = float32(1 + math.Sin(float64(i)/20) + .05*r.NormFloat64())
 		}
@@ -135,7 +134,7 @@ func TestVerifyCalibrated(t *testing.T) {
 	}
 }
 
-// TestVerifyDequantized compares plain floats with what they were made of.
+// TestVerifyDequantized compares plain floats with their source.
 func TestVerifyDequantized(t *testing.T) {
 	c := openSource(t, model(3)...)
 	for _, dtype := range []string{"BF16", "F16", "F32"} {

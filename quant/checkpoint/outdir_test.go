@@ -21,11 +21,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// errCrash stands for a process that is gone.
+// errCrash stands for a crash of the process.
 var errCrash = errors.New("crash")
 
-// A crashingDisk takes a number of operations that change what is on it, and no
-// more after. A run commits a file on a goroutine while it makes the next.
+// A crashingDisk fails all operations after a number of changes. A run commits a file on
+// a goroutine while it makes the next.
 type crashingDisk struct{ left atomic.Int64 }
 
 func (d *crashingDisk) op() error {
@@ -63,8 +63,8 @@ func (f *crashingFile) Commit() error {
 	return f.File.Commit()
 }
 
-// replacements are plans for the same directory, each unlike the others: of
-// another type, with as many files, fewer, and one, and of plain floats.
+// replacements are different plans for the same directory: of another type, with as many
+// files, with fewer, with one, and of plain floats.
 func replacements(t *testing.T) map[string]*Plan {
 	a := open(t, sourceDir(t, 9, map[string]string{"config.json": `{"a": 1}`, "NOTICE": "a"}))
 	b := open(t, sourceDir(t, 8, map[string]string{"config.json": `{"b": 1}`, "NOTICE": "b"}))
@@ -82,8 +82,8 @@ func replacements(t *testing.T) map[string]*Plan {
 	}
 }
 
-// stateOf says which of the results a directory is opened as, and "refused" if
-// it is not. It fails if it is opened as none.
+// stateOf returns which of the results a directory opens as, or "refused". It fails if
+// the directory opens as something else.
 func stateOf(t *testing.T, dir string, results map[string]map[string]string) string {
 	t.Helper()
 	c, err := Open(dir)
@@ -93,8 +93,7 @@ func stateOf(t *testing.T, dir string, results map[string]map[string]string) str
 	defer c.Close()
 	there := tree(t, dir)
 	for name, files := range results {
-		// Its weights, and companions, are all there; what else is there is not looked at
-		// by those who open it.
+		// All weights and companions are there; readers ignore other files.
 		ok := true
 		for n, b := range files {
 			ok = ok && there[n] == b
@@ -107,9 +106,9 @@ func stateOf(t *testing.T, dir string, results map[string]map[string]string) str
 	return ""
 }
 
-// TestReplaceEveryCrash replaces each of some results by each other one, and lets
-// the process be gone before each operation in turn. What is left is one of the
-// two or refused, and another run makes it what a run into a new directory gives.
+// TestReplaceEveryCrash replaces each of some results by each other, and crashes before
+// each operation in turn. The directory then has one of the two or is refused, and
+// another run makes it equal to a run into a new directory.
 func TestReplaceEveryCrash(t *testing.T) {
 	plans := replacements(t)
 	results := make(map[string]map[string]string)
@@ -170,9 +169,9 @@ func TestReplaceEveryCrash(t *testing.T) {
 	t.Logf("%v", counts)
 }
 
-// TestReplaceOpen replaces a result that is open. Its reader keeps what it opened. Windows
-// refuses: then the reader still has what it opened, and after it has closed that, another
-// run finishes.
+// TestReplaceOpen replaces a result that is open. Its reader keeps the old result.
+// Windows refuses to replace open files; another run finishes after the reader has closed
+// them.
 func TestReplaceOpen(t *testing.T) {
 	src := openSource(t, model(9)...)
 	for _, size := range []int64{0, 60_000} {
@@ -201,8 +200,8 @@ func TestReplaceOpen(t *testing.T) {
 	}
 }
 
-// TestForeignFiles wants an error, before anything is written, for weights that
-// are not ours, and for what another index would open instead.
+// TestForeignFiles checks that foreign weights, and files that another index would open
+// instead, are errors before anything is written.
 func TestForeignFiles(t *testing.T) {
 	p := plan(t, openSource(t, model(9)...), Options{ShardSize: 60_000})
 	one := plan(t, openSource(t, model(9)...), Options{})
@@ -214,7 +213,7 @@ func TestForeignFiles(t *testing.T) {
 		name      string
 		plan      *Plan
 		content   []byte
-		overwrite bool // is enough
+		overwrite bool // overwrite suffices
 	}{
 		{"model.safetensors", p, weights, true},
 		{"model.safetensors", one, weights, true},
@@ -257,7 +256,7 @@ func TestForeignFiles(t *testing.T) {
 			t.Errorf("%s, overwriting: there are %v", x.name, n)
 		}
 	}
-	// What a killed process left under a name that this run does not have.
+	// A killed process left a file with a name that this run does not use.
 	dst := t.TempDir()
 	for _, n := range []string{".model-00002-of-00009.safetensors.partial-17", ".model.safetensors.index.json.partial-3", ".mine.partial-4"} {
 		os.WriteFile(filepath.Join(dst, n), nil, 0o666)
@@ -268,7 +267,7 @@ func TestForeignFiles(t *testing.T) {
 	}
 }
 
-// TestSourceIsNoTarget reaches the source by all ways, each of which is an error
+// TestSourceIsNoTarget writes to the source through all kinds of paths. Each is an error
 // before anything is written.
 func TestSourceIsNoTarget(t *testing.T) {
 	src := sourceDir(t, 9, map[string]string{"config.json": "{}"})
@@ -294,7 +293,7 @@ func TestSourceIsNoTarget(t *testing.T) {
 		hard, soft, filepath.Join(hard, "model.safetensors"), filepath.Join(soft, "model.safetensors"),
 	}
 	if upper := filepath.Join(parent, strings.ToUpper(filepath.Base(src))); upper != src {
-		if _, err := os.Stat(upper); err == nil { // a file system that knows no upper case
+		if _, err := os.Stat(upper); err == nil { // the file system ignores case
 			targets = append(targets, upper)
 		}
 	}
@@ -319,7 +318,7 @@ func TestSourceIsNoTarget(t *testing.T) {
 	}
 }
 
-// TestOpenAmbiguous refuses directories in which two checkpoints are.
+// TestOpenAmbiguous checks that a directory with two checkpoints is refused.
 func TestOpenAmbiguous(t *testing.T) {
 	c := openSource(t, model(9)...)
 	dst := t.TempDir()
@@ -329,7 +328,7 @@ func TestOpenAmbiguous(t *testing.T) {
 	if _, err := Open(dst); !errors.Is(err, quant.ErrFormat) || !strings.Contains(err.Error(), "model.safetensors, which is there too") {
 		t.Errorf("an index and another file: %v", err)
 	}
-	for _, path := range []string{single, r.Index} { // named, each can be opened
+	for _, path := range []string{single, r.Index} { // each opens by its name
 		open(t, path).Close()
 	}
 	os.Remove(single)
@@ -347,7 +346,7 @@ func TestOpenAmbiguous(t *testing.T) {
 	}
 }
 
-// TestReplaceParts replaces a result by one that several machines make.
+// TestReplaceParts replaces a result by one from several machines.
 func TestReplaceParts(t *testing.T) {
 	c := openSource(t, model(9)...)
 	for _, size := range []int64{0, 60_000} {

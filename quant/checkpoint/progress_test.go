@@ -9,8 +9,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// steps checks progress: that it never stands still for more than a block, and
-// ends at its total.
+// steps checks that progress advances at least once a block and ends at its total.
 type steps struct {
 	t    *testing.T
 	last Progress
@@ -32,8 +31,8 @@ func (s *steps) end(what string, total int64) {
 	s.last = Progress{}
 }
 
-// TestProgress has a large tensor to copy, and one to quantize, which NV types
-// read twice.
+// TestProgress has a large tensor to copy, and one to quantize. NV types read the latter
+// twice.
 func TestProgress(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
 	src := openSource(t,

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// python returns what testdata/read.py says of a checkpoint, in order.
+// python returns the sorted output of testdata/read.py for a checkpoint.
 func python(t *testing.T, path string) []string {
 	t.Helper()
 	out, err := runPython(t, path)
@@ -37,7 +37,7 @@ func runPython(t *testing.T, path string) ([]byte, error) {
 	return exec.Command(python, "testdata/read.py", path).Output()
 }
 
-// contents returns what python should.
+// contents returns the expected output of python.
 func contents(t *testing.T, c *Checkpoint) []string {
 	t.Helper()
 	var lines []string
@@ -54,8 +54,8 @@ func contents(t *testing.T, c *Checkpoint) []string {
 	return lines
 }
 
-// TestPythonReader has a reader that was written from FORMAT.md, and shares
-// nothing with this package, decode tensors of every type to the same bits.
+// TestPythonReader decodes tensors of every type with testdata/read.py to the same bits.
+// That reader was written from FORMAT.md and shares no code with this package.
 func TestPythonReader(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 8))
 	var ws []weight
@@ -75,7 +75,7 @@ func TestPythonReader(t *testing.T) {
 	if diff := cmp.Diff(contents(t, open(t, dst)), python(t, dst)); diff != "" {
 		t.Errorf("Python (+) differs from Go (−)\n%s", diff)
 	}
-	// A byte of difference is noticed.
+	// A changed byte is an error.
 	damaged := t.TempDir()
 	copyDamaged(t, dst, damaged)
 	if _, err := runPython(t, damaged); err == nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/bitmod-go/bitmod/internal/release"
 )
 
-// TestResumeOtherWriter takes a file that another version of the library wrote as
+// TestResumeOtherWriter checks that a file of another version of the library counts as
 // finished.
 func TestResumeOtherWriter(t *testing.T) {
 	p := plan(t, openSource(t, model(1)...), Options{})
@@ -23,7 +23,7 @@ func TestResumeOtherWriter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := strings.Repeat("9", len(release.Version)) // which leaves the offsets as they are
+	other := strings.Repeat("9", len(release.Version)) // same length, so that offsets stay
 	b = bytes.Replace(b, []byte(keyWriter+`":"`+release.Version), []byte(keyWriter+`":"`+other), 1)
 	if err := os.WriteFile(dst, b, 0o666); err != nil {
 		t.Fatal(err)

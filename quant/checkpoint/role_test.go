@@ -72,7 +72,7 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// FuzzRoles gives roles to tensors of any names beside any configuration.
+// FuzzRoles assigns roles to tensors with arbitrary names and configurations.
 func FuzzRoles(f *testing.F) {
 	f.Add("model.layers.0.mlp.experts.3.up_proj.weight", "model.layers.0.mlp.gate.weight", `{"model_type":"gpt2","vocab_size":64}`, 64, 32, 4)
 	f.Add("h.0.attn.c_attn.weight", "wte.weight", `{"text_config":{"num_experts":4}}`, 4, 12, 0)

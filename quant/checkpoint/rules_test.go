@@ -100,7 +100,7 @@ func TestRules(t *testing.T) {
 	for _, x := range []struct {
 		name string
 		o    Options
-		want map[string]string // besides or instead of the default's
+		want map[string]string // in addition to, or instead of, the default
 	}{
 		{"default", Options{}, nil},
 		{"include", Options{Rules: Rules{Include: []string{"embed", "cube"}}}, map[string]string{

@@ -92,7 +92,7 @@ func TestRunEqualsInMemory(t *testing.T) {
 	}
 }
 
-// TestSearch checks that a plan that searches writes what quant.Group does, and is
+// TestSearch checks that a plan with search writes the same as quant.Group, and counts as
 // another plan.
 func TestSearch(t *testing.T) {
 	c := openSource(t, model(1)[:10]...)
@@ -154,13 +154,13 @@ func TestShardsAndResume(t *testing.T) {
 	}
 	opened := open(t, dst)
 	checkResult(t, p, opened)
-	opened.Close() // Windows replaces no open file
+	opened.Close() // Windows does not replace open files
 
 	want := make(map[string][]byte)
 	for _, n := range dirtest.Names(t, dst) {
 		want[n], _ = os.ReadFile(filepath.Join(dst, n))
 	}
-	// One file is lost, one is damaged, one is half-written by a killed process.
+	// One file is missing, one is damaged, and a killed process left a half-written one.
 	os.Remove(first.Written[1])
 	b := slices.Clone(want[filepath.Base(first.Written[2])])
 	b[len(b)-1] ^= 1
@@ -200,7 +200,7 @@ func TestShardsAndResume(t *testing.T) {
 		t.Errorf("third run: %d items, %d resumed", len(r.Items), len(r.Resumed))
 	}
 
-	// Other settings, and other weights of the same names, are not mixed in.
+	// Results with other settings, or of other weights of the same names, are not mixed.
 	other := o
 	other.Type = datatype.BitMoD3
 	for _, p := range []*Plan{plan(t, c, other), plan(t, openSource(t, model(3)...), o)} {
@@ -342,8 +342,8 @@ func TestNotFinite(t *testing.T) {
 	}
 }
 
-// TestMeasureZeroed counts groups of which nothing is left: those whose weights are all
-// nearer to 0 than to a step of their row.
+// TestMeasureZeroed counts groups that become all zero, because their weights are nearer
+// to 0 than to a step of their row.
 func TestMeasureZeroed(t *testing.T) {
 	w := weight{name: "model.layers.0.mlp.up_proj.weight", dtype: "F32", shape: []int{2, 512}}
 	for row := range 2 {

@@ -45,8 +45,8 @@ func sortedTensors(c *Checkpoint) []Tensor {
 	return slices.SortedFunc(slices.Values(c.Tensors()), func(a, b Tensor) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// sameContent compares two checkpoints apart from the order of the tensors, and of
-// the metadata what a Save carries.
+// sameContent compares two checkpoints except for the order of tensors, and compares the
+// metadata that Save copies.
 func sameContent(t *testing.T, got, want *Checkpoint) {
 	t.Helper()
 	if !reflect.DeepEqual(sortedTensors(got), sortedTensors(want)) {
@@ -115,8 +115,8 @@ func TestSaveRoundTrip(t *testing.T) {
 					t.Errorf("%s: %v", name, err)
 				}
 			}
-			// Again and again, as a file: once tensors are in the order of the copy,
-			// nothing changes any more.
+			// Copy repeatedly, as a file: once tensors are in the order of the copy, the
+			// bytes stay the same.
 			var file []byte
 			for i := range 3 {
 				path := filepath.Join(dir, fmt.Sprint(i, ".safetensors"))
@@ -140,7 +140,7 @@ func TestSaveGGUF(t *testing.T) {
 		q[i] = byte(r.Uint32())
 	}
 	for i := range 4 {
-		q[34*i+1] = 0x20 // a scale that is finite
+		q[34*i+1] = 0x20 // a finite scale
 	}
 	writeGGUF(t, path, func(num func(...any)) int {
 		num("general.name", uint32(8), "x")
@@ -161,7 +161,7 @@ func TestSaveGGUF(t *testing.T) {
 	}
 }
 
-// TestSaveTypes stores floats in memory as each type.
+// TestSaveTypes stores floats from memory as each type.
 func TestSaveTypes(t *testing.T) {
 	vs := []float32{1, -0.1, 3.14159265, 1e-7, 65504, 0}
 	var entries []Entry
@@ -176,8 +176,8 @@ func TestSaveTypes(t *testing.T) {
 			}
 		}
 	}
-	// The same from a checkpoint, of float64 to be rounded once: 1+2^-11+2^-40 is above
-	// the middle of two F16, but its float32 in the middle.
+	// The same from a checkpoint. A float64 is rounded once: 1+2^-11+2^-40 is above the
+	// midpoint of two F16, but its float32 is the midpoint.
 	b := binary.LittleEndian.AppendUint64(nil, math.Float64bits(1+0x1p-11+0x1p-40))
 	src := openSource(t, weight{"w", "F64", []int{1}, b}, weight{"i", "I64", []int{1}, b}, weight{"big", "F64", []int{2, 2}, slices.Concat(b, b, b, binary.LittleEndian.AppendUint64(nil, math.Float64bits(1e300)))})
 	got := saved(t, filepath.Join(t.TempDir(), "s.safetensors"), []Entry{{Name: "v", From: src, Source: "w", DType: "F16"}}, SaveOptions{})
@@ -284,7 +284,7 @@ func TestSaveErrors(t *testing.T) {
 	open(t, path)
 }
 
-// A hookedDisk calls hook before and after everything it does with names.
+// A hookedDisk calls hook before and after every operation with a name.
 type hookedDisk struct{ hook func() error }
 
 func (d hookedDisk) create(path string) (atomicfile.File, error) {
@@ -312,8 +312,8 @@ func (d hookedDisk) remove(path string) error {
 	return errors.Join(os.Remove(path), d.hook())
 }
 
-// identity returns what a directory is opened as: the value of one tensor, after
-// reading all.
+// identity reads the checkpoint of a directory and returns the value of its tensors,
+// which must be the same in all.
 func identity(dir string) (float32, error) {
 	c, err := Open(dir)
 	if err != nil {
@@ -349,9 +349,9 @@ func entriesOf(v float32) (entries []Entry) {
 	return entries
 }
 
-// TestSaveInterrupted saves over what is there, for all pairs of numbers of files,
-// and stops at each step that another process, or the next after a crash, can see:
-// what it then opens is the old, or the new, or nothing; and never goes back.
+// TestSaveInterrupted saves over a checkpoint, for all pairs of numbers of files, and
+// stops at each step that another process could see. A reader then opens the old
+// checkpoint, or the new, or nothing, and never the old after the new.
 func TestSaveInterrupted(t *testing.T) {
 	sizes := []int64{0, 16, 32, 48} // 1, 4, 2, 2 files
 	stop := errors.New("stop")
@@ -392,7 +392,7 @@ func TestSaveInterrupted(t *testing.T) {
 						t.Fatalf("from %d to %d, step %d: %s is left", from, to, at, n)
 					}
 				}
-				// Another goes on from there.
+				// Another Save continues from there.
 				next := saved(t, dir, entriesOf(2), SaveOptions{ShardSize: to})
 				next.Close()
 				want := len(next.Files())
@@ -416,7 +416,7 @@ func TestSaveInterrupted(t *testing.T) {
 	t.Logf("%d states looked at, %d of them refused", states, refused)
 }
 
-// TestSaveEveryWriteFails fills the disk at every operation: what was there remains,
+// TestSaveEveryWriteFails fills the disk at every operation. The old checkpoint remains
 // or is refused, and no temporary file is left.
 func TestSaveEveryWriteFails(t *testing.T) {
 	src := openSource(t, model(9)...)
@@ -442,7 +442,7 @@ func TestSaveEveryWriteFails(t *testing.T) {
 	}
 }
 
-// TestSaveOverSource changes a model where it is.
+// TestSaveOverSource changes a model in place.
 func TestSaveOverSource(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("open files can't be replaced on Windows")
@@ -483,7 +483,7 @@ func TestSaveCancel(t *testing.T) {
 	}
 }
 
-// TestSaveReadFaults lets each tensor of the source fail in turn.
+// TestSaveReadFaults makes each tensor of the source fail in turn.
 func TestSaveReadFaults(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.safetensors")
 	writeFile(t, path, model(9)...)
@@ -514,7 +514,7 @@ func TestSaveReadFaults(t *testing.T) {
 	}
 }
 
-// TestSaveMemory copies 64 MiB with little.
+// TestSaveMemory checks that copying 64 MiB takes little memory.
 func TestSaveMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("writes 128 MiB")
@@ -528,7 +528,7 @@ func TestSaveMemory(t *testing.T) {
 	}
 }
 
-// TestLoneShard refuses a directory in which one file of several has appeared.
+// TestLoneShard checks that a directory with one file of several is refused.
 func TestLoneShard(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "model-00001-of-00003.safetensors"), everyType()...)
@@ -538,7 +538,8 @@ func TestLoneShard(t *testing.T) {
 	open(t, filepath.Join(dir, "model-00001-of-00003.safetensors"))
 }
 
-// TestSaveStale removes what killed processes left of other numbers of files.
+// TestSaveStale checks that Save removes files that killed processes left, for other
+// numbers of files.
 func TestSaveStale(t *testing.T) {
 	dir := t.TempDir()
 	stay := []string{".config.json.partial-12", "model.safetensors.partial-12"}

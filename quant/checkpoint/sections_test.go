@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// TestSections reads the files itself, where they are said to have tensors.
+// TestSections reads files directly, at the places that sections name.
 func TestSections(t *testing.T) {
 	gguf := filepath.Join(t.TempDir(), "m.gguf")
 	writeGGUF(t, gguf, func(func(...any)) int { return 0 }, random(rand.New(rand.NewPCG(2, 7)), "w", "F16", 2, 32))

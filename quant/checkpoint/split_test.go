@@ -26,7 +26,7 @@ func (kv keyValues) write(num func(...any)) int {
 	return len(kv) / 3
 }
 
-// splitKeys are what llama.cpp writes to part no, from 0 on.
+// splitKeys are the keys that llama.cpp writes to part no, from 0 on.
 func splitKeys(no, count, tensors int) keyValues {
 	return keyValues{
 		"split.no", uint32(2), uint16(no), "split.count", uint32(2), uint16(count), "split.tensors.count", uint32(5), int32(tensors),
@@ -101,8 +101,8 @@ func TestSplitGGUF(t *testing.T) {
 	}
 }
 
-// TestWholeGGUFWithSplitKeys opens what remains of splits: the file that
-// gguf-split --merge writes, and a split into one.
+// TestWholeGGUFWithSplitKeys opens whole files with keys of splits: of gguf-split
+// --merge, and of a split into one.
 func TestWholeGGUFWithSplitKeys(t *testing.T) {
 	for _, p := range []testPart{
 		{"merged.gguf", splitKeys(0, 0, 6), nil},
@@ -286,7 +286,7 @@ func splitFS(t *testing.T) fstest.MapFS {
 	return fsys
 }
 
-// TestSplitCut cuts the second part of two at many lengths, all of those in its
+// TestSplitCut cuts the second part of two at many lengths, and at every length of its
 // header.
 func TestSplitCut(t *testing.T) {
 	const name = "m-00002-of-00002.gguf"
@@ -311,8 +311,8 @@ func TestSplitCut(t *testing.T) {
 	}
 }
 
-// FuzzSplit replaces the second part of a model by anything: whichever part is
-// opened, the model is the same, and no tensor of either part is missing.
+// FuzzSplit replaces the second part of a model by arbitrary bytes. Either part opens the
+// same model, with all tensors of both parts.
 func FuzzSplit(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "part.gguf")
 	part := func(keys keyValues, name string) []byte {

@@ -17,11 +17,11 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// BenchmarkStorage compares where the 256 MiB of codes of a model can be: in ordinary
-// slices, in the large pages that Matrix asks the system for, and in the mapped file,
-// which is in the system's cache. It reports the milliseconds from Open to the end of the
-// first product with each matrix, the MiB that the process has more by then, and, in
-// rounds by turns, the median of thousand million weights a second on one thread.
+// BenchmarkStorage compares places for the 256 MiB of codes of a model: ordinary slices,
+// the large pages that Matrix asks the system for, and the mapped file in the system's
+// cache. It reports the milliseconds from Open to the end of the first product with each
+// matrix, the growth of the process in MiB, and, measured by turns, the median of
+// thousand million weights a second on one thread.
 func BenchmarkStorage(b *testing.B) {
 	const matrices, rows, cols = 32, 4096, 4096
 	w := make([]float32, rows*cols)
@@ -45,7 +45,7 @@ func BenchmarkStorage(b *testing.B) {
 		b.Fatal(err)
 	}
 	w, m, entries = nil, nil, nil
-	debug.FreeOSMemory() // or what is read next would have these pages, and the system no new ones
+	debug.FreeOSMemory() // so that the next read gets new pages from the system
 
 	dst := make([]float32, rows)
 	all := func(ms []*quant.Matrix) {
@@ -60,7 +60,7 @@ func BenchmarkStorage(b *testing.B) {
 		open   func(string) (*Checkpoint, error)
 		matrix func(*Checkpoint, string) (*quant.Matrix, error)
 	}{
-		// In this order: what was advised stays so when the collector uses it again.
+		// Slices come first: reused memory keeps its advice.
 		{"small", Open, smallPages}, {"large", Open, (*Checkpoint).Matrix}, {"mapped", OpenMapped, (*Checkpoint).Matrix},
 	}
 	loaded := make([][]*quant.Matrix, len(kinds))
@@ -124,7 +124,7 @@ func smallPages(c *Checkpoint, name string) (*quant.Matrix, error) {
 	return quant.New(t.Type, t.GroupSize, t.Rows(), t.Cols(), quant.Storage{Codes: parts[0], Scales: parts[1], RowScales: scales, Selectors: parts[3]})
 }
 
-// resident returns the MiB of memory that the process has, 0 where that is not known.
+// resident returns the resident memory of the process in MiB, or 0 if unknown.
 func resident() float64 {
 	var size, pages float64
 	if b, err := os.ReadFile("/proc/self/statm"); err == nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
-// table writes the codebooks of all types as FORMAT.md and the Python reader
-// have them: name, bits, scale format, and the values by code of each codebook.
+// table writes the codebooks of all types in the form of FORMAT.md and the Python reader:
+// name, bits, scale format, and the values of each codebook by code.
 func table() string {
 	var b strings.Builder
 	for _, t := range datatype.Types() {

@@ -15,8 +15,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// TestTables gives types to embeddings and output heads, which are kept by default,
-// of models that have both, one table for both, or no head.
+// TestTables quantizes embeddings and output heads, which are kept by default, in models
+// with both, with one table for both, or without a head.
 func TestTables(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 1))
 	embedding := random(r, "model.embed_tokens.weight", "F32", 80, 64)
@@ -73,8 +73,8 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// TestKept stores what is not quantized in other types, which Verify accepts if
-// it is rounded to nearest, and nothing else.
+// TestKept stores kept tensors in other types. Verify accepts them only if they are
+// rounded to nearest.
 func TestKept(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 2))
 	ws := []weight{
@@ -127,7 +127,7 @@ func TestKept(t *testing.T) {
 				}
 			}
 		}
-		// Of another model's weights nothing is right, rounded or not.
+		// Another model's weights are all wrong, rounded or not.
 		other := append([]weight(nil), ws...)
 		other[0] = random(r, ws[0].name, "F32", 80, 64)
 		if _, err := Verify(context.Background(), q, openSource(t, other...), nil); !errors.Is(err, quant.ErrFormat) || !strings.Contains(err.Error(), "embed_tokens") {
@@ -144,7 +144,7 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// TestKeptTooLarge wants an error, and no file with an infinity.
+// TestKeptTooLarge checks that overflow is an error and leaves no file.
 func TestKeptTooLarge(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 3))
 	norm := random(r, "model.norm.weight", "F32", 64)
@@ -161,8 +161,7 @@ func TestKeptTooLarge(t *testing.T) {
 	run(t, plan(t, c, Options{Kept: "BF16"}), dst, RunOptions{})
 }
 
-// TestNothingGrows wants matrices kept that would not be smaller, whoever includes
-// them.
+// TestNothingGrows checks that matrices which would not shrink are kept, for any rules.
 func TestNothingGrows(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 4))
 	c := openSource(t, random(r, "a.up_proj.weight", "F16", 256, 2), random(r, "b.up_proj.weight", "F16", 256, 64), random(r, "c.up_proj.weight", "F32", 256, 2))
@@ -184,8 +183,8 @@ func TestNothingGrows(t *testing.T) {
 	}
 }
 
-// TestRouters wants the routers of 64 experts kept, by any name, while experts and
-// shared experts beside them are quantized.
+// TestRouters checks that the routers of 64 experts are kept, by any name, and that
+// experts and shared experts are quantized.
 func TestRouters(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 5))
 	for _, x := range []struct{ router, config, experts string }{
@@ -218,7 +217,7 @@ func TestRouters(t *testing.T) {
 	}
 }
 
-// TestConv1D quantizes the matrices of GPT-2 along their inputs without being told.
+// TestConv1D quantizes the matrices of GPT-2 along their inputs without a rule.
 func TestConv1D(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 6))
 	ws := []weight{
@@ -254,7 +253,7 @@ func TestConv1D(t *testing.T) {
 	}
 }
 
-// TestManyRoles has as many tensors as the largest models.
+// TestManyRoles tries as many tensors as the largest models have.
 func TestManyRoles(t *testing.T) {
 	c := &Checkpoint{byName: make(map[string]int), companions: noFiles{}}
 	for layer := range 60 {

@@ -79,7 +79,7 @@ func writeFile(t testing.TB, path string, ws ...weight) {
 	}
 }
 
-// model is a small transformer with all that the rules know.
+// model is a small transformer with tensors of every role.
 func model(seed uint64) []weight {
 	r := rand.New(rand.NewPCG(seed, 1))
 	ws := []weight{
@@ -152,8 +152,7 @@ func floats(t testing.TB, c *Checkpoint, name string) []float32 {
 	return vs
 }
 
-// copyDamaged copies the files of a checkpoint and changes a bit at the end of
-// one.
+// copyDamaged copies the files of a checkpoint and flips a bit at the end of one.
 func copyDamaged(t testing.TB, from, to string) {
 	t.Helper()
 	flipped := false
