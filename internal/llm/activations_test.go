@@ -10,10 +10,10 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// TestActivations measures what the forms of activations add to the outputs of the layers
-// of a model that reads a text: the embedded one, or of BITMOD_MODELS smollm2, too. The
-// errors are relative to the outputs with float32 activations, as root mean squares over
-// all outputs of a matrix. Beside those forms it tries integers of 8 bits in smaller blocks.
+// TestActivations measures the errors that the forms of activations cause in the outputs
+// of layers while a model reads a text: the embedded model, and smollm2 of BITMOD_MODELS.
+// Errors are relative to the outputs with float32 activations, as root mean squares over
+// all outputs of a matrix. It also tries 8-bit integers in smaller blocks.
 func TestActivations(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) { testActivations(t, embeddedDir, 64) })
 	t.Run("smollm2", func(t *testing.T) { testActivations(t, models(t, "smollm2"), 64) })
@@ -70,8 +70,8 @@ func testActivations(t *testing.T, path string, tokens int) {
 	}
 }
 
-// An outputError is the error of the outputs of a matrix: int8 in blocks of 128, 64 and 32
-// columns, and int16.
+// An outputError has the errors of the outputs of a matrix: with int8 in blocks of 128,
+// 64 and 32 columns, and with int16.
 type outputError [4]float64
 
 type activationErrors struct {
@@ -79,7 +79,7 @@ type activationErrors struct {
 	all map[Kind][]outputError
 }
 
-// A watched matrix notes what forms of activations do to its outputs.
+// A watched matrix records the errors of its outputs with each form of activations.
 type watched struct {
 	*dense
 	packed *quant.Matrix
@@ -133,7 +133,7 @@ func (w *watched) Mul(dst, x []float32, n int, c *Crew) error {
 	return nil
 }
 
-// rounded returns x as integers of 8 bits in blocks of so many columns stand for it.
+// rounded returns x rounded to 8-bit integers with a scale for each block of columns.
 func rounded(x []float32, block int) []float32 {
 	y := make([]float32, len(x))
 	for lo := 0; lo < len(x); lo += block {

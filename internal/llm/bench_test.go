@@ -9,8 +9,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// BenchmarkDecode is a token after 32 others, in the embedded model and, with
-// LLAMA_1B set, in random weights of the shapes of Llama-3.2-1B.
+// BenchmarkDecode measures a token after 32 others, in the embedded model and, with
+// LLAMA_1B set, with random weights in the shapes of Llama-3.2-1B.
 func BenchmarkDecode(b *testing.B) {
 	models := map[string]func(o Options) (*Model, error){
 		"embedded": func(o Options) (*Model, error) { return Load("", o) },

@@ -8,8 +8,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// uneven is a model of which some channels have much larger activations than others,
-// so that there is something to scale.
+// uneven is a model in which some channels have much larger activations than others, so
+// that scales help.
 func uneven(t testing.TB, c Config) *Model {
 	m := tiny(t, c, weights{1, true})
 	for i := range m.Layers {
@@ -37,7 +37,7 @@ func uneven(t testing.TB, c Config) *Model {
 	return m
 }
 
-// Folding scales into float32 weights changes nothing but rounding.
+// Scales folded into float32 weights change outputs only by rounding.
 func TestScaleChannels(t *testing.T) {
 	for name, c := range map[string]Config{"grouped queries": tinyConfig, "llama2c": llama2cConfig} {
 		m := uneven(t, c)
@@ -71,7 +71,7 @@ func TestScaleChannels(t *testing.T) {
 		if d := maxDiff(got, want); d == 0 || d > 1e-4 {
 			t.Errorf("%s: logits differ by %v", name, d)
 		}
-		// The Hessians that come back are those of the scaled model.
+		// The returned Hessians are those of the scaled model.
 		again, err := NewCalibration(t.Context(), &scaled, cal.blocks).hessians()
 		if err != nil {
 			t.Fatal(err)

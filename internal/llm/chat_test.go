@@ -12,7 +12,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// beside is a model with files beside it, and no weights.
+// beside is a model with files and no weights.
 func beside(files map[string]string) *File {
 	all := fstest.MapFS{}
 	for name, text := range files {
@@ -21,7 +21,7 @@ func beside(files map[string]string) *File {
 	return &File{name: "x", companions: all}
 }
 
-// The template is where transformers looks for it, and has the names of tokens.
+// The template is found where transformers looks for it, and gets the names of tokens.
 func TestChatTemplate(t *testing.T) {
 	const config = "tokenizer_config.json"
 	for _, c := range []struct {
@@ -85,8 +85,7 @@ func TestGenerationConfig(t *testing.T) {
 	}
 }
 
-// Whatever lies beside a model, what is wrong with it is an error of its format or of its
-// template.
+// Errors for arbitrary files beside a model are errors of their format or of a template.
 func FuzzChat(f *testing.F) {
 	f.Add(`{"chat_template":"{{ messages }}","bos_token":{"content":"x"}}`, "", `{"eos_token_id":[1],"temperature":1}`)
 	f.Add(`{"chat_template":[{"name":"default","template":"{{ bos_token }}"}]}`, "", `{"top_p":2}`)

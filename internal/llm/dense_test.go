@@ -8,8 +8,8 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/floats"
 )
 
-// A product is the sum from the first column to the last, for any number of vectors, and
-// weights come back as they were.
+// A product is the sum from the first column to the last, for any number of vectors.
+// Weights are returned unchanged.
 func TestDense(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	random := func(n int) []float32 {

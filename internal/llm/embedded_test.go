@@ -19,7 +19,7 @@ func embedded(t testing.TB, o Options) *Model {
 	return m
 }
 
-// The model of this module computes what the program that trained it did.
+// The embedded model computes the same as the program that trained it.
 func TestEmbeddedAgainstTraining(t *testing.T) {
 	path := filepath.Join("..", "tinylm", "testdata", "reference.json")
 	data, err := os.ReadFile(path)

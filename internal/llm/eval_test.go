@@ -23,7 +23,7 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-// Score against the plainest computation of the same.
+// TestScore compares with a plain computation.
 func TestScore(t *testing.T) {
 	m := tiny(t, tinyConfig, weights{1, true})
 	q := replace(t, m, Quantizer{Config: quant.Config{Type: datatype.BitMoD3, GroupSize: 8}}.Make)
@@ -108,8 +108,8 @@ func TestScore(t *testing.T) {
 	}
 }
 
-// The reference is scored from the logits that are there, and just like a model of the
-// same weights.
+// The reference is scored from its stored logits, with the same result as a model with
+// the same weights.
 func TestScoreReference(t *testing.T) {
 	m := tiny(t, tinyConfig, weights{1, true})
 	steps := 0
@@ -146,7 +146,7 @@ func TestStandardErrors(t *testing.T) {
 	}
 }
 
-// An evaluation ends between two layers.
+// A canceled evaluation ends between two layers.
 func TestEvaluatorInterrupted(t *testing.T) {
 	m := tiny(t, tinyConfig, weights{1, true})
 	var blocks [][]int
@@ -187,7 +187,7 @@ func TestSampleTexts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Text i is what the model writes with seed 5 + i, alone.
+	// Text i is the text of the model with seed 5 + i, alone.
 	for _, i := range []int{0, 1, 31, 32, 69} {
 		r := NewRunner(m, 1)
 		defer r.Close()
@@ -205,8 +205,8 @@ func TestSampleTexts(t *testing.T) {
 	}
 }
 
-// storyBlocks cuts a text where a story opens as most do, and returns the tokens of
-// each story, up to length, with the one that starts a text.
+// storyBlocks cuts a text at the usual opening of a story, and returns the tokens of each
+// story, up to length, with the token that starts a text.
 func storyBlocks(t *testing.T, tok Tokenizer, text string, length, total int) [][]int {
 	t.Helper()
 	const opening = "\n\nOnce upon a time"
@@ -228,9 +228,9 @@ func storyBlocks(t *testing.T, tok Tokenizer, text string, length, total int) []
 	return blocks
 }
 
-// TestStoriesPerplexity compares the loss on the first 3,000 tokens with what it was
-// when all 30,000 gave the loss that llama2.c has for stories260K: 1.2968, on another
-// part of the text. LLM_STORIES=all compares with that.
+// TestStoriesPerplexity compares the loss on the first 3,000 tokens with an earlier
+// result. With LLM_STORIES=all, it compares the loss on all 30,000 with llama2.c's loss
+// of stories260K, 1.2968 on another part of the text.
 func TestStoriesPerplexity(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes long with the race detector")

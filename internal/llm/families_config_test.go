@@ -46,7 +46,7 @@ func withConfig(t *testing.T, dir string, config map[string]any) (*Model, error)
 	return Load(to, Options{})
 }
 
-// others returns other values that a key might have.
+// others returns other possible values of a key.
 func others(v any) []any {
 	switch v := v.(type) {
 	case bool:
@@ -76,16 +76,16 @@ func others(v any) []any {
 }
 
 // TestFamiliesReadKeys gives every key of config.json other values. Each changes the
-// logits or is an error, unless it is known to be of no matter.
+// logits or is an error, unless it is known to have no effect.
 func TestFamiliesReadKeys(t *testing.T) {
-	// What need not change a logit of these models, though it is read.
+	// Keys that are read but need not change the logits of these models.
 	idle := map[string]string{
 		"bos_token_id": "", "eos_token_id": "", // which tokens start and end a text
 		"max_position_embeddings":          "", // how long a text may be
 		"model_type":                       "",
 		"sliding_window":                   "qwen3 smollm3 qwen3_moe qwen3_moe-plain", // off
 		"max_window_layers":                "qwen3",                                   // off
-		"use_sliding_window":               "qwen3 smollm3 qwen3_moe qwen3_moe-plain", // there is none, or layer_types has none
+		"use_sliding_window":               "qwen3 smollm3 qwen3_moe qwen3_moe-plain", // there is no window, or layer_types has none
 		"layer_types":                      "qwen3",                                   // use_sliding_window is off
 		"intermediate_size":                "qwen3_moe-plain",                         // all layers have experts
 		"partial_rotary_factor":            "phi3",                                    // rope_parameters says it, too
@@ -112,7 +112,7 @@ func TestFamiliesReadKeys(t *testing.T) {
 			walk = func(path string, object map[string]any) {
 				for key, v := range maps.Clone(object) {
 					if inner, ok := v.(map[string]any); ok {
-						if key != "quantization_config" { // is for quant/checkpoint
+						if key != "quantization_config" { // quant/checkpoint checks it
 							walk(path+key+".", inner)
 						}
 						continue
@@ -155,7 +155,7 @@ func TestFamiliesReadKeys(t *testing.T) {
 	}
 }
 
-// TestFamiliesUnknownKeys adds what other families have to every one.
+// TestFamiliesUnknownKeys adds the keys of other families to every family.
 func TestFamiliesUnknownKeys(t *testing.T) {
 	for _, dir := range familyModels(t) {
 		config := readConfig(t, dir)
@@ -194,7 +194,7 @@ func TestFamiliesUnknownKeys(t *testing.T) {
 	}
 }
 
-// TestFamiliesTensors takes every tensor of a model away, and adds some.
+// TestFamiliesTensors removes every tensor of a model in turn, and adds some.
 func TestFamiliesTensors(t *testing.T) {
 	for _, dir := range familyModels(t) {
 		if name := filepath.Base(dir); testing.Short() && strings.Contains(name, "-") {

@@ -15,8 +15,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// resave writes a model with other tensors, of which rename has the names: "" for what
-// is left out.
+// resave writes a model with tensors renamed by rename, which returns "" for tensors to
+// leave out.
 func resave(t *testing.T, dir string, rename func(name string) string, more []checkpoint.Entry) string {
 	t.Helper()
 	c, err := checkpoint.Open(dir)
@@ -42,8 +42,8 @@ func resave(t *testing.T, dir string, rename func(name string) string, more []ch
 	return out
 }
 
-// sameModel compares the logits of two models, as they are and quantized: the second by a
-// plan, the first in memory.
+// sameModel compares the logits of two models, unquantized and quantized. The first is
+// quantized in memory, the second by a plan.
 func sameModel(t *testing.T, dir, other string) {
 	t.Helper()
 	j := readJudged(t, dir)[1]
@@ -71,7 +71,7 @@ func sameModel(t *testing.T, dir, other string) {
 	}
 }
 
-// The experts of a layer may be one tensor, as transformers has them in memory.
+// The experts of a layer may be one tensor, as in transformers' memory.
 func TestFusedExperts(t *testing.T) {
 	separate := regexp.MustCompile(`^(model\.layers\.\d+)\.(block_sparse_moe|mlp)\.experts\.(\d+)\.(\w+)\.weight$`)
 	for _, name := range []string{"mixtral", "qwen3_moe"} {
@@ -136,7 +136,7 @@ func TestOldGPT2(t *testing.T) {
 	sameModel(t, dir, resave(t, dir, func(name string) string { return strings.TrimPrefix(name, "transformer.") }, []checkpoint.Entry{mask}))
 }
 
-// Experts that are quantized along the wrong axis are no model.
+// Matrices quantized along the wrong axis are an error.
 func TestWrongAxis(t *testing.T) {
 	for name, tensor := range map[string]string{"gpt2": "transformer.h.0.mlp.c_fc.weight", "llama": "model.layers.0.mlp.up_proj.weight"} {
 		dir := filepath.Join("testdata", "families", name)

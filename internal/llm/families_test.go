@@ -43,7 +43,7 @@ func readJudged(tb testing.TB, dir string) []judged {
 	return js
 }
 
-// worst returns the largest difference of logits, as a part of their range.
+// worst returns the largest difference of logits, relative to their range.
 func (j judged) worst(got []float32) float64 {
 	want := slices.Concat(j.Logits...)
 	if len(got) != len(want) {
@@ -84,8 +84,8 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
-// TestFamiliesQuantized runs what quantizing a model writes, which computes what the same
-// weights do that are quantized in memory.
+// TestFamiliesQuantized checks that a quantized model computes the same as its weights
+// quantized in memory.
 func TestFamiliesQuantized(t *testing.T) {
 	for _, dir := range familyModels(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
@@ -124,8 +124,8 @@ func TestFamiliesQuantized(t *testing.T) {
 	}
 }
 
-// TestFamiliesGGUF compares logits with transformers' for the GGUF files that
-// internal/gguf/hf converts, and with those of the directory that dequantizing writes.
+// TestFamiliesGGUF compares logits with transformers' for GGUF files that
+// internal/gguf/hf converts, and for directories that dequantizing writes.
 func TestFamiliesGGUF(t *testing.T) {
 	data, err := os.ReadFile("testdata/gguf.json")
 	if err != nil {

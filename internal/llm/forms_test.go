@@ -11,8 +11,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// TestOtherForms opens a model whose weights are GPTQ's: the error says so, not
-// that a tensor is missing.
+// TestOtherForms opens a model with GPTQ weights. The error must name GPTQ, not a missing
+// tensor.
 func TestOtherForms(t *testing.T) {
 	dir := t.TempDir()
 	f, err := os.Create(filepath.Join(dir, "model.safetensors"))

@@ -11,8 +11,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// reference computes the logits after every token in float64, in the plainest way:
-// token by token, and with rotations as products of complex numbers.
+// reference computes the logits after every token in float64, plainly: token by token,
+// and with rotations as products of complex numbers.
 func reference(t *testing.T, m *Model, text []int) []float64 {
 	t.Helper()
 	c := &m.Config
@@ -123,8 +123,8 @@ func TestForwardAgainstReference(t *testing.T) {
 	}
 }
 
-// The same bits, however a text is cut, however many goroutines compute, and
-// whatever else is computed with it.
+// Logits are the same bits for any division of a text, any number of goroutines, and any
+// other texts in the batch.
 func TestForwardIsDeterministic(t *testing.T) {
 	c := tinyConfig
 	c.Hidden = 600 // enough work to be shared out
@@ -216,8 +216,7 @@ func TestForwardErrors(t *testing.T) {
 	}
 }
 
-// The observer sees the input of every matrix, from which its output can be
-// computed.
+// The observer sees the input of every matrix.
 func TestObserve(t *testing.T) {
 	m := tiny(t, tinyConfig, weights{1, true})
 	r := NewRunner(m, 1)
@@ -258,8 +257,8 @@ func replace(t testing.TB, m *Model, maker Maker) *Model {
 	return r
 }
 
-// Quantized to 8 bits a model says nearly the same; and whether it is multiplied
-// packed or unpacked makes no difference but rounding.
+// A model quantized to 8 bits has nearly the same logits. Packed and unpacked weights
+// differ only by rounding.
 func TestReplace(t *testing.T) {
 	m := tiny(t, tinyConfig, weights{1, true})
 	text := tokens(&m.Config, 30, 1)
@@ -289,7 +288,7 @@ func TestReplace(t *testing.T) {
 	}); err == nil {
 		t.Error("matrices of another size: no error")
 	}
-	// A place where quantization fails is named.
+	// An error of quantization names the place.
 	bad := tiny(t, tinyConfig, weights{1, true})
 	bad.Layers[1].Linears[Up].(*dense).w[5] = float32(math.NaN())
 	if _, err := bad.Replace(Quantizer{}.Make); err == nil || err.Error() != "layers.1.mlp.up_proj: quant: weight at row 0, column 5 is NaN" {

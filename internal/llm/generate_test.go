@@ -10,7 +10,7 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
-// generate returns a prompt's continuation.
+// generate returns the continuation of a prompt.
 func generate(t *testing.T, m *Model, tok Tokenizer, g Generator, prompt string, n int) string {
 	t.Helper()
 	tokens, err := Prompt(&m.Config, tok, prompt)
@@ -31,7 +31,7 @@ func generate(t *testing.T, m *Model, tok Tokenizer, g Generator, prompt string,
 }
 
 func TestStoriesGreedy(t *testing.T) {
-	// As llama2.c continues it at temperature 0.
+	// llama2.c's continuation at temperature 0.
 	const want = "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red ball."
 	m, tok := stories(t, Options{})
 	got := generate(t, m, tok, Generator{Sampler: NewSampler(0, 0, 0)}, "Once upon a time", 100)
@@ -41,14 +41,14 @@ func TestStoriesGreedy(t *testing.T) {
 	t.Log(got)
 }
 
-// A generator that keeps what it has read gives what one that begins anew gives.
+// A generator that reuses its cache gives the same tokens as a new one.
 func TestReuse(t *testing.T) {
 	m := tiny(t, tinyConfig, weights{1, true})
 	r := NewRunner(m, 2)
 	defer r.Close()
 	for _, kv := range []KV{{}, {Quantize: true, Type: datatype.BitMoD4}, {Quantize: true, Type: datatype.Int8, GroupSize: 8}, {Quantize: true, Type: datatype.MXFP4}} {
 		reuse := Generator{Runner: r, Sampler: NewSampler(0, 0, 0), KV: kv, Endless: true, Reuse: true}
-		var read []int // by reuse
+		var read []int // by the generator that reuses
 		for i, change := range []int{0, 0, 3, 1, 30, 0} {
 			prompt := slices.Clone(read)
 			prompt = append(prompt[:max(0, len(prompt)-change)], tokens(&m.Config, 1+15*(i%2), uint64(i+1))...)

@@ -13,8 +13,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// A GGUF file computes what transformers computes with its weights, and a result that is
-// made of it what the same weights do that are quantized in memory.
+// A GGUF file gives transformers' logits for its weights. A quantized result of it
+// computes the same as the weights quantized in memory.
 func TestGGUF(t *testing.T) {
 	const path = "testdata/llama.gguf"
 	data, err := os.ReadFile("testdata/llama.json")

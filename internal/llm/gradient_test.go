@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// loss returns the loss that Gradients is about, in float64.
+// loss returns the loss of Gradients, in float64.
 func loss(t *testing.T, m *Model, block []int) float64 {
 	t.Helper()
 	l := reference(t, m, block)
@@ -23,7 +23,7 @@ func loss(t *testing.T, m *Model, block []int) float64 {
 	return sum
 }
 
-// The gradient by every matrix against differences of the loss along a random
+// The gradient of every matrix is compared with differences of the loss along a random
 // direction.
 func TestGradients(t *testing.T) {
 	for name, c := range map[string]Config{"tiny": tinyConfig, "llama2c": llama2cConfig} {

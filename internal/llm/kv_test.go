@@ -8,7 +8,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// A quantized cache holds what quantizing each token by itself gives.
+// A quantized cache holds each token as if quantized by itself.
 func TestQuantCache(t *testing.T) {
 	c := &Config{KVHeads: 3, HeadDim: 10}
 	x, _ := weights{seed: 1}.read(outerName("keys"), 7, c.kvDim())

@@ -13,9 +13,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// rotateHalf gives the queries' and keys' rows of another source in the order of
-// Hugging Face's weights, in which the pairs that turn together are half a head
-// apart.
+// rotateHalf reorders rows of queries and keys to the order of Hugging Face's weights,
+// where the elements of a rotated pair are half a head apart.
 type rotateHalf struct {
 	weights
 	headDim int
@@ -37,7 +36,7 @@ func (s rotateHalf) read(name tensorName, rows, cols int) ([]float32, error) {
 	return p, err
 }
 
-// One model from all kinds of files.
+// A model loads the same from all kinds of files.
 func TestLoad(t *testing.T) {
 	for _, tied := range []bool{true, false} {
 		c := llama2cConfig
@@ -64,7 +63,7 @@ func TestLoad(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// Sums of rotated pairs are in another order.
+			// Rotated pairs are summed in another order.
 			if d := maxDiff(logits(t, got, text, 20, 1, KV{}), wantLogits); d > 1e-5 || got.Tied() != tied {
 				t.Errorf("Hugging Face directory of %d files, tied %v: logits differ by %g", files, tied, d)
 			}
@@ -191,7 +190,7 @@ func TestParseHF(t *testing.T) {
 		c.Rope.Theta != 500000 || s == nil || !reflect.DeepEqual(*s, RopeScaling{Kind: ScaleLlama3, Factor: 32, LowFreqFactor: 1, HighFreqFactor: 4, OriginalContext: 8192}) || !h.Tied {
 		t.Errorf("Llama-3.2-1B: %+v, %+v", c, s)
 	}
-	// Defaults, and version 5's place for the rotations.
+	// Defaults, and the place of rotations in transformers 5.
 	c, _, err = parseHF([]byte(`{"model_type":"llama","hidden_size":64,"intermediate_size":5,"num_hidden_layers":1,
 		"num_attention_heads":4,"vocab_size":10,"eos_token_id":2,"rope_parameters":{"rope_theta":1e6,"rope_type":"default"}}`))
 	if err != nil {
@@ -203,7 +202,7 @@ func TestParseHF(t *testing.T) {
 	}
 }
 
-// Published configurations have keys that are read, or known to be of no matter.
+// Published configurations have only keys that are read or known to have no effect.
 func TestParseHFPublished(t *testing.T) {
 	for name, test := range map[string]struct {
 		config string

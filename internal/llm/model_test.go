@@ -15,14 +15,14 @@ import (
 	"github.com/bitmod-go/bitmod/internal/safetensors"
 )
 
-// tinyConfig has grouped queries, heads that together are not as wide as the
-// model, and sizes that are no multiple of anything.
+// tinyConfig has grouped queries, heads with another total width than the model's, and
+// odd sizes.
 var tinyConfig = Config{
 	Dim: 24, Hidden: 37, Layers: 2, Heads: 6, KVHeads: 3, HeadDim: 6, Vocab: 43, Context: 64,
 	NormEps: 1e-5, Rope: Rope{Theta: 10000}, BOS: 1,
 }
 
-// llama2cConfig is tinyConfig as a llama2.c file can have it.
+// llama2cConfig is tinyConfig within the limits of a llama2.c file.
 var llama2cConfig = func() Config {
 	c := tinyConfig
 	c.Dim = c.Heads * c.HeadDim
@@ -66,7 +66,7 @@ func tiny(t testing.TB, c Config, s source) *Model {
 	return m
 }
 
-// tokens returns n tokens of a text, with the one that starts it.
+// tokens returns n tokens of a text, with the token that starts it.
 func tokens(c *Config, n int, seed uint64) []int {
 	r := rand.New(rand.NewPCG(seed, 3))
 	ts := make([]int, n)
@@ -101,7 +101,7 @@ func logits(t testing.TB, m *Model, text []int, chunk, workers int, kv KV) []flo
 	return out
 }
 
-// maxDiff returns the largest difference of two slices.
+// maxDiff returns the largest difference between elements of two slices.
 func maxDiff(a, b []float32) float64 {
 	d := 0.0
 	for i := range a {
@@ -113,7 +113,7 @@ func maxDiff(a, b []float32) float64 {
 // outerName is the name of a tensor outside of the layers.
 func outerName(part string) tensorName { return tensorName{layer: -1, expert: -1, part: part} }
 
-// llama2cBytes returns a model in the form of a llama2.c file.
+// llama2cBytes returns a model as a llama2.c file.
 func llama2cBytes(c Config, s source) []byte {
 	var b bytes.Buffer
 	vocab := c.Vocab
@@ -156,7 +156,7 @@ func llama2cBytes(c Config, s source) []byte {
 	return b.Bytes()
 }
 
-// writeHF writes a model to a new Hugging Face directory, in so many files.
+// writeHF writes a model to a new Hugging Face directory, in the given number of files.
 func writeHF(t *testing.T, c Config, s source, files int) string {
 	t.Helper()
 	dir := t.TempDir()

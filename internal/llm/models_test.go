@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// models returns a directory in the one that BITMOD_MODELS names, of published models,
-// and skips the test where there is none.
+// models returns a model's directory in BITMOD_MODELS, the directory of published models,
+// and skips the test if there is none.
 func models(t testing.TB, name string) string {
 	t.Helper()
 	dir := os.Getenv("BITMOD_MODELS")
@@ -18,7 +18,7 @@ func models(t testing.TB, name string) string {
 	return filepath.Join(dir, name)
 }
 
-// A published model, from its GGUF file and as a Hugging Face directory.
+// A published model is read from its GGUF file and as a Hugging Face directory.
 func TestModelsSmolLM2(t *testing.T) {
 	var want []float32
 	for _, name := range []string{"smollm2.gguf", "smollm2"} {

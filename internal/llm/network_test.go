@@ -16,7 +16,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// calibrateDir quantizes a model with texts and returns what was gained.
+// calibrateDir quantizes a model with texts and returns the gains.
 func calibrateDir(t *testing.T, dir, out string, texts [][]int, o calibrate.Options, plan checkpoint.Options) []calibrate.Gain {
 	t.Helper()
 	source, err := checkpoint.Open(dir)
@@ -48,8 +48,8 @@ func calibrateDir(t *testing.T, dir, out string, texts [][]int, o calibrate.Opti
 	return gains
 }
 
-// TestNetworkQuantizes compares what calibration writes with what is made here, stage by
-// stage.
+// TestNetworkQuantizes compares the result of calibration with matrices made here, stage
+// by stage.
 func TestNetworkQuantizes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it reads texts with float32 weights, which takes a minute without assembly")
@@ -210,7 +210,7 @@ func TestNetworkFamilies(t *testing.T) {
 			if len(shards) < 2 {
 				return
 			}
-			// Any file may be missing: what was made of others is read again.
+			// Any file may be missing: results in the others are read again.
 			for _, i := range []int{len(shards) / 2, len(shards) - 1} {
 				if err := os.Remove(filepath.Join(out, shards[i])); err != nil {
 					t.Fatal(err)
@@ -246,8 +246,7 @@ func verifyDir(t *testing.T, result, original string) {
 	}
 }
 
-// Hessians are of the vectors that a model multiplies its matrices by, whatever family
-// it is of.
+// Hessians are sums over the inputs of matrices, for models of every family.
 func TestNetworkObserve(t *testing.T) {
 	for _, dir := range familyModels(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {

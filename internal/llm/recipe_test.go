@@ -9,8 +9,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// Hessians and gradients against Moments and Gradients, which gather the same in
-// another way.
+// Hessians and gradients are compared with Moments and Gradients, which compute the same
+// in another way.
 func TestCalibration(t *testing.T) {
 	m := tiny(t, tinyConfig, weights{1, true})
 	blocks := [][]int{tokens(&m.Config, 64, 1), tokens(&m.Config, 9, 2)}
@@ -67,7 +67,7 @@ func TestCalibration(t *testing.T) {
 	}
 }
 
-// divergence is how far a quantized model is from the one it was made of.
+// divergence returns the divergence of a quantized model from its original.
 func divergence(t *testing.T, m, q *Model) float64 {
 	t.Helper()
 	var blocks [][]int
@@ -110,7 +110,7 @@ func TestRecipes(t *testing.T) {
 			continue
 		}
 		got[name] = divergence(t, m, q)
-		// The packed matrices are the same as those that are unpacked.
+		// Packed and unpacked matrices are the same.
 		r.Unpack = true
 		u, err := c.Quantize(r)
 		if err != nil {
@@ -144,7 +144,7 @@ func TestRecipes(t *testing.T) {
 	}
 }
 
-// Rows of several types: the budget is met, and more of it helps.
+// Rows of several types keep to the budget, and a larger budget helps.
 func TestMixedRecipe(t *testing.T) {
 	m := uneven(t, tinyConfig)
 	var blocks [][]int
@@ -160,7 +160,7 @@ func TestMixedRecipe(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// A matrix whose rows turn out to be of one type saves the byte of each.
+			// A matrix with rows of one type saves a byte for each row.
 			if got := q.BitsPerWeight(); got > bits || got < bits-0.2 {
 				t.Errorf("%v bits a weight, want %v", got, bits)
 			}
@@ -185,7 +185,7 @@ func TestMixedRecipe(t *testing.T) {
 				t.Errorf("divergence %v at %v bits, %v with fewer", d, bits, last)
 			}
 			last = d
-			// Token by token is the same as all at once.
+			// Token by token gives the same as all at once.
 			text := tokens(&m.Config, 30, 9)
 			if a, b := logits(t, q, text, 1, 2, KV{}), logits(t, q, text, 30, 1, KV{}); !slices.Equal(a, b) {
 				t.Errorf("%v bits: other logits token by token", bits)

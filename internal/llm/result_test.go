@@ -19,7 +19,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// embeddedDir is the model of this module as a directory.
+// embeddedDir is the directory of the embedded model.
 const embeddedDir = "../tinylm"
 
 // quantizeDir quantizes a model with a plan, and returns the directory of the result,
@@ -47,7 +47,7 @@ func quantizeDir(t *testing.T, dir string, o checkpoint.Options) string {
 	return out
 }
 
-// A result computes what the same weights compute that were quantized in memory.
+// A result computes the same as the weights quantized in memory.
 func TestResult(t *testing.T) {
 	for _, test := range []struct {
 		config     quant.Config
@@ -123,7 +123,7 @@ func TestResult(t *testing.T) {
 		if !slices.Equal(logits(t, got, text, 1, 2, KV{}), logits(t, got, text, 40, 1, KV{})) {
 			t.Errorf("%s: other logits token by token", name)
 		}
-		// The same with 8-bit activations, as examples/llama has them.
+		// The same with 8-bit activations, as in examples/llama.
 		int8s, err := f.Load(Options{Packed: Quantizer{Activations: Int8}.Packed})
 		if err != nil {
 			t.Fatal(err)
@@ -134,7 +134,7 @@ func TestResult(t *testing.T) {
 	}
 }
 
-// A result whose matrices have rows of several types computes what they do in memory.
+// A result with rows of several types computes the same as its matrices in memory.
 func TestResultMixedRows(t *testing.T) {
 	configs := mixedConfigs(quant.Config{GroupSize: 64})
 	mix := func(w []float32, cols int) (*quant.Matrix, error) {
@@ -213,8 +213,7 @@ func TestResultMixedRows(t *testing.T) {
 	}
 }
 
-// fp8Weights are weights of which those of the layers are stored in 8 bits, with a
-// scale.
+// fp8Weights are weights with 8-bit floats and scales in the layers.
 type fp8Weights struct{ weights }
 
 const fp8Scale = 0.25
@@ -247,7 +246,7 @@ func (s fp8Weights) read(name tensorName, rows, cols int) ([]float32, error) {
 	return w, nil
 }
 
-// What others quantized, and quant/checkpoint reads as floats, runs.
+// Models in other programs' forms run if quant/checkpoint reads their weights as floats.
 func TestFP8(t *testing.T) {
 	src := fp8Weights{weights{5, true}}
 	dir := writeHF(t, tinyConfig, src, 1)
@@ -268,8 +267,8 @@ func TestFP8(t *testing.T) {
 	}
 }
 
-// What a configuration says of quantization is the checkpoint's to judge: a result's
-// names its method.
+// The configuration of a result names its quantization method, which package checkpoint
+// checks.
 func TestResultConfig(t *testing.T) {
 	dir := quantizeDir(t, embeddedDir, checkpoint.Options{})
 	path := filepath.Join(dir, "config.json")
@@ -291,8 +290,7 @@ func TestResultConfig(t *testing.T) {
 	}
 }
 
-// A tensor that a checkpoint has and the engine would not use changes what the model
-// computes.
+// An unused tensor of a checkpoint is an error, because it would change the outputs.
 func TestUnusedTensors(t *testing.T) {
 	for _, test := range []struct{ name, want string }{
 		{"model.layers.1.self_attn.q_proj.bias", `tensor "model.layers.1.self_attn.q_proj.bias" is not a part`},
@@ -338,7 +336,7 @@ func addTensor(t *testing.T, path, name string) {
 	write(t, path, slices.Concat(head, b, file[n:], make([]byte, 4)))
 }
 
-// A file that ends too early is an error, wherever it ends.
+// A truncated file is an error, at any length.
 func TestCut(t *testing.T) {
 	for n := range len(llama32Config) {
 		if _, _, err := parseHF([]byte(llama32Config[:n])); !errors.Is(err, quant.ErrFormat) {
@@ -347,7 +345,7 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// Companions come from strangers.
+// Companions are untrusted.
 func TestCompanions(t *testing.T) {
 	dir := writeHF(t, tinyConfig, weights{5, true}, 1)
 	for name, limit := range map[string]int64{"config.json": maxConfig, "tokenizer.json": maxTokenizer} {

@@ -7,8 +7,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// TestWorths compares what errors of a tensor are said to add to the divergence with
-// what they do.
+// TestWorths compares the estimated effect of a tensor's errors on the divergence with
+// the measured one.
 func TestWorths(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it reads texts with float32 weights, which takes a minute without assembly")
