@@ -23,8 +23,8 @@ type stepArgs struct {
 //		}
 //	}
 //
-// Selectors of 2 bits are four to a byte, those of 4 bits four to two bytes, and
-// those of 0 bits are not read. Codes are prefetched, some of them beyond the end.
+// Four selectors of 2 bits are in a byte, four of 4 bits in two bytes; selectors of 0
+// bits are not read. Codes are prefetched, some of them beyond the end.
 
 //go:noescape
 func steps4x0AVX2(acc *[lanes]float32, a *stepArgs, rows int)

@@ -202,7 +202,7 @@ TEXT ·floatSteps3x4AVX512(SB), NOSPLIT, $0-24
 	ROWS(STEP3(SEL4, SEL4_0, SEL4_1, SEL4_2, SEL4_3))
 
 // Blocks that have been decoded to bytes. The words of Z4 have lanes 0–15, with
-// four columns in each, and those of Z5 lanes 16–31.
+// four columns in each, and the words of Z5 have lanes 16–31.
 
 DATA spread<>+0(SB)/4, $0
 DATA spread<>+4(SB)/4, $0

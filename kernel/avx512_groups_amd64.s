@@ -11,8 +11,8 @@
 //	Z30 the mask of a code (bytes)
 //	Z29 the selectors of the step, as a word of 64 bits, eight times
 //	Z28 the scales of the step (bytes)
-//	Z26 what each column takes of Z29, and Z24 how much later in the next half
-//	Z27 what each lane takes of Z28, and Z25 how much later
+//	Z26 the shift in Z29 for each column, and Z24 the increase to the next half
+//	Z27 the index in Z28 for each lane, and Z25 the increase to the next half
 //	Z16, Z17 Z26 and Z27 for the first half
 //	K1  bytes of scales    K2 bytes of selectors    K3 the lowest byte of words
 
@@ -44,7 +44,7 @@
 // groups of 16 with small floats, datatype.E4M3.
 //
 //	Z19 a constant
-//	Z17 where the scales of [group][block] are among those of [block][group]
+//	Z17 the indices that transpose scales from [block][group] to [group][block]
 
 // INTEGER, E8M0 and E4M3 convert scales to floats. The START macros set the constants for
 // them.

@@ -249,7 +249,7 @@ func BenchmarkBatches(b *testing.B) {
 	}
 }
 
-// benchmarkTypes are types and group sizes of which each has another loop.
+// benchmarkTypes are types and group sizes with different loops.
 var benchmarkTypes = []struct {
 	typ       datatype.Type
 	groupSize int

@@ -183,20 +183,20 @@ package kernel
 // gemv_generic.go multiplies any type and group size, and the last columns of rows that
 // other loops leave. The other files are for some matrices, and faster:
 //
-//	loop.go                the table that says which of the following a matrix takes
+//	loop.go                the table that assigns one of the following to a matrix
 //	fours_amd64.go         with AVX-512: four rows and four blocks at a time, of any
 //	                       width, from internal/loops. Scales for 16, 32, 64 or 128
-//	                       columns, the latter times a power of two, or for a row, and
-//	                       those of MX and NV types
-//	tails_amd64.go         what is behind the last 512 columns of their rows
-//	*_steps_*              without, scales for 128 columns or a multiple, codes of up
+//	                       columns, 128 times a power of two, or a row, and
+//	                       scales of MX and NV types
+//	tails_amd64.go         the columns of their rows behind a multiple of 512
+//	*_steps_*              without AVX-512: scales for 128 columns or a multiple, codes of up
 //	                       to 4 bits, and of int8: four blocks at a time
 //	*_groups_*, *_mx_*     groups of 16, 32 or 64 columns, and MX and NV types;
-//	                       grouprows_amd64.go does what is behind the last 512 columns
-//	panel.go, heads_*      all other types, groups and widths, what is behind the last
-//	                       512 columns of a row, and batches: 64 rows at a time, from
+//	                       grouprows_amd64.go multiplies the columns behind a multiple of 512
+//	panel.go, heads_*      all other types, groups and widths, the columns behind a
+//	                       multiple of 512, and batches: 64 rows at a time, from
 //	                       package internal/loops
-//	panel_wide.go          the same for integers that no byte holds: in two panels
+//	panel_wide.go          the same for integers beyond a byte, in two panels
 //	panel_float.go         the same for float mode
 //	runs*.go, *_decode_*,  float mode: codes to values
 //	*_runs_*

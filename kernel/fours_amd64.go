@@ -22,7 +22,7 @@ func fourRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 type fours struct {
 	args loops.RowArgs
 	kind int        // how scales are written: see loops.RowsCoarse
-	outs [4]float32 // row scales, where there are none of rows
+	outs [4]float32 // the common scale of rows without their own
 }
 
 // ones returns n ones.

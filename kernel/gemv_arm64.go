@@ -4,7 +4,7 @@ package kernel
 
 import "github.com/bitmod-go/bitmod/internal/loops"
 
-// integerRows computes rows lo to hi−1 by a loop, of which there is one: bySteps.
+// integerRows computes rows lo to hi−1 by bySteps, the only loop.
 func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, _ loop, impl implementation) {
 	for ; lo < hi; lo += tileRows {
 		n := min(tileRows, hi-lo)

@@ -130,8 +130,8 @@ func (t *pairTables) fill(q *[block]int8, half int, small bool, book *pairBook, 
 	}
 }
 
-// put4 stores four words, to each of which w is added. The compiler makes one store
-// of the halves of a word.
+// put4 adds w to four words and stores them. The compiler combines the stores of the
+// halves of a word.
 func put4(d *[8]uint32, w, l0, l1, l2, l3 uint64) {
 	d[0], d[1] = uint32(l0+w), uint32((l0+w)>>32)
 	d[2], d[3] = uint32(l1+w), uint32((l1+w)>>32)

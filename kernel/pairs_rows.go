@@ -103,8 +103,8 @@ func (w *pairWork) addBlock(p *plan, a *Activation, lo, n, b int) {
 }
 
 // loadCodes copies block b of n rows from lo on to codes, with columns i and 64+i in a
-// byte. Looking up is much faster there than in the rows themselves, each of which is
-// in cache lines and pages of its own.
+// byte. Looking up is much faster there than in the rows, which are in different cache
+// lines and pages.
 func (w *pairWork) loadCodes(p *plan, lo, n, b int) {
 	from := lo*p.rowBytes + b*blockBytes
 	if p.bits == 3 {

@@ -57,13 +57,13 @@ type panelSource struct {
 	padded  [loops.MaxLanes][loops.MaxMeta]byte
 
 	set       *loops.Set
-	to        *[pieceCols * loops.PanelRows]byte // what is filled: panel, or another
+	to        *[pieceCols * loops.PanelRows]byte // the panel to fill: panel, or another
 	panelArgs loops.PanelArgs
 	metaArgs  loops.MetaArgs
 
 	// These follow from the type of a matrix.
 	form   panelForm
-	offset int  // what is added to weights
+	offset int  // added to weights
 	add    byte // added to codes, where it is the same for all selectors
 
 	// These follow from its shape.

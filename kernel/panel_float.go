@@ -50,8 +50,8 @@ type floatWork struct {
 	lists []floatList // by part
 }
 
-// A floatRoom is what the lists of a floatWork are in for rows that are not longer than
-// roomCols, and few vectors or shorter rows.
+// A floatRoom is the memory for the lists of a floatWork, for few vectors of up to
+// roomCols columns.
 type floatRoom struct {
 	quads  [roomCols / 4]loops.FloatQuad
 	lanes  [roomCols / finePiece * loops.FloatLanes]int32

@@ -63,7 +63,7 @@ func (r *runMeta) fillTables(p *plan, row, first, last int) {
 	for g := first; g <= last; {
 		v := uint64(selectors[g*bits/8])
 		for range 8 / bits {
-			// The offset for all runs, of which later groups overwrite some.
+			// The offset is written to all runs; later groups overwrite some.
 			binary.LittleEndian.PutUint64(r.tables[at:at+8], (v&mask)*(16*0x0101010101010101))
 			v >>= bits
 			at += perGroup
