@@ -265,9 +265,9 @@ func channelPower(x float64, exponent int) float64 {
 	return p
 }
 
-// OutputErrors returns the squared error of the layer's output for each row, (w −
-// ŵ)·H·(w − ŵ), averaged over the vectors of h. m was made of w. Unlike the errors of
-// single weights, these errors do not count what the inputs cancel. Errors match
+// OutputErrors returns the squared error of the layer's output for each row, (w − ŵ)·H·(w
+// − ŵ), averaged over the vectors of h. m was made of w. Unlike the errors of single
+// weights, these errors leave out errors that cancel for the inputs. Errors match
 // ErrShape or ErrNotFinite. OutputErrors takes cols²/2 multiplications a row, on
 // GOMAXPROCS goroutines; the result is the same for any number.
 func OutputErrors[T Weight](w []T, m *Matrix, h *Hessian) ([]float64, error) {

@@ -67,7 +67,8 @@ func (q *feedbackQuantizer) descend(rows []feedbackRow, first int) {
 		}
 		clear(ds[i].gradient)
 	}
-	// g is what the differences ŵ − w take from 0, one column after the other.
+	// g begins with 0. H′ times the differences ŵ − w is subtracted, one column after the
+	// other.
 	var c, r [feedbackRows][]float64
 	for i := range ds {
 		c[i], r[i] = ds[i].gradient, q.differences[i*d.n:(i+1)*d.n]

@@ -96,8 +96,8 @@
 // The layout of codes does not depend on the group size.
 //
 // On Linux, codes of 4 MiB and more are in memory for which large pages are requested
-// (MADV_HUGEPAGE): where the system grants them, reading is up to twice as fast. Memory
-// of others, such as a mapped file, is used as it is ([Storage]).
+// (MADV_HUGEPAGE): where the system grants them, reading is up to twice as fast. Matrices
+// can also use the memory of a caller, such as a mapped file ([Storage]).
 //
 // # Rows of several types
 //

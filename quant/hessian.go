@@ -117,9 +117,9 @@ func (h *Hessian) addTiles(x []float32) {
 	wg.Wait()
 }
 
-// addStrips adds to one of every so many strips of a tile's width.
+// addStrips adds to every every-th strip of a tile's width, from the first on.
 func (h *Hessian) addStrips(x []float32, first, every int) {
-	const block = 128 // vectors, of which a strip of a tile's width stays in the cache
+	const block = 128 // vectors; their part in a strip stays in the cache
 	n := h.cols
 	// An odd number of cache lines, so that a strip is spread over all of the cache.
 	stride := (n+algebra.TileCols+7)/8*8 | 8

@@ -174,7 +174,7 @@ func (s *rowSearcher) encode(r *rowChoice) error {
 
 // keep makes s.next the best if it is better.
 func (s *rowSearcher) keep() {
-	const margin = 1e-8 // far above what the order of a sum makes of it
+	const margin = 1e-8 // far above the effect of the order of a sum
 	next, best := s.next.noise, s.best.noise
 	if next > best*(1-margin) && next < best*(1+margin) {
 		next, best = s.exactNoise(&s.next), s.exactNoise(&s.best)
@@ -184,7 +184,7 @@ func (s *rowSearcher) keep() {
 	}
 }
 
-// measure sets the errors of r. Its sums are in another order than those of exactNoise.
+// measure sets the errors of r. It sums in another order than exactNoise.
 func (s *rowSearcher) measure(r *rowChoice) {
 	for g, c := range r.groups {
 		lo, hi := s.m.groupColumns(g)
