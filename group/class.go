@@ -178,7 +178,7 @@ func (k *class) errors(zones []uint8, w, importance []float64) {
 	}
 }
 
-// classify sets zones to those of the ratios w/delta.
+// classify sets zones to the zones of the ratios w/delta.
 func (k *class) classify(zones []uint8, w []float64, amax, delta float64) {
 	zones = zones[:len(w)]
 	// A ratio far outside the codebook, which only a saturated E4M3 scale leaves,

@@ -27,15 +27,14 @@ import (
 //	a sum of n/8 squares in each of 8 lanes adds a factor of 1 ± (n/8 + 4)·u,
 //	and underflow less than n·2^−148.
 //
-// With what the definition's own rounding of some n·2^−53 may add,
+// Together with the rounding of the definition itself, some n·2^−53,
 //
 //	|S − E| ≤ (n/8 + 10)·u·S + 3·u·A·√(n·S) + 4·n·u²·A²
 //
-// for 2^−48 ≤ max|w| ≤ 2^50, where no square overflows, and n ≤ 2^20. A candidate whose
-// S is less than that of all others by more than both bounds is the one with the least
-// error. Otherwise the errors are added up as the definition does, from the steps. Two
-// candidates that agree in all steps of a group's weights have the same error; the
-// first wins.
+// for 2^−48 ≤ max|w| ≤ 2^50, where no square overflows, and n ≤ 2^20. A candidate has the
+// least error if its S is less than every other S by more than both bounds. Otherwise the
+// errors are added up as the definition does, from the steps. Two candidates that agree
+// in all steps of a group's weights have the same error; the first wins.
 type fast struct {
 	set     *coding.Set
 	classes []fastClass
@@ -293,7 +292,7 @@ func (c *fastClass) grid(cuts []cut, limit float64) bool {
 	return false
 }
 
-// grow makes a slice at least n long, without what it had.
+// grow makes a slice at least n long. It does not keep the contents.
 func grow[T any](s *[]T, n int) {
 	if len(*s) < n {
 		*s = make([]T, n)
@@ -421,7 +420,7 @@ func (f *fast) scales(s *Selector, class, n int, tensorScale float32) {
 // lo on. decided reports whether the sums of the loops are far enough apart to be sure.
 // No group of the row is longer than rootN squared.
 func (f *fast) best(s *Selector, g, lo, n int, rootN float64) (first int, decided bool) {
-	// Errors are in the order of their bits, and equal ones in that of their candidates.
+	// Errors compare as their bits; equal errors are in the order of their candidates.
 	var keys [maxTrials]uint64
 	for i := range keys {
 		keys[i] = math.MaxUint64
@@ -444,7 +443,7 @@ func (f *fast) best(s *Selector, g, lo, n int, rootN float64) (first int, decide
 		c := &f.classes[i]
 		span = max(span, c.deltas[g]*c.maxValue)
 	}
-	if f.powers { // errors are in units of Δ, of which there is one
+	if f.powers { // errors are in units of the one Δ
 		span = f.classes[0].maxValue
 	}
 	// The bound grows with S and A. While it is less than half of S, it grows more
