@@ -201,7 +201,7 @@ func TestEncodeTiesToEven(t *testing.T) {
 			}
 		}
 	}
-	// The code of the special value is 8, which is even, as those of ±4 are and not
+	// The code of the special value is 8, which is even, like the codes of ±4 and unlike
 	// those of ±6.
 	for i, ties := range []map[float64]float32{{4.5: 4, 5.5: 5}, {-4.5: -5, -5.5: -5}, {7: 8}, {-7: -8}} {
 		cb := datatype.MXFP4RaZeR.Codebooks()[i]

@@ -156,10 +156,10 @@ func (t Type) SelectorBits() int {
 	return 8
 }
 
-// Unit returns the largest step of which every value of every codebook of t is
-// an integer multiple, such as 0.5 for bitmod4; 0 for nf3, nf4, sf3 and sf4,
-// which have none. Integer multiples are what a bit-serial or integer dot
-// product computes with.
+// Unit returns the largest step such that every value of every codebook of t is an
+// integer multiple of it, such as 0.5 for bitmod4. It returns 0 for nf3, nf4, sf3 and
+// sf4, which have no such step. Bit-serial and integer dot products compute with these
+// multiples.
 func (t Type) Unit() float32 { return t.info().unit }
 
 // numCodebooks returns len(t.Codebooks()) without allocating.
