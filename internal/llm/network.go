@@ -9,8 +9,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant/calibrate"
 )
 
-// A Network is a model that reads texts stage by stage of its layers, to be quantized on
-// the way: a calibrate.Network. Of its matrices, those of one layer are in memory.
+// A Network is a calibrate.Network: a model that reads texts stage by stage and is
+// quantized on the way. Only the matrices of one layer are in memory.
 type Network struct {
 	model   *Model
 	builder builder
@@ -18,13 +18,13 @@ type Network struct {
 	texts   [][]int
 
 	stream   *stream
-	float    *stream // the same texts with the matrices as they are in the file, or nil
-	both     bool    // whether there is to be float
+	float    *stream // the same texts in the original model, or nil
+	both     bool    // whether float is needed
 	tensors  map[string][]part
-	replaced map[Place]Linear // of the layer under way
+	replaced map[Place]Linear // of the current layer
 	lost     []float32        // working space
 	lostOut  []float32
-	loaded   int // 1 more than the layer whose matrices are there
+	loaded   int // 1 more than the loaded layer
 }
 
 // A part is the range of rows of a tensor that is the matrix at a place.
@@ -165,8 +165,8 @@ func (n *Network) Observe(ctx context.Context, step int, see func(calibrate.Inpu
 	return nil
 }
 
-// outputsLost returns what the outputs of a matrix, added to the residual stream, have lost
-// in a batch.
+// outputsLost returns the loss of a matrix's outputs and the residual stream in a batch:
+// see calibrate.Inputs.
 func (n *Network) outputsLost(l Linear, in calibrate.Inputs, b, float *streamBatch) ([]float32, error) {
 	x := grow(&n.lost, len(in.X))
 	for i, v := range in.X {
@@ -182,8 +182,7 @@ func (n *Network) outputsLost(l Linear, in calibrate.Inputs, b, float *streamBat
 	return lost, nil
 }
 
-// load reads the matrices of a layer that are not there, with which the texts are on their
-// way at the latest.
+// load reads the missing matrices of a layer. The first call starts the texts.
 func (n *Network) load(ctx context.Context, layer int) error {
 	if n.stream == nil {
 		var err error
@@ -273,7 +272,7 @@ func copyLayer(l Layer) Layer {
 	return l
 }
 
-// replace puts what matrices were replaced by to where the texts go.
+// replace puts the replaced matrices into the model that the texts go through.
 func (n *Network) replace() {
 	for p, l := range n.replaced {
 		*n.stream.model.slot(p) = l

@@ -11,8 +11,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant/calibrate"
 )
 
-// A Network is a model that reads texts stage by stage of its layers, to be quantized on
-// the way: a calibrate.Network. Of its layers, one is in memory.
+// A Network is a calibrate.Network: a model that reads texts stage by stage and is
+// quantized on the way. Only one layer is in memory.
 type Network struct {
 	f       *File
 	model   *Model
@@ -24,24 +24,24 @@ type Network struct {
 	float   bool
 	lost    []float32 // working space
 	lostOut []float32
-	loaded  int   // 1 more than the layer that is in memory
-	as      layer // it as it is in the file
+	loaded  int   // 1 more than the loaded layer
+	as      layer // the loaded layer with its original matrices
 }
 
 // A batch is texts that go through a layer together.
 type batch struct {
 	texts [][]int
 	state
-	float state // the same with the matrices as they are in the file
+	float state // the same texts in the original model
 }
 
-// A state is where the tokens of a batch are.
+// A state has the vectors of the tokens of a batch.
 type state struct {
-	x      []float32 // in front of the layer, or of its feed-forward network
-	middle []float32 // what the matrices of the next stage are multiplied by, nil if x tells
+	x      []float32 // the input of the layer, or of its feed-forward network
+	middle []float32 // the input of the next stage, or nil if it follows from x
 }
 
-// The stages of a layer: each is named for the matrices that it multiplies by.
+// The stages of a layer are named for their matrices.
 const (
 	stageQuery = iota // and key and value
 	stageOutput
@@ -50,16 +50,16 @@ const (
 	stages
 )
 
-// A tensorPlace is where a tensor is a matrix, of a layer or, if that is −1, in front of
-// all.
+// A tensorPlace is the place of a tensor that is a matrix. Layer −1 is in front of all
+// layers.
 type tensorPlace struct {
 	layer, stage int
 	index        int    // among linears
-	input        string // the name of the first of those with the same input
+	input        string // the name of the first tensor with the same input
 }
 
-// NewNetwork returns the network of a model, and of texts, which are all of their tokens.
-// With float, Observe shows vectors of the model as it was, too. The file must stay open.
+// NewNetwork returns the network of a model and texts, given as tokens. With float,
+// Observe also passes the vectors of the original model. The file must stay open.
 func (f *File) NewNetwork(texts [][]int, float bool) (*Network, error) {
 	c := &f.Config
 	names := &c.family.names
@@ -209,7 +209,8 @@ func (n *Network) Observe(ctx context.Context, step int, see func(calibrate.Inpu
 	return nil
 }
 
-// outputsLost returns what the outputs of a matrix, added to x, have lost in a batch.
+// outputsLost returns the loss of a matrix's outputs and x in a batch: see
+// calibrate.Inputs.
 func (n *Network) outputsLost(w linear, in calibrate.Inputs, b *batch) ([]float32, error) {
 	x := grow(&n.lost, len(in.X))
 	for i, v := range in.X {
@@ -277,7 +278,7 @@ func (n *Network) Advance(ctx context.Context, step int) error {
 	return nil
 }
 
-// advance takes the tokens of a batch on by a stage.
+// advance moves the tokens of a batch on by a stage.
 func (n *Network) advance(l *layer, stage int, s *state, total int) error {
 	r := n.runner
 	r.x = s.x
