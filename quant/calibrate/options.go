@@ -16,7 +16,7 @@ type Options struct {
 	Report func(Gain)
 
 	// Importance weighs the errors of a column by the mean square of its inputs. Feedback
-	// has weights of its own without Importance, which are better.
+	// is better without Importance, because it weighs errors itself.
 	Importance bool
 	// Feedback, if not nil, has the options of error feedback. Its Hessian must be nil.
 	Feedback *quant.Feedback
