@@ -39,7 +39,7 @@ type Checkpoint struct {
 	described  bool  // by the companions, which were made of the header
 
 	unreadable []unreadable      // weights in forms that can't be read
-	foreign    quantization      // what the files beside the weights say about their form
+	foreign    quantization      // the form of the weights by the files beside them
 	leftOut    map[string]string // stored tensors that are not of the model, and why
 }
 

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// evidence gathers what the configuration and all tensors of a model tell about each
+// evidence gathers facts from the configuration and all tensors of a model about each
 // tensor.
 type evidence struct {
 	types   map[string]bool // model_type of config.json and of its parts
 	vocab   map[int]bool    // sizes of vocabularies
 	tables  map[[2]int]bool // shapes of embeddings
-	experts map[string]int  // how many there are, by what they belong to
+	experts map[string]int  // the number of experts, by the module that they belong to
 	moe     bool            // there are experts
 	gguf    bool
 	hidden  map[int]bool            // widths of the model

@@ -20,7 +20,7 @@ type unreadable struct {
 	form    string   // its name for people, "" if only the configuration tells
 	first   string   // the name of one of its tensors
 	members []string // names of its tensors
-	err     error    // what is wrong with it, if the form can be read
+	err     error    // the error in its tensors, if the form can be read
 }
 
 // A recognizer looks for forms among the stored tensors of a checkpoint.

@@ -13,9 +13,9 @@ import (
 
 // Mixed chooses the type of each row of a tensor.
 type Mixed struct {
-	// Parts are the choices, 1 to 256. Rows of a part is ignored, as Order determines
-	// it. A GroupSize of 0 is that of the type. NV types, which have a scale for the
-	// tensor, cannot be among several parts.
+	// Parts are the choices, 1 to 256. Rows of a part is ignored, as Order determines it.
+	// A GroupSize of 0 stands for the default of the type. NV types, which have a scale
+	// for the tensor, cannot be among several parts.
 	Parts []Part
 	// Order has the index of a part for every row of the stored tensor.
 	Order []uint8

@@ -32,7 +32,7 @@ func checkNames(tensors []Tensor) error {
 				break
 			}
 			if ok {
-				whole, part := other, t.Name // the matrix, and what has the name of a part of it
+				whole, part := other, t.Name // the matrix, and the tensor with the name of a part of it
 				if whole == name {
 					whole, part = part, whole
 				}

@@ -33,7 +33,7 @@ func copyDType(t Tensor, d data) (safetensors.DType, error) {
 	case *mxfp4, swapped:
 		return safetensors.BF16, nil // which has every value
 	}
-	if t.Float { // such as blocks of GGUF, of which F32 has every value
+	if t.Float { // such as blocks of GGUF, exact in F32
 		return safetensors.F32, nil
 	}
 	return "", typeError{dtype: t.DType, problem: "can't be read"}
