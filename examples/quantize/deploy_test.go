@@ -111,7 +111,7 @@ func arguments(t *testing.T, path, key string) []string {
 	return args
 }
 
-// copyFinished copies what a worker has finished, which may be nothing.
+// copyFinished copies the files that a worker has finished, which may be none.
 func copyFinished(t *testing.T, from, to string) {
 	t.Helper()
 	if err := os.MkdirAll(to, 0o777); err != nil {

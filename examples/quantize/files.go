@@ -9,7 +9,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// listFiles prints what a run has written.
+// listFiles prints the files that a run has written.
 func listFiles(w io.Writer, r *checkpoint.Result) {
 	for _, path := range r.Resumed {
 		fmt.Fprintf(w, "%s was finished already\n", path)

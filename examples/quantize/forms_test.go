@@ -8,8 +8,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// TestListForms has what is left out of a model of 8 bits, and what was assumed
-// about experts, in a line each.
+// TestListForms checks the lines on tensors left out of an 8-bit model, and on
+// assumptions about experts.
 func TestListForms(t *testing.T) {
 	c, err := checkpoint.Open("../../quant/checkpoint/testdata/forms/fp8_tensor.safetensors")
 	if err != nil {

@@ -182,7 +182,7 @@ func TestSkippedAndStrict(t *testing.T) {
 	}
 }
 
-// TestTransposedAndInclude quantizes what is chosen alone, [in, out] as [out, in].
+// TestTransposedAndInclude quantizes only the chosen tensors, [in, out] as [out, in].
 func TestTransposedAndInclude(t *testing.T) {
 	src := filepath.Join(t.TempDir(), "m.safetensors")
 	generate(t, src, []weight{{"h.0.c_fc.weight", "BF16", []int{64, 96}}, {"h.0.c_proj.weight", "BF16", []int{96, 64}}})
@@ -205,7 +205,7 @@ func TestTransposedAndInclude(t *testing.T) {
 	}
 }
 
-// TestSearch wants a smaller error of what is written, from the flag alone.
+// TestSearch checks that the flag alone makes the error of the result smaller.
 func TestSearch(t *testing.T) {
 	src := filepath.Join(t.TempDir(), "m.safetensors")
 	generate(t, src, []weight{{"up.weight", "BF16", []int{64, 512}}})

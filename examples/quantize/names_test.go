@@ -218,7 +218,8 @@ func inOrder(t *testing.T, what, text, format string) {
 	}
 }
 
-// TestHints wants to read what the tables take, and by which flags less.
+// TestHints checks that the output names the size of the tables, and flags that reduce
+// it.
 func TestHints(t *testing.T) {
 	src := filepath.Join(t.TempDir(), "m.safetensors")
 	generate(t, src, []weight{{"model.embed_tokens.weight", "BF16", []int{2000, 128}}, {"model.layers.0.up_proj.weight", "BF16", []int{128, 128}}})

@@ -56,8 +56,8 @@ func big(t *testing.T) string {
 	return src
 }
 
-// TestSignals interrupts and kills the program at many moments, and checks that
-// what has a final name is whole, and that another run finishes.
+// TestSignals interrupts and kills the program at many moments, and checks that files
+// with final names are whole, and that another run finishes.
 func TestSignals(t *testing.T) {
 	src := big(t)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
