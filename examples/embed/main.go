@@ -277,7 +277,7 @@ func (s *source) next(n int) ([]string, error) {
 	return some, nil
 }
 
-// all returns all sentences, of which there must be 1 to most.
+// all returns all sentences. There must be 1 to most of them.
 func (s *source) all(most int) ([]string, error) {
 	some, err := s.next(most + 1)
 	switch {

@@ -35,7 +35,7 @@ func write(t *testing.T, lines ...string) string {
 	return path
 }
 
-// vectors reads what is printed.
+// vectors reads the printed vectors.
 func vectors(t *testing.T, out string) [][]float32 {
 	t.Helper()
 	var all [][]float32
