@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/hugepage"
 	"github.com/bitmod-go/bitmod/internal/readsum"
 	"github.com/bitmod-go/bitmod/quant"
 )
@@ -319,13 +320,16 @@ func BenchmarkPool(b *testing.B) {
 	}
 }
 
+// clone returns a copy in memory of the kind that [quant.Group] takes.
 func clone(m *quant.Matrix) *quant.Matrix {
 	s := m.Storage()
+	codes := hugepage.Bytes(len(s.Codes))
+	copy(codes, s.Codes)
 	c, err := quant.New(m.Type(), m.GroupSize(), m.Rows(), m.Cols(), quant.Storage{
 		RowScales: slices.Clone(s.RowScales),
 		Scales:    slices.Clone(s.Scales),
 		Selectors: slices.Clone(s.Selectors),
-		Codes:     slices.Clone(s.Codes),
+		Codes:     codes,
 	})
 	if err != nil {
 		panic(err)

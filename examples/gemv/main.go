@@ -322,19 +322,17 @@ func copies(w []float32, n int) [][]float32 {
 	return cs
 }
 
-// matrices returns n copies of m, so that they aren't in the cache when their
-// turn comes.
+// matrices returns n copies of m, in memory of the same kind, so that they aren't in the
+// cache when their turn comes.
 func matrices(m *quant.Matrix, n int) []*quant.Matrix {
+	data, err := m.MarshalBinary()
+	if err != nil {
+		panic(err)
+	}
 	ms := []*quant.Matrix{m}
 	for len(ms) < n {
-		s := m.Storage()
-		c, err := quant.New(m.Type(), m.GroupSize(), m.Rows(), m.Cols(), quant.Storage{
-			RowScales: slices.Clone(s.RowScales),
-			Scales:    slices.Clone(s.Scales),
-			Selectors: slices.Clone(s.Selectors),
-			Codes:     slices.Clone(s.Codes),
-		})
-		if err != nil {
+		c := new(quant.Matrix)
+		if err := c.UnmarshalBinary(data); err != nil {
 			panic(err)
 		}
 		ms = append(ms, c)

@@ -1,4 +1,4 @@
-"""matrices.py PEERS [ROUNDS]: products of matrices and vectors of this module and of ggml
+"""matrices.py PEERS [ROUNDS [cache|batches|memory]]: products of matrices and vectors of this module and of ggml
 in turns, one thread but where two are named, as tables of Markdown: billions of products a
 second of ours, and how many times that is what ggml makes of the type of the same bits,
 plain or repacked, whichever is faster. PEERS is what build made. Nothing else should run
@@ -15,6 +15,7 @@ import sys
 
 peers = pathlib.Path(sys.argv[1]).resolve()
 rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+only = sys.argv[3] if len(sys.argv) > 3 else None
 
 # ggml's type for ours. Its K types have rows of a multiple of 256 columns; for others
 # the second is taken.
@@ -47,8 +48,10 @@ def bench(pattern, unit, duration):
     return {name: float(rate) / 1e9 for name, rate in found}
 
 
-def contest(title, head, cases, pattern, unit, duration):
+def contest(name, title, head, cases, pattern, unit, duration):
     """Cases are (row, column, name of our benchmark, line for ggml)."""
+    if only not in (None, name):
+        return
     lines = "\n".join(dict.fromkeys(line for *_, line in cases))
     ours, others = {}, {}
     for _ in range(rounds):
@@ -71,13 +74,13 @@ def contest(title, head, cases, pattern, unit, duration):
 
 subprocess.run(["go", "test", "-c", "-o", peers / "kernel.test", "./kernel"], check=True)
 label = "`{}`, {}".format
-contest("from the cache, by columns", WIDTHS, [
+contest("cache", "from the cache, by columns", WIDTHS, [
     (label(*t), cols, f"Widths/type={t[0]}/group={t[1]}/x=int8/cols={cols}", f"{theirs(g, cols)} {rows_of(cols)} {cols} 1 1 0")
     for t, g in TYPES.items() for cols in WIDTHS], "Widths/type=/group=/x=int8", "weights/s", "30ms")
-contest("batches of 1024 rows", BATCHES, [
+contest("batches", "batches of 1024 rows", BATCHES, [
     (label(*t) + f", {cols} columns", n, f"Batches/type={t[0]}/group={t[1]}/cols={cols}/x=int8/batch={n}", f"{theirs(g, cols)} 1024 {cols} {n} 1 0")
     for t, g in TYPES.items() for cols in (576, 4096) for n in BATCHES], "Batches/type=/group=/cols=/x=int8", "products/s", "30ms")
-contest("from memory, by threads", [1, 2], [
+contest("memory", "from memory, by threads", [1, 2], [
     (f"`{t}`, against {g}", n, f"GEMV/type={t}/group=128/shape=4096x4096/memory=dram/x=int8/threads={n}", f"{g} 4096 4096 1 {n} 1024")
     for t, g in (("bitmod4", "q4_0"), ("bitmod4", "q4_K"), ("bitmod3", "q3_K")) for n in (1, 2)],
     "GEMV/type=bitmod[34]/group=128/shape=4096x4096/memory=dram/x=int8", "weights/s", "300ms")
