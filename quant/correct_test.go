@@ -153,7 +153,7 @@ func TestCross(t *testing.T) {
 			}
 		}
 		cut := r.IntN(n)
-		all[0].addPlain(y, x, 0, cols)
+		all[0].addPlain(y, x, 0, 0, cols)
 		if err := errors.Join(all[1].Add(y, x), all[2].Add(y[:cut*rows], x[:cut*cols]), all[2].Add(y[cut*rows:], x[cut*cols:])); err != nil {
 			t.Fatal(err)
 		}

@@ -3,8 +3,6 @@ package quant
 import (
 	"fmt"
 	"math"
-	"runtime"
-	"sync"
 
 	"github.com/bitmod-go/bitmod/internal/loops/algebra"
 )
@@ -54,18 +52,9 @@ func (c *Cross) Add(y, x []float32) error {
 	if vectors == 0 {
 		return nil
 	}
-	workers := max(1, min(runtime.GOMAXPROCS(0), len(x)*c.rows/strideWorth, c.cols/algebra.TileCols))
-	var wg sync.WaitGroup
-	for first := 1; first < workers; first++ {
-		wg.Go(func() { c.addStrips(y, x, first, workers) })
-	}
-	c.addStrips(y, x, 0, workers)
-	wg.Wait()
+	inStrips(c.cols, len(x)*c.rows, func(first, every int) { c.addStrips(y, x, first, every) })
 	return nil
 }
-
-// strideWorth is how many multiplications are worth a goroutine.
-const strideWorth = 1 << 22
 
 func checkVectors(x []float32, cols int) error {
 	for i, v := range x {
@@ -81,32 +70,24 @@ func checkVectors(x []float32, cols int) error {
 func (c *Cross) addStrips(y, x []float32, first, every int) {
 	if !algebra.Have() || c.rows < algebra.TileRows {
 		for col := first * algebra.TileCols; col < c.cols; col += every * algebra.TileCols {
-			c.addPlain(y, x, col, min(col+algebra.TileCols, c.cols))
+			c.addPlain(y, x, 0, col, min(col+algebra.TileCols, c.cols))
 		}
 		return
 	}
-	const block = 128 // vectors; their part in a strip stays in the cache
 	// An odd number of cache lines, so that a strip is spread over all of the cache.
 	at := (c.rows + algebra.TileRows + 7) / 8 * 8
 	stride := (at+c.cols+algebra.TileCols+7)/8*8 | 8
-	wide := make([]float64, block*stride)
+	wide := make([]float64, min(stripVectors, len(x)/c.cols)*stride)
 	whole := c.rows / algebra.TileRows * algebra.TileRows
 	for len(x) > 0 {
-		vectors := min(block, len(x)/c.cols)
-		for v := range vectors {
-			row := wide[v*stride:][:stride]
-			for i, f := range y[v*c.rows:][:c.rows] {
-				row[i] = float64(f)
-			}
-			for i, f := range x[v*c.cols:][:c.cols] {
-				row[at+i] = float64(f)
-			}
-		}
+		vectors := min(stripVectors, len(x)/c.cols)
+		widenVectors(wide, stride, y[:vectors*c.rows], c.rows)
+		widenVectors(wide[at:], stride, x[:vectors*c.cols], c.cols)
 		for col := first * algebra.TileCols; col < c.cols; col += every * algebra.TileCols {
 			a := algebra.GramArgs{Stride: stride, Y: &wide[at+col], Vectors: vectors, Cols: min(algebra.TileCols, c.cols-col)}
 			for row := 0; row < c.rows; row += algebra.TileRows {
 				if row == whole { // fewer rows than a tile has are left
-					c.addPlainRows(y[:vectors*c.rows], x[:vectors*c.cols], row, col, col+a.Cols)
+					c.addPlain(y[:vectors*c.rows], x[:vectors*c.cols], row, col, col+a.Cols)
 					break
 				}
 				a.X = &wide[row]
@@ -120,11 +101,9 @@ func (c *Cross) addStrips(y, x []float32, first, every int) {
 	}
 }
 
-// addPlain adds to columns lo to hi−1 without vector instructions.
-func (c *Cross) addPlain(y, x []float32, lo, hi int) { c.addPlainRows(y, x, 0, lo, hi) }
-
-// addPlainRows is addPlain for the rows from the given one on.
-func (c *Cross) addPlainRows(y, x []float32, row, lo, hi int) {
+// addPlain adds to columns lo to hi−1 of the rows from the given one on, without vector
+// instructions.
+func (c *Cross) addPlain(y, x []float32, row, lo, hi int) {
 	for ; len(x) > 0; y, x = y[c.rows:], x[c.cols:] {
 		v := x[lo:hi]
 		for i := row; i < c.rows; i++ {

@@ -3,8 +3,6 @@ package quant
 import (
 	"fmt"
 	"math"
-	"runtime"
-	"sync"
 
 	"github.com/bitmod-go/bitmod/internal/loops/algebra"
 )
@@ -106,33 +104,20 @@ func (h *Hessian) addPlain(x []float32) {
 // addTiles is addPlain by tiles of the triangle, so that sums stay in registers while
 // many vectors are added. Products are exact, and each sum adds its products in order.
 func (h *Hessian) addTiles(x []float32) {
-	const worth = 1 << 22 // multiplications for a goroutine
-	n := h.cols
-	workers := max(1, min(runtime.GOMAXPROCS(0), len(x)*n/2/worth, n/algebra.TileCols))
-	var wg sync.WaitGroup
-	for first := 1; first < workers; first++ {
-		wg.Go(func() { h.addStrips(x, first, workers) })
-	}
-	h.addStrips(x, 0, workers)
-	wg.Wait()
+	inStrips(h.cols, len(x)*h.cols/2, func(first, every int) { h.addStrips(x, first, every) })
 }
 
 // addStrips adds to every every-th strip of a tile's width, from the first on.
 func (h *Hessian) addStrips(x []float32, first, every int) {
-	const block = 128 // vectors; their part in a strip stays in the cache
 	n := h.cols
 	// An odd number of cache lines, so that a strip is spread over all of the cache.
 	stride := (n+algebra.TileCols+7)/8*8 | 8
 	vectors := len(x) / n
-	wide := make([]float64, min(block, vectors)*stride)
-	for ; len(x) > 0; x = x[min(block*n, len(x)):] {
-		vectors := min(block, len(x)/n)
-		for v := range vectors {
-			row := wide[v*stride:][:n]
-			for i, y := range x[v*n:][:n] {
-				row[i] = float64(y)
-			}
-		}
+	wide := make([]float64, min(stripVectors, vectors)*stride)
+	for len(x) > 0 {
+		vectors := min(stripVectors, len(x)/n)
+		widenVectors(wide, stride, x[:vectors*n], n)
+		x = x[vectors*n:]
 		for col := first * algebra.TileCols; col < n; col += every * algebra.TileCols {
 			for row := 0; row < min(col+algebra.TileCols, n); row += algebra.TileRows {
 				h.addTile(wide, stride, vectors, row, col)
