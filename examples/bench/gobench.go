@@ -40,6 +40,17 @@ func parseBenchmarks(out []byte) (benchmarks, error) {
 
 var processors = regexp.MustCompile(`-\d+$`)
 
+// namedParts returns the values by key of the parts of a benchmark's name that have the
+// form key=value.
+func namedParts(name string) map[string]string {
+	of := map[string]string{}
+	for part := range strings.SplitSeq(name, "/") {
+		key, value, _ := strings.Cut(part, "=")
+		of[key] = value
+	}
+	return of
+}
+
 // median returns the middle of a benchmark's values of a unit.
 func (bs benchmarks) median(name, unit string) (float64, error) {
 	vs := bs.values[name][unit]

@@ -163,11 +163,7 @@ func types(r *runner) (string, error) {
 	g := grid{{"Gweights/s, 8-bit and float32 activations"}}
 	g[0] = append(g[0], impls...)
 	for _, row := range rows {
-		of := map[string]string{}
-		for part := range strings.SplitSeq(row, "/") {
-			key, value, _ := strings.Cut(part, "=")
-			of[key] = value
-		}
+		of := namedParts(row)
 		cells := []string{fmt.Sprintf("`%s`, groups of %s, %s", of["type"], of["group"], strings.Replace(of["shape"], "x", " × ", 1))}
 		for _, impl := range impls {
 			var both []string
@@ -209,11 +205,7 @@ func crossed(r *runner, benchmark, column, unit, title string, flags ...string) 
 	var rows, columns []string
 	cells := map[[3]string]float64{} // by row, column and activations
 	for _, name := range bs.names {
-		of := map[string]string{}
-		for part := range strings.SplitSeq(name, "/") {
-			key, value, _ := strings.Cut(part, "=")
-			of[key] = value
-		}
+		of := namedParts(name)
 		row := fmt.Sprintf("`%s`, %s", of["type"], of["group"])
 		if column != "cols" {
 			row += fmt.Sprintf(", %s columns", of["cols"])

@@ -48,9 +48,9 @@ def bench(pattern, unit, duration):
     return {name: float(rate) / 1e9 for name, rate in found}
 
 
-def contest(name, title, head, cases, pattern, unit, duration):
+def contest(part, title, head, cases, pattern, unit, duration):
     """Cases are (row, column, name of our benchmark, line for ggml)."""
-    if only not in (None, name):
+    if only not in (None, part):
         return
     lines = "\n".join(dict.fromkeys(line for *_, line in cases))
     ours, others = {}, {}
