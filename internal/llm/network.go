@@ -22,8 +22,7 @@ type Network struct {
 	both     bool    // whether float is needed
 	tensors  map[string][]part
 	replaced map[Place]Linear // of the current layer
-	lost     []float32        // working space
-	lostOut  []float32
+	losses   Losses
 	loaded   int // 1 more than the loaded layer
 }
 
@@ -152,7 +151,7 @@ func (n *Network) Observe(ctx context.Context, step int, see func(calibrate.Inpu
 			in.Float = n.float.input(i, stage, f)
 			if (stage == stageOutput || stage == stageDown) && outNorm.Weight == nil {
 				var err error
-				if in.Lost, err = n.outputsLost(n.model.Layers[i].Linears[at.Kind], in, b, f); err != nil {
+				if in.Lost, err = n.losses.Outputs(n.model.Layers[i].Linears[at.Kind], in, b.x, f.x, n.stream.r.crew); err != nil {
 					return err
 				}
 				in.Float = nil
@@ -163,23 +162,6 @@ func (n *Network) Observe(ctx context.Context, step int, see func(calibrate.Inpu
 		}
 	}
 	return nil
-}
-
-// outputsLost returns the loss of a matrix's outputs and the residual stream in a batch:
-// see calibrate.Inputs.
-func (n *Network) outputsLost(l Linear, in calibrate.Inputs, b, float *streamBatch) ([]float32, error) {
-	x := grow(&n.lost, len(in.X))
-	for i, v := range in.X {
-		x[i] = in.Float[i] - v
-	}
-	lost := grow(&n.lostOut, in.N*l.Rows())
-	if err := l.Mul(lost, x, in.N, n.stream.r.crew); err != nil {
-		return nil, err
-	}
-	for i, v := range float.x {
-		lost[i] += v - b.x[i]
-	}
-	return lost, nil
 }
 
 // load reads the missing matrices of a layer. The first call starts the texts.

@@ -21,11 +21,10 @@ type Network struct {
 	batches []batch
 	tensors map[string]tensorPlace
 
-	float   bool
-	lost    []float32 // working space
-	lostOut []float32
-	loaded  int   // 1 more than the loaded layer
-	as      layer // the loaded layer with its original matrices
+	float  bool
+	losses llm.Losses
+	loaded int   // 1 more than the loaded layer
+	as     layer // the loaded layer with its original matrices
 }
 
 // A batch is texts that go through a layer together.
@@ -196,7 +195,7 @@ func (n *Network) Observe(ctx context.Context, step int, see func(calibrate.Inpu
 					w = n.as.down
 				}
 				var err error
-				if in.Lost, err = n.outputsLost(w, in, b); err != nil {
+				if in.Lost, err = n.losses.Outputs(w.Linear, in, b.state.x, b.float.x, n.runner.crew); err != nil {
 					return err
 				}
 				in.Float = nil
@@ -207,23 +206,6 @@ func (n *Network) Observe(ctx context.Context, step int, see func(calibrate.Inpu
 		}
 	}
 	return nil
-}
-
-// outputsLost returns the loss of a matrix's outputs and x in a batch: see
-// calibrate.Inputs.
-func (n *Network) outputsLost(w linear, in calibrate.Inputs, b *batch) ([]float32, error) {
-	x := grow(&n.lost, len(in.X))
-	for i, v := range in.X {
-		x[i] = in.Float[i] - v
-	}
-	lost := grow(&n.lostOut, len(b.state.x))
-	if err := w.Mul(lost, x, in.N, n.runner.crew); err != nil {
-		return nil, err
-	}
-	for i, v := range b.float.x {
-		lost[i] += v - b.state.x[i]
-	}
-	return lost, nil
 }
 
 // Replace implements calibrate.Network.
