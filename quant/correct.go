@@ -19,8 +19,8 @@ type Lost struct {
 	// as the loss of the residual stream. It has the shape of the matrix. nil stands for
 	// no loss.
 	Outputs *Cross
-	// Share is the share of the loss to compensate, from 0 to 1. Half is better than
-	// all, because calibration is partly chance.
+	// Share is the share of the loss to compensate, from 0 to 1. On the first four layers
+	// of SmolLM2-135M, calibrated with 4,096 tokens, half was better than all.
 	Share float64
 }
 

@@ -22,9 +22,9 @@ var bitsConfigs = []quant.Config{
 	{Type: datatype.FP5E2M2, GroupSize: 64}, {Type: datatype.FP6E2M3, GroupSize: 64}, {Type: datatype.Int8, GroupSize: 32},
 }
 
-// shareOut gives each row, or all rows of a tensor, a type and a group size, so that all that is
-// quantized, embedding and head included, takes o.bits bits a weight, or just below, and
-// the model changes least, by what is known of it.
+// shareOut gives each row, or all rows of a tensor, a type and a group size. All quantized
+// tensors together, embedding and head included, take at most o.bits bits a weight, with
+// the least expected loss.
 func (o *options) shareOut(ctx context.Context, w io.Writer, source *checkpoint.Checkpoint) error {
 	tensors, err := o.toShare(source)
 	if err != nil {

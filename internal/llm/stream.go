@@ -6,13 +6,12 @@ import (
 	"slices"
 )
 
-// A stream is texts on their way through a model, stage by stage of its layers: the
-// vectors of the residual stream of all tokens, and within a layer what the next stage
-// begins with. A layer can be run with other weights than the model's, and what comes
-// out goes to the next.
+// A stream moves texts through a model, one stage of a layer after the other. It has the
+// residual stream of all tokens and, within a layer, the input of the next stage. A layer
+// may run with weights other than the model's; its outputs go to the next layer.
 type stream struct {
 	r       *Runner
-	model   Model // of which the layer under way is replaced
+	model   Model // a copy of the model, with the weights of the current layer replaced
 	batches []streamBatch
 }
 
@@ -20,7 +19,7 @@ type streamBatch struct {
 	chunks []Chunk
 	n      int       // tokens
 	x      []float32 // the residual stream
-	middle []float32 // what the matrices of the next stage are multiplied by, nil if that is x after a norm
+	middle []float32 // the input of the next stage, or nil if it is x after a norm
 }
 
 // streamTokens is the number of tokens that are processed at once, enough for full
@@ -56,8 +55,8 @@ func newStream(ctx context.Context, m *Model, blocks [][]int) (*stream, error) {
 
 func (s *stream) close() { s.r.Close() }
 
-// observe has the runner show observe, if it is not nil, the inputs of matrices, until it
-// returns an error, which is then behind the pointer.
+// observe has the runner call observe, if it is not nil, with the inputs of matrices. It
+// returns a pointer to the first error of these calls; after an error there are no more.
 func (s *stream) observe(observe func(p Place, x []float32, n int) error) *error {
 	bad := new(error)
 	s.r.Observe = nil
@@ -71,8 +70,8 @@ func (s *stream) observe(observe func(p Place, x []float32, n int) error) *error
 	return bad
 }
 
-// run runs layer i with the weights l. observe, if not nil, sees the inputs of its
-// matrices. If keep is set, the stream advances behind the layer.
+// run runs layer i with the weights l. It calls observe, if it is not nil, with the inputs
+// of the layer's matrices. If keep is set, the outputs become the residual stream.
 func (s *stream) run(i int, l Layer, observe func(p Place, x []float32, n int) error, keep bool) error {
 	s.model.Layers[i] = l
 	bad := s.observe(observe)
@@ -108,17 +107,17 @@ func (b *streamBatch) leave(i int) {
 	}
 }
 
-// The stages of a layer: each is named for the matrices that it multiplies by.
+// The stages of a layer are named for their matrices.
 const (
 	stageQuery = iota // and Key and Value
 	stageOutput
-	stageGate // and Up; with experts the same input goes on to the next stage
+	stageGate // and Up; with experts, stageDown has the same input
 	stageDown
 	stages
 )
 
-// input returns what the matrices of a stage of layer i are multiplied by in a batch. It
-// lasts until the stream's next call.
+// input returns the input of the matrices of a stage of layer i in a batch. It is valid
+// until the stream's next call.
 func (s *stream) input(i, stage int, b *streamBatch) []float32 {
 	l := &s.model.Layers[i]
 	norm := l.AttentionNorm
@@ -178,8 +177,8 @@ func (s *stream) advance(i, stage int) error {
 	return nil
 }
 
-// experts runs the experts of layer i, which observe sees the inputs of the matrices of,
-// if it is not nil. If keep is set, the stream goes on behind them.
+// experts runs the experts of layer i. It calls observe, if it is not nil, with the inputs
+// of their matrices. If keep is set, the outputs are added to the residual stream.
 func (s *stream) experts(i int, observe func(p Place, x []float32, n int) error, keep bool) error {
 	bad := s.observe(observe)
 	for j := range s.batches {
