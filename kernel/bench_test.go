@@ -379,7 +379,7 @@ func BenchmarkModes(b *testing.B) {
 				dst := make([]float32, c.rows)
 				at := 0
 				for b.Loop() {
-					for _, mode := range []mode{int8Mode, floatMode} {
+					for mode := range floatMode + 1 {
 						start := time.Now()
 						if err := a.loadMode(x, mode, impl); err != nil {
 							b.Fatal(err)
