@@ -345,14 +345,14 @@ func (h *Hessian) quadratic(q, e, y []float64) {
 		for row := range q {
 			c[row], r[row] = y[row*stride+lo:row*stride+hi], e[row*stride+lo:]
 		}
-		reduce(c[:len(q)], r[:len(q)], 1, near[:], block, 0, hi-lo)
+		reduce(h.set, c[:len(q)], r[:len(q)], 1, near[:], block, 0, hi-lo)
 		if hi == n {
 			break
 		}
 		for row := range q {
 			c[row] = y[row*stride+hi : row*stride+n]
 		}
-		reduce(c[:len(q)], r[:len(q)], 1, h.sums[rowOffset(n, lo)+hi-lo:], n-lo-1, 1, hi-lo)
+		reduce(h.set, c[:len(q)], r[:len(q)], 1, h.sums[rowOffset(n, lo)+hi-lo:], n-lo-1, 1, hi-lo)
 	}
 	// The diagonal counts once, everything else twice.
 	for row := range q {
@@ -381,7 +381,7 @@ func (h *Hessian) Divide(s []float32) (*Hessian, error) {
 			return nil, fmt.Errorf("quant: scale of column %d is %v: %w", i, x, ErrNotFinite)
 		}
 	}
-	d := &Hessian{cols: h.cols, n: h.n, sums: make([]float64, len(h.sums))}
+	d := &Hessian{cols: h.cols, n: h.n, sums: make([]float64, len(h.sums)), set: h.set}
 	at := 0
 	for i := range s {
 		for j := i; j < h.cols; j++ {

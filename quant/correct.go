@@ -122,11 +122,11 @@ func (c *corrector) rows(first int, a, b [][]float64) (int, error) {
 		clear(a[i])
 	}
 	if c.lost.Inputs != nil {
-		reduce(a, b, 1, c.lost.Inputs.sums, n, 0, n)
+		reduce(f.set, a, b, 1, c.lost.Inputs.sums, n, 0, n)
 	}
 	for i := range a {
 		if c.lost.Outputs != nil {
-			takeOne(a[i], c.lost.Outputs.sums[(first+i)*n:], 1)
+			takeOne(f.set, a[i], c.lost.Outputs.sums[(first+i)*n:], 1)
 		}
 		for visit := range n {
 			b[i][visit] = a[i][f.column(visit)]
@@ -159,11 +159,11 @@ func (c *corrector) solve(a [][]float64) {
 			to[i], from[i] = a[i][lo:hi], a[i][hi:]
 		}
 		if hi < n {
-			reduce(to[:len(a)], from[:len(a)], 1, c.transposed[triangle(hi)+lo:], hi+1, -1, n-hi)
+			reduce(f.set, to[:len(a)], from[:len(a)], 1, c.transposed[triangle(hi)+lo:], hi+1, -1, n-hi)
 		}
 		for i := range a {
 			for k := hi - 1; k > lo; k-- {
-				takeOne(a[i][lo:k], c.transposed[triangle(k)+lo:], a[i][k])
+				takeOne(f.set, a[i][lo:k], c.transposed[triangle(k)+lo:], a[i][k])
 			}
 		}
 	}
@@ -179,11 +179,11 @@ func (c *corrector) solve(a [][]float64) {
 			to[i], from[i] = a[i][lo:hi], a[i]
 		}
 		if lo > 0 {
-			reduce(to[:len(a)], from[:len(a)], 1, f.from(0, lo), n-1, 1, lo)
+			reduce(f.set, to[:len(a)], from[:len(a)], 1, f.from(0, lo), n-1, 1, lo)
 		}
 		for i := range a {
 			for k := lo; k < hi-1; k++ {
-				takeOne(a[i][k+1:hi], f.row(k)[1:], a[i][k])
+				takeOne(f.set, a[i][k+1:hi], f.row(k)[1:], a[i][k])
 			}
 		}
 	}

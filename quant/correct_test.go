@@ -159,7 +159,7 @@ func TestCross(t *testing.T) {
 		}
 		for i, c := range all[1:] {
 			if !slices.Equal(c.sums, all[0].sums) {
-				t.Errorf("%d × %d, %d vectors: sums %d differ (assembly: %v)", rows, cols, n, i, algebra.Have())
+				t.Errorf("%d × %d, %d vectors: sums %d differ (loops: %v)", rows, cols, n, i, algebra.Best())
 			}
 		}
 	}

@@ -15,6 +15,7 @@ import (
 type Cross struct {
 	rows, cols int
 	sums       []float64 // row by row
+	set        algebra.Set
 }
 
 // NewCross returns a Cross without vectors, for y of rows elements and x of cols. The
@@ -26,7 +27,7 @@ func NewCross(rows, cols int) (*Cross, error) {
 	if cols < 1 || cols > maxHessianCols {
 		return nil, shapeError("cols", cols, "1 to %d", maxHessianCols)
 	}
-	return &Cross{rows, cols, make([]float64, rows*cols)}, nil
+	return &Cross{rows, cols, make([]float64, rows*cols), algebra.Best()}, nil
 }
 
 // Add adds pairs of vectors, which lie side by side in y and in x. Errors match ErrShape
@@ -68,7 +69,7 @@ func checkVectors(x []float32, cols int) error {
 // addStrips adds to every every-th strip of a tile's width, from the first on. Products
 // are exact, and each sum adds them in the order of the vectors.
 func (c *Cross) addStrips(y, x []float32, first, every int) {
-	if !algebra.Have() || c.rows < algebra.TileRows {
+	if c.set == algebra.None || c.rows < algebra.TileRows {
 		for col := first * algebra.TileCols; col < c.cols; col += every * algebra.TileCols {
 			c.addPlain(y, x, 0, col, min(col+algebra.TileCols, c.cols))
 		}
@@ -94,7 +95,7 @@ func (c *Cross) addStrips(y, x []float32, first, every int) {
 				for r := range a.Sums {
 					a.Sums[r] = &c.sums[(row+r)*c.cols+col]
 				}
-				algebra.Gram(&a)
+				c.set.Gram(&a)
 			}
 		}
 		y, x = y[vectors*c.rows:], x[vectors*c.cols:]

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/loops/algebra"
 )
 
 // A descent lowers the loss (w − ŵ)ᵀH′(w − ŵ) of rows that feedback has quantized, by
@@ -20,6 +21,7 @@ type descent struct {
 	sweeps int
 	n      int
 	h      []float64 // H′, the whole of it, row by row
+	set    algebra.Set
 }
 
 // newDescent returns the descent for a Hessian with the factor f, or nil for no sweeps.
@@ -28,7 +30,7 @@ func newDescent(fb *Feedback, f *factor) *descent {
 		return nil
 	}
 	n := f.n
-	d := &descent{sweeps: fb.Sweeps, n: n, h: make([]float64, n*n)}
+	d := &descent{sweeps: fb.Sweeps, n: n, h: make([]float64, n*n), set: f.set}
 	for i := range n {
 		at := rowOffset(n, i)
 		row := fb.Hessian.sums[at : at+n-i]
@@ -76,7 +78,7 @@ func (q *feedbackQuantizer) descend(rows []feedbackRow, first int) {
 			r[i][col] = x - ds[i].weights[col]
 		}
 	}
-	reduce(c[:len(ds)], r[:len(ds)], 1, d.h, d.n, 0, d.n)
+	reduce(d.set, c[:len(ds)], r[:len(ds)], 1, d.h, d.n, 0, d.n)
 	for range d.sweeps {
 		for i := range ds {
 			ds[i].done = true
@@ -88,7 +90,7 @@ func (q *feedbackQuantizer) descend(rows []feedbackRow, first int) {
 					c[i], r[i] = q.differences[i*d.n:][:hi-lo], ds[i].stored[lo:hi]
 					clear(c[i])
 				}
-				reduce(c[:len(ds)], r[:len(ds)], 1, d.h[lo*d.n+lo:], d.n, 0, hi-lo)
+				reduce(d.set, c[:len(ds)], r[:len(ds)], 1, d.h[lo*d.n+lo:], d.n, 0, hi-lo)
 				for i := range ds {
 					q.descendScale(&ds[i], g, -dot(c[i], r[i]))
 				}
@@ -127,7 +129,7 @@ func (q *feedbackQuantizer) descendCode(r *descentRow, col int) {
 		return
 	}
 	r.codes[col], r.stored[col] = code, value
-	takeOne(r.gradient, h, by)
+	takeOne(q.descent.set, r.gradient, h, by)
 	r.done = false
 }
 
@@ -159,7 +161,7 @@ func (q *feedbackQuantizer) descendScale(r *descentRow, g int, across float64) {
 	for i, b := range by {
 		if b != 0 {
 			old[i] = values[r.codes[lo+i]]
-			takeOne(r.gradient, d.row(lo+i), b)
+			takeOne(d.set, r.gradient, d.row(lo+i), b)
 		}
 	}
 	r.done = false

@@ -34,6 +34,7 @@ type factor struct {
 	m       []float64 // M's upper triangle by rows; on the diagonal D
 	damping float64   // that it took
 	lambda  float64   // damping times the mean of the diagonal
+	set     algebra.Set
 }
 
 // row returns M's row i from column i on, with D_i in front.
@@ -98,7 +99,7 @@ func newFactor(ctx context.Context, fb *Feedback, cols, workers int) (*factor, e
 		mean += diagonal[i]
 	}
 	mean /= float64(cols)
-	f := &factor{n: cols, m: make([]float64, len(h.sums))}
+	f := &factor{n: cols, m: make([]float64, len(h.sums)), set: h.set}
 	if fb.ActOrder {
 		f.order = make([]int, cols)
 		for i := range f.order {
@@ -207,7 +208,7 @@ func (f *factor) decompose(ctx context.Context, workers int) (ok bool, err error
 			}
 			part := max((k-lo)/factorPart*factorPart+lo, lo)
 			for j := part; j < k; j++ {
-				takeOne(a[(hi-1-j)*stride:][:j+1], ak, mk[j])
+				takeOne(f.set, a[(hi-1-j)*stride:][:j+1], ak, mk[j])
 			}
 			if k == part && k > lo {
 				// The columns of a part are done, and those below it are next.
@@ -216,7 +217,7 @@ func (f *factor) decompose(ctx context.Context, workers int) (ok bool, err error
 					c[j-lo] = a[(hi-1-j)*stride:][:k]
 					r[j-lo] = m[(hi-k-done)*stride+j:]
 				}
-				reduce(c[:k-lo], r[:k-lo], stride, a[(hi-k-done)*stride:], stride, 0, done)
+				reduce(f.set, c[:k-lo], r[:k-lo], stride, a[(hi-k-done)*stride:], stride, 0, done)
 			}
 		}
 		for i := range hi {
@@ -267,7 +268,7 @@ func (f *factor) eliminate(first, last, lo int, a, m []float64, stride, n int) {
 			copy(near[j][j:width], f.row(i+j))
 			c[j] = near[j][:width]
 		}
-		reduce(c[:rows], r[i-first:], stride, m[i:], stride, 0, n)
+		reduce(f.set, c[:rows], r[i-first:], stride, m[i:], stride, 0, n)
 		for j := range rows {
 			copy(f.row(i+j), near[j][j:width])
 		}
@@ -278,24 +279,24 @@ func (f *factor) eliminate(first, last, lo int, a, m []float64, stride, n int) {
 	for i := range last - first {
 		c[i] = f.row(first + i)[last-first-i : lo-first-i]
 	}
-	reduce(c[:last-first], r[:], stride, m[last:], stride, 0, n)
+	reduce(f.set, c[:last-first], r[:], stride, m[last:], stride, 0, n)
 }
 
 // reduce subtracts r[i][k·rStep]·M_kj from each c[i][j] for k from 0 to n−1, rounding
 // once for each k. Row k+1 of M is mStep − k·mLess numbers behind row k in m. All c
 // have the same length.
-func reduce(c, r [][]float64, rStep int, m []float64, mStep, mLess, n int) {
+func reduce(set algebra.Set, c, r [][]float64, rStep int, m []float64, mStep, mLess, n int) {
 	if len(c) == 0 || len(c[0]) == 0 {
 		return
 	}
 	if last := n - 1; len(m) < last*mStep-last*(last-1)/2*mLess+len(c[0]) {
 		panic("quant: a matrix has too few rows")
 	}
-	if !algebra.Have() {
+	if set == algebra.None {
 		for i, t := range c {
 			at := 0
 			for k := range n {
-				takeOne(t, m[at:], r[i][k*rStep])
+				takeOne(set, t, m[at:], r[i][k*rStep])
 				at += mStep - k*mLess
 			}
 		}
@@ -313,16 +314,16 @@ func reduce(c, r [][]float64, rStep int, m []float64, mStep, mLess, n int) {
 					a.C[row], a.R[row] = &c[i+row][col], &r[i+row][0]
 				}
 			}
-			algebra.Reduce(&a)
+			set.Reduce(&a)
 		}
 	}
 }
 
 // takeOne subtracts r·m[j] from each t[j], rounding once.
-func takeOne(t, m []float64, r float64) {
+func takeOne(set algebra.Set, t, m []float64, r float64) {
 	m = m[:len(t)]
-	if len(t) >= 12 && algebra.Have() { // below, a call takes longer
-		algebra.Take(&algebra.TakeArgs{T: &t[0], N: len(t), M: &m[0], R: r})
+	if len(t) >= 12 && set != algebra.None { // below, a call takes longer
+		set.Take(&algebra.TakeArgs{T: &t[0], N: len(t), M: &m[0], R: r})
 		return
 	}
 	for j, v := range m {

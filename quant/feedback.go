@@ -267,7 +267,7 @@ func (q *feedbackQuantizer) run(rows []feedbackRow, first int) {
 				r.codes[col] = code
 				e := r.valuesOf(m, g)[code] - r.weights[col]
 				r.errors[visit] = e
-				takeOne(r.target[visit+1:near], next, e)
+				takeOne(f.set, r.target[visit+1:near], next, e)
 			}
 			if visit+1 == near {
 				q.spreadTo(rows, part, near, hi)
@@ -299,7 +299,7 @@ func (q *feedbackQuantizer) ideal(rows []feedbackRow, lo, hi int) {
 			for k := part; k < end; k++ {
 				e := r.ideal[k-lo] - r.weights[k]
 				r.errors[k] = e
-				takeOne(r.ideal[k+1-lo:end-lo], f.row(k)[1:end-k], e)
+				takeOne(f.set, r.ideal[k+1-lo:end-lo], f.row(k)[1:end-k], e)
 			}
 		}
 		var c, e [feedbackRows][]float64
@@ -348,7 +348,7 @@ func (q *feedbackQuantizer) spreadTo(rows []feedbackRow, lo, hi, end int) {
 // which begin with visit hi.
 func (q *feedbackQuantizer) spread(c, e [][]float64, lo, hi int) {
 	if len(c) > 0 && len(c[0]) > 0 {
-		reduce(c, e, 1, q.factor.from(lo, hi), q.m.cols-lo-1, 1, hi-lo)
+		reduce(q.factor.set, c, e, 1, q.factor.from(lo, hi), q.m.cols-lo-1, 1, hi-lo)
 	}
 }
 

@@ -1,6 +1,7 @@
 package quant
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"math"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/bitmod-go/bitmod/datatype"
+	"github.com/bitmod-go/bitmod/internal/loops/algebra"
 )
 
 // fuzzFloats returns n numbers made of data, repeated if it is too short: float32 of raw
@@ -32,7 +34,18 @@ func fuzzFloats(data []byte, raw bool, n int) []float32 {
 	return x
 }
 
-// FuzzHessian compares sums by tiles with plain sums.
+// algebraSets returns every set of loops that this processor can run, the portable ones
+// first.
+func algebraSets() []algebra.Set { return append([]algebra.Set{algebra.None}, algebra.Sets()...) }
+
+// with returns h with another set of loops.
+func (h *Hessian) with(set algebra.Set) *Hessian {
+	c := *h
+	c.set = set
+	return &c
+}
+
+// FuzzHessian compares sums by tiles of every set of loops with plain sums.
 func FuzzHessian(f *testing.F) {
 	f.Add(uint8(70), uint8(9), false, []byte("0123456789abcdefghi"))
 	f.Add(uint8(50), uint8(130), true, []byte("\x00\x00\x80\x3f\x01\x02\xc0\x3e\x40"))
@@ -41,20 +54,23 @@ func FuzzHessian(f *testing.F) {
 			t.Skip()
 		}
 		x := fuzzFloats(data, raw, int(cols)*int(vectors))
-		got, err := NewHessian(int(cols))
-		if err != nil {
-			t.Fatal(err)
-		}
 		want, err := NewHessian(int(cols))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := got.Add(x); err != nil {
-			t.Fatal(err)
-		}
 		want.addPlain(x)
-		if !slices.Equal(got.sums, want.sums) {
-			t.Fatalf("%d vectors of %d: tiles give other sums", vectors, cols)
+		for _, set := range algebraSets() {
+			got, err := NewHessian(int(cols))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got.set = set
+			if err := got.Add(x); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(got.sums, want.sums) {
+				t.Fatalf("%d vectors of %d: %v gives other sums", vectors, cols, set)
+			}
 		}
 	})
 }
@@ -74,8 +90,9 @@ func plainQuadratic(h *Hessian, e []float64) float64 {
 	return max(sum/float64(h.n), 0)
 }
 
-// FuzzChannelScales compares errors of outputs with their definition, and the error of
-// the scales found with the error of a caller's scaled matrix.
+// FuzzChannelScales compares the errors of outputs of every set of loops with their
+// definition, and the error of the scales found with the error of a caller's scaled
+// matrix.
 func FuzzChannelScales(f *testing.F) {
 	f.Add(uint8(3), uint8(70), uint8(9), uint8(0), false, []byte("0123456789abcdefghi"))
 	f.Add(uint8(70), uint8(33), uint8(3), uint8(4), true, []byte("\x00\x00\x80\x3f\x01\x02\xc0\x3e\x40"))
@@ -120,11 +137,36 @@ func FuzzChannelScales(f *testing.F) {
 		if sum != got.Error || got.Error > got.Unscaled {
 			t.Fatalf("error %v, want %v; %v without scales", got.Error, sum, got.Unscaled)
 		}
+		wide := make([]float64, len(w))
+		widen(wide, any(w), 0)
+		for _, set := range algebraSets() {
+			errs, err := outputErrors(wide, m, h.with(set), got.Scales, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			total := 0.0
+			for _, e := range errs {
+				total += e
+			}
+			if total != sum {
+				t.Fatalf("%v: error %v, want %v", set, total, sum)
+			}
+		}
 	})
 }
 
-// FuzzFeedback compares blocks of rows and columns with the definition of feedback. An
-// input takes some tens of milliseconds, as in FuzzChannelScales, so that the fuzzer does
+// binaryForm returns what AppendBinary appends.
+func binaryForm(t testing.TB, m *Matrix) []byte {
+	t.Helper()
+	b, err := m.AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// FuzzFeedback compares blocks of rows and columns with the definition of feedback, and
+// every set of loops with the portable ones. An input takes some tens of milliseconds, as in FuzzChannelScales, so that the fuzzer does
 // not take a process with little processor time for one that hangs.
 func FuzzFeedback(f *testing.F) {
 	for _, typ := range datatype.Types() {
@@ -143,11 +185,24 @@ func FuzzFeedback(f *testing.F) {
 				w[i] += r.NormFloat64()
 			}
 		}
-		h := correlated(t, n, 1+int(seed%100))
+		h := correlated(t, n, 1+int(seed%100)).with(algebra.None)
 		c := Config{Type: datatype.Type(typ), GroupSize: int(groupSize), Workers: 1 + int(mode%3), Search: mode&1 > 0, Feedback: &Feedback{Hessian: h, ActOrder: mode&2 > 0}}
 		got, err := Group(w, n, c)
 		if err != nil {
 			t.Skip(err) // the Hessian is singular
+		}
+		for _, set := range algebra.Sets() {
+			c := c
+			feedback := *c.Feedback
+			feedback.Hessian = h.with(set)
+			c.Feedback = &feedback
+			m, err := Group(w, n, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(binaryForm(t, m), binaryForm(t, got)) {
+				t.Fatalf("%v: %v gives another matrix", got, set)
+			}
 		}
 		fac, err := newFactor(context.Background(), c.Feedback, n, 1)
 		if err != nil {

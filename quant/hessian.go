@@ -18,6 +18,7 @@ type Hessian struct {
 	cols int
 	n    int       // vectors
 	sums []float64 // row by row, from the diagonal on
+	set  algebra.Set
 }
 
 // NewHessian returns the Hessian of no vectors yet, for a layer with cols inputs.
@@ -30,7 +31,7 @@ func NewHessian(cols int) (*Hessian, error) {
 	if cols > maxHessianCols {
 		return nil, shapeError("cols", cols, "at most %d", maxHessianCols)
 	}
-	return &Hessian{cols: cols, sums: make([]float64, triangle(cols))}, nil
+	return &Hessian{cols: cols, sums: make([]float64, triangle(cols)), set: algebra.Best()}, nil
 }
 
 // maxHessianCols is far above any layer, and keeps triangle within an int32.
@@ -59,7 +60,7 @@ func (h *Hessian) Add(x []float32) error {
 	}
 	n := h.cols
 	h.n += len(x) / n
-	if algebra.Have() && n >= 2*algebra.TileCols && len(x) >= 4*n {
+	if h.set != algebra.None && n >= 2*algebra.TileCols && len(x) >= 4*n {
 		h.addTiles(x)
 		return nil
 	}
@@ -136,7 +137,7 @@ func (h *Hessian) addTile(wide []float64, stride, vectors, row, col int) {
 		for r := range a.Sums {
 			a.Sums[r] = &h.sums[rowOffset(n, row+r)+col-row-r]
 		}
-		algebra.Gram(&a)
+		h.set.Gram(&a)
 		return
 	}
 	// A part of the tile is below the diagonal, or below the last row.
@@ -152,7 +153,7 @@ func (h *Hessian) addTile(wide []float64, stride, vectors, row, col int) {
 	for r := range a.Sums {
 		a.Sums[r] = &tile[r][0]
 	}
-	algebra.Gram(&a)
+	h.set.Gram(&a)
 	each(func(tile, sum *float64) { *sum = *tile })
 }
 

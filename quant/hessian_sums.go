@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/bitmod-go/bitmod/internal/loops/algebra"
 )
 
 // Sums returns the contents of the Hessian as a new slice, for storage: the upper
@@ -39,5 +41,5 @@ func NewHessianOf(cols, vectors int, sums []float64) (*Hessian, error) {
 			next--
 		}
 	}
-	return &Hessian{cols: cols, n: vectors, sums: sums}, nil
+	return &Hessian{cols: cols, n: vectors, sums: sums, set: algebra.Best()}, nil
 }

@@ -19,38 +19,52 @@ func TestRowSearcherLoops(t *testing.T) {
 		for i := range w {
 			w[i] = r.NormFloat64()
 		}
-		c := Config{Type: typ, GroupSize: 8 + r.IntN(150), Search: true}
+		c := Config{Type: typ, GroupSize: 8 + r.IntN(150)}
 		if i%3 == 0 {
 			c.Importance = make([]float64, cols)
 			for i := range c.Importance {
 				c.Importance[i] = r.ExpFloat64()
 			}
 		}
-		c, err := c.resolve()
+		CompareSearchLoops(t, w, cols, c)
+	}
+}
+
+// CompareSearchLoops compares the results of a search of every row with each set of loops
+// that this processor can run and with portable code.
+func CompareSearchLoops[T Weight](t testing.TB, w []T, cols int, c Config) {
+	t.Helper()
+	c.Search = true
+	c, err := c.resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Importance = scaledImportance(c.Importance)
+	l, err := newLayout(c, len(w)/cols, cols)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*rowSearcher
+	for _, set := range append([]*coding.Set{nil}, coding.Sets()...) {
+		ch, err := newChooser(c.Type, c, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := newLayout(c, 2, cols)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var want rowChoice
-		for i, set := range append([]*coding.Set{nil}, coding.Sets()...) {
-			ch, err := newChooser(typ, c, 1)
-			if err != nil {
-				t.Fatal(err)
+		ch.searcher = ch.searcher.With(set)
+		s := newRowSearcher(w, newMatrix(l), ch)
+		s.set = set
+		all = append(all, s)
+	}
+	for row := range l.rows {
+		wantErr := all[0].quantize(row)
+		want := &all[0].best
+		for i, s := range all[1:] {
+			err, got := s.quantize(row), &s.best
+			if (err == nil) != (wantErr == nil) {
+				t.Fatalf("%v, %d columns, row %d: set %d has error %v, portable code %v", c.Type, cols, row, i, err, wantErr)
 			}
-			s := newRowSearcher(w, newMatrix(l), ch)
-			s.set = set
-			if err := s.quantize(1); err != nil {
-				t.Fatal(err)
-			}
-			got := s.best
-			if i == 0 {
-				want = got
-			}
-			if got.step != want.step || got.noise != want.noise || !slices.Equal(got.noises, want.noises) || !slices.Equal(got.groups, want.groups) || !slices.Equal(got.codes, want.codes) {
-				t.Fatalf("%v, %d columns: set %d gives another row", typ, cols, i)
+			if err == nil && (got.step != want.step || got.noise != want.noise || !slices.Equal(got.noises, want.noises) || !slices.Equal(got.groups, want.groups) || !slices.Equal(got.codes, want.codes)) {
+				t.Fatalf("%v, %d columns, row %d: set %d gives another row", c.Type, cols, row, i)
 			}
 		}
 	}

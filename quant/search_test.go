@@ -264,7 +264,8 @@ func TestSearchWorkersAgree(t *testing.T) {
 	}
 }
 
-// FuzzSearch checks that search is never worse, with weights and importances of raw bits.
+// FuzzSearch checks that search is never worse and that every set of loops finds the same,
+// with weights and importances of raw bits.
 func FuzzSearch(f *testing.F) {
 	for _, typ := range datatype.Types() {
 		f.Add(uint8(typ), uint8(8), uint8(20), []byte("0123456789abcdef0123456789abcdef"), []byte("importance"))
@@ -295,6 +296,7 @@ func FuzzSearch(f *testing.F) {
 			})
 		}
 		checkSearch(t, w, int(cols), c)
+		quant.CompareSearchLoops(t, w, int(cols), c)
 	})
 }
 

@@ -48,6 +48,14 @@ func New(t datatype.Type, factors ...float64) (*Searcher, error) {
 	return &Searcher{typ: t, books: newBooks(t), factors: factors[:min(len(factors), maxScales)], set: coding.Best()}, nil
 }
 
+// With returns s with another set of loops, nil for portable code. Every set finds the
+// same; tests compare them.
+func (s *Searcher) With(set *coding.Set) *Searcher {
+	c := *s
+	c.set = set
+	return &c
+}
+
 // Candidates holds the best scale of each candidate codebook for one group. The next
 // [Searcher.Find] reuses its memory, some 8 bytes a weight. It is for one goroutine.
 type Candidates struct {

@@ -1,10 +1,26 @@
 // Package algebra has inner loops on float64 matrices in assembly.
 //
-// The assembly is written by asmgen of package loops, one instruction to a line. Its
-// functions are called by name, so that arguments stay on the stack.
+// The assembly is written by asmgen of package loops, one instruction to a line.
 package algebra
 
 //go:generate go run ../asmgen ..
+
+// A Set is the loops for one kind of processor. The methods of a Set call functions by
+// name, so that arguments stay on the stack. None has no loops, and its methods must not
+// be called.
+type Set uint8
+
+// None is the Set of processors without loops.
+const None Set = 0
+
+// Best returns the loops for this processor, None if there are none.
+func Best() Set {
+	all := Sets()
+	if len(all) == 0 {
+		return None
+	}
+	return all[len(all)-1]
+}
 
 // The size of a tile of GramArgs and ReduceArgs.
 const (

@@ -4,35 +4,49 @@ package algebra
 
 import "golang.org/x/sys/cpu"
 
-var (
-	haveAVX2   = cpu.X86.HasAVX2 && cpu.X86.HasFMA
-	haveAVX512 = haveAVX2 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL
+const (
+	avx2 Set = 1 + iota
+	avx512
 )
 
-// Have reports whether there are loops for this processor.
-func Have() bool { return haveAVX2 }
+var sets = [...]Set{avx2, avx512}
 
-// Gram does what its arguments say. It needs Have.
-func Gram(a *GramArgs) {
-	if haveAVX512 {
+// Sets returns all loops for this processor, the best last.
+func Sets() []Set {
+	x := &cpu.X86
+	switch {
+	case !x.HasAVX2 || !x.HasFMA:
+		return nil
+	case !x.HasAVX512F || !x.HasAVX512BW || !x.HasAVX512DQ || !x.HasAVX512VL:
+		return sets[:1]
+	}
+	return sets[:]
+}
+
+// String returns the name of the processor's feature.
+func (s Set) String() string { return [...]string{"none", "avx2", "avx512"}[s] }
+
+// Gram does what its arguments say.
+func (s Set) Gram(a *GramArgs) {
+	if s == avx512 {
 		gramAVX512(a)
 		return
 	}
 	gramAVX2(a)
 }
 
-// Take does what its arguments say. It needs Have.
-func Take(a *TakeArgs) {
-	if haveAVX512 {
+// Take does what its arguments say.
+func (s Set) Take(a *TakeArgs) {
+	if s == avx512 {
 		takeAVX512(a)
 		return
 	}
 	takeAVX2(a)
 }
 
-// Reduce does what its arguments say. It needs Have.
-func Reduce(a *ReduceArgs) {
-	if haveAVX512 {
+// Reduce does what its arguments say.
+func (s Set) Reduce(a *ReduceArgs) {
+	if s == avx512 {
 		reduceAVX512(a)
 		return
 	}

@@ -2,13 +2,20 @@
 
 package algebra
 
-// Have reports whether there are loops for this processor.
-func Have() bool { return true }
+const neon Set = 1
+
+var sets = [...]Set{neon}
+
+// Sets returns all loops for this processor, the best last.
+func Sets() []Set { return sets[:] }
+
+// String returns the name of the processor's feature.
+func (s Set) String() string { return [...]string{"none", "neon"}[s] }
 
 // Gram, Take and Reduce do what their arguments say.
-func Gram(a *GramArgs)     { gramNEON(a) }
-func Take(a *TakeArgs)     { takeNEON(a) }
-func Reduce(a *ReduceArgs) { reduceNEON(a) }
+func (Set) Gram(a *GramArgs)     { gramNEON(a) }
+func (Set) Take(a *TakeArgs)     { takeNEON(a) }
+func (Set) Reduce(a *ReduceArgs) { reduceNEON(a) }
 
 //go:noescape
 func gramNEON(a *GramArgs)

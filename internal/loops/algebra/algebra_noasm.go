@@ -2,10 +2,13 @@
 
 package algebra
 
-// Have reports whether there are loops for this processor.
-func Have() bool { return false }
+// Sets returns all loops for this processor, the best last.
+func Sets() []Set { return nil }
+
+// String returns the name of the processor's feature.
+func (Set) String() string { return "none" }
 
 // Gram, Take and Reduce are not there.
-func Gram(*GramArgs)     {}
-func Take(*TakeArgs)     {}
-func Reduce(*ReduceArgs) {}
+func (Set) Gram(*GramArgs)     {}
+func (Set) Take(*TakeArgs)     {}
+func (Set) Reduce(*ReduceArgs) {}

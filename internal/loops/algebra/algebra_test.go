@@ -6,21 +6,13 @@ import (
 	"testing"
 )
 
-// A set is the loops of one kind of processor.
-type set struct {
-	name   string
-	gram   func(*GramArgs)
-	take   func(*TakeArgs)
-	reduce func(*ReduceArgs)
-}
-
 // each runs a test with the loops of each kind that the processor has.
-func each(t *testing.T, test func(t *testing.T, s set)) {
-	if len(sets()) == 0 {
+func each(t *testing.T, test func(t *testing.T, s Set)) {
+	if len(Sets()) == 0 {
 		t.Skip("the processor has no loops")
 	}
-	for _, s := range sets() {
-		t.Run(s.name, func(t *testing.T) { test(t, s) })
+	for _, s := range Sets() {
+		t.Run(s.String(), func(t *testing.T) { test(t, s) })
 	}
 }
 
@@ -35,7 +27,7 @@ func numbers(r *rand.Rand, n int) []float64 {
 // TestGram compares every bit, and that nothing beside the tile is written.
 func TestGram(t *testing.T) { each(t, testGram) }
 
-func testGram(t *testing.T, s set) {
+func testGram(t *testing.T, s Set) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
 		vectors, cols := 1+r.IntN(9), 1+r.IntN(TileCols)
@@ -53,7 +45,7 @@ func testGram(t *testing.T, s set) {
 				}
 			}
 		}
-		s.gram(&a)
+		s.Gram(&a)
 		for i := range sums {
 			if sums[i] != want[i] {
 				t.Fatalf("%d vectors, %d columns: number %d is %v, want %v", vectors, cols, i, sums[i], want[i])
@@ -64,7 +56,7 @@ func testGram(t *testing.T, s set) {
 
 func TestTake(t *testing.T) { each(t, testTake) }
 
-func testTake(t *testing.T, s set) {
+func testTake(t *testing.T, s Set) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for n := 1; n < 100; n++ {
 		x, m := numbers(r, n+1), numbers(r, n)
@@ -73,7 +65,7 @@ func testTake(t *testing.T, s set) {
 		for i := range n {
 			want[i] = math.FMA(-a.R, m[i], want[i])
 		}
-		s.take(&a)
+		s.Take(&a)
 		for i := range x {
 			if x[i] != want[i] {
 				t.Fatalf("%d: number %d is %v, want %v", n, i, x[i], want[i])
@@ -85,7 +77,7 @@ func testTake(t *testing.T, s set) {
 // TestReduce compares every bit, and that nothing beside the tile is written.
 func TestReduce(t *testing.T) { each(t, testReduce) }
 
-func testReduce(t *testing.T, s set) {
+func testReduce(t *testing.T, s Set) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 2000 {
 		n, cols, rStep, less := 1+r.IntN(9), 1+r.IntN(TileCols), 1+r.IntN(3), r.IntN(2)
@@ -106,7 +98,7 @@ func testReduce(t *testing.T, s set) {
 				at += mStep - k*less
 			}
 		}
-		s.reduce(&a)
+		s.Reduce(&a)
 		for i := range c {
 			if c[i] != want[i] {
 				t.Fatalf("%d × %d: number %d is %v, want %v", n, cols, i, c[i], want[i])
