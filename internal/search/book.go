@@ -16,16 +16,21 @@ type book struct {
 }
 
 // newBook returns the book of a codebook. Codebooks that are all numbers of some bits,
-// such as integers and minifloats, are reached by rounding and need no table.
+// such as integers and minifloats, are reached by rounding and need no table. Edges are
+// the fastest way for the others, where thresholds are multiples of a power of two.
 func newBook(values []float32) book {
 	vs := slices.Clone(values)
 	slices.Sort(vs)
 	vs = slices.Compact(vs)
 	b := book{low: float64(vs[0]), high: float64(vs[len(vs)-1])}
 	b.Low, b.High = vs[0], vs[len(vs)-1]
-	if b.rounds = b.round(vs); !b.rounds && !b.cells(vs) {
+	if b.rounds = b.round(vs); b.rounds {
+		return b
+	}
+	if !b.cells(vs) {
 		panic("search: no cells for the values of a type") // tests try all
 	}
+	b.edges(vs)
 	return b
 }
 
@@ -110,6 +115,31 @@ func (b *book) fill(vs []float32, thresholds []float64) {
 			zone++
 		}
 	}
+}
+
+// edges sets the table by edges, if thresholds between vs allow it.
+func (b *book) edges(vs []float32) {
+	const half = coding.Cells/2 - 1
+	for b.PerUnit = .25; b.PerUnit <= 4; b.PerUnit *= 2 {
+		b.Limit = half / b.PerUnit
+		fits := true
+		for i, v := range vs[1:] {
+			t := (vs[i] + v) / 2 * b.PerUnit
+			fits = fits && t == float32(int(t)) && t >= -half && t < half
+		}
+		if !fits {
+			continue
+		}
+		for n := -half; n <= half; n++ {
+			zone := 0
+			for zone < len(vs)-1 && float32(n) > (vs[zone]+vs[zone+1])/2*b.PerUnit {
+				zone++
+			}
+			b.Edges[n&(coding.Cells-1)] = vs[zone]
+		}
+		return
+	}
+	b.PerUnit, b.Limit = 0, 0
 }
 
 // find returns the value for a ratio, by cells.

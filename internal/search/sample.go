@@ -41,6 +41,9 @@ func (p *sample) load(w, importance []float64) (finite bool) {
 		p.w, p.a = make([]float32, n), make([]float32, n)
 	}
 	p.w, p.a = p.w[:n], p.a[:n]
+	if n > 0 {
+		p.arg.W, p.arg.A, p.arg.N = &p.w[0], &p.a[0], n
+	}
 	var most float64
 	if importance != nil {
 		most = p.survey(w, importance)
@@ -148,10 +151,13 @@ func (p *sample) fit(b *book, deltas []float64) []coding.FitSums {
 		}
 		return p.out[:len(deltas)]
 	}
-	p.arg = coding.FitArgs{W: &p.w[0], A: &p.a[0], N: len(p.w), Inv: &p.inv[0], Sums: &p.out[0], Scales: len(deltas), Book: &b.Book}
-	if b.rounds {
+	p.arg.Inv, p.arg.Sums, p.arg.Scales, p.arg.Book = &p.inv[0], &p.out[0], len(deltas), &b.Book
+	switch {
+	case b.rounds:
 		p.set.FitRound(&p.arg)
-	} else {
+	case b.PerUnit > 0 && p.set.FitEdges != nil:
+		p.set.FitEdges(&p.arg)
+	default:
 		p.set.FitCells(&p.arg)
 	}
 	return p.out[:len(deltas)]

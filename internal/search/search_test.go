@@ -144,6 +144,32 @@ func TestBooks(t *testing.T) {
 	}
 }
 
+// TestEdges compares the values that edges give with those of cells, at all edges and
+// beside them.
+func TestEdges(t *testing.T) {
+	for _, typ := range []datatype.Type{datatype.BitMoD3, datatype.FP3ER, datatype.FP3EA} {
+		var have bool
+		for _, b := range newBooks(typ) {
+			if have = have || b.PerUnit > 0; b.PerUnit == 0 {
+				continue
+			}
+			for n := -40; n <= 40; n++ {
+				edge := float32(n) / 4
+				for _, r := range []float32{edge, math.Nextafter32(edge, -100), math.Nextafter32(edge, 100)} {
+					clamped := float64(max(-b.Limit, min(b.Limit, r)))
+					got := b.Edges[int(math.Ceil(clamped*float64(b.PerUnit)))&(coding.Cells-1)]
+					if want := b.find(r); got != want {
+						t.Fatalf("%v: %v becomes %v, want %v", typ, r, got, want)
+					}
+				}
+			}
+		}
+		if !have {
+			t.Errorf("%v has no edges", typ)
+		}
+	}
+}
+
 // TestFindIsNearBest compares what is found with the best of every scale at which
 // the code of any weight changes, for which nothing is left to find.
 func TestFindIsNearBest(t *testing.T) {

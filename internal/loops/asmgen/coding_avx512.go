@@ -44,8 +44,10 @@ func codingAVX512() *file {
 	groupMax(f)
 	roundIntegers(f)
 	groupRange(f)
-	fitAVX512(f, true)
-	fitAVX512(f, false)
+	f.data("firsts", 0, 4, 8, 0)
+	fitAVX512(f, fitCells)
+	fitAVX512(f, fitRound)
+	fitAVX512(f, fitEdges)
 	widen16(f, "widenBF16AVX512", func() {
 		f.op("VPMOVZXWD.Z (SI), K1, Z0")
 		f.op("VPSLLD $16, Z0, Z0")

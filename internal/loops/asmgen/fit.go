@@ -18,6 +18,18 @@ const (
 	bookHigh       = 268
 	bookFloor      = 272
 	bookUnit       = 276
+	bookEdges      = 280
+	bookPerUnit    = 408
+	bookLimit      = 412
+)
+
+// A fitKind is a way to find the values of a codebook.
+type fitKind string
+
+const (
+	fitCells fitKind = "Cells"
+	fitRound fitKind = "Round"
+	fitEdges fitKind = "Edges"
 )
 
 // fitScaleLoop emits the loops over scales and, in each, over the weights at SI and their
@@ -46,16 +58,14 @@ func (f *file) fitScaleLoop(begin, body, end func()) {
 	f.end()
 }
 
-// fitAVX512 emits the loop of FitArgs, by cells or by rounding.
-func fitAVX512(f *file, cells bool) {
-	const inv, dd, dq, qq = 17, 20, 21, 22
-	name := "fitRoundAVX512"
-	if cells {
-		name = "fitCellsAVX512"
-	}
-	f.text(name, "FitArgs")
+// fitAVX512 emits the loop of FitArgs.
+func fitAVX512(f *file, kind fitKind) {
+	const inv, dd, dq, qq, firsts = 17, 20, 21, 22, 23
+	f.text("fit"+string(kind)+"AVX512", "FitArgs")
 	f.op("MOVQ %d(AX), BX", fitBook)
-	if cells {
+	f.op("VMOVDQU32 firsts<>(SB), %s", x(firsts))
+	switch kind {
+	case fitCells:
 		for i := range 2 {
 			f.op("VMOVUPS %d(BX), %s", bookThresholds+64*i, z(8+i))
 			f.op("VMOVUPS %d(BX), %s", bookValues+64*i, z(10+i))
@@ -67,7 +77,15 @@ func fitAVX512(f *file, cells bool) {
 		f.op("VPBROADCASTD R15, Z15")
 		f.op("MOVL $1, R15")
 		f.op("VPBROADCASTD R15, Z16")
-	} else {
+	case fitEdges:
+		for i := range 2 {
+			f.op("VMOVUPS %d(BX), %s", bookEdges+64*i, z(8+i))
+		}
+		f.op("VBROADCASTSS %d(BX), Z12", bookPerUnit)
+		f.op("VBROADCASTSS %d(BX), Z13", bookLimit)
+		f.op("MOVL $0x4b400000, R15") // 1.5·2^23
+		f.op("VPBROADCASTD R15, Z14")
+	case fitRound:
 		for i, at := range []int{bookLow, bookHigh, bookFloor, bookUnit} {
 			f.op("VBROADCASTSS %d(BX), %s", at, z(8+i))
 		}
@@ -83,7 +101,8 @@ func fitAVX512(f *file, cells bool) {
 		}
 	}, func() {
 		f.op("VMULPS (SI), %s, Z0", z(inv))
-		if cells {
+		switch kind {
+		case fitCells:
 			f.op("VMOVAPS Z0, Z1")
 			f.op("VFMADD213PS Z13, Z12, Z1")
 			f.op("VMAXPS Z14, Z1, Z1")
@@ -94,7 +113,13 @@ func fitAVX512(f *file, cells bool) {
 			f.op("VCMPPS $30, Z2, Z0, K2")
 			f.op("VPADDD Z16, Z1, K2, Z1")
 			f.op("VPERMI2PS Z11, Z10, Z1")
-		} else {
+		case fitEdges:
+			// The sum is rounded up to a whole number, whose last bits are the last bits
+			// of the float.
+			f.op("VRANGEPS $2, Z13, Z0, Z1")
+			f.op("VFMADD213PS.RU_SAE Z14, Z12, Z1")
+			f.op("VPERMI2PS Z9, Z8, Z1")
+		case fitRound:
 			f.op("VMAXPS Z8, Z0, Z1")
 			f.op("VMINPS Z9, Z1, Z1")
 			f.op("VPANDD Z13, Z1, Z2")
@@ -114,29 +139,47 @@ func fitAVX512(f *file, cells bool) {
 		f.op("VADDPS Z5, %s, %s", z(qq), z(qq))
 		f.op("VADDPS Z6, %s, %s", z(dd), z(dd))
 	}, func() {
-		for i, v := range []int{dd, dq, qq} {
-			f.fold("VADDPS", v, 2*i, 2*i+1)
-			f.op("VMOVSS %s, %d(R11)", x(v), 4*i)
-		}
+		// The three sums are added in halves together: the eighths of dd and dq, and
+		// then the fourths of all three.
+		f.op("VINSERTF64X4 $1, %s, %s, Z0", y(dq), z(dd))
+		f.op("VSHUFF64X2 $0xee, %s, %s, Z1", z(dq), z(dd))
+		f.op("VEXTRACTF64X4 $1, %s, Y2", z(qq))
+		f.op("VADDPS Z1, Z0, Z0")
+		f.op("VADDPS Y2, %s, Y2", y(qq))
+		f.op("VSHUFF32X4 $0x88, Z2, Z0, Z1")
+		f.op("VSHUFF32X4 $0xdd, Z2, Z0, Z3")
+		f.op("VADDPS Z3, Z1, Z0")
+		f.op("VPSHUFD $0x4e, Z0, Z1")
+		f.op("VADDPS Z1, Z0, Z0")
+		f.op("VPSHUFD $0xb1, Z0, Z1")
+		f.op("VADDPS Z1, Z0, Z0")
+		f.op("VPERMPS Z0, %s, Z0", z(firsts))
+		// Not with a mask, since the sums are read at once, and what a store with a mask
+		// wrote has to reach the cache before.
+		f.op("VMOVQ X0, (R11)")
+		f.op("VEXTRACTPS $2, X0, 8(R11)")
 	})
 }
 
-// fitAVX2 emits the loop of FitArgs, by cells or by rounding.
-func fitAVX2(f *file, cells bool) {
+// fitAVX2 emits the loop of FitArgs.
+func fitAVX2(f *file, kind fitKind) {
 	const inv, dd, dq, qq = 9, 10, 12, 14 // first registers; each sum has two
-	name := "fitRoundAVX2"
-	if cells {
-		name = "fitCellsAVX2"
-	}
-	f.text(name, "FitArgs")
+	f.text("fit"+string(kind)+"AVX2", "FitArgs")
 	f.op("MOVQ %d(AX), BX", fitBook)
-	if cells {
+	switch kind {
+	case fitCells:
 		f.op("MOVL $0x41f80000, R15") // 31
-	} else {
+		f.op("VMOVD R15, X8")
+		f.op("VPBROADCASTD X8, Y8")
+	case fitEdges:
+		f.op("VBROADCASTSS %d(BX), Y7", bookLimit)
+		f.op("VPXOR Y8, Y8, Y8")
+		f.op("VSUBPS Y7, Y8, Y8")
+	case fitRound:
 		f.op("MOVL $0x7f800000, R15")
+		f.op("VMOVD R15, X8")
+		f.op("VPBROADCASTD X8, Y8")
 	}
-	f.op("VMOVD R15, X8")
-	f.op("VPBROADCASTD X8, Y8")
 	f.fitScaleLoop(func() {
 		f.op("VBROADCASTSS (R10), %s", y(inv))
 		for v := dd; v < 16; v++ {
@@ -145,7 +188,8 @@ func fitAVX2(f *file, cells bool) {
 	}, func() {
 		for half := range 2 {
 			f.op("VMULPS %d(SI), %s, Y0", 32*half, y(inv))
-			if cells {
+			switch kind {
+			case fitCells:
 				f.op("VBROADCASTSS %d(BX), Y1", bookInv)
 				f.op("VBROADCASTSS %d(BX), Y2", bookOff)
 				f.op("VFMADD213PS Y2, Y0, Y1")
@@ -162,7 +206,17 @@ func fitAVX2(f *file, cells bool) {
 						f.op("VPSUBD Y4, Y1, Y1")
 					}
 				}
-			} else {
+			case fitEdges:
+				f.op("VBROADCASTSS %d(BX), Y2", bookPerUnit)
+				f.op("VMAXPS Y8, Y0, Y1")
+				f.op("VMINPS Y7, Y1, Y1")
+				f.op("VMULPS Y2, Y1, Y1")
+				f.op("VROUNDPS $10, Y1, Y1") // up
+				f.op("VCVTPS2DQ Y1, Y1")
+				f.op("VPSLLD $28, Y1, Y2")
+				f.op("VPSLLD $27, Y1, Y3")
+				f.table32(func(i int) string { return at32("BX", bookEdges, i) }, 1, 2, 3, 4, 5, 6)
+			case fitRound:
 				f.op("VBROADCASTSS %d(BX), Y1", bookLow)
 				f.op("VBROADCASTSS %d(BX), Y2", bookHigh)
 				f.op("VMAXPS Y1, Y0, Y1")

@@ -41,6 +41,7 @@ var avx2 = Set{
 	Range:     rangeAVX2,
 	FitCells:  fitCellsAVX2,
 	FitRound:  fitRoundAVX2,
+	FitEdges:  fitEdgesAVX2,
 	Survey:    surveyAVX2,
 	Sample:    sampleAVX2,
 	Square:    squareAVX2,
@@ -100,6 +101,7 @@ var avx512 = Set{
 	Range:     rangeAVX512,
 	FitCells:  fitCellsAVX512,
 	FitRound:  fitRoundAVX512,
+	FitEdges:  fitEdgesAVX512,
 	Survey:    surveyAVX2,
 	Sample:    sampleAVX2,
 	Square:    squareAVX2,
@@ -235,10 +237,16 @@ func fitCellsAVX2(a *FitArgs)
 func fitRoundAVX2(a *FitArgs)
 
 //go:noescape
+func fitEdgesAVX2(a *FitArgs)
+
+//go:noescape
 func fitCellsAVX512(a *FitArgs)
 
 //go:noescape
 func fitRoundAVX512(a *FitArgs)
+
+//go:noescape
+func fitEdgesAVX512(a *FitArgs)
 
 //go:noescape
 func clamped0AVX2(a *StepsArgs)

@@ -1,6 +1,6 @@
 package coding
 
-// A Book is a codebook for FitArgs, by cells as in a Class, or by rounding.
+// A Book is a codebook for FitArgs, by cells as in a Class, by rounding, or by edges.
 type Book struct {
 	// A ratio r is in cell trunc(r·Inv + Off), or in the nearest cell. Its step is its
 	// cell, or the next one if r is above the cell's threshold. The last cell has no
@@ -13,6 +13,12 @@ type Book struct {
 	// not above the ratio's magnitude or Floor, whichever is larger. The ratio is
 	// rounded to a multiple of p·Unit/(1.5·2^23).
 	Low, High, Floor, Unit float32
+
+	// If all thresholds are multiples of a power of two 1/PerUnit, a ratio r within
+	// ±Limit has the value Edges[⌈r·PerUnit⌉ modulo Cells], and others have that of the
+	// nearer limit. PerUnit·Limit is at most Cells/2 − 1. PerUnit is 0 for other codebooks.
+	Edges          [Cells]float32
+	PerUnit, Limit float32
 }
 
 // FitLanes is the number of partial sums of each sum of FitArgs.
@@ -28,7 +34,7 @@ const FitLanes = 16
 //
 // in float32, rounding after every operation. There is a sum for each i modulo
 // FitLanes, from the first on; these sums are then added in halves. Functions named
-// Cells find q by cells, and functions named Round by rounding.
+// Cells, Round and Edges differ in how they find q.
 type FitArgs struct {
 	W, A   *float32
 	N      int      // a multiple of FitLanes, at least 1

@@ -1,7 +1,7 @@
 package coding
 
 // A Set has the functions for one kind of processor. It must not be changed. Lookup
-// takes bytes below Cells; Powers, Narrow, and the five from Survey to Noise together
+// takes bytes below Cells; Powers, Narrow, FitEdges, and the five from Survey to Noise together
 // may be nil.
 type Set struct {
 	Steps     [Members + 1]func(*StepsArgs) // by the number of codebooks
@@ -14,6 +14,7 @@ type Set struct {
 	Range     func(*RangeArgs)
 	FitCells  func(*FitArgs)
 	FitRound  func(*FitArgs)
+	FitEdges  func(*FitArgs)
 	Survey    func(*SurveyArgs)
 	Sample    func(*SampleArgs)
 	Square    func(*SquareArgs)
