@@ -57,7 +57,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.Func("kept", "`bf16`, f16 or f32: how floats that are not quantized are stored; as they are by default", o.keptFlag)
 	fs.BoolVar(&o.verbose, "v", false, "a line for every tensor")
 	fs.BoolVar(&o.strict, "strict", false, "fail if a tensor that should be quantized can't be")
-	fs.BoolVar(&o.dryRun, "dry-run", false, "write nothing: show what would be done")
+	fs.BoolVar(&o.dryRun, "dry-run", false, "write nothing, and show what would be done")
 	fs.BoolVar(&o.measure, "measure", false, "compare every weight with the original")
 	fs.BoolVar(&o.overwrite, "overwrite", false, "replace files that were made with other settings")
 	fs.StringVar(&o.report, "report", "", "write a report of the errors as an HTML `file`; implies -measure")
@@ -70,12 +70,12 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return err
 	})
 	o.calibration.options = calibrate.GPTQ()
-	fs.StringVar(&o.calibration.text, "calibrate", "", "`file` of text that the model reads, to quantize by what its layers see: GPTQ, matrix after matrix; implies -search; default is a text of the module")
-	fs.IntVar(&o.calibration.samples, "nsamples", 0, "`texts` for -calibrate, from all over the file; 0 is as many as make 16,384 tokens")
-	fs.IntVar(&o.calibration.length, "length", 0, "`tokens` of such a text; 0 is 512, and 64 for an encoder")
-	fs.Uint64Var(&o.calibration.seed, "seed", 1, "`number` that says which places of the file they are from")
-	fs.Float64Var(&o.bits, "bits", 0, "`bits` a weight of all that is quantized, such as 3.5, embedding and head included: each row gets the type and group size that -calibrate TEXT finds it worth, or each tensor those that its errors ask for, in place of -type and -group")
-	fs.BoolVar(&o.byTensor, "by-tensor", false, "with -bits and -calibrate: all rows of a tensor have the same type, which takes less time to multiply and leaves larger errors")
+	fs.StringVar(&o.calibration.text, "calibrate", "", "`file` of text that the model reads to calibrate its layers, see above; implies -search; default is a text of several kinds that the module has")
+	fs.IntVar(&o.calibration.samples, "nsamples", 0, "number of `texts` for -calibrate, taken from all over the file; 0 is as many as make 16,384 tokens")
+	fs.IntVar(&o.calibration.length, "length", 0, "`tokens` of each of these texts; 0 is 512, and 64 for an encoder")
+	fs.Uint64Var(&o.calibration.seed, "seed", 1, "`number` that chooses the places in the file that these texts are from")
+	fs.Float64Var(&o.bits, "bits", 0, "`bits` a weight of all quantized tensors, such as 3.5, see above; replaces -type and -group")
+	fs.BoolVar(&o.byTensor, "by-tensor", false, "with -bits and -calibrate, give all rows of a tensor the same type: products take less time and errors are larger")
 	if _, err := cli.Parse(fs, usage, args, stderr); err != nil {
 		return o, err
 	}

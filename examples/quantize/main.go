@@ -43,23 +43,30 @@ which also get what belongs to the model beside its weights. PATTERN is a run of
 components of a tensor's name (mlp.down_proj, layers.*.mlp), re:REGEXP,
 "embeddings", "head", or "linear", the default: weights of linear layers.
 
-With -calibrate TEXT the model reads some of the text, matrix after matrix, each of which
-is quantized by what it sees behind those before as they became: by GPTQ, with the
-scales searched for, and so that it makes up for half of what those have lost. That is
-for the families that examples/llama and examples/embed run, and takes minutes where the weights alone take seconds. Each layer has a line with
-the error of its outputs. With -bits, such as 3.5, rows have types of 3 to 8 bits, so
-that all that is quantized has so many on average, embedding and head included. Those
-have more whose errors change predictions most, as a backward pass over TEXT tells;
-without a text, and for families that the engine has no backward pass for, tensors have
-more whose errors are largest. In the place of TEXT may be an importance matrix of
-llama.cpp (.gguf), or statistics that package quant/calibrate has saved (.safetensors),
-for a model of any family. TEXT should be like what the model is for; if there is none
-such, -calibrate default reads a text of several kinds. What is interrupted goes on after the last file of -shard-size that was finished.
+With -calibrate TEXT, the model reads some of the text, one matrix after another. GPTQ
+quantizes each matrix by the inputs that it gets from the quantized matrices before it.
+Scales are searched for, and the weights are first adjusted to make up for half of the
+error in those inputs. This works for the families that examples/llama and examples/embed
+run. It takes minutes, where the weights alone take seconds. A line for each layer shows
+the error of its outputs.
+
+With -bits, such as 3.5, every row gets a type of 3 to 8 bits, so that all quantized
+tensors, the embedding and the head included, have that many bits a weight on average.
+Rows whose errors change the predictions most get more bits: a backward pass over TEXT
+finds them. Without a text, and for families without a backward pass in the engine, every
+tensor gets bits by the size of its errors.
+
+TEXT should be like what the model is used for; without such a text, -calibrate default
+reads a text of several kinds. For models of any family, TEXT may also be a file of
+statistics: an importance matrix of llama.cpp (.gguf), or what package quant/calibrate
+saves (.safetensors).
+
+An interrupted run continues after the last finished file of -shard-size.
 `
 
 func main() {
-	// A run keeps some megabytes. Whenever they have doubled, to look for what may go takes
-	// a sixth of its time.
+	// A run keeps a few megabytes. Collecting garbage whenever these have doubled takes a
+	// sixth of its time.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
