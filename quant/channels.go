@@ -7,6 +7,9 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"sync/atomic"
+
+	"github.com/bitmod-go/bitmod/internal/loops/algebra"
 )
 
 // Channels are scales by column, as [ChannelScales] finds them.
@@ -65,7 +68,7 @@ func ChannelScales[T Weight](w []T, cols int, c Config, h *Hessian, ties []int) 
 	if c.Workers == 0 {
 		c.Workers = runtime.GOMAXPROCS(0)
 	}
-	t := &channelTrial{cols: cols, config: c, hessian: h, amplitudes: amplitudes}
+	t := &channelTrial{cols: cols, config: c, meter: newOutputMeter(h, c.Workers), amplitudes: amplitudes}
 	t.weights = make([]float64, len(w))
 	widen(t.weights, any(w), 0)
 	t.scaled = make([]float32, len(w))
@@ -100,10 +103,10 @@ const (
 type channelTrial struct {
 	cols       int
 	config     Config
-	hessian    *Hessian
 	amplitudes []float64
 	weights    []float64
 	scaled     []float32
+	meter      *outputMeter
 }
 
 // promising returns the exponents other than 0 that are worth a trial on all rows, in
@@ -146,17 +149,12 @@ func (t *channelTrial) try(exponent, every int) ([]float32, float64, error) {
 	}
 	c := t.config
 	rows := (len(t.weights)/t.cols-1)/every + 1
-	scaled, weights := t.scaled[:rows*t.cols], t.weights
-	if every > 1 {
-		weights = make([]float64, len(scaled))
-	}
+	scaled := t.scaled[:rows*t.cols]
 	for row := range rows {
-		w := t.weights[row*every*t.cols:][:t.cols]
+		w := t.weights[row*every*t.cols:][:len(s)]
+		to := scaled[row*t.cols:][:len(s)]
 		for i, x := range w {
-			scaled[row*t.cols+i] = float32(x * float64(s[i]))
-		}
-		if every > 1 {
-			copy(weights[row*t.cols:], w)
+			to[i] = float32(x * float64(s[i]))
 		}
 	}
 	if importance := c.Importance; importance != nil {
@@ -172,7 +170,7 @@ func (t *channelTrial) try(exponent, every int) ([]float32, float64, error) {
 		}
 		return nil, 0, err
 	}
-	errs, err := outputErrors(weights, m, t.hessian, s, c.Workers)
+	errs, err := t.meter.errors(t.weights, every, m, s)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -287,35 +285,62 @@ func OutputErrors[T Weight](w []T, m *Matrix, h *Hessian) ([]float64, error) {
 			return nil, &WeightError{Row: i / m.cols, Col: i % m.cols, Value: x}
 		}
 	}
-	return outputErrors(wide, m, h, nil, runtime.GOMAXPROCS(0))
+	return newOutputMeter(h, runtime.GOMAXPROCS(0)).errors(wide, 1, m, nil)
 }
 
-// outputErrors is OutputErrors for an m whose columns were multiplied by s before it
-// was quantized, if s is not nil.
-func outputErrors(w []float64, m *Matrix, h *Hessian, s []float32, workers int) ([]float64, error) {
+// An outputMeter computes errors of outputs, of one matrix after the other.
+type outputMeter struct {
+	hessian *Hessian
+	memory  []meterMemory // by worker
+}
+
+// A meterMemory is the memory of a worker.
+type meterMemory struct {
+	row  []float32
+	e, y []float64 // of a block of rows, as quadratic takes them
+}
+
+func newOutputMeter(h *Hessian, workers int) *outputMeter {
+	return &outputMeter{h, make([]meterMemory, workers)}
+}
+
+// errors returns the error of each row of m, which was made of every every-th row of w,
+// with its columns multiplied by s if s is not nil.
+func (o *outputMeter) errors(w []float64, every int, m *Matrix, s []float32) ([]float64, error) {
 	errs := make([]float64, m.rows)
-	block := min((m.rows-1)/workers+1, quadraticRows)
-	err := forBlocks(context.Background(), m.rows, block, workers, func() (func(lo, hi int) (int, error), error) {
-		got := make([]float32, m.cols)
-		stride := quadraticStride(m.cols)
-		e, y := make([]float64, block*stride), make([]float64, block*stride)
+	block := min((m.rows-1)/len(o.memory)+1, quadraticRows)
+	stride := quadraticStride(m.cols)
+	var started atomic.Int64
+	err := forBlocks(context.Background(), m.rows, block, len(o.memory), func() (func(lo, hi int) (int, error), error) {
+		mem := &o.memory[started.Add(1)-1]
+		if len(mem.e) < block*stride {
+			mem.row, mem.e, mem.y = make([]float32, m.cols), make([]float64, block*stride), make([]float64, block*stride)
+		}
 		return func(lo, hi int) (int, error) {
 			for row := lo; row < hi; row++ {
-				m.dequantizeRow(got, row)
-				e := e[(row-lo)*stride:]
-				for i, x := range w[row*m.cols : (row+1)*m.cols] {
-					y := float64(got[i])
-					if s != nil {
-						y /= float64(s[i])
-					}
-					e[i] = x - y
-				}
+				m.dequantizeRow(mem.row, row)
+				difference(mem.e[(row-lo)*stride:], w[row*every*m.cols:], mem.row, s)
 			}
-			h.quadratic(errs[lo:hi], e, y)
+			o.hessian.quadratic(errs[lo:hi], mem.e, mem.y[:(hi-lo)*stride])
 			return 0, nil
 		}, nil
 	})
 	return errs, err
+}
+
+// difference sets e to w − ŵ/s, or to w − ŵ if s is nil. The length is that of ŵ.
+func difference(e, w []float64, back, s []float32) {
+	e, w = e[:len(back)], w[:len(back)]
+	if s == nil {
+		for i, y := range back {
+			e[i] = w[i] - float64(y)
+		}
+		return
+	}
+	s = s[:len(back)]
+	for i, y := range back {
+		e[i] = w[i] - float64(y)/float64(s[i])
+	}
 }
 
 // quadraticRows is the largest number of vectors in one pass over a Hessian.
@@ -343,9 +368,16 @@ func (h *Hessian) quadratic(q, e, y []float64) {
 			copy(near[(i-lo)*block+i-lo+1:], h.row(i)[1:hi-i])
 		}
 		for row := range q {
-			c[row], r[row] = y[row*stride+lo:row*stride+hi], e[row*stride+lo:]
+			r[row] = e[row*stride+lo:]
 		}
-		reduce(h.set, c[:len(q)], r[:len(q)], 1, near[:], block, 0, hi-lo)
+		// Rows of near end with the diagonal, so that columns to the left need fewer.
+		for col := lo; col < hi; col += algebra.TileCols {
+			end := min(col+algebra.TileCols, hi)
+			for row := range q {
+				c[row] = y[row*stride+col : row*stride+end]
+			}
+			reduce(h.set, c[:len(q)], r[:len(q)], 1, near[col-lo:], block, 0, end-lo)
+		}
 		if hi == n {
 			break
 		}
@@ -354,15 +386,30 @@ func (h *Hessian) quadratic(q, e, y []float64) {
 		}
 		reduce(h.set, c[:len(q)], r[:len(q)], 1, h.sums[rowOffset(n, lo)+hi-lo:], n-lo-1, 1, hi-lo)
 	}
-	// The diagonal counts once, everything else twice.
-	for row := range q {
-		sum := 0.0
-		at := 0
-		for i, x := range e[row*stride:][:n] {
-			sum += float64(x * (float64(h.sums[at]*x) - 2*y[row*stride+i]))
-			at += n - i
+	diagonal := make([]float64, n)
+	for i := range diagonal {
+		diagonal[i] = h.row(i)[0]
+	}
+	// The diagonal counts once, everything else twice. Four rows are summed up at a time,
+	// as an addition waits for the one before.
+	for row := 0; row < len(q); row += 4 {
+		var rows [4]int
+		for i := range rows {
+			rows[i] = min(row+i, len(q)-1)
 		}
-		q[row] = max(sum/float64(h.n), 0) // rounding may take it below
+		of := func(x []float64, i int) []float64 { return x[rows[i]*stride:][:n] }
+		e0, e1, e2, e3 := of(e, 0), of(e, 1), of(e, 2), of(e, 3)
+		y0, y1, y2, y3 := of(y, 0), of(y, 1), of(y, 2), of(y, 3)
+		var s0, s1, s2, s3 float64
+		for i, d := range diagonal {
+			s0 += float64(e0[i] * (float64(d*e0[i]) - 2*y0[i]))
+			s1 += float64(e1[i] * (float64(d*e1[i]) - 2*y1[i]))
+			s2 += float64(e2[i] * (float64(d*e2[i]) - 2*y2[i]))
+			s3 += float64(e3[i] * (float64(d*e3[i]) - 2*y3[i]))
+		}
+		for i, sum := range [...]float64{s0, s1, s2, s3} {
+			q[rows[i]] = max(sum/float64(h.n), 0) // rounding may take it below
+		}
 	}
 }
 

@@ -140,7 +140,7 @@ func FuzzChannelScales(f *testing.F) {
 		wide := make([]float64, len(w))
 		widen(wide, any(w), 0)
 		for _, set := range algebraSets() {
-			errs, err := outputErrors(wide, m, h.with(set), got.Scales, 1)
+			errs, err := newOutputMeter(h.with(set), 1).errors(wide, 1, m, got.Scales)
 			if err != nil {
 				t.Fatal(err)
 			}
