@@ -25,9 +25,9 @@ func (t Type) codebooks() []Codebook {
 	return m.codebooks
 }
 
-// minifloat returns the non-negative values of a float with the given exponent
-// and mantissa bits, by code: bias 2^(e−1) − 1, subnormals, and no infinity or
-// NaN, as the OCP formats below 8 bits have it.
+// minifloat returns the non-negative values of a float with the given exponent and
+// mantissa bits, by code. The bias is 2^(e−1) − 1. There are subnormals, but no infinity
+// and no NaN, as in the OCP formats of fewer than 8 bits.
 func minifloat(exponent, mantissa int) []float32 {
 	bias := 1<<(exponent-1) - 1
 	vs := make([]float32, 1<<(exponent+mantissa))
@@ -43,7 +43,7 @@ func minifloat(exponent, mantissa int) []float32 {
 	return vs
 }
 
-// signMagnitude returns the codebook of ±magnitudes, negative zero reading as 0.
+// signMagnitude returns the codebook of ±magnitudes. Negative zero reads as 0.
 func signMagnitude(name string, magnitudes []float32) Codebook {
 	n := len(magnitudes)
 	vs := make([]float32, 2*n)
@@ -60,8 +60,8 @@ func plain(in *info) []Codebook {
 	return []Codebook{signMagnitude("", in.magnitudes())}
 }
 
-// specials makes one candidate for each special value, which takes the code of
-// negative zero.
+// specials makes one candidate for each special value, which takes the code of negative
+// zero.
 func specials(in *info) []Codebook {
 	var cbs []Codebook
 	magnitudes := in.magnitudes()
@@ -80,7 +80,8 @@ func integers(in *info) []Codebook {
 	return []Codebook{cb}
 }
 
-// ant makes two candidates: integers, and powers of two with others between.
+// ant makes two candidates: integers, and a mixture of powers of two and values between
+// them.
 func ant(in *info) []Codebook {
 	name := "fp3"
 	if in.bits == 4 {

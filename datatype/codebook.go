@@ -67,8 +67,8 @@ func (c Codebook) Value(code uint8) float32 {
 	return c.values[code]
 }
 
-// MaxAbs returns the largest magnitude of the values, by which a group's
-// largest weight is divided for its scale.
+// MaxAbs returns the largest magnitude of the values. The scale of a group is its largest
+// magnitude divided by MaxAbs.
 func (c Codebook) MaxAbs() float32 {
 	var m float32
 	for _, v := range c.values {
@@ -91,7 +91,7 @@ func (c Codebook) Encode(x float64) uint8 {
 		mid := (float64(b) + float64(v)) / 2
 		up := even && best&1 != code&1
 		if up {
-			// A midpoint goes to the even one of the codes of b and v.
+			// Of b and v, a midpoint goes to the one whose code is even.
 			up = (code&1 == 0) == (v > b)
 		}
 		if v > b && (x > mid || x == mid && up) || v < b && (x < mid || x == mid && !up) {

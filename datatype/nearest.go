@@ -2,8 +2,9 @@ package datatype
 
 import "strings"
 
-// nearest returns the name at the least edit distance from s, ignoring case, the first
-// of several. It returns "" if a third of s would have to change.
+// nearest returns the name with the least edit distance from s, ignoring case. Of names
+// with the same distance, it returns the first. It returns "" if a third of s would have
+// to change.
 func nearest(s string, names []string) string {
 	s = strings.ToLower(s)
 	if len(s) > 32 {
@@ -20,7 +21,7 @@ func nearest(s string, names []string) string {
 
 // edits returns the number of bytes to insert, delete or replace to turn a into b.
 func edits(a, b string) int {
-	row := make([]int, len(b)+1) // of the beginning of a, to each beginning of b
+	row := make([]int, len(b)+1) // the distances from a prefix of a to each prefix of b
 	for j := range row {
 		row[j] = j
 	}

@@ -1,11 +1,12 @@
 package datatype
 
 // The values of NormalFloat (QLoRA, arXiv 2305.14314) and Student Float (arXiv
-// 2405.03103) are n quantiles of the normal distribution, and of Student's with 5
-// degrees of freedom, divided by the largest. n/2 probabilities run evenly from δ to
-// 1/2, and n/2 + 1 from 1/2 to 1−δ; both runs contain the median. δ is the mean of 1/2n
-// and 1/(2n−2), except that the published SF3 uses the δ of SF4. TestQuantiles of
-// internal/gonumtest computes them.
+// 2405.03103) are n quantiles of a distribution, divided by the largest of them. The
+// distribution is the normal distribution, or Student's t-distribution with 5 degrees of
+// freedom. n/2 probabilities are evenly spaced from δ to 1/2, and n/2 + 1 from 1/2 to
+// 1−δ; both sequences contain 1/2. δ is the mean of 1/(2n) and 1/(2n−2), except that the
+// published SF3 uses the δ of SF4. TestQuantiles of internal/gonumtest computes the
+// values.
 var (
 	nf3Values = [...]float32{
 		-1, -0.53502274, -0.24693143, 0,

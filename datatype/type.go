@@ -12,7 +12,7 @@ import (
 // are rejected wherever a Type is taken.
 type Type uint8
 
-// The types. The name that [Parse] knows is in the comment.
+// The types. Each comment begins with the name that [Parse] accepts.
 const (
 	BitMoD4 Type = iota // bitmod4: FP4 with a special value ±5 or ±8 per group
 	BitMoD3             // bitmod3: FP3 with a special value ±3 or ±6 per group
@@ -102,7 +102,7 @@ func Types() []Type {
 // Valid reports whether t is one of the constants.
 func (t Type) Valid() bool { return t < numTypes }
 
-// String returns the name that [Parse] reads.
+// String returns the name that [Parse] accepts.
 func (t Type) String() string {
 	if !t.Valid() {
 		return fmt.Sprintf("datatype.Type(%d)", uint8(t))
@@ -140,8 +140,8 @@ func (t Type) GroupSize() int { return int(t.info().groupSize) }
 // Scale returns how a group's scale is stored.
 func (t Type) Scale() ScaleFormat { return t.info().scale }
 
-// Asymmetric reports whether the minimum and maximum of a group determine its codebook,
-// the one at index zero-point. Other types try all candidates.
+// Asymmetric reports whether the minimum and maximum of a group determine its codebook.
+// The index of that codebook is the zero-point. Groups of other types try all candidates.
 func (t Type) Asymmetric() bool { return t.info().asym }
 
 // SelectorBits returns the number of bits that record the codebook of a group: the

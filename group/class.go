@@ -47,7 +47,8 @@ type cell struct {
 	zone      uint8   // of ratios in the cell up to and including the threshold
 }
 
-// A member is a codebook by zone, in arrays that a byte can't index beyond.
+// A member is a codebook, indexed by zone. The arrays have 256 elements, so that indexing
+// them by a byte needs no bounds check.
 type member struct {
 	values [256]float64
 	codes  [256]uint8
@@ -61,7 +62,7 @@ func newClasses(t datatype.Type, cbs []datatype.Codebook) ([]class, []trial) {
 	for i, cb := range cbs {
 		m := float64(cb.MaxAbs())
 		j := slices.IndexFunc(classes, func(k class) bool {
-			return k.max == m || t.Scale() == datatype.E8M0 // which ignores m
+			return k.max == m || t.Scale() == datatype.E8M0 // E8M0 scales do not depend on m
 		})
 		if j < 0 {
 			j = len(classes)
@@ -181,8 +182,8 @@ func (k *class) errors(zones []uint8, w, importance []float64) {
 // classify sets zones to the zones of the ratios w/delta.
 func (k *class) classify(zones []uint8, w []float64, amax, delta float64) {
 	zones = zones[:len(w)]
-	// A ratio far outside the codebook, which only a saturated E4M3 scale leaves,
-	// has no integer cell number.
+	// Only a saturated E4M3 scale leaves ratios far outside the codebook. The number of
+	// their cell may overflow an int.
 	if limit := 4 * k.max; !(amax/delta < limit) {
 		for i, x := range w {
 			zones[i] = k.zone(max(-limit, min(limit, ratio(x, delta))))
@@ -201,7 +202,7 @@ func (k *class) classify(zones []uint8, w []float64, amax, delta float64) {
 	}
 }
 
-// zone is classify for one ratio.
+// zone returns the zone of the ratio r.
 func (k *class) zone(r float64) uint8 {
 	c := min(max(int(float64(r*k.inv)+k.off), 0), len(k.cells)-1)
 	return k.cells[c].zone + uint8(one(r > k.cells[c].threshold))

@@ -22,12 +22,11 @@
 // zero-point is −lo/Δ rounded half to even. A group whose Δ is 0 takes the first
 // candidate and the code nearest to 0 throughout.
 //
-// Codes are chosen with this unquantized Δ. Only then are the scales of a row
-// rounded to 8 bits ([RowScales]). The OCP MX and NVFP4 standards define
-// elements against the stored scale instead, and so the types with
-// [datatype.E8M0] and [datatype.E4M3] scales round Δ before they choose codes, and of two
-// values that are equally near they take that with the even code, as round-half-to-even
-// does.
+// Codes are chosen with this unquantized Δ. Only then are the scales of a row rounded to
+// 8 bits ([RowScales]). The OCP MX and NVFP4 standards define elements against the stored
+// scale instead. Types with [datatype.E8M0] and [datatype.E4M3] scales therefore round Δ
+// before they choose codes. If two values are equally near, these types take the value
+// with the even code, as round-half-to-even does.
 //
 // A group that is not all zero may have a Δ below half a step, so that its scale rounds
 // to 0. If scale 1 has the smaller error, the group takes scale 1 and the codes that
@@ -36,10 +35,11 @@
 //
 // # Definition and fast form
 //
-// [Reference] is the definition of selection in its plainest form. A [Selector]
-// gives the same bits many times as fast (docs/speed.md has figures): one division and
-// one table look-up find the interval between decision thresholds that w/Δ lies in,
-// for all candidates of the same Δ at once. [Selector.SelectFloat32] does so for the
-// groups of a row of float32 with vector instructions, where thresholds become float32
-// weights and errors are added up in float32, as far as rounding can't have decided.
+// [Reference] is the definition of selection in its plainest form. A [Selector] gives the
+// same bits many times as fast (docs/speed.md has figures). Decision thresholds cut the
+// line of ratios w/Δ into intervals. One division and one table look-up find the interval
+// of a ratio, for all candidates with the same Δ at once. [Selector.SelectFloat32] does
+// this for the groups of a row of float32 with vector instructions. It compares float32
+// weights with thresholds that are float32 weights, too. It adds errors up in float32,
+// and decides by them only where rounding cannot change the decision.
 package group

@@ -13,10 +13,11 @@ import (
 // A fast selects codes for float32 weights with vector instructions. It gives the same
 // bits as Select.
 //
-// Steps, finer than zones, are exact: for weights that are float32, r > t, where r is
-// w/Δ rounded to float64, is the same as w > T, where T is the largest float32 whose
-// ratio is not above t. A group therefore needs one division for each threshold, and
-// not even that, because the sign of T − t·Δ can be had without division.
+// A step is an interval of ratios, finer than a zone. Steps are exact: let w be a
+// float32, r the ratio w/Δ rounded to float64, t a threshold, and T the largest float32
+// whose ratio is not above t. Then r > t is the same as w > T. A group therefore needs at
+// most one division for each threshold, to find T. It needs not even that, because the
+// sign of T − t·Δ can be computed without division.
 //
 // Errors are added up in float32. With u = 2^−24, n weights, A = Δ·max|value| and S the
 // sum that comes out, the exact sum E of (w − Δ·q)² is near:
@@ -67,10 +68,10 @@ type fast struct {
 // A fastClass is a class in the form that the loops read.
 type fastClass struct {
 	coding.Class
-	first    int                                       // candidate of the members
+	first    int                                       // the candidate of the first member
 	zones    [64]uint8                                 // by step
 	codes    [][64]uint8                               // by member and step
-	differ   [coding.Members][coding.Members][64]uint8 // by step: 1 if two members do
+	differ   [coding.Members][coding.Members][64]uint8 // by two members and step: 1 if their values differ
 	maxValue float64
 	limit    float64 // of ratios
 
@@ -100,7 +101,7 @@ func newFast(s *Selector, set *coding.Set) *fast {
 	n := 0
 	for i := range f.classes {
 		k := &s.classes[i]
-		// The largest ratio, as far as groups are not left to Select.
+		// The largest ratio in a group that is not left to Select.
 		limit := k.max * (1 + 0x1p-20)
 		switch s.typ.Scale() {
 		case datatype.E8M0: // as candidateScale has it
@@ -171,9 +172,9 @@ func (c *fastClass) cut(cell int, at cut) bool {
 	return true
 }
 
-// divide sets parts for a type with one codebook. Each has as many of the cuts, from the
-// outermost on, as its cells can tell apart, and a ratio's zone is the sum of its zones in
-// all parts.
+// divide sets parts for a type with one codebook. It divides the cuts among the parts,
+// from the outermost on: each part has as many cuts as its cells can tell apart. The zone
+// of a ratio is the sum of its zones in all parts.
 func (f *fast) divide(s *Selector) bool {
 	if len(s.trials) > 1 {
 		return false
@@ -207,7 +208,8 @@ func (c *fastClass) part(cuts []cut) bool {
 	if len(cuts) == 1 {
 		width = 1
 	}
-	// Cells as wide as the least distance, the first cut in the middle of one.
+	// A cell is as wide as the least distance of two cuts. The first cut is in the middle
+	// of a cell.
 	c.Inv = float32(1 / width)
 	c.Off = float32(.5 - lo*float64(c.Inv))
 	if hi*float64(c.Inv)+float64(c.Off) >= coding.Cells-1 {
@@ -378,7 +380,7 @@ func (f *fast) row(s *Selector, choices []Choice, codes []uint8, w []float32, gr
 	return f.rest > rest
 }
 
-// lookup sets codes from steps, or whatever a table has for them.
+// lookup sets each code to the element of the table for its step.
 func (f *fast) lookup(codes, steps []uint8, table *[64]uint8) {
 	f.lookupArgs = coding.LookupArgs{Dst: &codes[0], Src: &steps[0], N: len(codes), Table: table}
 	f.set.Lookup(&f.lookupArgs)
@@ -418,9 +420,11 @@ func (f *fast) scales(s *Selector, class, n int, tensorScale float32) {
 
 // best returns the candidate with the least error in the group of n weights from column
 // lo on. decided reports whether the sums of the loops are far enough apart to be sure.
-// No group of the row is longer than rootN squared.
+// rootN squared is at least the length of any group of the row.
 func (f *fast) best(s *Selector, g, lo, n int, rootN float64) (first int, decided bool) {
-	// Errors compare as their bits; equal errors are in the order of their candidates.
+	// A key has the bits of an error above the number of its candidate. Keys of errors,
+	// which are not negative, are in the order of the errors; keys of equal errors are in
+	// the order of candidates.
 	var keys [maxTrials]uint64
 	for i := range keys {
 		keys[i] = math.MaxUint64
@@ -433,7 +437,7 @@ func (f *fast) best(s *Selector, g, lo, n int, rootN float64) (first int, decide
 	key := min(lo1, lo2)
 	first = int(key % maxTrials)
 	least, second := math.Float32frombits(uint32(key>>2)), math.Float32frombits(uint32(min(max(lo1, lo2), min(hi1, hi2))>>2))
-	if second == least { // never so in different classes but by chance
+	if second == least { // in different classes only by chance
 		if second = f.others(s, g, first, lo, n); math.IsInf(float64(second), 0) {
 			return first, true
 		}
@@ -564,7 +568,7 @@ func (f *fast) encode(s *Selector, codes []uint8, w []float32, groupSize int, ch
 		for g, c := range choices {
 			f.deltas[g] = c.Delta
 			if f.left[g] {
-				f.deltas[g] = fastMax // any
+				f.deltas[g] = fastMax // any scale will do
 			}
 		}
 		f.byParts(s, codes, groups, f.deltas)
@@ -574,7 +578,7 @@ func (f *fast) encode(s *Selector, codes []uint8, w []float32, groupSize int, ch
 		c := &f.classes[i]
 		here := false
 		for g, choice := range choices {
-			f.deltas[g] = fastMax // any
+			f.deltas[g] = fastMax // any scale will do
 			if !f.left[g] && s.trials[choice.Codebook].class == i {
 				f.deltas[g], here = choice.Delta, true
 			}

@@ -72,9 +72,9 @@ func rowGroups(weights, groupSize, choices, codes int) (int, error) {
 	return groups, nil
 }
 
-// EncodeFloat32 is [Selector.Encode] for the groups of a row, each of groupSize weights but
-// the last, with a choice for each. The error matches [ErrShape] also if groupSize is below
-// 1 or choices are too few.
+// EncodeFloat32 is [Selector.Encode] for the groups of a row, with a choice for each
+// group. A group has groupSize weights; the last may be shorter. The error also matches
+// [ErrShape] if groupSize is below 1 or if there are too few choices.
 func (s *Selector) EncodeFloat32(codes []uint8, w []float32, groupSize int, choices []Choice) error {
 	if !s.made() {
 		return errNotMade

@@ -30,10 +30,10 @@ func candidateScale(t datatype.Type, amax, cbMax float64, tensorScale float32) C
 }
 
 // RowScales rounds the scales of a row's groups to 8 bits against one step,
-// step = float32(max Δ / 255) and scales[i] = Δ/step rounded half to even, at
-// most 255, so that a group's scale is scales[i]·step. If the step underflows
-// to 0, all scales are 0. deltas are non-negative and finite; no more scales are
-// set than there is room for. It does not allocate.
+// step = float32(max Δ / 255) and scales[i] = Δ/step rounded half to even, at most 255,
+// so that a group's scale is scales[i]·step. If the step underflows to 0, all scales are 0.
+// deltas are non-negative and finite. RowScales sets at most len(scales) scales. It does
+// not allocate.
 func RowScales(scales []uint8, deltas []float64) (step float32) {
 	var top float64
 	for _, d := range deltas {
@@ -75,10 +75,10 @@ func ZeroScale(cb datatype.Codebook, codes []uint8, w, importance []float64, ste
 	return 0
 }
 
-// TensorScale returns the float32 scale that all groups of a tensor share, for
-// a tensor whose largest magnitude is amax: for types with [datatype.E4M3]
-// scales amax divided by the largest code and by 448, so that the largest group
-// scale is the largest E4M3 number, and 1 for all other types.
+// TensorScale returns the float32 scale that all groups of a tensor share; amax is the
+// largest magnitude in the tensor. For types with [datatype.E4M3] scales, it is amax
+// divided by the largest value of the first codebook and by 448, so that the largest group
+// scale is the largest E4M3 number. For all other types, it is 1.
 func TensorScale(t datatype.Type, amax float64) float32 {
 	if t.Scale() != datatype.E4M3 {
 		return 1

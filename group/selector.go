@@ -17,8 +17,8 @@ type Choice struct {
 	Codebook int
 	// Delta is the scale with which the codes were chosen.
 	Delta float64
-	// Scale is the stored 8-bit scale. From selection, it is for types whose format
-	// is not [datatype.RowStep]; those get theirs from [RowScales].
+	// Scale is the stored 8-bit scale. Selection sets it for types whose scale format is
+	// not [datatype.RowStep]. For the other types, [RowScales] computes it.
 	Scale uint8
 }
 
@@ -34,10 +34,10 @@ var (
 // a nil Selector and the zero Selector give errors.
 type Selector struct {
 	typ       datatype.Type
-	codebooks int     // candidates
-	top       int     // the largest code of an integer type, 0 for others
-	classes   []class // the candidates of the others, gathered by scale
-	trials    []trial // where in classes a candidate is
+	codebooks int     // the number of candidates
+	top       int     // the largest code of an integer type; 0 for other types
+	classes   []class // the candidates of types that are not integers, by scale
+	trials    []trial // the place of each candidate in classes
 
 	fast *fast     // nil if this processor or the type has none
 	wide []float64 // a group's weights
@@ -92,16 +92,16 @@ func (s *Selector) clone() *Selector {
 	return c
 }
 
-// Select quantizes the group w and writes a code for each weight. tensorScale
-// is what [TensorScale] gives for the tensor; only types with E4M3 scales look
-// at it. It allocates only for a group that is longer than any before.
+// Select quantizes the group w and writes a code for each weight. tensorScale is the
+// result of [TensorScale] for the tensor; only types with E4M3 scales use it. Select
+// allocates only for a group that is longer than any before.
 //
-// The importance is nil or has a number ≥ 0 for each weight, commonly the mean square
-// of the activation that the weight is multiplied by. The error of a candidate is then
-// Σ importance·(w − Δ·q)². Importances decide between candidates, and do not change the
-// scale and the codes of one; they make no difference to asymmetric integers, which
-// have no trial. An importance that is 0 throughout counts as 1 throughout. NaN and
-// negative importances are not checked for.
+// The importance is nil or has a number ≥ 0 for each weight, commonly the mean square of
+// the activation that the weight is multiplied by. The error of a candidate is then
+// Σ importance·(w − Δ·q)². Importances decide between candidates. They do not change the
+// scale and the codes of a candidate, and make no difference to asymmetric integers,
+// which have no candidates to try. An importance that is 0 throughout counts as 1
+// throughout. Select does not check importances for NaN and negative numbers.
 //
 // The error matches [ErrNotFinite] for a weight that is not finite or beyond
 // float32, whose index it names, and [ErrShape] if codes is shorter than w, or importance is
@@ -170,7 +170,7 @@ func (s *Selector) Encode(codes []uint8, w []float64, c Choice) error {
 	return nil
 }
 
-// EncodeValue is Encode for one weight, and 0 if there is no such codebook.
+// EncodeValue is Encode for one weight. It returns 0 if there is no such codebook.
 func (s *Selector) EncodeValue(w float64, c Choice) uint8 {
 	if !s.made() || uint(c.Codebook) >= uint(s.codebooks) {
 		return 0
@@ -273,8 +273,8 @@ func (s *Selector) selectInteger(codes []uint8, w []float64, amax float64) Choic
 		}
 		return c
 	}
-	// A ratio in [n, n+1) has the threshold n + 1/2. The shift makes ratios positive,
-	// so that truncation is floor. If the sum rounds up to the next integer, the
+	// The threshold of a ratio in [n, n+1) is n + 1/2. The shift makes ratios positive,
+	// so that truncation rounds down. If the sum rounds up to the next integer, the
 	// threshold of that integer gives the same answer.
 	const shift = 1 << 10
 	for i, x := range w {

@@ -77,10 +77,10 @@ func (Matrix) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalBinary sets m to the matrix in data, which it copies. It implements
-// [encoding.BinaryUnmarshaler]. Any data that AppendBinary does not write is an error,
-// a *[FormatError] with the offset, which matches ErrFormat and leaves m as it was.
-// Nothing is allocated before the sizes in the header and the checksum have been
-// checked.
+// [encoding.BinaryUnmarshaler]. It accepts only data that AppendBinary writes. For other
+// data it leaves m as it was and returns a *[FormatError] with the offset, which matches
+// ErrFormat. It allocates nothing before it has checked the sizes in the header and the
+// checksum.
 //
 // No other method writes to a Matrix. m must not be in use.
 func (m *Matrix) UnmarshalBinary(data []byte) error {

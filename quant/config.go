@@ -14,7 +14,7 @@ type Weight interface {
 	float32 | float64 | float16.Float16 | BFloat16
 }
 
-// BFloat16 is the upper half of a float32, as most checkpoints have weights.
+// BFloat16 is the upper half of a float32. Most checkpoints have weights of this type.
 type BFloat16 uint16
 
 // Float32 returns b, which is exact.
@@ -25,10 +25,10 @@ func (b BFloat16) Float32() float32 { return math.Float32frombits(uint32(b) << 1
 type Config struct {
 	// Type is the data type of the codes.
 	Type datatype.Type
-	// GroupSize is the number of consecutive columns that share a scale, at
-	// least 8. The last group of a row may be shorter, so that a row has one group if
-	// GroupSize is cols or more. 0 is the type's own: 128, but 32 for MX and 16 for NV
-	// types.
+	// GroupSize is the number of consecutive columns that share a scale, at least 8. The
+	// last group of a row may be shorter, so that a row has one group if GroupSize is
+	// cols or more. 0 stands for the default of the type: 32 for MX types, 16 for NV
+	// types, and 128 for all others.
 	GroupSize int
 	// Workers is the number of goroutines that quantize rows, 0 for
 	// runtime.GOMAXPROCS. The result is the same for any number.
@@ -44,10 +44,10 @@ type Config struct {
 	//	√(1 + w²/σ²)   σ² is the mean square of the group's weights
 	//	a              with an Importance, and with Feedback
 	//
-	// The paper takes the scale from the largest weight instead. No row has a greater
-	// sum than without Search. The root is there because the inputs are not known: the
-	// least plain sum clips the largest weights of a group to 0.85 to 0.9 of their
-	// values, and where such a weight meets an input a hundred times the others,
+	// The paper takes the scale from the largest weight instead. No row has a greater sum
+	// than without Search. The factor √(1 + w²/σ²) is there because the inputs are not
+	// known: the least plain sum clips the largest weights of a group to 0.85 to 0.9 of
+	// their values, and where such a weight meets an input a hundred times the others,
 	// outputs become several times worse. An Importance of 1 throughout gives the plain
 	// sum.
 	//
@@ -55,14 +55,14 @@ type Config struct {
 	// effect of search on two models, by type and group size. Leave Search off to
 	// reproduce the paper's results.
 	Search bool
-	// Importance has a weight ≥ 0 for each column, commonly the mean square of the
-	// activation that the column is multiplied by ([Hessian.Importance]): squared
-	// errors in selection and search are multiplied by it. nil means equal weights, or
-	// with Feedback the cost of an error after feedback, which is better there than
-	// mean squares.
+	// Importance has a number ≥ 0 for each column, commonly the mean square of the
+	// activation that the column is multiplied by ([Hessian.Importance]). Selection and
+	// search multiply squared errors by it. If Importance is nil, all columns count the
+	// same. With Feedback, nil stands for the cost of an error after feedback, which
+	// serves better there than mean squares.
 	Importance []float64
-	// Feedback, if not nil, quantizes column by column and compensates the error of
-	// each column in the columns that follow.
+	// Feedback, if not nil, quantizes column by column, and compensates the error of each
+	// column in the columns after it.
 	Feedback *Feedback
 }
 

@@ -66,8 +66,8 @@ func checkVectors(x []float32, cols int) error {
 	return nil
 }
 
-// addStrips adds to every every-th strip of a tile's width, from the first on. Products
-// are exact, and each sum adds them in the order of the vectors.
+// addStrips adds the vectors to every every-th strip, from strip first on. A strip is as
+// wide as a tile. Products are exact, and each sum adds them in the order of the vectors.
 func (c *Cross) addStrips(y, x []float32, first, every int) {
 	if c.set == algebra.None || c.rows < algebra.TileRows {
 		for col := first * algebra.TileCols; col < c.cols; col += every * algebra.TileCols {

@@ -21,8 +21,8 @@
 //	Search      codes rounded against the stored scale, and scales searched for as
 //	            ggml's k-quants do, with errors of large weights counting more
 //	Importance  squared errors weighted by column, in selection and in search
-//	Feedback    GPTQ (arXiv 2210.17323): each column's error made up for by those
-//	            that follow, and all gone over again
+//	Feedback    GPTQ (arXiv 2210.17323): the columns that follow compensate each
+//	            column's error; then, if asked, sweeps improve all codes again
 //
 // Importance and Feedback need calibration: a [Hessian] of the layer's inputs while the
 // model reads some text. Search and Feedback together are best for the outputs of a

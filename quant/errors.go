@@ -19,10 +19,10 @@ var (
 
 // A ShapeError is the error for a length or size that doesn't fit.
 type ShapeError struct {
-	Package string // that found it, such as "quant"
-	What    string // that is wrong, such as "len(dst)"
+	Package string // the package that found it, such as "quant"
+	What    string // the quantity that is wrong, such as "len(dst)"
 	Got     int
-	Want    string // such as "8 (rows)"
+	Want    string // the values that are allowed, such as "8 (rows)"
 }
 
 func (e *ShapeError) Error() string {
@@ -56,7 +56,7 @@ func (e *WeightError) Unwrap() error { return ErrNotFinite }
 
 // A FormatError is the error for bytes that do not encode a matrix.
 type FormatError struct {
-	Offset int64 // of the first byte that is wrong or missing
+	Offset int64 // where the first byte that is wrong or missing is
 	Reason string
 }
 

@@ -16,37 +16,37 @@ import (
 // them.
 //
 // Besides the matrix, it takes 4·cols² bytes for the factored Hessian, 1,024 bytes per
-// column while that is made, and some 450 bytes per column for each worker, more for
-// groups of less than 64 and codes of more than 4 bits. It takes cols³/6 multiplications
-// for the factor and cols²/2 for each row. Codes are the same for any number of workers
-// and on every architecture.
+// column while the Hessian is factored, and some 450 bytes per column for each worker,
+// more for groups of less than 64 and codes of more than 4 bits. It takes cols³/6
+// multiplications for the factor and cols²/2 for each row. Codes are the same for any
+// number of workers and on every architecture.
 type Feedback struct {
 	// Hessian is the Hessian of the layer's inputs, with as many columns as the weights
 	// and at least one vector.
 	Hessian *Hessian
-	// Damping is added to the diagonal, relative to the mean of the diagonal; 0
-	// stands for 0.01. If the Hessian can't be factored with it, ten times as much
-	// is tried, and so on up to 1; then the error matches ErrSingular.
+	// Damping is added to the diagonal, relative to the mean of the diagonal; 0 stands
+	// for 0.01. If the Hessian can't be factored with it, Group tries ten times as much,
+	// and so on up to 1. If 1 fails, too, the error matches ErrSingular.
 	Damping float64
 	// Shrinkage divides all elements of the Hessian outside of the diagonal by 1 +
-	// Shrinkage. With few vectors for many columns, much in these elements is chance,
-	// and codes that rely on it are worse on another text. Unlike Damping, it serves
-	// columns of any size alike. On three layers of SmolLM2-135M with 4,096 tokens, 0.3
-	// and a Damping of 0.003 take 13 % off the loss on another text. 0 is GPTQ.
+	// Shrinkage. With few vectors for many columns, much in these elements is chance, and
+	// codes that rely on it are worse on another text. Unlike Damping, it serves columns
+	// of any size alike. On three layers of SmolLM2-135M with 4,096 tokens, 0.3 and a
+	// Damping of 0.003 take 13 % off the loss on another text. GPTQ has none: 0.
 	Shrinkage float64
 	// ActOrder rounds columns in the order of the falling diagonal, so that many columns
-	// are left to compensate the errors of those that count most. Groups still have
-	// neighbouring columns. Scales, special values and zero-points of all groups are then
-	// chosen before the first column is rounded, from the weights as they are ("static
-	// groups").
+	// are left to compensate the errors of the columns that count most. A group still
+	// consists of neighbouring columns. With ActOrder, the scales, special values and
+	// zero-points of all groups are chosen before the first column is rounded, from the
+	// weights as they are ("static groups").
 	ActOrder bool
 	// Sweeps is the largest number of passes of coordinate descent over all codes and
-	// scales after feedback. Each pass changes every code and scale to the best for the
-	// others as they are, so that the squared error of the layer's outputs, with
+	// scales after feedback. Each pass changes every code and scale to the best one while
+	// the others stay unchanged, so that the squared error of the layer's outputs, with
 	// Damping and Shrinkage, falls. The first pass makes more than half of the gain.
-	// Sweeps take 8·cols² bytes more, cols² multiplications for each row, and a
-	// fraction of that for each pass. Types whose scales follow a standard of their own
-	// keep the scales of feedback.
+	// Sweeps take 8·cols² bytes more, cols² multiplications for each row, and a fraction
+	// of that for each pass. Types whose scales follow a standard of their own keep the
+	// scales of feedback.
 	Sweeps int
 
 	shared *sharedFactor // nil for a single matrix
@@ -83,8 +83,8 @@ const (
 	// At most feedbackColumns columns are rounded before their errors spread to the
 	// columns beyond them. The result depends on neither number.
 	feedbackColumns = 128
-	// At most feedbackPart columns are rounded before their errors spread to the rest
-	// of these feedbackColumns.
+	// At most feedbackPart columns are rounded before their errors spread to the rest of
+	// the feedbackColumns columns.
 	feedbackPart = 8
 	// headroom is the factor by which the row's largest scale may grow as feedback
 	// changes weights.
@@ -102,7 +102,7 @@ type feedbackQuantizer struct {
 	first   []float64           // a group's weights
 	found   []search.Candidates // by group, where groups are static
 
-	differences []float64 // ŵ − w of some rows, for descent
+	differences []float64 // ŵ − w of some rows, for the descent
 }
 
 type feedbackRow struct {
@@ -134,8 +134,7 @@ func newFeedbackQuantizer(w any, m *Matrix, f *factor, d *descent, c *chooser) *
 	return q
 }
 
-// quantize quantizes rows lo to hi−1. It returns the first row that has an error
-// with it.
+// quantize quantizes rows lo to hi−1. It returns the first error and its row.
 func (q *feedbackQuantizer) quantize(lo, hi int) (int, error) {
 	m := q.m
 	var bad error

@@ -13,14 +13,14 @@ import (
 // Group quantizes w, a row-major matrix with cols columns; for a single row cols
 // is len(w). It only reads w.
 //
-// The error matches ErrShape if len(w) is 0 or not a multiple of cols or the
-// group size is below 8, [datatype.ErrUnknown] if the type is not valid, and
-// ErrNotFinite, with row and column of the first such weight, if w has a NaN, an
-// infinity or a float64 beyond float32, or is so near to the end of float32 that
-// a dequantized weight would not be finite. Options beyond the paper add: ErrShape
-// for an importance or a Hessian of another number of columns or without vectors,
-// ErrNotFinite for an importance or a damping that is negative or not finite, and
-// [ErrSingular].
+// The error matches ErrShape if len(w) is 0 or not a multiple of cols, or if the group
+// size is below 8. It matches [datatype.ErrUnknown] if the type is not valid. It matches
+// ErrNotFinite, and has the row and column of the first bad weight, if w has a NaN, an
+// infinity or a float64 beyond float32, or a weight so near to the end of float32 that it
+// would not be finite once dequantized. With the options beyond the paper, it also
+// matches ErrShape if an importance or a Hessian has another number of columns or if the
+// Hessian has no vectors, ErrNotFinite if an importance or a damping is negative or not
+// finite, and [ErrSingular].
 //
 // Group is fastest on processors with AVX2 or AVX-512, for float32, float16, bfloat16,
 // and float64 rows whose values are all float32s.

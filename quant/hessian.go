@@ -40,12 +40,11 @@ const maxHessianCols = 1<<16 - 2
 // triangle returns the number of elements of an upper triangle.
 func triangle(n int) int { return n * (n + 1) / 2 }
 
-// Add adds one or several vectors, which lie side by side in x. A length that is not a
-// multiple of the columns matches ErrShape; an element that is NaN or infinite is an
-// error that matches ErrNotFinite and names its index, and leaves h as it was. Vectors
-// are added in order, so that a sequence of vectors gives the same bits however it is
-// cut into calls. Add takes cols²/2 multiplications a vector, on up to
-// GOMAXPROCS goroutines.
+// Add adds one or several vectors, which lie side by side in x. The error matches
+// ErrShape if len(x) is not a multiple of the columns. It matches ErrNotFinite and names
+// the index if an element is NaN or infinite. After an error, h is as it was. Vectors are
+// added in order, so that a sequence of vectors gives the same bits however it is cut
+// into calls. Add takes cols²/2 multiplications a vector, on up to GOMAXPROCS goroutines.
 func (h *Hessian) Add(x []float32) error {
 	if h == nil || h.cols == 0 {
 		return shapeError("Cols()", 0, "at least 1")
@@ -108,7 +107,8 @@ func (h *Hessian) addTiles(x []float32) {
 	inStrips(h.cols, len(x)*h.cols/2, func(first, every int) { h.addStrips(x, first, every) })
 }
 
-// addStrips adds to every every-th strip of a tile's width, from the first on.
+// addStrips adds x to every every-th strip, from strip first on. A strip is as wide as a
+// tile.
 func (h *Hessian) addStrips(x []float32, first, every int) {
 	n := h.cols
 	// An odd number of cache lines, so that a strip is spread over all of the cache.

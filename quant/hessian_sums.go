@@ -18,9 +18,10 @@ func (h *Hessian) Sums() []float64 {
 	return slices.Clone(h.sums)
 }
 
-// NewHessianOf returns the Hessian with the given [Hessian.Sums] over a number of vectors.
-// It keeps sums. The error matches ErrShape for a triangle of another number of columns,
-// and ErrNotFinite, with the index, for a sum that is not finite or for a square below 0.
+// NewHessianOf returns the Hessian with the given [Hessian.Sums] over a number of
+// vectors. It keeps sums. The error matches ErrShape if the length of sums does not fit
+// cols. It matches ErrNotFinite and names the index if a sum is not finite, or if a sum
+// on the diagonal is below 0.
 func NewHessianOf(cols, vectors int, sums []float64) (*Hessian, error) {
 	if cols < 1 || cols > maxHessianCols {
 		return nil, shapeError("cols", cols, "1 to %d", maxHessianCols)

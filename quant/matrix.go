@@ -22,7 +22,7 @@ type Matrix struct {
 	layout
 	codebooks []datatype.Codebook
 	storage   Storage
-	mixed     *mixed // if there are several parts, for codebooks and storage
+	mixed     *mixed // instead of codebooks and storage, if there are several parts
 }
 
 // Storage is the memory of a [Matrix], laid out as the package documentation
@@ -92,9 +92,9 @@ func newMatrix(l layout) *Matrix {
 }
 
 // New makes a Matrix of the storage s, without copying it: s must not be written to
-// afterwards. New checks the lengths (ErrShape), and that every scale, selector and
-// code is valid (ErrFormat, with the offset within the part), in one pass over the
-// memory. A group size of 0 is the type's own.
+// afterwards. New checks the lengths (ErrShape), and that every scale, selector and code
+// is valid (ErrFormat, with the offset within the part), in one pass over the memory. A
+// group size of 0 stands for the default of the type.
 func New(t datatype.Type, groupSize, rows, cols int, s Storage) (*Matrix, error) {
 	c, err := Config{Type: t, GroupSize: groupSize}.resolve()
 	if err != nil {
@@ -140,8 +140,8 @@ func (m *Matrix) Cols() int {
 	return m.cols
 }
 
-// GroupSize returns the number of columns that share a scale; the last group of a row
-// may have fewer. It is 0 if rows differ in it.
+// GroupSize returns the number of columns that share a scale; the last group of a row may
+// have fewer. It returns 0 if rows have different group sizes.
 func (m *Matrix) GroupSize() int {
 	if m == nil {
 		return 0
@@ -149,7 +149,7 @@ func (m *Matrix) GroupSize() int {
 	return m.groupSize
 }
 
-// Groups returns the number of groups in a row, or 0 if rows differ in it.
+// Groups returns the number of groups in a row, or 0 if rows have different numbers.
 func (m *Matrix) Groups() int {
 	if m == nil {
 		return 0

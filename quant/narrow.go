@@ -7,7 +7,7 @@ import (
 	"github.com/x448/float16"
 )
 
-// float16s sets dst to w, which is as long.
+// float16s converts w to dst, which is as long.
 func float16s(dst []float32, w []float16.Float16) {
 	if s := coding.Best(); s != nil && len(dst) > 0 {
 		s.WidenF16(&coding.WidenArgs{Dst: &dst[0], Src: (*uint16)(&w[0]), N: len(dst)})
@@ -18,7 +18,7 @@ func float16s(dst []float32, w []float16.Float16) {
 	}
 }
 
-// bfloat16s sets dst to w, which is as long.
+// bfloat16s converts w to dst, which is as long.
 func bfloat16s(dst []float32, w []BFloat16) {
 	if s := coding.Best(); s != nil && len(dst) > 0 {
 		s.WidenBF16(&coding.WidenArgs{Dst: &dst[0], Src: (*uint16)(&w[0]), N: len(dst)})
@@ -29,8 +29,8 @@ func bfloat16s(dst []float32, w []BFloat16) {
 	}
 }
 
-// float64s sets dst to w, which is as long, and reports whether all are float32s. If
-// not, the contents of dst are undefined.
+// float64s converts w to dst, which is as long, and reports whether all elements of w are
+// float32 values. If not, the contents of dst are undefined.
 func float64s(dst []float32, w []float64) bool {
 	if s := coding.Best(); s != nil && s.Narrow != nil && len(dst) > 0 {
 		a := coding.NarrowArgs{Dst: &dst[0], Src: &w[0], N: len(dst)}
@@ -46,8 +46,8 @@ func float64s(dst []float32, w []float64) bool {
 	return true
 }
 
-// maxFloat32 returns the largest magnitude in w. It returns false if w is empty or not
-// finite, or if the processor has no loop for it.
+// maxFloat32 returns the largest magnitude in w. It returns false if w is empty or has a
+// number that is not finite, or if the processor has no loop for it.
 func maxFloat32(w []float32) (float64, bool) {
 	s := coding.Best()
 	if s == nil || len(w) == 0 {

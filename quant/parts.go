@@ -25,7 +25,8 @@ type mixed struct {
 // maxParts is the number of parts that a byte per row can tell apart.
 const maxParts = 256
 
-// several is the Type of a Matrix with rows of several types, which no type has.
+// several is what Type returns for a Matrix with rows of several types. It is not a valid
+// type.
 const several = datatype.Type(math.MaxUint8)
 
 // NewMixed makes a Matrix with rows of several types, so that the rows that matter most
@@ -151,7 +152,7 @@ func mergeParts(parts []*Matrix, of []uint8) ([]*Matrix, []uint8) {
 	return merged, order
 }
 
-// copyRow copies a row of a part that is alike.
+// copyRow copies row from of p to row to of m. The two parts must be alike.
 func (m *Matrix) copyRow(to int, p *Matrix, from int) {
 	s, t := &m.storage, &p.storage
 	copy(m.codeRow(to), p.codeRow(from))
@@ -167,9 +168,9 @@ func (m *Matrix) copyRow(to int, p *Matrix, from int) {
 }
 
 // GroupMixed quantizes w, row-major with cols columns. Row r is quantized as
-// configs[of[r]] says, with the codes that [Group] gives the rows of that configuration
-// alone. A configuration without rows leaves no part. The tensor scale of NV types is
-// that of the configuration's rows.
+// configs[of[r]] says. Its codes, and the tensor scale of NV types, are those that [Group]
+// gives for the rows of that configuration alone. A configuration without rows leaves no
+// part.
 //
 // GroupMixed also needs memory for a copy of the weights. For errors see [GroupContext];
 // they name rows of w.

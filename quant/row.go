@@ -96,7 +96,7 @@ func (q *rowSelector) group(row, g int) []float64 {
 	return wide
 }
 
-// narrow returns the weights of a row as float32, if all of them are.
+// narrow returns the weights of a row as float32, if all of them are float32 values.
 func (q *rowSelector) narrow(row int) ([]float32, bool) {
 	lo := row * q.m.cols
 	hi := lo + q.m.cols
