@@ -2,15 +2,15 @@ package kernel
 
 import "math"
 
-// An Activation is a vector to multiply matrices by, prepared once for any
-// number of them, of any type and group size. The zero value is ready for one
-// of the Load methods; each replaces what was loaded before and reuses its
-// memory, so that it allocates only when the vector is longer than any before.
+// An Activation is a vector to multiply matrices by. It is prepared once for any number
+// of matrices, of any type and group size. The zero value is ready for one of the Load
+// methods. Each of them replaces what was loaded before and reuses its memory, so that it
+// allocates only when the vector is longer than any before.
 //
-// A loaded Activation is only read, and may be shared by any number of
-// goroutines; Load must not run at the same time as anything else. It must not be
+// A loaded Activation is only read, and may be shared by any number of goroutines. A Load
+// method must not run at the same time as anything else. An Activation must not be
 // copied: a copy would share memory with the original, so that loading one would change
-// the other, and go vet reports it. A batch is a slice that is made at its full length.
+// the other. go vet reports copies. A batch is a slice that is made at its full length.
 type Activation struct {
 	_ noCopy
 
@@ -28,7 +28,7 @@ type Activation struct {
 	corr   []int32   // by block: offset · Σ q
 	corr16 []int16   // by 16 columns: offset · Σ q
 	prefix []int32   // −offset · Σ q of all columns before 16·i, if hasPrefix
-	x      []float32 // what was loaded, in laneOrder
+	x      []float32 // the loaded vector, in laneOrder
 }
 
 // noCopy has the methods that make go vet report copies.
@@ -49,15 +49,16 @@ const (
 const (
 	// block is the number of columns that share an activation scale.
 	block = 128
-	// step is the number of columns to which an Activation is padded: four
+	// step is the number of columns to whose multiple an Activation is padded: four
 	// blocks, a chunk of 3-bit codes.
 	step = 512
 	// lanes is the number of float32 sums of a row in integer mode.
 	lanes = 4
-	// floatLanes is the number in float mode, where a lane has four columns of a block.
+	// floatLanes is the number of float32 sums in float mode, where a lane has four
+	// columns of each block.
 	floatLanes = 32
-	// offset is added to the integers of types of at most 4 bits by vector code. None
-	// of them is beyond ±16, so that the sums are unsigned.
+	// Vector code adds offset to the integers of types of at most 4 bits. No integer of
+	// these types is beyond ±16, so the sums are not negative.
 	offset = 16
 
 	// minAmax is the least amax of a block. A block with a smaller amax counts as zero,
@@ -65,10 +66,9 @@ const (
 	minAmax = 0x1p-120
 )
 
-// Load prepares x as 8-bit integers with a scale per block of 128, the fast mode;
-// the package documentation gives the rounding. It is an error, and leaves
-// nothing loaded, if x is empty (ErrShape) or has a NaN or an infinity
-// (ErrNotFinite).
+// Load prepares x as 8-bit integers with a scale per block of 128: the fast mode. The
+// package documentation gives the rounding. If x is empty (ErrShape) or has a NaN or an
+// infinity (ErrNotFinite), Load returns an error, and nothing is loaded.
 func (a *Activation) Load(x []float32) error { return a.load(x, best) }
 
 func (a *Activation) load(x []float32, impl implementation) error {
@@ -107,8 +107,8 @@ func (a *Activation) setPrefix() {
 	a.prefix[len(a.corr16)] = sum
 }
 
-// loadBlock loads block b, all of x. If x has a NaN or an infinity, it returns
-// the index of the first.
+// loadBlock loads x as block b. If x has a NaN or an infinity, it returns the index of
+// the first.
 func loadBlock(a *Activation, x []float32, b int) int {
 	var amax float32
 	for i, v := range x {
@@ -139,9 +139,10 @@ func loadBlock(a *Activation, x []float32, b int) int {
 	return -1
 }
 
-// laneRun is the number of columns within which activations are reordered. Four codes
-// come out of a word of a vector, one with each shift, so x has the first of every four
-// columns, then the second, and so on.
+// laneRun is the number of columns within which activations are reordered. A load of
+// codes gives words of codes, and shifts then extract four codes from each word, one per
+// shift. So x has the first of every four columns, then the second of every four, and so
+// on.
 const laneRun = 64
 
 // laneOrder returns the index of column c in Activation.x.
@@ -150,9 +151,8 @@ func laneOrder(c int) int { return c&^63 | c&3<<4 | c>>2&15 }
 // laneOf returns the lane of column c in float mode.
 func laneOf(c int) int { return c / 4 % floatLanes }
 
-// LoadFloat keeps x as it is, in float32: the exact mode. It is an error, and
-// leaves nothing loaded, if x is empty (ErrShape) or has a NaN or an infinity
-// (ErrNotFinite).
+// LoadFloat keeps x as it is, in float32: the exact mode. If x is empty (ErrShape) or has
+// a NaN or an infinity (ErrNotFinite), LoadFloat returns an error, and nothing is loaded.
 func (a *Activation) LoadFloat(x []float32) error {
 	return a.loadFloat(x, best)
 }

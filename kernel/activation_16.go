@@ -8,9 +8,9 @@ import (
 
 // Load16 prepares x as two vectors of 8-bit integers: [Activation.Load] of x, and Load of
 // the remainders after rounding. Errors of products are some 250 times smaller than after
-// Load. Products take up to twice as long, because both vectors are multiplied. It is an
-// error, and leaves nothing loaded, if x is empty (ErrShape) or has a NaN or an infinity
-// (ErrNotFinite).
+// Load. Products take up to twice as long, because both vectors are multiplied. If x is
+// empty (ErrShape) or has a NaN or an infinity (ErrNotFinite), Load16 returns an error,
+// and nothing is loaded.
 func (a *Activation) Load16(x []float32) error { return a.load16(x, best) }
 
 func (a *Activation) load16(x []float32, impl implementation) error {
@@ -82,8 +82,8 @@ type int16Work struct {
 }
 
 const (
-	// int16Tile is the number of activations whose products are computed at a time: twice
-	// as many vectors are multiplied by a panel before the next.
+	// int16Tile is the number of activations whose products are computed at a time. A
+	// panel is multiplied by twice as many vectors before the next panel is filled.
 	int16Tile = 96
 	// int16BatchRows is the number of rows that are computed at a time, a multiple of
 	// the rows of a panel.

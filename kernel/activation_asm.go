@@ -27,8 +27,8 @@ func loadBlocksVector(a *loadArgs) int
 //go:noescape
 func setRunsVector(dst, x *float32, n int) uint32
 
-// remaindersVector writes x less the activations of blocks, 128·n of them, to r: products
-// and sums are rounded once.
+// remaindersVector sets r to x − q·d, the remainders of 128·blocks columns. Each
+// remainder is rounded once.
 //
 //go:noescape
 func remaindersVector(r, x *float32, q *int8, d *float32, blocks int)

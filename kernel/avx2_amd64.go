@@ -60,7 +60,7 @@ func steps2x4AVX2(acc *[lanes]float32, a *stepArgs, rows int)
 // groupArgs point at a row with a scale for every 16, 32 or 64 columns.
 type groupArgs struct {
 	codes     *byte
-	scales    *byte // one per group, and 8 bytes behind the last
+	scales    *byte // one per group, readable for 8 bytes beyond the last
 	scaleStep int   // groups in a block
 	spread    *[5 * 32]byte
 	runs      *byte // offset of the table of every 16 columns, or selectors of 2 bits
@@ -126,7 +126,7 @@ type floatArgs struct {
 	wide  *float32 // 16 per selector: tables.wide
 	x     *float32
 	steps int // at least 1
-	more  int // 0 to set the lanes instead
+	more  int // if 0, the lanes are set instead of added to
 }
 
 // The functions floatStepsNxS add steps·512 columns of N-bit codes, with selectors

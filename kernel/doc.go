@@ -39,12 +39,12 @@
 //	int8_asym, fp5_e3m1 and fp6_e3m2 after Load                  an eighth
 //	other groups                                                 a hundredth
 //
-// The portable loops look up the sums of the terms of two weights, in tables that are
-// made for each call and every 1024 rows, and take 120 KiB of stack. That makes calls
-// for few rows slower: 256 rows take 1.4 times as long each, and 64 rows 2.7 times.
-// Codes of 3 and 4 bits go this way, in groups of a multiple of 128 columns, or of 16,
-// 32 or 64 columns, which take twice as long. All other matrices are decoded weight by
-// weight, which takes eight times as long.
+// The portable loops look up the sums of the terms of two weights in tables. A call makes
+// the tables for every 1024 rows, and they take 120 KiB of stack. That makes calls for few
+// rows slower: 256 rows take 1.4 times as long each, and 64 rows 2.7 times. Codes of 3 and
+// 4 bits go this way, in groups of a multiple of 128 columns, or of 16, 32 or 64 columns,
+// which take twice as long. All other matrices are decoded weight by weight, which takes
+// eight times as long.
 //
 // A matrix with rows of several types takes as long as its parts, and some nanoseconds
 // more for each part and row.
@@ -52,21 +52,21 @@
 // GEMM unpacks weights once for all activations of a batch, if they are in the same
 // mode and if that is faster for their number: in integer mode for all types
 // and groups of 16·n columns, in float mode for all types and groups of 4·n columns.
-// Otherwise, and in portable code, it runs a GEMV for each. Panels take half a
-// megabyte, from a pool, for each goroutine that multiplies. In float mode they take
-// one and a half, and up to 96 activations of a batch are copied.
+// Otherwise, and in portable code, it runs a GEMV for each. Each goroutine that
+// multiplies takes half a megabyte for panels from a pool. In float mode it takes one
+// and a half megabytes, and up to 96 activations of a batch are copied.
 //
 // # What may be shared
 //
-// A Matrix, a loaded Activation, and a [Pool] may be used by any number of goroutines
-// at the same time. Large calls on a Pool wait for each other, as one call at a time
-// has its workers; small calls do not wait.
+// A Matrix, a loaded Activation, and a [Pool] may be used by any number of goroutines at
+// the same time. The workers of a Pool serve one call at a time: large calls wait for
+// each other, and small calls run without workers instead of waiting.
 //
 // # What 8-bit activations lose
 //
-// The table has the root mean square of the error relative to that of the product,
-// measured on 4096 columns of normal weights as bitmod4. For comparison, bitmod4 itself
-// loses 0.10 of the product of the original weights.
+// The table has the root mean square of the error relative to the root mean square of the
+// product, measured on 4096 columns of normal weights as bitmod4. For comparison, bitmod4
+// itself loses 0.10 of the product of the original weights.
 //
 //	activations                           group 16   32     64     128    256
 //	normal                                0.008      0.006  0.006  0.006  0.007

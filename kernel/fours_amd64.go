@@ -131,7 +131,7 @@ func (f *fours) startFine(p *plan, a *Activation) {
 	args.StepSelectors, args.TailSelectors = selectors(groups), selectors(left)
 }
 
-// back sets the steps of pointers from behind the fourth row of a step to the next
+// back sets how far pointers move from the end of the fourth row of a step to the next
 // step.
 func (f *fours) back(p *plan) {
 	a := &f.args
@@ -156,12 +156,12 @@ func (f *fours) rows(dst []float32, p *plan, lo, hi int) {
 	n := (hi - lo) / 4
 	f.run(&dst[lo], p, lo, n)
 	if lo += 4 * n; lo < hi {
-		f.run(&dst[hi-4], p, hi-4, 1) // some once more
+		f.run(&dst[hi-4], p, hi-4, 1) // the last four rows, some of them once more
 	}
 }
 
-// few is rows for fewer than four rows. It computes one row at a time, as four equal
-// ones.
+// few is rows for fewer than four rows. It computes one row at a time, as if it were four
+// equal rows.
 func (f *fours) few(dst []float32, p *plan, lo, hi int) {
 	f.args.CodeStride, f.args.ScaleStride, f.args.SelectorStride = 0, 0, 0
 	f.back(p)
@@ -187,7 +187,7 @@ func (f *fours) run(dst *float32, p *plan, row, n int) {
 
 // runRows is run with scales of rows.
 func (f *fours) runRows(dst, scales *float32, p *plan, row, n int) {
-	args := f.args // which may point to variables of the caller without having them moved to the heap
+	args := f.args // args may point to variables of the caller without moving them to the heap
 	args.Dst, args.RowScales, args.Fours = dst, scales, n
 	args.Codes = &p.s.Codes[row*p.rowBytes]
 	args.Scales = &p.s.Scales[row*p.groups]

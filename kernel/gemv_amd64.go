@@ -24,14 +24,14 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 	bits := p.bits
 	switch {
 	case p.bits == 8:
-		table = p.lookup[:] // none is read
+		table = p.lookup[:] // not read
 	case !p.exact:
 		bits, table = wideBits, p.int8s
 	}
 	args := stepArgs{rowArgs: p.directRows(table)}
 	var last tail
 	var end stripEnd
-	inPlace := 0 // before this row the last columns are multiplied where they are
+	inPlace := 0 // rows before this one have their last columns multiplied in place
 	if left > 0 {
 		inPlace = end.start(p, a)
 	}
@@ -98,9 +98,9 @@ func (e *stripEnd) start(p *plan, a *Activation) int {
 	return p.inPlace(p.cols/step, 1, 0)
 }
 
-// inPlace returns the row before which steps whole steps from step s on can be read in
-// place, because codes, scales and selectors of later rows follow, and more further
-// scales.
+// inPlace returns a number of rows. In the rows before it, some whole steps, from step s
+// on, can be read in place, and more scales after them, because the codes, scales and
+// selectors of later rows follow.
 func (p *plan) inPlace(s, steps, more int) int {
 	per := step / p.groupSize
 	behind := func(size, stride, begin, need int) int {
@@ -145,7 +145,7 @@ func (args *stepArgs) at(a *Activation, s, n int) {
 	args.steps = n
 }
 
-// wideBits is what steps takes for codes of 4 bits that stand for values of 8.
+// wideBits is the argument bits of steps for codes of 4 bits that stand for values of 8.
 const wideBits = -4
 
 func steps(acc *[lanes]float32, args *stepArgs, rows, bits, selectorBits int) {

@@ -14,7 +14,7 @@ func (p *plan) finish(acc *[lanes]float32, row int) float32 {
 	return float32(float32(float32(acc[0]+acc[2])+float32(acc[1]+acc[3])) * p.outer(row, p.unit))
 }
 
-// finishFloat is the same for float mode.
+// finishFloat is finish for float mode.
 func (p *plan) finishFloat(acc *[floatLanes]float32, row int) float32 {
 	for n := floatLanes / 2; n > 0; n /= 2 {
 		for l := range n {

@@ -51,7 +51,7 @@ func groupRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 	}
 }
 
-// row sets the beginning of a row of a matrix that is direct.
+// row points args at the beginning of a row of a direct matrix.
 func (args *groupArgs) row(p *plan, row int) {
 	args.codes = &p.s.Codes[row*p.rowBytes]
 	args.scales = &p.s.Scales[row*p.groups]
@@ -60,7 +60,7 @@ func (args *groupArgs) row(p *plan, row int) {
 	}
 }
 
-// addGroups adds the whole steps of a row of a matrix that is direct.
+// addGroups adds the whole steps of a row of a direct matrix.
 func addGroups(acc *[lanes]float32, p *plan, a *Activation, row int) {
 	whole := p.cols / step
 	switch {
@@ -86,7 +86,7 @@ func directGroupArgs(p *plan) groupArgs {
 	return groupArgs{blocks: 4, scaleStep: block / p.groupSize, spread: &spreads[p.groupSize/32], table: &p.bytes[0]}
 }
 
-// groups runs the function for a matrix that is direct.
+// groups calls the assembly function for a direct matrix.
 func groups(acc *[lanes]float32, p *plan, args *groupArgs) {
 	switch {
 	case p.scale == datatype.E8M0:
@@ -119,8 +119,8 @@ type groupEnd struct {
 
 	blocks, groups int // whole blocks, and the groups of the last one
 	first          int // group
-	// The group of the last block at each place, or a number that is not below groups
-	// if there is none.
+	// from has the group of the last block at each place, or a number that is not below
+	// groups if there is none.
 	from      [block / granule]uint8
 	scales    [step/granule + 8]byte
 	selectors [8]byte

@@ -49,7 +49,8 @@ func (p *plan) floatGroupSteps(acc *[floatLanes]float32, args *groupStepArgs) {
 
 // A spread has, for each of the first 64 columns of a step, the shift that moves its
 // selector above its code, and for every four columns the index of their scale in the
-// step. For the next 64 columns, everything is as much later.
+// step. Each further 64 columns need shifts and indices that are larger by nextSelectors
+// and nextScales.
 type spread struct {
 	selectors, scales         [64]byte // scales in the lowest bytes of words
 	nextSelectors, nextScales byte

@@ -18,7 +18,7 @@ func (h *heads) start(p *plan, a *Activation, _ implementation) {
 		h.steps = stepArgs{rowArgs: p.directRows(p.bytes)}
 		return
 	}
-	clear(h.meta.tables[:]) // which are left out for types of one codebook
+	clear(h.meta.tables[:]) // fill leaves them as they are for types with one codebook
 }
 
 // release drops pointers to memory of others.

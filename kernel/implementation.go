@@ -10,21 +10,23 @@ package kernel
 //   - a constant here, a line in implementations (implementation_amd64.go, …) with the
 //     CPU features that it needs, and a name;
 //   - panelSet (implementation_amd64.go, …): the set of loops for panels, from
-//     package internal/loops, which serve all types, groups, widths and batches. What
-//     else it has for some of them is integerRows (gemv_amd64.go, …), with the lines of
-//     routes in loop.go that say for which, and heads, with which panels do only the
-//     last columns of rows;
-//   - floatRows (float_amd64.go, …), which computes the first rows of lo…hi−1 into
-//     dst[lo:hi] and returns the first row that it leaves, lo if type or group size
-//     is not its own. It may leave the last columns of each row, from a multiple of
-//     step on, to plan.floatRow, which goes on with the lanes it is given;
-//   - loadBlocks, setRuns and dot, or the fall-backs to the generic code. They are in
-//     the files *_asm.go for all architectures that have the functions in assembly
-//     whose names end in Vector.
+//     package internal/loops, which serve all types, groups, widths and batches. An
+//     implementation may also have loops that are faster for some matrices:
+//     integerRows (gemv_amd64.go, …) runs them, routes in loop.go has a line for each
+//     that says for which matrices, and heads lets panels do only the last columns of
+//     rows;
+//   - floatRows (float_amd64.go, …), which computes the first of the rows lo to hi−1
+//     into dst[lo:hi] and returns the first row that it leaves. It returns lo if it
+//     has no loop for the type or group size. It may leave the last columns of each
+//     row, from a multiple of step on, to plan.floatRow, which continues with the lanes
+//     that it is given;
+//   - loadBlocks, setRuns, remainders and dot, or calls of the generic code in their
+//     place. Architectures with assembly share the files *_asm.go, and have the
+//     functions whose names end in Vector.
 //
-// These are plain functions that switch on the implementation rather than
-// function values: through a function value, buffers would escape to the heap. A set
-// has function values, and panels therefore their buffers from a pool.
+// These are plain functions that switch on the implementation rather than function
+// values: through a function value, buffers would escape to the heap. A set consists of
+// function values, so panels take their buffers from a pool.
 type implementation uint8
 
 const (

@@ -13,7 +13,7 @@ const hasPrefix = false
 // implementations returns the implementations for this machine, the fastest last.
 func implementations() []implementation { return []implementation{portable} }
 
-// This build has no loops that need these.
+// This build has no assembly. The functions below do nothing, or call portable code.
 
 func integerRows([]float32, *plan, *Activation, int, int, loop, implementation) {}
 

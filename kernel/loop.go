@@ -9,7 +9,7 @@ import (
 // multiple of it.
 const granule = 16
 
-// A loop is a way to multiply a matrix by activations. Those of float mode are byWeight,
+// A loop is a way to multiply a matrix by activations. Float mode has the loops byWeight,
 // bySteps (floatRows) and byPanels (floatPanelRows).
 type loop uint8
 
@@ -37,8 +37,8 @@ const (
 	codesNot4
 	codes3or4
 	codes8
-	inFours  // as four rows at a time want them: see plan.rowKind
-	direct   // scales and selectors as the functions of steps want them: see plan.direct
+	inFours  // scales and selectors that fourRows can read: see plan.rowKind
+	direct   // scales and selectors that the functions of steps can read: see plan.direct
 	coarse   // scales that are integers, for 128 columns or a multiple
 	integral // scales that are integers
 	fine     // scales for 16, 32 or 64 columns: see plan.fine
@@ -48,9 +48,9 @@ const (
 	longest  // more than 2048
 	blocks   // a multiple of 128
 	units    // values that are multiples of a unit
-	rounded  // others
+	rounded  // values that are rounded to integers
 	octets   // see plan.directBytes
-	small    // values from −16 to 16 of it
+	small    // values from −16 to 16 units
 	ends     // see plan.endsInPlace
 	runs     // codes of up to 4 bits, scales for a multiple of 16 columns
 )
@@ -116,7 +116,7 @@ func (p *plan) loop(activations int, impl implementation) loop {
 	switch {
 	case impl == portable && p.usesPairs():
 		return byPairs
-	case impl == portable || !p.byPanels().ok:
+	case impl == portable || !p.integerForm().ok:
 		return byWeight
 	}
 	has := p.traits()
@@ -262,8 +262,8 @@ type panelForm struct {
 	span   loops.Range
 }
 
-// byPanels returns the form in which panels hold the type.
-func (p *plan) byPanels() panelForm {
+// integerForm returns the form in which panels hold the type in integer mode.
+func (p *plan) integerForm() panelForm {
 	if p.groupSize%granule != 0 && p.groupSize < p.cols {
 		return panelForm{}
 	}

@@ -28,8 +28,8 @@ type pairBook struct {
 	// entries has, by code, the contribution of its terms and flag to an entry, per
 	// unit of q.
 	entries [16]uint32
-	// packed has the entries of codes 2i and 2i+1 as the halves of word i, in the
-	// sense that word i is the first plus 2^32 times the second, both signed.
+	// Word i of packed is the entry of code 2i plus 2^32 times the entry of code 2i+1,
+	// both as signed numbers.
 	packed [8]uint64
 	coef   [16]int32 // by selector
 }
@@ -79,15 +79,15 @@ func unflag(sum uint32, coef int32) int32 {
 	return n + (int32(sum)-n)>>flagShift*coef
 }
 
-// pairTables are the tables of 32 pairs, half a block, for 32 bytes of codes, with the
-// first column in the low bits. 3-bit codes leave two bits of a byte to other codes, so
-// their tables have four copies.
+// pairTables are the tables of 32 pairs, half a block. Each is indexed by a byte of
+// codes, with the first column in the low bits. 3-bit codes leave two bits of the byte to
+// other codes, so their tables have four copies.
 type pairTables [32][256]uint32
 
-// pairColumns returns the columns of the block that tables 8i…8i+7 of a half are
-// for: 8 from lo on, each with its partner from hi on. These are columns i and 64+i,
-// as bytes of codes have them, if a group is a block or several. If it is small,
-// they are i and 8+i of 16 columns, which are in one group then.
+// pairColumns returns the columns of the block that tables 8i…8i+7 of a half are for: 8
+// from lo on, and their partners, 8 from hi on. If a group is one block or several, a
+// pair is columns j and 64+j, which share a byte of codes. If groups are small, a pair is
+// columns j and j+8 of 16 columns, because these are in one group.
 func pairColumns(i, half int, small bool) (lo, hi int) {
 	if small {
 		lo = i/2*64 + half*32 + i%2*16

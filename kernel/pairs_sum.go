@@ -3,12 +3,12 @@ package kernel
 import "encoding/binary"
 
 // These loops of the portable path look up and add, over the codes of a block, one row
-// after another. The compiler makes its best code, six instructions for four weights,
-// of two bytes a load with each statement on a line of its own.
+// after another. The compiler makes the best code, six instructions for four weights, if
+// a load gets two bytes and each statement has a line of its own.
 
 const (
-	blockBytes = 64             // of codes, in bytes that hold two
-	halfBytes  = blockBytes / 2 // tables are made for a half at a time
+	blockBytes = 64             // the bytes of a block of codes, two codes in each
+	halfBytes  = blockBytes / 2 // tables are made for half a block at a time
 )
 
 var le = binary.LittleEndian

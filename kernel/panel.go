@@ -75,7 +75,7 @@ type panelSource struct {
 	segs   []loops.Segment
 	mode   int // of loops.DotArgs
 
-	// The memory of the lists for rows that are not longer than this.
+	// room is the memory of the lists, for rows of up to roomCols columns.
 	room struct {
 		pieces [roomCols / pieceCols]piece
 		parts  [roomCols / minPart]part
@@ -112,7 +112,7 @@ type part struct {
 	selAt  int    // in panelWork.selAt
 	segs   int    // in panelWork.segs
 	runs   [2]int // first and last + 1 in panelWork.chunks
-	ahead  int    // bytes from this to the next part of a row, or back to the first
+	ahead  int    // in bytes, from this to the next part of a row, or back to the first
 }
 
 // A chunkRun is some chunks of the same height.
@@ -120,7 +120,7 @@ type chunkRun struct {
 	col, bytes     int // of the first, in the row
 	height, chunks int
 	cols           int // of all
-	quads          int // of selAt before
+	quads          int // the index of its first quad in selAt, from part.selAt on
 }
 
 // A dotGroup is a group of activations from activation t on that are multiplied at the
@@ -137,18 +137,19 @@ var panelPool = sync.Pool{New: func() any {
 	return w
 }}
 
-// makeRoom gives the lists of the shape their memory.
+// makeRoom empties the lists, in the memory of room.
 func (w *panelSource) makeRoom() {
 	r := &w.room
 	w.pieces, w.parts, w.chunks, w.selAt, w.segs = r.pieces[:0], r.parts[:0], r.chunks[:0], r.selAt[:0], r.segs[:0]
 }
 
 // panelRows computes rows lo to hi−1 for all activations: row r of activation t goes to
-// dst[t·p.rows+r]. All must be in integer mode, and byPanels true. If tails is set,
-// there is one activation, and panels are only for the last columns of rows, fewer than
-// a step; hasHeads must be true.
+// dst[t·p.rows+r]. All must be in integer mode, and p.integerForm().ok must be true. If
+// tails is set, there is one activation, and panels compute only the last columns of
+// rows, fewer than a step. The heads, which compute the others, must be able to read the
+// matrix.
 func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, impl implementation) {
-	if p.byPanels().wide {
+	if p.integerForm().wide {
 		widePanelRows(dst, p, as, lo, hi, impl)
 		return
 	}
@@ -159,7 +160,7 @@ func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, 
 		w.heads.start(p, &as[0], impl)
 	}
 	set := panelSet(impl)
-	w.start(p, p.byPanels(), set, from, pieceCols, bandBytes/set.Band, bandBytes/set.Band*5/4)
+	w.start(p, p.integerForm(), set, from, pieceCols, bandBytes/set.Band, bandBytes/set.Band*5/4)
 	for first := 0; first < len(as); first += panelTile {
 		some := as[first:min(first+panelTile, len(as))]
 		w.setGroups(p, some)
@@ -187,7 +188,7 @@ func panelRows(dst []float32, p *plan, as []Activation, lo, hi int, tails bool, 
 	panelPool.Put(w)
 }
 
-// setGroups sets what some activations have in common for all rows.
+// setGroups divides activations into groups, and sets what is the same for all rows.
 func (w *panelWork) setGroups(p *plan, as []Activation) {
 	if p.cols <= (lanes-1)*block {
 		clear(w.acc[:]) // lanes that get no sums
@@ -220,8 +221,9 @@ func (w *panelWork) addHeads(p *plan, row, n int) {
 	}
 }
 
-// sumsOf returns the sums of an activation and those behind it, for the band of rows from
-// row q on: Band of each lane, one lane after the other.
+// sumsOf returns the sums of activation t, and of those after it, for the band of rows
+// from row q on. An activation has one sum for each lane and row of the band, lane after
+// lane.
 func (w *panelWork) sumsOf(t, q int) []float32 {
 	return w.acc[(q/w.set.Band*panelTile+t)*loops.SumLanes*w.set.Band:]
 }
@@ -426,8 +428,8 @@ func (w *panelSource) loadMeta(p *plan, pc *piece, row, n int, ints bool) {
 	}
 }
 
-// metaRows sets the rows that Meta reads: bytes bytes of each from byte at on, of
-// stride bytes.
+// metaRows sets the rows that Meta reads: of each row, which takes stride bytes in from,
+// a number of bytes from byte at on.
 func (w *panelSource) metaRows(from []byte, stride, at, bytes, row, n, q int) {
 	meta := &w.metaArgs
 	meta.Bytes = (bytes + 3) &^ 3

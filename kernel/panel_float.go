@@ -30,8 +30,8 @@ type floatWork struct {
 	out   [loops.MaxFloats * loops.MaxFloatRows]float32
 	panelSource
 
-	zero float32   // what all zeros are, or 0
-	x    []float32 // as loops.FloatArgs have it, group after group
+	zero float32   // what all elements of zeros are, or 0 if they may differ
+	x    []float32 // the vectors, as loops.FloatArgs have them, group after group
 
 	widenArgs  loops.WidenArgs
 	args       loops.FloatArgs
@@ -39,7 +39,7 @@ type floatWork struct {
 	quadsArgs  loops.QuadsArgs
 	laneAt     [loops.FloatLanes]int32
 	mode       int  // of loops.Set.Widen
-	few        bool // whether loops.Set.Few are taken
+	few        bool // whether loops.Set.Few are used
 	groups     []vectorGroup
 
 	floatRoom floatRoom
@@ -118,7 +118,7 @@ func (w *floatWork) setValues(p *plan) {
 		return
 	}
 	if w.byGroup() {
-		w.zero = 0 // they are what loadZeros sets
+		w.zero = 0 // loadZeros sets zeros
 		return
 	}
 	if zero := loops.Widened + float32(w.offset); zero != w.zero {
@@ -285,8 +285,8 @@ func (w *floatWork) multiply(list *floatList, q, vectors int, fresh bool) {
 	}
 }
 
-// sums returns the sums of some vectors, of all that there are, from a lane on, for the
-// rows from row q on.
+// sums returns the sums of the vectors of g, from a lane on, for the rows from row q on.
+// vectors is the number of all vectors.
 func (w *floatWork) sums(g *vectorGroup, lane, q, vectors int) *float32 {
 	return &w.acc[loops.FloatLanes*(q*vectors+g.first*w.set.FloatRows)+lane*g.n*w.set.FloatRows]
 }

@@ -52,7 +52,7 @@ var widePool = sync.Pool{New: func() any {
 func widePanelRows(dst []float32, p *plan, as []Activation, lo, hi int, impl implementation) {
 	w := widePool.Get().(*wideWork)
 	set := panelSet(impl)
-	if w.start(p, p.byPanels(), set, 0, pieceCols, bandBytes/set.Band, bandBytes/set.Band*5/4) {
+	if w.start(p, p.integerForm(), set, 0, pieceCols, bandBytes/set.Band, bandBytes/set.Band*5/4) {
 		w.planBlocks()
 	}
 	w.setTables(p)

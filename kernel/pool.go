@@ -28,8 +28,8 @@ type Pool struct {
 	job     job
 	exited  sync.WaitGroup
 
-	// alone is the time that calls, one soon after the other, have worked without
-	// workers that were asleep. The last one ended at ended.
+	// alone is the time that calls, one soon after the other, have worked while the
+	// workers were asleep. The last one ended at ended.
 	alone time.Duration
 	ended time.Time
 }
@@ -99,7 +99,7 @@ func NewPool(n int) (*Pool, error) {
 	pl := &Pool{job: job{shares: make([]tileShare, n)}}
 	spin := stayAwake
 	if n > runtime.GOMAXPROCS(0) {
-		spin = 0 // looking would keep others from working
+		spin = 0 // polling would keep other goroutines from working
 	}
 	for i := 1; i < n; i++ {
 		w := newWorker(spin)
@@ -238,7 +238,7 @@ func (pl *Pool) share(t task, rows, tile, helpers int, wake bool) error {
 		for _, w := range workers {
 			w.join()
 		}
-		j.task = task{} // which has kept the matrix alive
+		j.task = task{} // which kept the matrix alive
 	}()
 	if asleep {
 		pl.workAlone(workers)

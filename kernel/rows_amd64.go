@@ -25,7 +25,7 @@ func (p *plan) directRows(table []byte) rowArgs {
 	}
 }
 
-// start sets directRows to begin at step s of a row.
+// start points args, which directRows returned, at step s of a row.
 func (args *rowArgs) start(p *plan, row, s int) {
 	args.codes = &p.s.Codes[row*p.rowBytes+s*step*p.bits/8]
 	args.scales = &p.s.Scales[row*p.groups+4*s]

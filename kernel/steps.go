@@ -112,6 +112,6 @@ func widen3(dst, src []byte, h int) {
 // tileRows is the number of rows that go through vector code in one call.
 const tileRows = 16
 
-// panelTileRows is the number of rows of a panel, see internal/loops. Fewer rows take as
-// long.
+// panelTileRows is the number of rows of a panel, see internal/loops. A panel of fewer
+// rows takes as long.
 const panelTileRows = 64

@@ -27,9 +27,9 @@ type tables struct {
 	signed []byte
 	int8s  []byte // ints, laid out likewise
 	wide   []float32
-	// For code that takes four rows at a time, lookup has ints + shift, by code and the
-	// selector above it, repeated, if they are so few. shift is added to codes of 7 and
-	// 8 bits, to bytes, and to lookup.
+	// For code that takes four rows at a time, lookup has ints + shift, indexed by a code
+	// with the selector above it. It is set if 64 elements are enough, and repeats fewer
+	// values. shift is added to codes of 7 and 8 bits, to bytes, and to lookup.
 	lookup    [64]byte
 	spread    []byte // bytes, each four times over: 64 bytes a selector
 	twoTables []byte // of types with selectors of 2 bits: bytes of two selectors, each twice
@@ -119,8 +119,8 @@ func newTables(t datatype.Type) *tables {
 	return tb
 }
 
-// setSpread sets spread. Those of 3 bits have the same at spreadHigh for codes that are three
-// bits higher.
+// setSpread sets spread. From spreadHigh on, spread has the values for codes of 3 bits
+// that are shifted left by three bits.
 func (tb *tables) setSpread() {
 	tb.spread = make([]byte, 2*spreadHigh)
 	for sel := range tb.ints {
