@@ -47,12 +47,19 @@ const channelExponents = 16
 // on a sample of the rows, a sixteenth but at least 32, and then α = 0 and the two best
 // on all rows. ties is nil or has a number for each column, in 0…cols−1: columns of the
 // same number share a scale, which is made of the mean of their squared inputs.
-// c.Importance is by column of w; c.Feedback is left out of the search.
+// c.Importance is by column of w.
+//
+// Scales that are good without feedback can make the result of feedback worse by half.
+// With c.Feedback each trial uses it, and h should be of other inputs than its Hessian:
+// otherwise scales win that only rely more on these. Both Hessians are of inputs as they
+// are before they are divided. As feedback leaves less to gain, α is then one of 0, 1/8,
+// 1/4, 3/8 and 1/2, and on all rows only 0 and the best are tried.
 //
 // ChannelScales quantizes w three times and the sample 17 times, with cols²/2
 // multiplications a row each time, on c.Workers goroutines; the result is the same for
-// any number. Errors are those of [Group]. A Hessian with another number of columns, or
-// without vectors, is an error that matches ErrShape.
+// any number. With feedback it quantizes w twice and the sample 5 times, and factors the
+// Hessian each time. Errors are those of [Group]. A Hessian with another number of
+// columns, or without vectors, is an error that matches ErrShape.
 func ChannelScales[T Weight](w []T, cols int, c Config, h *Hessian, ties []int) (*Channels, error) {
 	if err := checkOutput(len(w), cols, h); err != nil {
 		return nil, err
@@ -61,7 +68,6 @@ func ChannelScales[T Weight](w []T, cols int, c Config, h *Hessian, ties []int) 
 	if err != nil {
 		return nil, err
 	}
-	c.Feedback = nil
 	if err := c.checkColumns(cols); err != nil {
 		return nil, err
 	}
@@ -113,12 +119,16 @@ type channelTrial struct {
 // ascending order. If there are few rows, that is all of them.
 func (t *channelTrial) promising(rows int) ([]int, error) {
 	every := max(min(sampledEvery, rows/sampledRows), 1)
+	step, last, kept := 1, channelExponents, 2
+	if t.config.Feedback != nil {
+		step, last, kept = channelExponents/8, channelExponents/2, 1
+	}
 	type trial struct {
 		exponent int
 		sum      float64
 	}
 	var trials []trial
-	for exponent := 1; exponent <= channelExponents; exponent++ {
+	for exponent := step; exponent <= last; exponent += step {
 		sum := 0.0
 		if every > 1 {
 			var err error
@@ -130,7 +140,7 @@ func (t *channelTrial) promising(rows int) ([]int, error) {
 	}
 	slices.SortStableFunc(trials, func(a, b trial) int { return cmp.Compare(a.sum, b.sum) })
 	if every > 1 {
-		trials = trials[:2]
+		trials = trials[:kept]
 	}
 	var exponents []int
 	for _, t := range trials {
@@ -162,6 +172,14 @@ func (t *channelTrial) try(exponent, every int) ([]float32, float64, error) {
 		for i, a := range importance {
 			c.Importance[i] = a / float64(float64(s[i])*float64(s[i]))
 		}
+	}
+	if c.Feedback != nil && exponent > 0 {
+		own := *c.Feedback
+		var err error
+		if own.Hessian, err = own.Hessian.Divide(s); err != nil {
+			return nil, 0, err
+		}
+		c.Feedback = &own
 	}
 	m, err := Group(scaled, t.cols, c)
 	if err != nil {

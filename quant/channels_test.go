@@ -158,6 +158,60 @@ func TestChannelScales(t *testing.T) {
 	}
 }
 
+// With feedback, scales are those with the least error after it on other inputs.
+func TestChannelScalesFeedback(t *testing.T) {
+	const rows, cols = 40, 64
+	w, _, h := calibrated(t, rows, cols, 200, 2)
+	_, x, held := calibrated(t, rows, cols, 150, 5)
+	c := Config{Type: datatype.BitMoD3, GroupSize: 32, Search: true, Feedback: &Feedback{Hessian: h, ActOrder: true}}
+	got, err := ChannelScales(w, cols, c, held, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Feedback.Hessian != h {
+		t.Error("the configuration has changed")
+	}
+	total := func(s []float32) float64 {
+		scaled := slices.Clone(w)
+		for i := range scaled {
+			scaled[i] *= s[i%cols]
+		}
+		divided, err := h.Divide(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := c
+		c.Feedback = &Feedback{Hessian: divided, ActOrder: true}
+		m, err := Group(scaled, cols, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := 0.0
+		for _, e := range outputs(t, w, x, m, s) {
+			sum += e
+		}
+		return sum
+	}
+	ones := slices.Repeat([]float32{1}, cols)
+	least, alpha := total(ones), 0.
+	if !near(got.Unscaled, least) {
+		t.Errorf("error without scales %v, want %v", got.Unscaled, least)
+	}
+	a, err := amplitudes(held, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for exponent := 2; exponent <= 8; exponent += 2 {
+		if e := total(channelPowers(a, exponent)); e < least {
+			least, alpha = e, float64(exponent)/channelExponents
+		}
+	}
+	if !near(got.Error, least) || got.Alpha != alpha {
+		t.Errorf("error %v with α = %v, want %v with %v", got.Error, got.Alpha, least, alpha)
+	}
+	t.Logf("α = %v: error %.3f times what it was", got.Alpha, got.Error/got.Unscaled)
+}
+
 func TestChannelPower(t *testing.T) {
 	for exponent := range channelExponents + 1 {
 		for _, x := range []float64{1e-20, 0.3, 1, 77} {
@@ -231,6 +285,7 @@ func TestChannelErrors(t *testing.T) {
 		"tie":                  {scales(w, 8, Config{}, h, []int{0, 0, 0, 0, 0, 0, 0, 8}), ErrShape},
 		"importance":           {scales(w, 8, Config{Importance: make([]float64, 7)}, h, nil), ErrShape},
 		"type":                 {scales(w, 8, Config{Type: 255}, h, nil), datatype.ErrUnknown},
+		"feedback":             {scales(w, 8, Config{Feedback: &Feedback{}}, h, nil), ErrShape},
 		"NaN":                  {scales(bad, 8, Config{}, h, nil), ErrNotFinite},
 		"output: zero matrix":  {output(w, &Matrix{}, h), ErrShape},
 		"output: no matrix":    {output(w, nil, h), ErrShape},

@@ -1,7 +1,7 @@
 // Quantize quantizes the linear layers of a small trained language model to one type
 // after another and prints a table. It also converts the checkpoint of a model,
 // safetensors or GGUF, to 2 to 8 bits a weight, a block of rows at a time, verifies and
-// inspects results, and writes them as plain floats for other programs.
+// inspects results, writes them as plain floats for other programs, and scales channels.
 //
 //	go run ./examples/quantize
 //	go run ./examples/quantize -types bitmod3,int3_asym -group 64
@@ -13,6 +13,7 @@
 //	go run ./examples/quantize verify RESULT -original MODEL
 //	go run ./examples/quantize inspect RESULT
 //	go run ./examples/quantize dequantize RESULT -out PLAIN -dtype bf16
+//	go run ./examples/quantize scale MODEL -out SCALED -type bitmod3 -calibrate TEXT
 //
 // Look at the SQNR of types with as many bits, and at how often each special value
 // is chosen.
@@ -35,6 +36,7 @@ const usage = `usage:
   go run ./examples/quantize verify RESULT [-original SOURCE]         checksums, and errors
   go run ./examples/quantize inspect CHECKPOINT [-json]               header and statistics
   go run ./examples/quantize dequantize CHECKPOINT -out PLAIN [-dtype bf16|f16|f32]   for other programs
+  go run ./examples/quantize scale SOURCE -out SCALED -calibrate TEXT [-type T] [-group N]   AWQ's scales of channels
   go run ./examples/quantize merge DIRECTORY                          put the parts of -shard together
 
 SOURCE is a .safetensors file, a directory or index of several, or a .gguf file.
@@ -62,6 +64,14 @@ statistics: an importance matrix of llama.cpp (.gguf), or what package quant/cal
 saves (.safetensors).
 
 An interrupted run continues after the last finished file of -shard-size.
+
+scale writes a model that computes the same as SOURCE, but loses less when it is quantized
+to the type and group size that -type and -group name: AWQ's scales of channels. It
+multiplies columns of matrices by scales, in float32, and divides the weights that make
+their inputs: the norm before, or the rows of the matrix before. It keeps the scales that
+leave the smallest errors, on texts that they were not chosen with, after all that
+-calibrate does; with -plain, without -calibrate. Quantize SCALED with the same type, group
+size and -calibrate. This works for language models.
 `
 
 func main() {
@@ -82,6 +92,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return inspect(ctx, args[1:], stdout, stderr)
 		case "dequantize":
 			return dequantize(ctx, args[1:], stdout, stderr)
+		case "scale":
+			return scale(ctx, args[1:], stdout, stderr)
 		case "merge":
 			return merge(ctx, args[1:], stdout, stderr)
 		}

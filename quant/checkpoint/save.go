@@ -20,8 +20,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// An Entry is a tensor to [Save]. Exactly one of Matrix, Floats, Data and From must be
-// set.
+// An Entry is a tensor to [Save]. Exactly one of Matrix, Floats, Read, Data and From
+// must be set.
 type Entry struct {
 	Name string
 
@@ -31,6 +31,10 @@ type Entry struct {
 	// Floats are stored as DType: F32, which "" stands for, F16, BF16 or F64,
 	// rounded to nearest, ties to even. One that is too large is an error.
 	Floats []float32
+	// Read takes the place of Floats where these should not be in memory all at once. It
+	// sets dst to the elements of Shape from first on, row by row. Save calls it with
+	// every element once, in their order.
+	Read func(dst []float32, first int64) error
 	// Data is stored as it is: little-endian, row-major, as DType and Shape say,
 	// which may be anything that safetensors has, such as I64, BOOL or F8_E4M3.
 	Data []byte
@@ -42,7 +46,7 @@ type Entry struct {
 	Source string
 
 	DType string
-	Shape []int // of Floats and Data; none for a scalar
+	Shape []int // of Floats, Read and Data; none for a scalar
 }
 
 // SaveOptions say how tensors are saved. The zero value is ready to use.
@@ -74,7 +78,7 @@ type SaveOptions struct {
 // ordinary safetensors file, without this format's metadata.
 //
 // If the entries are invalid, nothing is written. The error matches [quant.ErrShape]
-// for an entry with none or several of the four, or with another number of elements
+// for an entry with none or several of the five, or with another number of elements
 // than its shape; [quant.ErrFormat] for names that occur twice, also among the parts of
 // quantized tensors; [ErrNoTensor]; [ErrUnsupported] for a type that can't be stored or
 // converted; [ErrExists] for a directory with an index of another name. A float that is
@@ -223,7 +227,7 @@ func (e Entry) resolve() (saving, error) {
 	for _, w := range []struct {
 		name string
 		is   bool
-	}{{"Matrix", e.Matrix != nil}, {"Floats", e.Floats != nil}, {"Data", e.Data != nil}, {"From", e.From != nil}} {
+	}{{"Matrix", e.Matrix != nil}, {"Floats", e.Floats != nil}, {"Read", e.Read != nil}, {"Data", e.Data != nil}, {"From", e.From != nil}} {
 		if w.is {
 			what = append(what, w.name)
 		}
@@ -232,7 +236,7 @@ func (e Entry) resolve() (saving, error) {
 	case !utf8.ValidString(e.Name):
 		return saving{}, fmt.Errorf("%w: the name is not UTF-8", quant.ErrFormat)
 	case len(what) == 0:
-		return saving{}, fmt.Errorf("%w: Matrix, Floats, Data and From are all nil, want one", quant.ErrShape)
+		return saving{}, fmt.Errorf("%w: Matrix, Floats, Read, Data and From are all nil, want one", quant.ErrShape)
 	case len(what) > 1:
 		return saving{}, fmt.Errorf("%w: %s are set, want one of them", quant.ErrShape, strings.Join(what, " and "))
 	case e.From == nil && e.Source != "":
@@ -252,12 +256,19 @@ func (e Entry) resolve() (saving, error) {
 		return e.ofMatrix()
 	case e.From != nil:
 		return e.copied()
-	case e.Floats != nil:
-		if int64(len(e.Floats)) != n {
-			return saving{}, fmt.Errorf("%w: %d floats of shape %v", quant.ErrShape, len(e.Floats), e.Shape)
+	case e.Floats != nil || e.Read != nil:
+		var d data = floatsFunc(e.Read)
+		if e.Floats != nil {
+			d = inMemory(e.Floats)
+			if int64(len(e.Floats)) != n {
+				return saving{}, fmt.Errorf("%w: %d floats of shape %v", quant.ErrShape, len(e.Floats), e.Shape)
+			}
+		}
+		if n > 1<<60 {
+			return saving{}, fmt.Errorf("%w: shape %v is too large", quant.ErrShape, e.Shape)
 		}
 		from := Tensor{Name: e.Name, Shape: e.Shape, DType: "F32", Float: true, Bytes: 4 * n}
-		return converted(from, e.Name, cmp.Or(e.DType, "F32"), inMemory(e.Floats))
+		return converted(from, e.Name, cmp.Or(e.DType, "F32"), d)
 	}
 	bits := safetensors.DType(e.DType).Bits()
 	if bits == 0 {
@@ -389,6 +400,14 @@ func (m inMemory) Read64(dst []float64, first int64) error {
 	}
 	return nil
 }
+
+// floatsFunc is data that a function gives.
+type floatsFunc func(dst []float32, first int64) error
+
+func (f floatsFunc) Read(dst []float32, first int64) error { return f(dst, first) }
+func (f floatsFunc) Read64([]float64, int64) error         { return errOnlyFloat32 }
+
+var errOnlyFloat32 = errors.New("these are read as float32 alone")
 
 // bytesInMemory is data of any type, which is only copied.
 type bytesInMemory []byte

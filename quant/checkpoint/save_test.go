@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -199,6 +200,32 @@ func TestSaveTypes(t *testing.T) {
 	}
 }
 
+// TestSaveRead stores floats that a function gives, as if they were in memory.
+func TestSaveRead(t *testing.T) {
+	vs := make([]float32, 3*blockWeights/4+5)
+	for i := range vs {
+		vs[i] = float32(i%1000) / 7
+	}
+	next := int64(0)
+	read := func(dst []float32, first int64) error {
+		if first != next {
+			t.Errorf("elements from %d on, want %d", first, next)
+		}
+		next = first + int64(len(dst))
+		return inMemory(vs).Read(dst, first)
+	}
+	dir := t.TempDir()
+	for _, d := range []string{"", "F32", "F16", "BF16", "F64"} {
+		next = 0
+		a := saved(t, filepath.Join(dir, "a.safetensors"), []Entry{{Name: "x", Read: read, DType: d, Shape: []int{len(vs)}}}, SaveOptions{})
+		b := saved(t, filepath.Join(dir, "b.safetensors"), []Entry{{Name: "x", Floats: vs, DType: d, Shape: []int{len(vs)}}}, SaveOptions{})
+		sameContent(t, a, b)
+		if next != int64(len(vs)) {
+			t.Errorf("%s: %d elements of %d", d, next, len(vs))
+		}
+	}
+}
+
 // TestSaveDequantized writes quantized tensors as floats.
 func TestSaveDequantized(t *testing.T) {
 	dir := quantizedModel(t)
@@ -240,6 +267,10 @@ func TestSaveErrors(t *testing.T) {
 		{[]Entry{{Name: "a", Floats: w[:1], Shape: []int{-1, -1}}}, quant.ErrShape},
 		{[]Entry{{Name: "a", Floats: w[:0], Shape: []int{math.MaxInt, math.MaxInt}}}, quant.ErrShape},
 		{[]Entry{{Name: "a", Floats: w[:1], Matrix: m}}, quant.ErrShape},
+		{[]Entry{{Name: "a", Floats: w[:1], Read: inMemory(w).Read}}, quant.ErrShape},
+		{[]Entry{{Name: "a", Read: inMemory(w).Read, Shape: []int{1 << 62}}}, quant.ErrShape},
+		{[]Entry{{Name: "a", Read: inMemory(w).Read, DType: "I64"}}, ErrUnsupported},
+		{[]Entry{{Name: "a", Read: inMemory(w).Read, Shape: []int{len(w) + 1}}}, io.ErrUnexpectedEOF},
 		{[]Entry{{Name: "a", Floats: w[:1], DType: "I64"}}, ErrUnsupported},
 		{[]Entry{{Name: "a", Floats: w[:1], DType: "F128"}}, ErrUnsupported},
 		{[]Entry{{Name: "a", Matrix: new(quant.Matrix)}}, quant.ErrShape},
