@@ -23,7 +23,7 @@ type block struct {
 	first int // the first row of m that belongs to the span
 	stats Stats
 
-	converted []byte // instead, of a tensor that is stored as other floats
+	converted []byte // the bytes of rows that are converted to other floats; m is nil then
 }
 
 // spans yields the blocks of rows of a tensor. Blocks of a transposed tensor are
@@ -112,7 +112,7 @@ func quantizeSpan[T quant.Weight](q *quantizer, buf *[]T, d data, s span) (block
 		return b, err
 	}
 	b.stats = count(b.m, b.first)
-	if to.Parts != nil { // though these rows may be of one type
+	if to.Parts != nil { // even if these rows are of one type
 		b.stats.Choices = []int64{}
 	}
 	if q.measure {
@@ -173,7 +173,7 @@ func maxAbs(ctx context.Context, c *Checkpoint, it *Item, workers int, m *meter)
 	var amax float64
 	d := c.dataOf(it.From)
 	whole := *it
-	whole.To = it.From // in the order of the file
+	whole.To = it.From // to read in the order of the file
 	if s, ok := d.(swapped); ok {
 		d = s.data
 		whole.To.Shape = swap(it.From.Shape)

@@ -22,8 +22,8 @@ type Calibrator interface {
 	// Quantize returns the matrix to store for w. It must have the rows and columns of
 	// w, and the types, group sizes and order of parts of w.Configs and w.Of.
 	Quantize(ctx context.Context, w Weights) (*quant.Matrix, error)
-	// Resume is called in place of Quantize for a matrix that an earlier run has
-	// stored, if Quantize will follow for another one.
+	// Resume is called in place of Quantize for a matrix that an earlier run has stored,
+	// if Quantize will be called for a later matrix.
 	Resume(ctx context.Context, tensor string, matrix int, m *quant.Matrix) error
 }
 

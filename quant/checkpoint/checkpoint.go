@@ -24,8 +24,8 @@ type Checkpoint struct {
 	path     string
 	tensors  []Tensor
 	byName   map[string]int
-	data     []data // of each tensor
-	kinds    []kind // likewise
+	data     []data // by tensor
+	kinds    []kind // by tensor
 	tied     string // the embedding that is the output head, too; "" if there is none
 	headers  []header
 	stored   []*safetensors.File // those of the headers
@@ -36,20 +36,21 @@ type Checkpoint struct {
 
 	companions fs.FS // nil in the zero Checkpoint alone
 	onDisk     bool  // files are paths of the system
-	described  bool  // by the companions, which were made of the header
+	described  bool  // config.json and the like were made of a GGUF header
 
 	unreadable []unreadable      // weights in forms that can't be read
 	foreign    quantization      // the form of the weights by the files beside them
 	leftOut    map[string]string // stored tensors that are not of the model, and why
 }
 
-// Open opens the checkpoint at path: a safetensors file, a directory or index of
-// several (see FORMAT.md), or a GGUF file, of which one part of a split opens
-// all, or a directory of just that. Of GGUF's quantized types, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K,
-// IQ4_NL, IQ4_XS and MXFP4 are read, as the floats that ggml makes of them. A GGUF
-// file of a known family (see the package's documentation) is opened as the Hugging Face model
-// that it was made of: with its names of tensors, its order of rows, and its
-// [Checkpoint.Companions]. Any other keeps its own names and has no companions.
+// Open opens the checkpoint at path. That is a safetensors file, a directory or an index
+// of several (see FORMAT.md), a GGUF file, or a directory with one GGUF model. Any part
+// of a split GGUF model opens all of it. Of GGUF's quantized types, Open reads Q4_0,
+// Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K, IQ4_NL, IQ4_XS and MXFP4, as the floats that ggml
+// makes of them. A GGUF file of a known family (see the package's documentation) is
+// opened as the Hugging Face model that it was made of: with that model's names of
+// tensors, order of rows, and [Checkpoint.Companions]. Any other GGUF file keeps its own
+// names and has no companions.
 //
 // In safetensors files, weights of FP8 with scales by block, row, column or tensor
 // (names that end in weight_scale_inv or weight_scale) and MXFP4 (_blocks and _scales)
@@ -291,7 +292,7 @@ func (c *Checkpoint) add(t Tensor, d data) error {
 	return nil
 }
 
-// Path returns what the checkpoint was opened with, "" for [New].
+// Path returns the path or name that the checkpoint was opened with. It is "" for [New].
 func (c *Checkpoint) Path() string {
 	if c == nil {
 		return ""
@@ -321,9 +322,9 @@ func (c *Checkpoint) Companions() fs.FS {
 	return c.companions
 }
 
-// Metadata returns the metadata of the headers: the __metadata__ of safetensors files,
-// or the values of a GGUF file in JSON, under their keys after "gguf.". Keys of this
-// package's format start with "bitmod.".
+// Metadata returns the metadata of the headers. That is the __metadata__ of safetensors
+// files, or the values of a GGUF file in JSON, each under its key with "gguf." in front.
+// Keys of this package's format start with "bitmod.".
 func (c *Checkpoint) Metadata() map[string]string {
 	if c == nil {
 		return nil

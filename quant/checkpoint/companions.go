@@ -56,7 +56,7 @@ const (
 // If any of the tensors is quantized, config.json gets a quantization_config with the
 // quant_method "bitmod", and a member that keeps transformers from loading weights it
 // cannot read. Otherwise such members are removed, and its dtype becomes that of the
-// tensors. The rest of it keeps its bytes.
+// tensors. The rest of the file keeps its bytes.
 //
 // Each file appears whole or not at all. If a file exists with other contents, and
 // overwrite is not set, the error matches [ErrExists] and nothing is written.
@@ -86,8 +86,8 @@ type companions struct {
 type companionFile struct {
 	name    string
 	size    int64
-	content []byte // if it is not the source's
-	there   bool   // already, with the right contents
+	content []byte // if it differs from the source's content
+	there   bool   // the result has it already, with the right contents
 }
 
 // companionsFor decides about the companions of c for a result of the given tensors at
@@ -105,7 +105,7 @@ func (c *Checkpoint) companionsFor(ctx context.Context, dst string, tensors []Te
 	}
 	if st, err := os.Stat(c.path); err == nil && !st.IsDir() {
 		if _, err := fs.Stat(cs.from, "config.json"); err != nil {
-			return cs, nil // else a file in a directory of downloads would take all of them along
+			return cs, nil // otherwise a file in a directory of downloads would take all of them along
 		}
 	}
 	w := &companionWalk{ctx: ctx, companions: cs, own: make(map[string]bool), modules: moduleDirs(cs.from)}

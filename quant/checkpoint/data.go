@@ -97,7 +97,7 @@ func readHalves[T quant.BFloat16 | float16.Float16](d asStored, dst []T, first i
 // the matrix consists of matrices of outs rows, one below the other, each stored as its
 // transpose of cols rows and outs columns.
 func readRows[T quant.Weight](d data, dst []T, outs, cols, lo, hi int, transposed bool) error {
-	if transposed { // twice is not at all
+	if transposed { // two transpositions cancel
 		switch x := d.(type) {
 		case swapped:
 			d, transposed = x.data, false

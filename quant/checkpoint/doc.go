@@ -17,7 +17,7 @@
 //
 //	NAME.codes       U8  [rows, bytes]   the packed codes
 //	NAME.scales      U8  [rows, groups]  the 8-bit scales
-//	NAME.row_scales  F32 [rows]          the scale that those of a row are multiplied by
+//	NAME.row_scales  F32 [rows]          the factor of all scales of a row
 //	NAME.special     U8  [rows, bytes]   which codebook, so which special value, a group has
 //
 // If a tensor has rows of several types, each type has these four, NAME.0.codes and so

@@ -22,15 +22,15 @@ var (
 	// ErrSkipped is the error of a strict plan for tensors that should be quantized but
 	// cannot be.
 	ErrSkipped = errors.New("tensors are skipped")
-	// ErrTied is the error for two types for one table that is both the embedding and
-	// the output head.
+	// ErrTied is the error for rules that give two types to one table, which is both the
+	// embedding and the output head.
 	ErrTied = errors.New("the output head and the embedding are one table")
 	// ErrUnsupported is the error for tensors whose type cannot be read.
 	ErrUnsupported = errors.New("type is not supported")
 	// ErrExists is the error for output that exists and was made with other settings or
-	// of other weights.
+	// from other weights.
 	ErrExists = errors.New("it exists")
-	// ErrOriginal is the error for a result that was made of other weights than the
+	// ErrOriginal is the error for a result that was made from other weights than the
 	// original. Such an error also matches quant.ErrFormat.
 	ErrOriginal = errors.New("it is not of this original")
 	// ErrIncomplete is the error for missing shards.

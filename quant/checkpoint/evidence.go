@@ -20,12 +20,12 @@ type evidence struct {
 	conv1D  bool                    // layers of GPT-2's kind are stored [in, out]
 	untied  bool                    // the configuration says that head and embedding are two
 
-	headless bool // it names classes of models without a head alone
+	headless bool // the configuration names only classes of models without a head
 }
 
 func (c *Checkpoint) gather() evidence {
 	e := evidence{types: make(map[string]bool), vocab: make(map[int]bool), tables: make(map[[2]int]bool), experts: make(map[string]int), hidden: make(map[int]bool), fused: make(map[string]fusedExperts)}
-	if m := readJSON(c.companions, "config.json"); m != nil { // else the tensors say it alone
+	if m := readJSON(c.companions, "config.json"); m != nil { // otherwise only the tensors tell
 		e.walk(m, 0)
 		e.hiddenSizes(m, 0)
 	}

@@ -24,7 +24,7 @@ var (
 // An expertOrder is the order of the last two dimensions of a tensor of experts.
 type expertOrder struct {
 	inOut   bool
-	assumed bool // nothing speaks for it
+	assumed bool // without evidence
 }
 
 // note returns a remark about an assumed order.
@@ -101,7 +101,7 @@ func (e evidence) order(n tensorName, t Tensor) expertOrder {
 			return expertOrder{inOut: true}
 		}
 	}
-	return expertOrder{assumed: true} // as transformers has all other families
+	return expertOrder{assumed: true} // the order of all other families in transformers
 }
 
 // dbrx returns the kind of the experts of DBRX, which are stored one below the other:

@@ -202,7 +202,7 @@ func (c *Checkpoint) Readable() error {
 	for _, u := range c.unreadable {
 		name := u.form
 		if c.foreign.refused() {
-			name = c.foreign.form // which knows better
+			name = c.foreign.form // the configuration knows better
 		}
 		if u.err != nil {
 			name = ""

@@ -11,7 +11,7 @@ import (
 )
 
 // A quantization is the description of the weights' form in the files beside them. The
-// zero value is none.
+// zero value means that there is no such description.
 type quantization struct {
 	where  string   // the file and its member
 	method string   // as the file has it

@@ -11,7 +11,7 @@ type refusedForm struct {
 	name    string
 	methods []string // of quantization_config
 	needs   []leaf   // tensors that every weight of the form has
-	also    []string // leaves of others that belong to it
+	also    []string // leaves of other tensors that belong to it
 	check   func(needs []Tensor) bool
 }
 

@@ -104,7 +104,7 @@ func (q *quantized) UnmarshalJSON(b []byte) error {
 	p := j.part()
 	*q = quantized{Type: p.Type, GroupSize: p.GroupSize, Shape: j.Shape, Original: j.Original, Transposed: j.Transposed}
 	if j.Parts != nil {
-		q.Parts = []Part{} // which none are too few for
+		q.Parts = []Part{} // not nil, so that an empty list of parts is refused
 	}
 	for _, p := range j.Parts {
 		q.Parts = append(q.Parts, p.part())
@@ -139,7 +139,7 @@ func (h header) metadata(stored []safetensors.Tensor) map[string]string {
 		keyWriter:  release.Version,
 	}
 	if len(h.tensors) > 0 {
-		m["format"] = quantMethod // in place of pt, say, for which others would load it
+		m["format"] = quantMethod // "pt", say, would make other programs load it
 	}
 	for k, v := range map[string]string{keySettings: h.settings, keyPlan: h.plan, keyShard: h.shard} {
 		if v != "" {

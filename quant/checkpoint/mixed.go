@@ -88,7 +88,7 @@ func (c *Checkpoint) canonicalMixed(mixed map[string]Mixed) (map[string]Mixed, e
 		}
 		rows := t.Rows()
 		if len(mixed[name].Order) != rows && len(t.Shape) > 1 {
-			rows = Tensor{Shape: swap(t.Shape)}.Rows() // which it has if it is transposed
+			rows = Tensor{Shape: swap(t.Shape)}.Rows() // the number of rows if the tensor is transposed
 		}
 		if err := mixed[name].check(rows); err != nil {
 			return nil, tensorError(name, fmt.Errorf("types of its rows: %w", err))
@@ -98,7 +98,7 @@ func (c *Checkpoint) canonicalMixed(mixed map[string]Mixed) (map[string]Mixed, e
 	return canonical, nil
 }
 
-// mixedDigest tells mixed tensors from others, "" if there are none.
+// mixedDigest returns a hash of the mixed tensors, or "" if there are none.
 func mixedDigest(mixed map[string]Mixed) string {
 	if len(mixed) == 0 {
 		return ""
@@ -110,7 +110,7 @@ func mixedDigest(mixed map[string]Mixed) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// configs returns c for each part of a tensor.
+// configs returns c with the type and group size of each part of a tensor.
 func (t Tensor) configs(c quant.Config) []quant.Config {
 	var cs []quant.Config
 	for _, p := range t.types() {
@@ -120,8 +120,7 @@ func (t Tensor) configs(c quant.Config) []quant.Config {
 	return cs
 }
 
-// writeRows appends rows of a tensor with rows of several types, which are all there is
-// in m.
+// writeRows appends all rows of m to a tensor with rows of several types.
 func (s *shard) writeRows(name string, m *quant.Matrix, parts []Part) error {
 	var number [maxParts]uint8 // by part of m
 	for i := range m.Parts() {

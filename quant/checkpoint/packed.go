@@ -194,9 +194,9 @@ func readSection(r *io.SectionReader, b []byte, off int64) error {
 	return nil
 }
 
-// foldRowScales converts the row scales of a file, which has one for each row, to those
-// of a Matrix, which has one for the tensor of NV types, and none for MX types, for
-// which the file has ones.
+// foldRowScales converts the row scales of a file to the row scales of a Matrix. A file
+// has one for each row. A Matrix of an NV type has one for the tensor, which is the same
+// in all rows of the file. A Matrix of an MX type has none, and the file has ones.
 func foldRowScales(t datatype.Type, scales []float32) ([]float32, error) {
 	want := float32(1)
 	switch t.Scale() {

@@ -66,17 +66,20 @@ type Plan struct {
 // NewPlan decides about every tensor of source. Besides names and shapes it reads three
 // samples of 4 KiB of every tensor, which identify the weights of a result later.
 //
-// The error matches [quant.ErrShape] for a group size that can't be, and for an
-// Importance or a Feedback, [datatype.ErrUnknown], [ErrUnsupported] for tensors
-// that can neither be quantized nor copied, with one line and the number of them
-// for each type, and for weights in a form that can't be read, such as GPTQ's,
-// with one line for each form; [quant.ErrFormat] for tensors with the names of
-// parts of a matrix of the result, and [ErrSkipped] for those that are skipped,
-// with one line for each cause, if options are strict. An invalid [Calibrator.Settings]
-// matches quant.ErrFormat. [ErrTied] is for one table
-// that two rules give different types to, as an embedding and as the output head,
-// and [ErrNoTensor] for a rule for embeddings or output heads of a model that has
-// none.
+// The error matches
+//
+//   - [quant.ErrShape] for an impossible group size or number, an Importance or a Feedback;
+//   - [datatype.ErrUnknown] for a type that is not valid;
+//   - [ErrUnsupported] for tensors that can neither be quantized nor copied, with one line
+//     for each type and the number of its tensors; for weights in a form that can't be
+//     read, such as GPTQ's, with one line for each form; and for a Kept that is none of
+//     the three types;
+//   - [quant.ErrFormat] for tensors with the names of parts of a matrix of the result, and
+//     for an invalid [Calibrator.Settings];
+//   - [ErrSkipped] for skipped tensors if options are strict, with one line for each cause;
+//   - [ErrTied] for one table to which two rules give different types, as an embedding and
+//     as the output head;
+//   - [ErrNoTensor] for a rule for embeddings or output heads of a model that has none.
 func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 	if source == nil {
 		return nil, errNilCheckpoint
@@ -287,8 +290,8 @@ func (p *Plan) fingerprint() (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// sample hashes the start, the middle and the end of a tensor, of each tensor
-// that it is stored as.
+// sample hashes the start, the middle and the end of each stored tensor that a tensor is
+// made of.
 func sample(h hash.Hash, d any) error {
 	if c, ok := d.(compound); ok {
 		for _, p := range c.parts() {

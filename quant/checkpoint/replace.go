@@ -64,7 +64,7 @@ func replace(o SaveOptions, dir string, shards []*shard, index []byte) error {
 			return fmt.Errorf("checkpoint: %w", err)
 		}
 	} else if hasIndex {
-		old = slices.Insert(old, 0, indexPath) // whose going decides
+		old = slices.Insert(old, 0, indexPath) // the first to go, which decides
 	}
 	var errs []error
 	for _, path := range old {

@@ -10,7 +10,7 @@ import (
 // A kind is the role of a tensor and how it is stored.
 type kind struct {
 	role  Role
-	why   string // it is no weight of a linear layer; "" for one that is
+	why   string // the reason that it is no weight of a linear layer, or "" if it is one
 	inOut bool   // the matrix is stored [in, out], as GPT-2's Conv1D has it
 	note  string // what was assumed
 }
@@ -291,7 +291,7 @@ func (e evidence) vocabulary(n tensorName, t Tensor, param bool) (kind, bool) {
 	switch {
 	case headOwner.MatchString(n.owner()) && headPart.MatchString(module) && (!n.layered || n.owner() == "shared_head"):
 		return head, true
-	case !n.layered && headName.MatchString(module) && !t.quadratic():
+	case !n.layered && headName.MatchString(module) && !t.square():
 		return head, true
 	case embedName.MatchString(module) && !notEmbed.MatchString(module):
 		return embedding, true
@@ -304,5 +304,5 @@ func (e evidence) vocabulary(n tensorName, t Tensor, param bool) (kind, bool) {
 	return kind{}, false
 }
 
-// quadratic reports whether a matrix has as many rows as columns. A head does not.
-func (t Tensor) quadratic() bool { return t.Shape[0] == t.Shape[1] }
+// square reports whether a matrix has as many rows as columns. A head does not.
+func (t Tensor) square() bool { return t.Shape[0] == t.Shape[1] }

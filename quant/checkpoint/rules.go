@@ -48,7 +48,7 @@ type Rules struct {
 type TypeRule struct {
 	Pattern   string // see [Rules]
 	Type      datatype.Type
-	GroupSize int // 0: the plan's if its type has the same by default, else the type's own
+	GroupSize int // 0: the plan's group size if the two types have the same default, else the default of Type
 }
 
 // An Item is what a plan does with one tensor.

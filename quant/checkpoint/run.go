@@ -49,28 +49,28 @@ type Result struct {
 	Others []string
 }
 
-// Run does a part of the plan and writes it to dst: a file if its name ends in
-// ".safetensors", else a directory, which is made if needed. A plan of one part
-// that has several files also gets its index; the parts of others are put
-// together with [Merge]. A directory also gets what belongs to the model beside
-// its weights, as [CopyCompanions] says, from part 0.
+// Run does a part of the plan and writes it to dst. If the name of dst ends in
+// ".safetensors", dst is a file. Otherwise it is a directory, which is made if needed. If
+// the plan has one part and several files, Run also writes their index. If the plan has
+// several parts, [Merge] puts them together. In a directory, part 0 also copies what
+// belongs to the model beside its weights, as [CopyCompanions] says.
 //
-// Memory is some 10 MB for each worker, whatever the size of the checkpoint, or
-// more if a row of a tensor has more than 2^18 weights; with a Calibrator, a matrix in
-// float32 and what that takes.
+// Memory is some 10 MB for each worker, whatever the size of the checkpoint, or more if a
+// row of a tensor has more than 2^18 weights. With a Calibrator, memory is a matrix in
+// float32 and what the Calibrator takes.
 //
-// Files are written under a temporary name in the same directory, synced, and
-// renamed, one after the other, so that at any moment those with their final
-// names are whole. After an error, or once ctx is done, the temporary file is
-// gone; a killed process leaves it, and the next run removes it. A file that is
-// there already and is one of this plan, with the right checksums, is not done
-// again. Weights or an index of anything else, also under names that this plan
-// does not have, are an error that matches [ErrExists], before anything is
-// written; with Overwrite they are replaced and removed, so that a directory ends
-// in the state of this run alone: if that is interrupted once its first file is
-// there, [Open] refuses the directory until a run has ended. The source is never
-// a target: a directory or file of it is an ErrExists in any case. Errors carry
-// the tensor or the file.
+// Files are written under a temporary name in the same directory, synced, and renamed,
+// one after the other, so that at any moment the files with their final names are whole.
+// After an error, or once ctx is done, the temporary file is removed. A killed process
+// leaves it, and the next run removes it. Run does not repeat a file that is there
+// already, if it is a file of this plan with the right checksums.
+//
+// Weights or an index of anything else, also under names that this plan does not have,
+// are an error that matches [ErrExists], before anything is written. With Overwrite, they
+// are replaced or removed, so that the directory ends with the weights of this run alone.
+// If such a run is interrupted once its first file is there, [Open] refuses the directory
+// until a run has ended. A directory or file of the source is never overwritten: it is an
+// ErrExists in any case. Errors name the tensor or the file.
 func (p *Plan) Run(ctx context.Context, dst string, o RunOptions) (*Result, error) {
 	if err := p.usable(ctx); err != nil {
 		return nil, err

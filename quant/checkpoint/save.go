@@ -25,23 +25,25 @@ import (
 type Entry struct {
 	Name string
 
-	// Matrix is stored packed, also one with rows of several types. Its shape is [rows, cols], or Shape, if the last
-	// dimension of that is cols and the product of the others rows.
+	// Matrix is stored packed, also if it has rows of several types. Its shape in the
+	// file is Shape, or [rows, cols] if Shape is nil. The last dimension of Shape must be
+	// cols, and the product of the others rows.
 	Matrix *quant.Matrix
-	// Floats are stored as DType: F32, which "" stands for, F16, BF16 or F64,
-	// rounded to nearest, ties to even. One that is too large is an error.
+	// Floats are stored as DType: F32, F16, BF16 or F64, rounded to nearest, ties to
+	// even. "" stands for F32. A float that is too large for the type is an error.
 	Floats []float32
 	// Read takes the place of Floats where these should not be in memory all at once. It
 	// sets dst to the elements of Shape from first on, row by row. Save calls it with
 	// every element once, in their order.
 	Read func(dst []float32, first int64) error
-	// Data is stored as it is: little-endian, row-major, as DType and Shape say,
-	// which may be anything that safetensors has, such as I64, BOOL or F8_E4M3.
+	// Data is stored as it is: little-endian, row-major, with DType and Shape. DType may
+	// be any type of safetensors, such as I64, BOOL or F8_E4M3.
 	Data []byte
-	// From has a tensor called Source, or Name if Source is "", which is copied: a
-	// quantized tensor with its codes and scales, any other with its bytes. GGUF's own
-	// types become F32, exactly. With a DType, which must be one of those for Floats,
-	// elements are converted to it, and quantized tensors are dequantized.
+	// From is a checkpoint with a tensor called Source, or Name if Source is "", which is
+	// copied: a quantized tensor with its codes and scales, any other with its bytes.
+	// GGUF's own types become F32, exactly. If DType is not "", it must be one of the
+	// types for Floats. Elements are then converted to it, and quantized tensors are
+	// dequantized.
 	From   *Checkpoint
 	Source string
 
@@ -202,7 +204,7 @@ func carried(metadata map[string]string, shard int) map[string]string {
 	maps.DeleteFunc(m, func(k, _ string) bool {
 		return strings.HasPrefix(k, keyPrefix) || shard > 0 && strings.HasPrefix(k, "gguf.")
 	})
-	if m["format"] == quantMethod { // which a file with quantized tensors gets anew
+	if m["format"] == quantMethod { // a file with quantized tensors gets it anew
 		m["format"] = "pt"
 	}
 	return m

@@ -36,8 +36,8 @@ type Tensor struct {
 	Transposed bool
 }
 
-// A Part has the rows of one type and group size in a quantized tensor with rows of
-// several, as a part of a [quant.Matrix] does.
+// A Part stands for the rows of one type and group size, in a quantized tensor with rows
+// of several types. It is like a part of a [quant.Matrix].
 type Part struct {
 	Type      datatype.Type
 	GroupSize int

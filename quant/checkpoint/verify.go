@@ -31,15 +31,17 @@ type Verification struct {
 	Rounded bool
 }
 
-// Verify checks a quantized checkpoint: the checksums of all data, that every
-// code, selector and scale stands for something, and, if original is not nil,
-// that c was made of it: that both have the same tensors, quantized ones in the
-// right shape and with the codes that quantizing the original again gives, others
-// with the same elements, rounded if they are stored as a shorter type. Of tensors
-// that no [Plan] has made, which may be calibrated, it wants in place of the same
-// codes an error that is less than 20 dB above that of plain quantization, and
-// less than the original itself, which the weights of another model do not have.
-// With an original it takes about as long as quantizing.
+// Verify checks a quantized checkpoint: the checksums of all data, and that every code,
+// selector and scale stands for something.
+//
+// If original is not nil, Verify also checks that c was made of it. Both must have the
+// same tensors. Quantized tensors must have the right shape, and the codes that
+// quantizing the original again gives. Other tensors must have the same elements, rounded
+// if they are stored as a shorter type. A tensor that no [Plan] has made, that is
+// calibrated, or that another version of this package made with Search, need not have
+// these codes. Instead, it must have an error that is less than 20 dB above the error of
+// plain quantization, and less than the original itself. The weights of another model do
+// not have that. With an original, Verify takes about as long as quantizing.
 //
 // Verify continues after a tensor that is wrong. The error joins all errors
 // ([ErrChecksum], [ErrOriginal], [quant.ErrFormat], [quant.ErrShape], [ErrNoTensor],
