@@ -23,9 +23,9 @@ func memory() int {
 	return 1 << 30
 }
 
-// Names are for benchstat -col /impl and the like. BenchmarkGEMV's dram cycles through 1
-// GiB of weights. Its "bandwidth" is the rate of bytes of weights, divided by the rate at
-// which the same number of threads reads them.
+// Names are for benchstat -col /impl and the like. The cases of BenchmarkGEMV called dram
+// cycle through 1 GiB of weights. Their "bandwidth" is the rate at which bytes of weights
+// are multiplied, relative to the rate at which the same number of threads reads them.
 
 func BenchmarkGEMV(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))

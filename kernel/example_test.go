@@ -203,7 +203,7 @@ func ExampleGEMMRows() {
 func ExampleGEMM() {
 	m := quantized(2, 256, 4)
 	batch := make([]kernel.Activation, 3)
-	x := activations(3 * 256) // a token after the other
+	x := activations(3 * 256) // one token after the other
 	if err := kernel.LoadBatch(batch, x, (*kernel.Activation).Load); err != nil {
 		log.Fatal(err)
 	}

@@ -60,8 +60,8 @@ func TestBatch(t *testing.T) {
 	})
 }
 
-// randomBatch returns activations in integer mode, with 16 bits, or in float mode; or, if
-// mixed, one of several in float mode; or, if all, one in each mode.
+// randomBatch returns activations that are loaded by the method of mode. In a "mixed"
+// batch one of several is in float mode, and in "all" there is one in each mode.
 func randomBatch(t *testing.T, r *rand.Rand, cols, batch int, mode string) []Activation {
 	t.Helper()
 	as := make([]Activation, batch)

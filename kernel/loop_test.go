@@ -94,8 +94,8 @@ func (lt *loopsTaken) of(p *plan, typ datatype.Type, n int, float bool, impl imp
 	return loopTaken{typ, false, impl, p.loop(n, impl)}
 }
 
-// rest calls f for a matrix of each loop that TestLoops takes on this machine and this
-// test has not taken; f has to take the loop. A short test skips this.
+// rest calls f for a matrix of each loop that TestLoops finds for this machine and that
+// this test has not run yet; f has to run the loop. A short test skips this.
 func (lt *loopsTaken) rest(t *testing.T, f func(typ datatype.Type, groupSize, cols, n int, float bool)) {
 	if testing.Short() {
 		return

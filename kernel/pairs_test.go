@@ -13,7 +13,7 @@ import (
 // be used.
 func TestPairs(t *testing.T) {
 	done := 0
-	large := []datatype.Type{datatype.BitMoD4, datatype.BitMoD3, datatype.Int4Asym} // of several tiles
+	large := []datatype.Type{datatype.BitMoD4, datatype.BitMoD3, datatype.Int4Asym} // types that are tried with several tiles
 	for _, typ := range datatype.Types() {
 		t.Run(typ.String(), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(2, uint64(typ)))
@@ -85,7 +85,7 @@ func rowReference(t *testing.T, p *plan, a *Activation, row int) float32 {
 	return p.referenceInteger(codes, a, row)
 }
 
-// TestPairBook says for which types there are tables of pairs, and that entries and
+// TestPairBook checks for which types there are tables of pairs, and that entries and
 // coefficients give every value of every codebook.
 func TestPairBook(t *testing.T) {
 	var without []string

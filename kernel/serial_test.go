@@ -16,7 +16,7 @@ func TestSerial(t *testing.T) {
 		var mem guards
 		for _, typ := range datatype.Types() {
 			if typ.Scale() != datatype.RowStep || typ.Unit() == 0 {
-				continue // which package serial does not have
+				continue // package serial does not have these
 			}
 			for _, groupSize := range []int{32, 100, 128, 256} {
 				const rows, cols = 3, 1100

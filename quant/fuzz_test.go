@@ -166,8 +166,9 @@ func binaryForm(t testing.TB, m *Matrix) []byte {
 }
 
 // FuzzFeedback compares blocks of rows and columns with the definition of feedback, and
-// every set of loops with the portable ones. An input takes some tens of milliseconds, as in FuzzChannelScales, so that the fuzzer does
-// not take a process with little processor time for one that hangs.
+// every set of loops with the portable ones. As in FuzzChannelScales, an input takes only
+// some tens of milliseconds. With larger inputs, the fuzzer would take a process with
+// little processor time for one that hangs.
 func FuzzFeedback(f *testing.F) {
 	for _, typ := range datatype.Types() {
 		f.Add(uint8(typ), uint8(3), uint8(70), uint8(16), uint8(typ)%4, uint64(typ), []byte("0123456789abcdefghi"))

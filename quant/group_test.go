@@ -149,8 +149,8 @@ func checkAccessors(t *testing.T, m *quant.Matrix, want []float32) {
 }
 
 func TestPaperExample(t *testing.T) {
-	// One group, Δ = 1 for the candidates ±5 (largest weight 6): Only the special value
-	// +5 makes 5 exact.
+	// One group, with Δ = 1 for the candidates ±5 because the largest weight is 6. Only
+	// the special value +5 makes 5 exact.
 	w := []float32{6, 5, -4, 3, -2, 1.5, -1, 0.5}
 	m, err := quant.Group(w, len(w), quant.Config{})
 	if err != nil {

@@ -6,7 +6,7 @@ const (
 	guardBits  = 3
 	laneBits   = 11 + guardBits // of an aligned product
 	accBits    = 14             // of the accumulator, without its sign
-	maxShift   = 8              // of the adder tree's sum; the Verilog has 6, enough for INT8
+	maxShift   = 8              // of the adder tree's sum; 6 in the Verilog, which is enough for INT8
 	sumBits    = 17 + maxShift  // of that sum
 	halfOffset = 25             // a half is an integer times 2^(exponent−25)
 )
@@ -39,8 +39,8 @@ func (a *accumulator) add(m Mode, man, exp *[Lanes]int, bsig, low int8) {
 	}
 }
 
-// align shifts a product right to the largest exponent of its step. Truncate
-// works on the magnitude, so that it goes towards 0.
+// align shifts a product right to the largest exponent of its step. In Truncate mode it
+// shifts the magnitude, so that rounding goes towards 0.
 func align(m Mode, v int64, delta uint) int64 {
 	if m == Paper {
 		return roundShift(v, delta)
@@ -115,7 +115,7 @@ func roundShift(v int64, n uint) int64 {
 	return q
 }
 
-// jamShift returns v·2^−n, rounded to odd: any lost bit sets the last one.
+// jamShift returns v·2^−n, rounded to odd: if any bit is lost, the last bit is set.
 func jamShift(v int64, n uint) int64 {
 	q := v >> min(n, 63)
 	if q<<min(n, 63) != v {

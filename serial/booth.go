@@ -1,8 +1,8 @@
 package serial
 
-// maxBoothBits is the width of the widest integer that [appendDigits] takes
-// apart; BSig goes to 8, one step beyond the INT8 of the paper, for int8_asym
-// and the 9-bit fixed points of FP5 and FP6.
+// maxBoothBits is the width of the widest integer that [appendDigits] takes apart. Its
+// digits reach BSig 8, one step beyond the INT8 of the paper, for int8_asym and the 9-bit
+// fixed points of FP5 and FP6.
 const maxBoothBits = 10
 
 // appendDigits appends the ⌈width/2⌉ radix-4 Booth digits of v, a two's

@@ -24,7 +24,7 @@ var (
 // A ConfigError names the setting that is out of range. It matches [ErrConfig], or
 // [ErrNotBitSerial] for a data type.
 type ConfigError struct {
-	Package string // that found it: "serial" or "bbs"
+	Package string // the package that found it: "serial" or "bbs"
 	Field   string // such as "PE.Mode" or "codes[3]"
 	Value   any
 	Want    string

@@ -7,7 +7,7 @@ import (
 )
 
 // Stats is the cost of a run on one processing element with one dequantizer, row after
-// row. For an array of n elements divide by n.
+// row. On an array of n elements, the cycles are about 1/n of these.
 type Stats struct {
 	Cycles  int64 // until the last product is finished: Element + Stalls + the last dequantization
 	Element int64 // cycles in which the element took terms
@@ -17,17 +17,17 @@ type Stats struct {
 
 // GEMV multiplies m by the INT8 activations x, len(x) = m.Cols(), as the hardware does:
 // each weight as its terms, four weights a step, and the partial sum of each group
-// through the bit-serial dequantizer. It stops before anything is rounded. There are B
-// = ⌈cols/blockColumns⌉ blocks of columns, each with an activation scale of its own,
+// through the bit-serial dequantizer. Nothing is rounded. There are
+// B = ⌈cols/blockColumns⌉ blocks of columns, each with an activation scale of its own,
 // and
 //
 //	dst[row·B + b] = Σ k_g · Σ value(code)/Unit · x
 //
 // The outer sum is over the groups g of the row with columns in block b, and the inner
-// sum over these columns; k_g is the group's 8-bit scale. blockColumns need not fit the
-// group size. A weight matrix times these activations is dst times m.RowScale(row) ·
-// Type.Unit() · the activation scale. len(dst) must be m.Rows()·B. Rows of several
-// types each have their own Type and group size.
+// sum is over these columns. k_g is the group's 8-bit scale. A block may begin or end
+// within a group. To get the product of weights and activations, multiply dst by
+// m.RowScale(row) · Type.Unit() · the activation scale. len(dst) must be m.Rows()·B. If
+// rows are of several types, each row has its own Type and group size.
 //
 // GEMV is the oracle for the integer mode of package kernel and for cycle counts. It
 // runs on the caller's goroutine and takes some 10 ns a weight (two terms) to 20 ns
@@ -75,12 +75,11 @@ func GEMV(dst []int64, m *quant.Matrix, x []int8, blockColumns int) (Stats, erro
 	return r.stats(), nil
 }
 
-// GEMVFloat16 multiplies m by FP16 activations in the given mode: for each group
-// a [PE] finds the partial sum, the dequantizer multiplies it by the 8-bit scale,
-// and the products of a row are added without rounding. dst[row], len(dst) =
-// m.Rows(), is that sum, rounded to float64, times the row's scale. What Paper
-// and Truncate lose is therefore all lost inside the groups. A row with an
-// infinite or NaN activation is NaN.
+// GEMVFloat16 multiplies m by FP16 activations in the given mode. A [PE] finds the
+// partial sum of each group, the dequantizer multiplies it by the 8-bit scale, and the
+// products of a row are added without rounding. dst[row], with len(dst) = m.Rows(), is
+// that sum, rounded to float64, times the row's scale. The losses of Paper and Truncate
+// therefore all arise inside the groups. A row with an infinite or NaN activation is NaN.
 //
 // It takes some 50 ns a weight, and twice that for int8. The errors are those of
 // GEMV, and [ErrConfig] for an unknown mode.
@@ -125,7 +124,7 @@ func GEMVFloat16(dst []float64, m *quant.Matrix, x []float16.Float16, mode Mode)
 	return r.stats(), nil
 }
 
-// A run is what a multiplication needs beside its arguments.
+// A run is what a multiplication needs besides its arguments.
 type run struct {
 	m      *quant.Matrix
 	codes  []uint8
@@ -153,7 +152,7 @@ func newRun(m *quant.Matrix, activations int) (*run, error) {
 	return r, nil
 }
 
-// start returns the group size of a row, which comes next.
+// start prepares for a row, and returns its group size.
 func (r *run) start(row int) (groupSize int) {
 	part, _ := r.m.RowPart(row)
 	r.tables = r.parts[part]

@@ -21,11 +21,11 @@ const (
 	// largest exponent of the lanes with 3 guard bits, and an accumulator of 14
 	// significant bits, each rounded to nearest, ties to even.
 	Paper
-	// Truncate is the arithmetic of the published Verilog: the same widths, and
-	// whatever does not fit is cut off; the accumulator's exponent never falls
-	// within a group. What is wrong in the Verilog (no right shift of a sum
-	// below the accumulator's exponent, subnormals read as normal numbers,
-	// infinity and NaN as large ones) is mended.
+	// Truncate is the arithmetic of the published Verilog: the same widths, but bits that
+	// do not fit are cut off, and the accumulator's exponent never falls within a group.
+	// Three faults of the Verilog are mended: it does not shift a sum right that is below
+	// the accumulator's exponent, it reads subnormals as normal numbers, and infinity and
+	// NaN as large numbers.
 	Truncate
 )
 
@@ -104,10 +104,9 @@ func (p *PE) total() fixed {
 	return p.fix.add(shifted(p.acc.man, p.acc.exp+accumulatorPoint+int(p.acc.low)+fixedPoint))
 }
 
-// Step is one cycle: it multiplies one term of each of four weights by four
-// activations. The terms must have the same BSig, which is LowBSig…LowBSig+8 and at
-// most 8. The error wraps [ErrConfig], also for an unknown Mode, and leaves the PE as
-// it was.
+// Step is one cycle: it multiplies one term of each of four weights by four activations.
+// The terms must have the same BSig, from LowBSig to LowBSig+8 and at most 8. The error
+// wraps [ErrConfig], also for an unknown Mode. After an error, the PE is as it was.
 func (p *PE) Step(w *[Lanes]Term, x *[Lanes]float16.Float16) error {
 	if err := p.check(w, x != nil); err != nil {
 		return err
@@ -197,10 +196,10 @@ func (p *PE) step(w *[Lanes]Term, x *[Lanes]float16.Float16) {
 }
 
 // Group computes the dot product of a whole group from an empty accumulator: the values
-// of codes in t, times x, of the same length. Lanes beyond the last weight hold zeros.
-// It returns the sum in true units, as the float64 nearest to the accumulator, and the
-// cycles, ⌈len(codes)/4⌉ times the number of terms of a code. The error wraps
-// [ErrShape] or [ErrConfig].
+// of codes in t, times x, of the same length. Lanes beyond the last weight hold zeros. It
+// returns the sum in true units, as the float64 nearest to the accumulator. cycles is
+// ⌈len(codes)/4⌉ times the number of terms of a code. The error wraps [ErrShape] or
+// [ErrConfig].
 func (p *PE) Group(t *Table, codes []uint8, x []float16.Float16) (sum float64, cycles int, err error) {
 	if err := p.begin(t, codes, len(x)); err != nil {
 		return 0, 0, err

@@ -8,8 +8,8 @@ import (
 
 // A Table holds the terms of every code of one codebook; [NewTable] makes it. The zero
 // Table has no codes, and nil is like it. Make a Table once for many groups: it is
-// immutable and safe for concurrent use, and takes 2 KiB a step. There are also Tables
-// of types whose unit is not a power of two (apot4): their terms sum to
+// immutable and safe for concurrent use, and takes 2 KiB a step. There are Tables also
+// for types whose unit is not a power of two, such as apot4: their terms sum to
 // value/[Table.Scale].
 type Table struct {
 	name  string

@@ -45,7 +45,7 @@ func (t Term) String() string {
 //
 //	symmetric integers    radix-4 Booth digits: INT8 and INT7 4, INT6 and INT5 3,
 //	                      INT4 and INT3 2, INT2 1; BSig 0, 2, 4, 6
-//	asymmetric integers   as one bit wider, for the zero-point is subtracted:
+//	asymmetric integers   as one bit wider, because the zero-point is subtracted:
 //	                      int8_asym 5, int4_asym 3
 //	FP3, FP4, FLINT4      2: the leading one, then the remainder. BSig is 0 then
 //	                      −1 (1 then 0 for FLINT4, which goes to 16). A value
@@ -73,8 +73,8 @@ func Terms(cb datatype.Codebook, code uint8) ([]Term, error) {
 	return p.append(nil, cb.Value(code)), nil
 }
 
-// A plan describes the terms of one codebook: the integers n = value/(scale·2^low),
-// each as a number of terms, steps.
+// A plan describes the terms of one codebook. Each code stands for the integer
+// n = value/(scale·2^low), which is a sum of as many terms as steps says.
 type plan struct {
 	booth bool
 	steps int

@@ -17,9 +17,9 @@ type Design struct {
 	PEEnergy, PEArea float64
 }
 
-// An Array is Rows × Cols processing elements, Rows output channels of Cols
-// tokens, with the precision of the weights that it is given. Fractions of a bit
-// are scales and selectors, or an average over layers.
+// An Array is Rows × Cols processing elements, for Rows output channels and Cols tokens
+// at a time. WeightBits is the precision of the weights. Fractions of a bit are scales
+// and selectors, or an average over layers.
 type Array struct {
 	Rows, Cols int
 	WeightBits float64
@@ -55,8 +55,9 @@ func BitMoDLossy() Design {
 	return d
 }
 
-// ANT returns ANT (arXiv 2208.14286) with the precision that the paper's simulator
-// has for the model: that of Llama-2-7B for a model it does not know.
+// ANT returns ANT (arXiv 2208.14286) with the precision that the paper's simulator has
+// for the model. A model that the simulator does not know gets the precision of
+// Llama-2-7B.
 func ANT(model string) Design {
 	bits := 5.
 	switch model {
@@ -71,8 +72,9 @@ func ANT(model string) Design {
 	}
 }
 
-// OliVe returns OliVe (arXiv 2304.07493) with the precision that the paper's
-// simulator has for the model: that of Llama-2-7B for a model it does not know.
+// OliVe returns OliVe (arXiv 2304.07493) with the precision that the paper's simulator
+// has for the model. A model that the simulator does not know gets the precision of
+// Llama-2-7B.
 func OliVe(model string) Design {
 	bits := 3.75
 	switch model {
@@ -91,8 +93,8 @@ func OliVe(model string) Design {
 	}
 }
 
-// Designs returns the five of them, for a model of that name: FP16,
-// BitMoDLossless, BitMoDLossy, ANT and OliVe.
+// Designs returns the five designs, FP16, BitMoDLossless, BitMoDLossy, ANT and OliVe,
+// with the precisions for the named model.
 func Designs(model string) []Design {
 	return []Design{FP16(), BitMoDLossless(), BitMoDLossy(), ANT(model), OliVe(model)}
 }

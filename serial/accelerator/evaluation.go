@@ -62,8 +62,8 @@ func Evaluate(models []Model, s System) (*Evaluation, error) {
 	return e, nil
 }
 
-// A Comparison is BitMoD over another design: arithmetic means over the models,
-// and the mean of the two tasks.
+// A Comparison has factors by which BitMoD is better than another design: arithmetic
+// means over the models, and the mean of the two tasks.
 type Comparison struct {
 	Discriminative, Generative, Overall float64
 }
@@ -77,9 +77,9 @@ func comparedWith(design string) string {
 	return "bitmod_lossy"
 }
 
-// Speedup returns the speedup of BitMoD over a design ("fp16", "ant" or "olive"), of
-// the lossless setting over fp16 and of the lossy one over the others. It is zero if
-// there is no such design.
+// Speedup returns the speedup of BitMoD over a design, "fp16", "ant" or "olive". The
+// lossless setting is compared with fp16, and the lossy one with the others. The speedup
+// is zero if there is no such design.
 func (e *Evaluation) Speedup(over string) Comparison {
 	return e.compare(over, func(r Result, generate bool) float64 { return float64(r.Cycles(generate)) })
 }

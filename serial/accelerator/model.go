@@ -134,7 +134,7 @@ type product struct {
 	inputs    int // columns of the input that is fetched
 	rows      int // rows of the input and of the output
 	attention bool
-	macs      float64 // of one, as mathematics has it
+	macs      float64 // multiply-accumulates of one, by its mathematical definition
 }
 
 // products lists the multiplications of one pass of t over m: every linear

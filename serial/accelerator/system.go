@@ -69,12 +69,12 @@ type SRAMCost struct {
 	Bits, Read, Write64 float64
 }
 
-// defaultSRAM returns the costs of the 512 KiB buffers by width. The reference
-// simulator has them from CACTI (28 nm, 8 banks) and does not list them. These were
-// computed from its 60 published on-chip energies (five designs, six models, two
-// tasks), and reproduce them to 1 µJ, the precision to which they are rounded. One of
-// the 14 figures, the write at 576 bits, is interpolated: it occurs in a single energy,
-// together with the read.
+// defaultSRAM returns the costs of the 512 KiB buffers by width. The reference simulator
+// gets them from CACTI (28 nm, 8 banks) and does not list them. The figures here were
+// computed from the simulator's 60 published on-chip energies (five designs, six models,
+// two tasks). They reproduce these energies to 1 µJ, the precision to which they are
+// rounded. One of the 14 figures, the write at 576 bits, is interpolated, because it
+// occurs in a single energy, together with the read.
 func defaultSRAM() []SRAMCost {
 	return []SRAMCost{
 		{192, 66.580482, 14.152061},
@@ -87,8 +87,8 @@ func defaultSRAM() []SRAMCost {
 	}
 }
 
-// sram returns the costs at a width, linear between those listed and constant
-// beyond them. Without a list they are 0.
+// sram returns the costs at a width. They are interpolated linearly between the listed
+// widths and constant beyond them. Without a list they are 0.
 func (s System) sram(width float64) SRAMCost {
 	if len(s.SRAM) == 0 {
 		return SRAMCost{Bits: width}

@@ -36,10 +36,10 @@
 //
 // # What it saves
 //
-// Of the bits of trained INT8 weights (a speech model, DTLN) 50.5 % are zeros;
-// 64.6 % can be skipped in columns of 8 weights, and 58.1 % in columns of 32,
-// where half is guaranteed. [Conservative] and [Moderate] make them 1.29× and 1.63×
-// smaller in bit columns (the paper has 1.29× and 1.66×, which is exactly what
-// comes out where 10 % and 20 % of the channels are multiples of 32), and 1.24×
-// and 1.57× with the metadata, which the paper's figures leave out.
+// Of the bits of trained INT8 weights (a speech model, DTLN), 50.5 % are zeros. 64.6 % can
+// be skipped in columns of 8 weights, and 58.1 % in columns of 32; half is guaranteed.
+// [Conservative] and [Moderate] make these weights 1.29× and 1.63× smaller in bit columns.
+// The paper has 1.29× and 1.66×, which are exactly the figures where 10 % and 20 % of
+// the channels are multiples of 32. With the metadata, which the paper's figures leave
+// out, they are 1.24× and 1.57× smaller.
 package bbs

@@ -10,9 +10,9 @@ import (
 // Sentinels, for errors.Is. Errors that match ErrShape are a [*quant.ShapeError]
 // for errors.As, those that match ErrConfig a [*serial.ConfigError].
 var (
-	// ErrShape: lengths that do not go together.
+	// ErrShape is the error for lengths that do not fit together.
 	ErrShape = quant.ErrShape
-	// ErrConfig: a setting out of its range.
+	// ErrConfig is the error for a setting out of its range.
 	ErrConfig = serial.ErrConfig
 )
 

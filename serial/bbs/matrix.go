@@ -25,9 +25,9 @@ type Matrix struct {
 	data       []byte
 }
 
-// Compress prunes and packs w, row-major rows × cols weights, row r with the
-// scale scales[r]. It only reads its arguments. The error wraps [ErrShape] or
-// [ErrConfig].
+// Compress prunes and packs w, which has rows × cols weights, row-major. scales[r] is the
+// scale of row r; the rows with the largest scales are sensitive. Compress only reads its
+// arguments. The error wraps [ErrShape] or [ErrConfig].
 func Compress(w []int8, cols int, scales []float32, c Config) (*Matrix, error) {
 	if cols < 1 || len(w) == 0 || len(w)%cols != 0 {
 		return nil, shapeError("len(w)", len(w), "a multiple of %d (columns), at least 1", cols)

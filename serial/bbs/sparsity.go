@@ -4,14 +4,14 @@ import "slices"
 
 // Sparsity counts the bits of INT8 weights that need no work.
 type Sparsity struct {
-	Bits      int64 // all
-	Zeros     int64 // skipped where only zeros are
-	Skippable int64 // skipped where each column skips its commoner kind
+	Bits      int64 // all bits
+	Zeros     int64 // bits that are skipped if only zeros are
+	Skippable int64 // bits that are skipped if each column skips its commoner kind
 }
 
-// Measure counts the bits of w, in columns of the given number of
-// consecutive weights; len(w) need not be a multiple. Skippable is at least half
-// of Bits. The error wraps [ErrConfig].
+// Measure counts the bits of w in columns of the given number of consecutive weights. The
+// last column may be shorter. Skippable is at least half of Bits. The error wraps
+// [ErrConfig].
 func Measure(w []int8, weights int) (Sparsity, error) {
 	if weights < 1 {
 		return Sparsity{}, configError("weights", weights, "at least 1")
