@@ -36,6 +36,8 @@ import (
 // least error if its S is less than every other S by more than both bounds. Otherwise the
 // errors are added up as the definition does, from the steps. Two candidates that agree
 // in all steps of a group's weights have the same error; the first wins.
+//
+// With importances, file weighted.go says what changes.
 type fast struct {
 	set     *coding.Set
 	classes []fastClass
@@ -44,6 +46,7 @@ type fast struct {
 	max     []uint32             // by group of a row, the largest magnitude as bits of a float32
 	left    []bool               // by group, whether it is left to Select
 	errors  [][maxTrials]float32 // by group and candidate, S
+	weights weighting
 
 	// For integers, by group.
 	deltas []float64
@@ -324,6 +327,7 @@ func (f *fast) row(s *Selector, choices []Choice, codes []uint8, w []float32, gr
 	}
 	compare := len(s.trials) > 1
 	grow(&f.errors, n)
+	weigh := importance != nil && compare && !f.powers && f.set.Weighted[1] != nil && f.weights.set(importance, groupSize)
 	for i := range f.classes {
 		c := &f.classes[i]
 		f.scales(s, i, n, tensorScale)
@@ -332,13 +336,17 @@ func (f *fast) row(s *Selector, choices []Choice, codes []uint8, w []float32, gr
 		}
 		grow(&c.steps, len(w)+coding.Slack)
 		members := 0
-		if compare && importance == nil {
+		if compare && (importance == nil || weigh) {
 			members = len(c.codes)
 		}
 		f.stepsArgs = coding.StepsArgs{Groups: groups, Steps: &c.steps[0], Class: &c.Class, Deltas: &c.deltas[0], Errors: &f.errors[0][c.first], Stride: 4 * maxTrials}
-		if f.powers {
+		switch {
+		case f.powers:
 			f.set.Powers[members](&f.stepsArgs)
-		} else {
+		case weigh:
+			f.stepsArgs.Importance = &f.weights.scaled[0]
+			f.set.Weighted[members](&f.stepsArgs)
+		default:
 			f.set.Steps[members](&f.stepsArgs)
 		}
 	}
@@ -362,8 +370,11 @@ func (f *fast) row(s *Selector, choices []Choice, codes []uint8, w []float32, gr
 		lo := g * groupSize
 		hi := min(lo+groupSize, len(w))
 		first, decided := 0, false
-		if importance == nil {
-			first, decided = f.best(s, g, lo, hi-lo, rootN)
+		switch {
+		case importance == nil:
+			first, decided = f.best(s, g, lo, hi-lo, rootN, 10)
+		case weigh && f.max[g] >= math.Float32bits(weightedMin):
+			first, decided = f.best(s, g, lo, hi-lo, f.weights.roots[g], 12)
 		}
 		if !decided {
 			var a []float64
@@ -420,8 +431,9 @@ func (f *fast) scales(s *Selector, class, n int, tensorScale float32) {
 
 // best returns the candidate with the least error in the group of n weights from column
 // lo on. decided reports whether the sums of the loops are far enough apart to be sure.
-// rootN squared is at least the length of any group of the row.
-func (f *fast) best(s *Selector, g, lo, n int, rootN float64) (first int, decided bool) {
+// The square of root is at least the sum of the group's importances, or n without any,
+// and factors is the 10 in the bound.
+func (f *fast) best(s *Selector, g, lo, n int, root, factors float64) (first int, decided bool) {
 	// A key has the bits of an error above the number of its candidate. Keys of errors,
 	// which are not negative, are in the order of the errors; keys of equal errors are in
 	// the order of candidates.
@@ -454,7 +466,7 @@ func (f *fast) best(s *Selector, g, lo, n int, rootN float64) (first int, decide
 	// slowly than S: if the second least S exceeds twice its bound, so do all others.
 	const u = 0x1p-24
 	e, a := float64(second), u*span
-	bound := (float64(n)/8+10)*u*e + 3*a*rootN*math.Sqrt(e) + 4*float64(n)*a*a
+	bound := (float64(n)/8+factors)*u*e + 3*a*root*math.Sqrt(e) + 4*float64(root*root)*a*a
 	return first, e-float64(least) > 2*bound
 }
 
@@ -482,9 +494,7 @@ func (f *fast) others(s *Selector, g, first, lo, n int) float32 {
 // recount returns the candidate with the least error of a group, adding errors up as
 // the definition does.
 func (f *fast) recount(s *Selector, g, lo int, w []float32, importance []float64) int {
-	if importance == nil {
-		f.recounts++
-	}
+	f.recounts++
 	wide := s.widen(w)
 	for i := range s.classes {
 		k, c := &s.classes[i], &f.classes[i]

@@ -61,6 +61,8 @@ func FuzzSelectFloat32(f *testing.F) {
 		f.Add(uint8(typ), uint8(1), uint8(8), float32(1e-3), []byte("\x00\x3f\x80\x3f\x00\xc0\x00\xbf\x00\xc0\xc0\x40\x10\x3f\x11\x3f"))
 		f.Add(uint8(typ), uint8(2), uint8(32), float32(0), []byte{1, 2, 3, 250, 128, 127, 0, 64, 96, 32, 48})
 		f.Add(uint8(typ), uint8(3), uint8(9), float32(1e-2), []byte{1, 2, 3, 250, 128, 127, 0, 64, 96, 32, 48})
+		f.Add(uint8(typ), uint8(131), uint8(9), float32(1e-2), []byte{1, 2, 3, 250, 128, 127, 0, 64, 96, 32, 48})
+		f.Add(uint8(typ), uint8(176), uint8(16), float32(1), []byte("0123456789abcdef0123456789abcdef"))
 	}
 	f.Fuzz(func(t *testing.T, typ, kind, groupSize uint8, tensorScale float32, data []byte) {
 		if !datatype.Type(typ).Valid() || !(tensorScale >= 0) || math.IsInf(float64(tensorScale), 0) || len(data) > 1024 {
@@ -89,15 +91,17 @@ func FuzzSelectFloat32(f *testing.F) {
 		if len(w) == 0 {
 			t.Skip()
 		}
-		var importance []float64
 		for i, x := range w {
 			if !(math.Abs(float64(x)) <= math.MaxFloat32) {
 				w[i] = 0
 			}
-			importance = append(importance, float64(i%5))
 		}
-		if kind < 128 {
-			importance = nil
+		var importance []float64
+		if kind >= 128 { // far apart, or not
+			for i := range w {
+				b := math.Float32bits(w[len(w)-1-i]) >> 16
+				importance = append(importance, math.Ldexp(float64(b%16), int(b/16%16)*int(kind>>4&7)*4))
+			}
 		}
 		compareRow(t, all[typ], w, 1+int(groupSize), importance, tensorScale)
 	})

@@ -6,15 +6,18 @@ import (
 	"github.com/bitmod-go/bitmod/internal/pack"
 )
 
-const stepsTable = 72 // the last field of coding.StepsArgs
+const stepsTable = 80 // the last field of coding.StepsArgs
 
 func codingAVX2() *file {
 	f := newFile("amd64 && !purego")
 	f.data("firstLanes", 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0, 0, 0, 0, 0, 0, 0, 0)
 	for _, members := range []int{0, 1, 2, 4} {
-		stepsAVX2(f, members, false)
+		stepsAVX2(f, members, anyDelta)
 	}
-	stepsAVX2(f, 0, true)
+	stepsAVX2(f, 0, clamped)
+	for _, members := range []int{1, 2, 4} {
+		stepsAVX2(f, members, weighted)
+	}
 	lookupAVX2(f)
 	maxAVX2(f)
 	rangeAVX2(f)
@@ -134,19 +137,19 @@ func (f *file) end() {
 }
 
 // stepsAVX2 emits the loop that finds steps and the errors of the given number of
-// codebooks. If clamped is set, ratios may be far outside of the cells.
-func stepsAVX2(f *file, members int, clamped bool) {
+// codebooks. There are no loops for powers.
+func stepsAVX2(f *file, members int, kind stepsKind) {
 	const acc, delta, scale, off = 8, 12, 13, 14
-	name := "steps"
-	if clamped {
-		name = "clamped"
-	}
-	f.text(fmt.Sprintf("%s%dAVX2", name, members), "StepsArgs")
+	name := map[stepsKind]string{anyDelta: "steps%dAVX2", clamped: "clamped%dAVX2", weighted: "weighted%dAVX2"}[kind]
+	f.text(fmt.Sprintf(name, members), "StepsArgs")
 	f.op("MOVQ %d(AX), DI", stepsSteps)
 	f.op("MOVQ %d(AX), BX", stepsClass)
 	f.op("MOVQ %d(AX), R10", stepsDeltas)
 	if members > 0 {
 		f.op("MOVQ %d(AX), R11", stepsErrors)
+	}
+	if kind == weighted {
+		f.op("MOVQ %d(AX), R12", stepsA)
 	}
 	f.groupsOf(7, true, func() {
 		f.op("VBROADCASTSD (R10), Y7")
@@ -184,7 +187,7 @@ func stepsAVX2(f *file, members int, clamped bool) {
 			f.op("VMASKMOVPS (SI), Y15, Y0")
 			f.op("VMOVAPS Y0, Y1")
 			f.op("VFMADD213PS %s, %s, Y1", y(off), y(scale))
-			if clamped {
+			if kind == clamped {
 				f.op("VPXOR Y2, Y2, Y2")
 				f.op("VMAXPS Y2, Y1, Y1")
 				f.op("MOVL $0x41f80000, R15") // 31
@@ -202,10 +205,19 @@ func stepsAVX2(f *file, members int, clamped bool) {
 				f.op("VPSLLD $28, Y1, Y2")
 				f.op("VPSLLD $27, Y1, Y3")
 			}
+			if kind == weighted {
+				f.op("VMASKMOVPS (R12), Y15, Y7")
+				f.op("ADDQ $32, R12")
+			}
 			for m := range members {
 				f.table32(func(i int) string { return at32("BX", classValues+128*m, i) }, 1, 2, 3, 4, 5, 6)
 				f.op("VFNMADD213PS Y0, %s, Y4", y(delta))
 				f.op("VANDPS Y15, Y4, Y4")
+				if kind == weighted {
+					f.op("VMULPS Y4, Y7, Y5")
+					f.op("VFMADD231PS Y4, Y5, %s", y(acc+m))
+					continue
+				}
 				f.op("VFMADD231PS Y4, Y4, %s", y(acc+m))
 			}
 			f.storeBytes(1, 5)
@@ -216,6 +228,11 @@ func stepsAVX2(f *file, members int, clamped bool) {
 		}
 		if members > 0 {
 			f.op("ADDQ %d(AX), R11", stepsStride)
+		}
+		if kind == weighted {
+			f.op("MOVQ R9, R15")
+			f.op("SHLQ $2, R15")
+			f.op("SUBQ R15, R12")
 		}
 	})
 }

@@ -30,6 +30,7 @@ const (
 	stepsDeltas = 48
 	stepsErrors = 56
 	stepsStride = 64
+	stepsA      = 72
 )
 
 func codingAVX512() *file {
@@ -39,6 +40,9 @@ func codingAVX512() *file {
 		steps(f, members, powers)
 	}
 	steps(f, 0, clamped)
+	for _, members := range []int{1, 2, 4} {
+		steps(f, members, weighted)
+	}
 	lookup(f)
 	anyOf(f)
 	groupMax(f)
@@ -140,19 +144,23 @@ const (
 	anyDelta stepsKind = iota
 	powers             // every Δ is a power of two; weights are divided by Δ, and all groups share the thresholds
 	clamped            // ratios may be far outside of the cells
+	weighted           // errors have importances
 )
 
 // steps emits the loop that finds steps and the errors of the given number of codebooks.
 func steps(f *file, members int, kind stepsKind) {
 	const t, values, acc = 8, 12, 20
 	const delta, scale, off, one, wide, lowest, highest = 24, 25, 26, 27, 28, 29, 30
-	name := fmt.Sprintf([]string{"steps%dAVX512", "powers%dAVX512", "clamped%dAVX512"}[kind], members)
+	name := fmt.Sprintf([]string{"steps%dAVX512", "powers%dAVX512", "clamped%dAVX512", "weighted%dAVX512"}[kind], members)
 	f.text(name, "StepsArgs")
 	f.op("MOVQ %d(AX), DI", stepsSteps)
 	f.op("MOVQ %d(AX), BX", stepsClass)
 	f.op("MOVQ %d(AX), R10", stepsDeltas)
 	if members > 0 {
 		f.op("MOVQ %d(AX), R11", stepsErrors)
+	}
+	if kind == weighted {
+		f.op("MOVQ %d(AX), R12", stepsA)
 	}
 	f.op("MOVL $1, R15")
 	f.op("VPBROADCASTD R15, %s", z(one))
@@ -231,6 +239,10 @@ func steps(f *file, members int, kind stepsKind) {
 			f.op("VPADDD %s, Z1, K2, Z1", z(one))
 			f.op("VPMOVDB Z1, X2") // stores with masks are slow on Zen 4
 			f.op("VMOVDQU X2, (DI)")
+			if kind == weighted {
+				f.op("VMOVUPS.Z (R12), K1, Z6")
+				f.op("ADDQ $64, R12")
+			}
 			for m := range members {
 				v := z(2 + m%2)
 				f.op("VMOVDQA64 Z1, %s", v)
@@ -240,7 +252,12 @@ func steps(f *file, members int, kind stepsKind) {
 				} else {
 					f.op("VFNMADD213PS.Z Z0, %s, K1, %s", z(delta), v)
 				}
-				f.op("VFMADD231PS %s, %s, %s", v, v, z(acc+m))
+				factor := v
+				if kind == weighted {
+					factor = z(4 + m%2)
+					f.op("VMULPS %s, Z6, %s", v, factor)
+				}
+				f.op("VFMADD231PS %s, %s, %s", v, factor, z(acc+m))
 			}
 			f.op("ADDQ $64, SI")
 			f.op("ADDQ $16, DI")
@@ -251,6 +268,11 @@ func steps(f *file, members int, kind stepsKind) {
 		}
 		if members > 0 {
 			f.op("ADDQ %d(AX), R11", stepsStride)
+		}
+		if kind == weighted {
+			f.op("MOVQ R9, R15")
+			f.op("SHLQ $2, R15")
+			f.op("SUBQ R15, R12")
 		}
 	})
 }

@@ -64,9 +64,10 @@ type Groups struct {
 // is the number of codebooks; functions without one set no Errors.
 //
 // Functions named Powers are for Δ that are powers of two within 2^±100. They take
-// W[i]/Δ for the weights and 1 for Δ, so that errors are in units of Δ. The function
-// named Clamped is for ratios that may be beyond all cells: it takes the nearest cell,
-// and sets no errors.
+// W[i]/Δ for the weights and 1 for Δ, so that errors are in units of Δ. Functions named
+// Weighted add up (Importance[i]·e[m][i])·e[m][i] instead of e[m][i]², rounding after
+// the first product and once for the rest. The function named Clamped is for ratios that
+// may be beyond all cells: it takes the nearest cell, and sets no errors.
 type StepsArgs struct {
 	Groups
 	Steps  *uint8
@@ -74,6 +75,8 @@ type StepsArgs struct {
 	Deltas *float64 // by group
 	Errors *float32 // those of each group beside each other
 	Stride int      // bytes from one group's to the next one's
+
+	Importance *float32 // of each weight, for functions named Weighted
 
 	_ [Cells]float32 // T, which the functions set
 }

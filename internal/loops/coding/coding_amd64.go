@@ -33,6 +33,7 @@ var sets = [...]*Set{&avx2, &avx512}
 
 var avx2 = Set{
 	Steps:     [Members + 1]func(*StepsArgs){steps0AVX2, steps1AVX2, steps2AVX2, steps4AVX2, steps4AVX2},
+	Weighted:  [Members + 1]func(*StepsArgs){nil, weighted1AVX2, weighted2AVX2, weighted4AVX2, weighted4AVX2},
 	Lookup:    lookup,
 	Any:       anyOf,
 	Max:       maxAVX2,
@@ -93,6 +94,7 @@ func widen(a *WidenArgs, eights func(*WidenArgs)) {
 var avx512 = Set{
 	Steps:     [Members + 1]func(*StepsArgs){steps0AVX512, steps1AVX512, steps2AVX512, steps4AVX512, steps4AVX512},
 	Powers:    [Members + 1]func(*StepsArgs){powers0AVX512, powers1AVX512, powers2AVX512, powers4AVX512, powers4AVX512},
+	Weighted:  [Members + 1]func(*StepsArgs){nil, weighted1AVX512, weighted2AVX512, weighted4AVX512, weighted4AVX512},
 	Lookup:    lookupAVX512,
 	Any:       anyAVX512,
 	Max:       maxAVX512,
@@ -253,6 +255,24 @@ func clamped0AVX2(a *StepsArgs)
 
 //go:noescape
 func clamped0AVX512(a *StepsArgs)
+
+//go:noescape
+func weighted1AVX2(a *StepsArgs)
+
+//go:noescape
+func weighted2AVX2(a *StepsArgs)
+
+//go:noescape
+func weighted4AVX2(a *StepsArgs)
+
+//go:noescape
+func weighted1AVX512(a *StepsArgs)
+
+//go:noescape
+func weighted2AVX512(a *StepsArgs)
+
+//go:noescape
+func weighted4AVX512(a *StepsArgs)
 
 //go:noescape
 func widenF16AVX2(a *WidenArgs)

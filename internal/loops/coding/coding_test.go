@@ -102,8 +102,9 @@ func testClass(r *rand.Rand) *Class {
 	return c
 }
 
-// definition is StepsArgs, slowly, with sums of so many parts.
-func definition(c *Class, w []float32, delta float64, parts int) (steps []uint8, sums [Members]float32) {
+// definition is StepsArgs, slowly, with sums of so many parts, and importances a if they
+// are not nil.
+func definition(c *Class, w, a []float32, delta float64, parts int) (steps []uint8, sums [Members]float32) {
 	scale, d := float32(float64(c.Inv)/delta), float32(delta)
 	var lanes [Members][Lanes]float32
 	for i, x := range w {
@@ -118,7 +119,11 @@ func definition(c *Class, w []float32, delta float64, parts int) (steps []uint8,
 		steps = append(steps, z)
 		for m := range Members {
 			e := floats.FMA(-d, c.Values[m][z], x)
-			lanes[m][i%parts] = floats.FMA(e, e, lanes[m][i%parts])
+			factor := e
+			if a != nil {
+				factor *= a[i]
+			}
+			lanes[m][i%parts] = floats.FMA(factor, e, lanes[m][i%parts])
 		}
 	}
 	for m := range Members {
@@ -136,7 +141,16 @@ func definition(c *Class, w []float32, delta float64, parts int) (steps []uint8,
 // of rounded quotients.
 func TestSteps(t *testing.T) { each(t, testSteps) }
 
-func testSteps(t *testing.T, s *Set) { testStepsOf(t, s.Steps, false) }
+func testSteps(t *testing.T, s *Set) { testStepsOf(t, s.Steps, anyDelta) }
+
+func TestWeighted(t *testing.T) { each(t, testWeighted) }
+
+func testWeighted(t *testing.T, s *Set) {
+	if s.Weighted[1] == nil {
+		t.Skip("there are none")
+	}
+	testStepsOf(t, s.Weighted, weighted)
+}
 
 func TestPowers(t *testing.T) { each(t, testPowers) }
 
@@ -144,10 +158,19 @@ func testPowers(t *testing.T, s *Set) {
 	if s.Powers[0] == nil {
 		t.Skip("there are none")
 	}
-	testStepsOf(t, s.Powers, true)
+	testStepsOf(t, s.Powers, powers)
 }
 
-func testStepsOf(t *testing.T, loops [Members + 1]func(*StepsArgs), powers bool) {
+// A stepsKind is a kind of the functions that take StepsArgs.
+type stepsKind int
+
+const (
+	anyDelta stepsKind = iota
+	powers
+	weighted
+)
+
+func testStepsOf(t *testing.T, loops [Members + 1]func(*StepsArgs), kind stepsKind) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
 		c := testClass(r)
@@ -156,7 +179,7 @@ func testStepsOf(t *testing.T, loops [Members + 1]func(*StepsArgs), powers bool)
 		for g := range deltas {
 			deltas[g] = math.Exp(3 * r.NormFloat64())
 			switch {
-			case powers:
+			case kind == powers:
 				deltas[g] = math.Ldexp(1, r.IntN(100)-50)
 			case r.IntN(3) == 0:
 				deltas[g] = math.Ldexp(1+float64(r.IntN(8))/8, r.IntN(20)-10)
@@ -169,27 +192,45 @@ func testStepsOf(t *testing.T, loops [Members + 1]func(*StepsArgs), powers bool)
 				}
 			}
 		}
+		var a []float32
+		if kind == weighted {
+			a = make([]float32, len(in.w))
+			for i := range a {
+				a[i] = float32(r.ExpFloat64() * float64(r.IntN(4)))
+			}
+		}
 		for members := range Members + 1 {
+			if loops[members] == nil {
+				continue
+			}
 			steps, check := guarded(t, len(in.w)+Slack)
 			const stride = 5
 			sums, checkSums := guardedWords[float32](t, stride*len(deltas))
-			loops[members](&StepsArgs{Groups: in.Groups, Steps: &steps[0], Class: c, Deltas: &deltas[0], Errors: &sums[0], Stride: 4 * stride})
+			args := StepsArgs{Groups: in.Groups, Steps: &steps[0], Class: c, Deltas: &deltas[0], Errors: &sums[0], Stride: 4 * stride}
+			if a != nil {
+				args.Importance = &a[0]
+			}
+			loops[members](&args)
 			check()
 			checkSums()
 			for g, delta := range deltas {
 				w, got := in.of(g), steps[g*in.Size:]
-				if powers {
+				var importance []float32
+				if a != nil {
+					importance = a[g*in.Size:][:len(w)]
+				}
+				if kind == powers {
 					scaled := make([]float32, len(w))
 					for i, x := range w {
 						scaled[i] = float32(float64(x) / delta)
 					}
 					w, delta = scaled, 1
 				}
-				wantSteps, errors := definition(c, w, delta, Lanes)
+				wantSteps, errors := definition(c, w, importance, delta, Lanes)
 				if !bytes.Equal(got[:len(w)], wantSteps) {
 					t.Fatalf("Δ %v, weights %v\ngot  %v\nwant %v", delta, w, got[:len(w)], wantSteps)
 				}
-				_, eights := definition(c, w, delta, 8)
+				_, eights := definition(c, w, importance, delta, 8)
 				for m := range members {
 					if s := sums[stride*g+m]; s != errors[m] && s != eights[m] {
 						t.Fatalf("%d of %d codebooks: error %v, want %v or %v", m, members, s, errors[m], eights[m])

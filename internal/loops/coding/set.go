@@ -1,11 +1,12 @@
 package coding
 
 // A Set has the functions for one kind of processor. It must not be changed. Lookup
-// takes bytes below Cells; Powers, Narrow, FitEdges, and the five from Survey to Noise together
+// takes bytes below Cells; Powers, Weighted, Narrow, FitEdges, and the five from Survey to Noise together
 // may be nil.
 type Set struct {
 	Steps     [Members + 1]func(*StepsArgs) // by the number of codebooks
 	Powers    [Members + 1]func(*StepsArgs)
+	Weighted  [Members + 1]func(*StepsArgs) // from 1 on
 	Clamped   func(*StepsArgs)
 	Lookup    func(*LookupArgs)
 	Any       func(*AnyArgs)
