@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"strings"
@@ -134,8 +135,11 @@ func free(source, out string, overwrite bool) error {
 }
 
 func writeScaled(ctx context.Context, source *checkpoint.Checkpoint, s *llm.Scaling, out string, overwrite bool, stdout, stderr io.Writer) error {
+	metadata := source.Metadata()
+	maps.DeleteFunc(metadata, func(key, _ string) bool { return strings.HasPrefix(key, "gguf.") })
+	metadata["format"] = "pt" // without which transformers opens no file
 	bar := newProgress(stderr)
-	err := checkpoint.Save(ctx, out, s.Entries(), checkpoint.SaveOptions{Metadata: source.Metadata(), Progress: bar.update})
+	err := checkpoint.Save(ctx, out, s.Entries(), checkpoint.SaveOptions{Metadata: metadata, Progress: bar.update})
 	bar.end()
 	if err != nil {
 		return err

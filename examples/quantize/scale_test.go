@@ -48,6 +48,17 @@ func TestScale(t *testing.T) {
 		program.Must(t, append([]string{"-in", scaled, "-out", dst, "-type", "bitmod3", "-group", "32"}, args...)...)
 	}
 	program.Must(t, append(flags, "-overwrite", "-plain")...)
+	gguf := filepath.Join("..", "..", "internal", "llm", "testdata", "llama.gguf")
+	fromGGUF := filepath.Join(t.TempDir(), "scaled")
+	program.Must(t, "scale", gguf, "-out", fromGGUF, "-group", "32", "-plain", "-calibrate", "default", "-nsamples", "2", "-length", "30")
+	g, err := checkpoint.Open(fromGGUF)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	if m := g.Metadata(); len(m) != 1 || m["format"] != "pt" {
+		t.Errorf("metadata %v", m)
+	}
 	file := filepath.Join(t.TempDir(), "s.safetensors")
 	program.Must(t, append(flags, "-out", file)...)
 	if names, err := filepath.Glob(filepath.Join(filepath.Dir(file), ".*")); err != nil || len(names) > 0 {

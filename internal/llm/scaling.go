@@ -202,9 +202,9 @@ func (g *scaling) step(ctx context.Context, step int) error {
 	return nil
 }
 
-// scaledRows is the largest number of rows that scales are chosen by, evenly from all
-// matrices: experts have very many.
-const scaledRows = 1 << 13
+// scaledRows is the number of rows that scales are chosen by, or somewhat less, evenly
+// from all matrices. More rows say the same, and feedback takes time for each.
+const scaledRows = 256
 
 // fold finds the scales of a fold by the Hessians of its inputs and of those that are
 // held, if there are any.
