@@ -24,7 +24,7 @@ func (r *Runner) attend(layer int, dst, queries, keys, values []float32, n int) 
 	block := max(attendRows/share, 1) // queries at once
 	window := c.layer(layer).Window
 	if window > 0 && window < length {
-		block = 1 // the first position that it sees is each query's own
+		block = 1 // each query sees another first position
 	}
 	blocks := (n + block - 1) / block
 	// Work is divided by block and head, in order. Workers get only roughly equal
@@ -45,8 +45,9 @@ func (r *Runner) attend(layer int, dst, queries, keys, values []float32, n int) 
 	})
 }
 
-// An attention is that of consecutive queries, the first of which sees positions
-// start…end−1, the next one more, and so on, in the heads that share a key-value head.
+// An attention computes the attention of consecutive queries in the heads that share a
+// key-value head. The first query sees positions start…end−1, the next query one more,
+// and so on.
 type attention struct {
 	c            *Config
 	sinks        []float32
@@ -60,7 +61,7 @@ func (a *attention) compute(dst, queries []float32, crew *Crew, worker int) {
 	width, dim, share := c.kvDim(), c.HeadDim, c.Heads/c.KVHeads
 	n := len(queries) / c.qDim()
 	rows := n * share
-	base := a.start / keyColumns * keyColumns // of the columns that are computed
+	base := a.start / keyColumns * keyColumns // the first of the columns that are computed
 	columns := (a.end + n - 1 - base + keyColumns - 1) / keyColumns * keyColumns
 	scratch := crew.Scratch(worker, rows*(2*dim+columns))
 	q, out, scores := scratch[:rows*dim], scratch[rows*dim:2*rows*dim], scratch[2*rows*dim:]

@@ -56,7 +56,7 @@ func Moments(m *Model, blocks [][]int) (map[Place][]float64, error) {
 	return sums, nil
 }
 
-// shown returns the place that Observe sees the input of p at.
+// shown returns the place for which Observe sees the input of the matrix at p.
 func (p Place) shown(c *Config) Place {
 	switch {
 	case c.shows(p.Kind):

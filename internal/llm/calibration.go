@@ -60,8 +60,8 @@ func (c *Calibration) gatherHessians() ([]layerHessians, error) {
 	return hs, nil
 }
 
-// hessians returns those of the inputs of the layer l in place i. If keep is set, the
-// stream goes on behind the layer.
+// hessians runs layer i with the weights of l, and returns the Hessians of its inputs. If
+// keep is set, the outputs become the residual stream.
 func (s *stream) hessians(i int, l Layer, keep bool) (layerHessians, error) {
 	hs := make(layerHessians, len(inputs))
 	for j, kinds := range inputs {

@@ -31,9 +31,9 @@ const maxTemplate = 1 << 20
 // specialTokens are the names that templates have for tokens.
 var specialTokens = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
 
-// Chat reads the chat template that comes with the model: chat_template.jinja, and else
-// chat_template of tokenizer_config.json, where a GGUF file's is, too. An error for a model
-// without one matches fs.ErrNotExist.
+// Chat reads the chat template that comes with the model: chat_template.jinja, or else
+// the chat_template of tokenizer_config.json. The template of a GGUF file is in the
+// latter. If the model has no template, the error matches fs.ErrNotExist.
 func (f *File) Chat() (*Chat, error) {
 	c, err := f.chat()
 	if err != nil {

@@ -55,7 +55,7 @@ type Arch struct {
 	NormTopK bool
 	// ExpertBias gives biases to experts and router.
 	ExpertBias bool
-	// Interleaved has gate and up of an expert as the even and odd rows of one matrix.
+	// With Interleaved, gate and up of an expert are the even and odd rows of one matrix.
 	Interleaved bool
 
 	// LearnedPositions adds a vector for each position to the embedding, and nothing
@@ -64,11 +64,12 @@ type Arch struct {
 	// Sinks adds a learned score to those of every head, which takes attention away from
 	// all positions.
 	Sinks bool
-	// QueryScale divides the products of queries and keys by its square root; 0 is HeadDim.
+	// QueryScale is the number by whose square root products of queries and keys are
+	// divided; 0 stands for HeadDim.
 	QueryScale float64
 	// AttentionCap and LogitCap bound scores and logits, x becoming cap·tanh(x/cap).
 	AttentionCap, LogitCap float64
-	// EmbeddingScale multiplies embeddings; 0 is 1.
+	// EmbeddingScale multiplies embeddings; 0 stands for 1.
 	EmbeddingScale float64
 }
 
@@ -92,8 +93,8 @@ const (
 
 // A LayerConfig has the settings of one layer.
 type LayerConfig struct {
-	// Window is the number of positions that a query attends to, its own included; 0 is
-	// all up to its own.
+	// Window is the number of positions that a query attends to, its own included. 0
+	// stands for all positions up to its own.
 	Window   int
 	Rotation Rotation
 	// Dense layers have one feed-forward network in a model whose others have experts.

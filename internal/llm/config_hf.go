@@ -174,7 +174,7 @@ func (k *keys) layerTypes(c *Config, window int, sliding func(i int) bool) {
 type ropeDefaults struct {
 	theta    float64
 	partial  bool // partial_rotary_factor is read
-	longRoPE bool // and nothing else, whatever old files call it
+	longRoPE bool // all scaling is LongRoPE, whatever old files call it
 	context  int  // original_max_position_embeddings beside the object, 0 for none
 }
 

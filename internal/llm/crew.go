@@ -19,7 +19,7 @@ func NewCrew(workers int) *Crew {
 	workers = min(max(workers, 1), maxWorkers)
 	pool, err := kernel.NewPool(workers)
 	if err != nil {
-		panic(err) // it takes so many
+		panic(err) // the number is within NewPool's limits
 	}
 	return &Crew{pool: pool, scratch: make([][]float32, workers)}
 }

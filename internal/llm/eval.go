@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Blocks cuts the tokens of a text into blocks of up to length tokens, the one that
-// starts a text before each.
+// Blocks cuts the tokens of a text into blocks of up to length tokens. Each block begins
+// with bos, the token that starts a text.
 func Blocks(tokens []int, bos, length int) [][]int {
 	var blocks [][]int
 	for part := range slices.Chunk(tokens, max(length-1, 1)) {
@@ -52,10 +52,10 @@ type Evaluator struct {
 // logitsMemory is the largest size of logits that an Evaluator keeps, in bytes.
 const logitsMemory = 1 << 30
 
-// NewEvaluator computes the reference's logits for all blocks, of at least 2 tokens
-// each, on GOMAXPROCS goroutines. Once ctx is done, this and Score end with its cause.
-// progress, if not nil, is told before every layer of a block how many of them are
-// done, by one goroutine at a time.
+// NewEvaluator computes the reference's logits for all blocks, of at least 2 tokens each,
+// on GOMAXPROCS goroutines. Once ctx is done, NewEvaluator and Score end with its cause.
+// If progress is not nil, it is called before every layer of a block with the number of
+// layers that are done, by one goroutine at a time.
 func NewEvaluator(ctx context.Context, reference *Model, blocks [][]int, progress func(done, total int)) (*Evaluator, error) {
 	e := &Evaluator{ctx: ctx, progress: progress, reference: reference, workers: runtime.GOMAXPROCS(0)}
 	n := 0
@@ -229,7 +229,7 @@ const (
 	quantities
 )
 
-// compare returns them for one token.
+// compare returns the quantities for one token.
 func compare(got, want []float32, token int) (x [quantities]float64) {
 	gotSum, wantSum := logSumExp(got), logSumExp(want)
 	for i, w := range want {

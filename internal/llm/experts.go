@@ -50,9 +50,9 @@ func (r *Runner) experts(i int, x []float32, n int) error {
 	return nil
 }
 
-// route chooses experts for n vectors x: those with the highest scores, the first of
-// equal ones. Their weights are the probabilities among all experts, or among the
-// chosen.
+// route chooses experts for n vectors x: those with the highest scores, and of equal
+// scores the first. The weights of the chosen experts are their probabilities among all
+// experts or, with NormTopK, among the chosen ones.
 func (r *Runner) route(l *Layer, x []float32, n int) error {
 	c, rt := &r.model.Config, &r.routes
 	rt.scores = grow(&rt.scores, n*c.Experts)

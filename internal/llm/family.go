@@ -19,7 +19,7 @@ type family struct {
 	buffer func(name string) bool
 }
 
-// families are all of them, by model_type.
+// families returns all families, by model_type.
 func families() map[string]*family {
 	return map[string]*family{
 		"gemma2":      &gemma2Family,

@@ -139,7 +139,7 @@ func (r *Runner) positions(chunks []Chunk, n int) {
 	}
 }
 
-// Costs of an element, as Split has them.
+// The costs of an element for Crew.Split, in multiplications.
 const (
 	addCost    = 1
 	rotateCost = 1
@@ -361,7 +361,7 @@ func (r *Runner) attention(layer int, chunks []Chunk, n int) error {
 	return nil
 }
 
-// rope returns the rotations of layers that have the given one.
+// rope returns the Rope of layers whose Rotation is k.
 func (c *Config) rope(k Rotation) *Rope {
 	if k == Local {
 		return c.LocalRope

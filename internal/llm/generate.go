@@ -79,7 +79,7 @@ func (g *Generator) Run(ctx context.Context, prompt []int, n int, emit func(toke
 		return st, err
 	}
 	st.Reused = s.Len()
-	// forward reads tokens. One that does not end leaves nothing to go on from.
+	// forward reads tokens. After an error there is no sequence to keep.
 	forward := func(tokens ...int) error {
 		kept := g.kept
 		g.kept = nil

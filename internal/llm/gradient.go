@@ -10,12 +10,13 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/floats"
 )
 
-// Gradients runs m over blocks of tokens, each a text of its own, and shows observe
-// for every matrix of the layers its inputs x and the gradient g, by its outputs, of
-// the loss: the sum over the tokens of a block of the negative logarithm of their
-// probability. Both have n vectors side by side, which observe must not keep. The
-// gradient by the weights is Σ g·xᵀ over the vectors. Matrices come block by block,
-// from the last layer to the first, and do not depend on the number of goroutines.
+// Gradients runs m over blocks of tokens, each a text of its own. The loss of a block is
+// the sum over its tokens of the negative logarithm of their probability. For every
+// matrix of the layers, Gradients calls observe with the inputs x of the matrix and the
+// gradient g of the loss by its outputs. Both have n vectors side by side, which observe
+// must not keep. The gradient by the weights is Σ g·xᵀ over the vectors. Matrices come
+// block by block, from the last layer to the first, and do not depend on the number of
+// goroutines.
 func Gradients(m *Model, blocks [][]int, observe func(p Place, x, g []float32, n int) error) error {
 	return gradients(m, blocks, &backward{observe: observe})
 }
@@ -213,7 +214,7 @@ func (b *backward) layer(i int, x, dx []float32, n int) error {
 	act := slices.Clone(gate)
 	floats.SiLU.Gate(act, up)
 
-	// And back. back returns the gradient by the input of a matrix.
+	// Backward. back returns the gradient by the input of a matrix.
 	back := func(k Kind, x, dy []float32) ([]float32, error) {
 		if err := b.observe(Place{Layer: i, Kind: k}, x, dy, n); err != nil {
 			return nil, err
@@ -321,8 +322,8 @@ func axpy(y []float32, a float32, x []float32) {
 	}
 }
 
-// normBackward turns d, the gradient by RMSNorm's outputs of vectors as wide as
-// weight, into that by its inputs x.
+// normBackward turns d, the gradient by RMSNorm's outputs of vectors as wide as weight,
+// into the gradient by the inputs x.
 func normBackward(d, x, weight []float32, eps float64) {
 	n := len(weight)
 	for ; len(x) > 0; x, d = x[n:], d[n:] {
@@ -344,7 +345,7 @@ func normBackward(d, x, weight []float32, eps float64) {
 func swiGLUBackward(d, gate, up []float32) {
 	for i, g := range gate {
 		x := float64(g)
-		s := 1 / (1 + exp(-x)) // of which silu is x times
+		s := 1 / (1 + exp(-x)) // silu(x) = x·s
 		u := float64(d[i])
 		gate[i] = float32(float64(u*float64(up[i])) * float64(s*(1+float64(x*(1-s)))))
 		up[i] = float32(u * float64(x*s))

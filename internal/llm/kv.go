@@ -9,9 +9,9 @@ import (
 
 // KV is the form in which keys and values are kept. The zero value is float32.
 type KV struct {
-	// Quantize keeps them in Type, each token's keys, after rotation, and each
-	// token's values quantized by themselves, in groups of GroupSize consecutive
-	// elements; 0 is the width of a head.
+	// Quantize keeps keys and values in Type. The keys of each token, after rotation, and
+	// the values of each token are quantized by themselves, in groups of GroupSize
+	// consecutive elements. A GroupSize of 0 stands for the width of a head.
 	Quantize  bool
 	Type      datatype.Type
 	GroupSize int
@@ -236,7 +236,7 @@ func (m *Model) rotations(length int) *Sequence {
 	return s
 }
 
-// truncate forgets all but the first n tokens, of which there must be so many.
+// truncate forgets all but the first n tokens. There must be at least n.
 func (s *Sequence) truncate(n int) {
 	for i := range s.keys {
 		s.keys[i].truncate(n)

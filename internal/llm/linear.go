@@ -121,7 +121,7 @@ func Float(p Place, w []float32, cols int) (Linear, error) { return newDense(w, 
 // A Quantizer makes quantized matrices, see [Quantizer.Make].
 type Quantizer struct {
 	quant.Config
-	// All is for embedding and classifier, too, which otherwise stay float32.
+	// All also quantizes embedding and classifier, which otherwise stay float32.
 	All         bool
 	Activations Activations
 	// Unpack multiplies by the weights as float32, which takes 4 bytes of memory for

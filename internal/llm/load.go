@@ -21,7 +21,7 @@ type Options struct {
 	Packed PackedMaker
 }
 
-// A File is a model that is open, of which no weights are read yet.
+// A File is an open model whose weights have not been read yet.
 type File struct {
 	Config   Config
 	Sampling Sampling // as the files say that come with the model
@@ -32,10 +32,10 @@ type File struct {
 	close      func() error
 }
 
-// OpenFile opens a model: whatever quant/checkpoint opens, a result of a Plan too, with
-// config.json beside it, or a file of llama2.c (version 0), whose name ends in ".bin".
-// An empty path stands for the small model of this module. Errors in the contents match
-// quant.ErrFormat.
+// OpenFile opens a model. That is anything that quant/checkpoint opens, a result of a
+// Plan included, with config.json beside it, or a file of llama2.c (version 0), whose
+// name ends in ".bin". An empty path stands for the small model of this module. Errors in
+// the contents match quant.ErrFormat.
 func OpenFile(path string) (*File, error) {
 	switch {
 	case path == "":
@@ -46,8 +46,8 @@ func OpenFile(path string) (*File, error) {
 	return openCheckpoint(path, checkpoint.Open)
 }
 
-// OpenMapped is [OpenFile] for a result of a Plan, of which packed matrices are left in
-// the file, mapped into memory: see checkpoint.OpenMapped.
+// OpenMapped is [OpenFile] for a result of a Plan. It leaves packed matrices in the file,
+// mapped into memory: see checkpoint.OpenMapped.
 func OpenMapped(path string) (*File, error) { return openCheckpoint(path, checkpoint.OpenMapped) }
 
 func isRegular(path string) bool {
@@ -66,8 +66,8 @@ func (f *File) at(err error) error {
 	return fmt.Errorf("%s: %w", f.name, err)
 }
 
-// Load reads the weights, matrix by matrix, on GOMAXPROCS goroutines. A weight that is not finite is
-// an error that matches quant.ErrNotFinite.
+// Load reads the weights, matrix by matrix, on GOMAXPROCS goroutines. A weight that is
+// not finite is an error that matches quant.ErrNotFinite.
 func (f *File) Load(o Options) (*Model, error) {
 	m, err := build(f.Config, f.source, o)
 	return m, f.at(err)

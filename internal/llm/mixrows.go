@@ -41,9 +41,9 @@ func (m mixedRows) layer(i int) mixedLayer {
 //
 //	½ · E[(∂L/∂y)²] · E[(δ·x)²]
 //
-// the second-order term of the loss, and of the Kullback-Leibler divergence if the text
-// is the model's own,
-// with the expectation of the product taken as the product of the expectations.
+// the second-order term of the loss, with the expectation of the product taken as the
+// product of the expectations. If the text is the model's own, it is also the
+// second-order term of the Kullback-Leibler divergence.
 //
 // MixLLM's salience is |S1 + ½·S1²| with S1 = Σ G⊙δ, G being the mean gradient by the
 // weights. On text that the model writes itself the mean gradient is only noise, and on

@@ -32,7 +32,7 @@ func mulPacked(dsts [][]float32, qs []*Quantized, x []float32, n int, c *Crew) e
 		if err := qs[0].load(&as[0], x); err != nil {
 			return err
 		}
-		const faster = 16 // than float32, so that sharing out pays later
+		const faster = 16 // times as fast as float32, so sharing pays only for more work
 		return c.try(rows, rowBlock, rows*cols/faster, func(_, lo, hi int) error {
 			return eachOf(qs, lo, hi, func(i, lo, hi int) error {
 				return kernel.GEMVRows(dsts[i], qs[i].Matrix, &as[0], lo, hi)

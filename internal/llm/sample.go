@@ -11,8 +11,8 @@ import (
 // A Sampler chooses tokens.
 type Sampler struct {
 	Temperature float64 // 0 takes the likeliest token
-	TopK        int     // the likeliest tokens, so many; 0 is all
-	TopP        float64 // the likeliest tokens that together have this probability; 0 or 1 is all
+	TopK        int     // choose among so many of the likeliest tokens; 0 stands for all
+	TopP        float64 // choose among the likeliest tokens that together have this probability; 0 and 1 stand for all
 	rand        *rand.Rand
 
 	probs []float32

@@ -8,11 +8,12 @@ import (
 	"sync/atomic"
 )
 
-// SampleTexts returns count texts of length tokens, with the one that starts a text,
-// that the model writes at temperature 1. Text i depends on the seed and i alone. A
-// token that ends a text does not end these. Once ctx is done, the error is its cause.
+// SampleTexts returns count texts of length tokens, which the model writes at temperature
+// 1. Each begins with the token that starts a text. Text i depends on the seed and i
+// alone. A text goes on after a token that ends a text. Once ctx is done, the error is
+// its cause.
 func SampleTexts(ctx context.Context, m *Model, count, length int, seed uint64) ([][]int, error) {
-	// So many at once fill a batch. Each goroutine has batches of its own.
+	// This many texts at once fill a batch. Each goroutine has batches of its own.
 	const together = 32
 	texts := make([][]int, count)
 	parts := slices.Collect(slices.Chunk(texts, together))

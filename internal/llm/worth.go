@@ -86,16 +86,16 @@ func (w *Worth) Scale(by float64) {
 func (f *File) Differentiable() bool { return f.Config.llamaOnly("") == nil }
 
 // Worths returns the Worth of each tensor that is a matrix, embedding and classifier
-// included, in the order of the layers. All weights are in memory meanwhile. With δ for the errors of a row, x for an input, y for the output
-// and L for the loss, a row adds
+// included, in the order of the layers. All weights are in memory meanwhile. With δ for
+// the errors of a row, x for an input, y for the output and L for the loss, a row adds
 //
 //	½ · E[(∂L/∂y)²] · Σ δ²·E[x²]
 //
-// the second-order term of the divergence without products of the errors of two
-// weights. L is the loss of tokens that the model itself would write next, whose mean
-// square of gradients is the curvature of the divergence (Fisher's information). Rows
-// of the embedding add as much for every time that a token is expected to occur. A part
-// of each loss is the mean of its tensor.
+// the second-order term of the divergence without products of the errors of two weights.
+// L is the loss of tokens that the model itself would write next. The mean square of its
+// gradients is the curvature of the divergence (Fisher's information). Rows of the
+// embedding add their term once for every time that a token is expected to occur. Each
+// loss is then mixed with a share of the mean loss of its tensor.
 func (f *File) Worths(ctx context.Context, texts [][]int, configs []quant.Config) ([]Worth, error) {
 	s, ok := f.source.(*checkpointSource)
 	if !ok {

@@ -75,7 +75,7 @@ func (r *Runner) attendHead(heads []float32, t span, head, worker int) {
 // A relativeBias is added to the scores of tokens by their distance.
 type relativeBias struct {
 	length int       // of texts that there is room for
-	table  []float32 // of each head, 2·length−1: by the position of a key less that of a query, from −length+1 on
+	table  []float32 // 2·length−1 for each head, by the position of a key less the position of a query, from −length+1 on
 }
 
 // row returns the summands for the scores of the query at a position of a text.
@@ -100,9 +100,10 @@ func (b *relativeBias) grow(c *Config, weights []float32, length int) {
 	}
 }
 
-// bucketOf returns which of the distances that are told apart the distance of a key from
-// a query is: the first half are for keys before it, of which half again are near ones,
-// each on its own, and others by their logarithm, up to 128.
+// bucketOf returns the bucket of a distance, the position of a key less the position of a
+// query. Buckets in the first half are for keys up to the query, and buckets in the
+// second half for later keys. In each half, the first half of the buckets are for one
+// distance each, and the others for distances up to 128 by their logarithm.
 func bucketOf(distance, buckets int) int {
 	half := buckets / 2
 	first := 0

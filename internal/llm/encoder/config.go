@@ -22,13 +22,14 @@ type Config struct {
 	Heads     int
 	Vocab     int
 	Positions int // rows of the table of positions
-	Types     int // kinds of tokens, of which the first is used; 0 for a model without
-	Buckets   int // distances between tokens that are told apart; 0 for a model without
+	Types     int // kinds of tokens, of which the first is used; 0 if the model has none
+	Buckets   int // distances between tokens that are told apart; 0 if the model does not use them
 
 	NormEps    float64
 	Activation floats.Activation
-	// Padding is the token whose position is its own number, and after which positions
-	// of the others begin; −1 if they begin at 0.
+	// Padding is the number of the padding token. That number is also its position, and
+	// the positions of the other tokens begin after it. Padding is −1 if positions begin
+	// at 0.
 	Padding int
 
 	family *family

@@ -20,11 +20,11 @@ type family struct {
 	afterPadding bool // positions of tokens count from the padding token's number on
 	preNorm      bool // norms are before attention and feed-forward network, and one last
 
-	eps     float64 // unless there is a key, and it is in config.json
-	padding int     // likewise
+	eps     float64 // the default, unless config.json has a key for it
+	padding int     // the default, unless config.json has a key for it
 
 	ignored []string // keys that change nothing
-	unused  []string // what names of tensors begin with that are no part of the encoder
+	unused  []string // prefixes of the names of tensors that are no part of the encoder
 }
 
 // names has the names of tensors, without ".weight" and ".bias". Names in a layer
@@ -82,8 +82,8 @@ var ignoredKeys = []string{
 	"quantization_config", "transformers_weights", // are for package checkpoint, which reads the weights, or refuses them
 }
 
-// Keys that would change something, with the only value that they may have. null is
-// for what is not there.
+// Keys that would change results, with the only values that they may have. null stands
+// for a key that is not there.
 var fixedKeys = map[string][]string{
 	"is_decoder":              {"false", "null"},
 	"is_encoder_decoder":      {"false", "null"},

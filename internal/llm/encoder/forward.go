@@ -50,7 +50,7 @@ func (r *Runner) Forward(texts ...[]int) error {
 	return nil
 }
 
-// begin takes down where texts are, and returns the number of their tokens.
+// begin records where texts are, and returns the number of their tokens.
 func (r *Runner) begin(texts [][]int) (int, error) {
 	m := r.model
 	r.texts = r.texts[:0]
@@ -218,7 +218,8 @@ func (r *Runner) before(norm *floats.Norm) []float32 {
 	return in
 }
 
-// output takes the heads of attention to x.
+// output multiplies the heads of attention by the output matrix, and adds the products to
+// x.
 func (r *Runner) output(l *layer, heads []float32, n int) error {
 	q := grow(&r.q, n*r.model.Config.Dim)
 	if err := r.multiply(q, &l.output, heads, n); err != nil {
@@ -241,7 +242,8 @@ func (r *Runner) activated(l *layer, n int) ([]float32, error) {
 	return up, nil
 }
 
-// down takes the activations of the feed-forward network to x.
+// down multiplies the activations of the feed-forward network by its second matrix, and
+// adds the products to x.
 func (r *Runner) down(l *layer, up []float32, n int) error {
 	q := grow(&r.q, n*r.model.Config.Dim)
 	if err := r.multiply(q, &l.down, up, n); err != nil {

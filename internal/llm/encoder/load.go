@@ -16,7 +16,7 @@ import (
 
 const maxConfig = 1 << 20 // far above the length of any config.json
 
-// A File is a model that is open, of which no weights are read yet.
+// A File is an open model whose weights have not been read yet.
 type File struct {
 	Config Config
 
@@ -27,9 +27,9 @@ type File struct {
 	unused     []string
 }
 
-// OpenFile opens what quant/checkpoint opens, with config.json beside it. A tensor or a
-// key of the configuration that would change the result and is not known is an error
-// that names it. Errors that the contents are to blame for match quant.ErrFormat.
+// OpenFile opens what quant/checkpoint opens, with config.json beside it. An unknown
+// tensor, or an unknown key of the configuration that may change the result, is an error
+// that names it. Errors in the contents match quant.ErrFormat.
 func OpenFile(path string) (*File, error) {
 	c, err := checkpoint.Open(path)
 	if err != nil {
@@ -91,7 +91,7 @@ func (f *File) at(err error) error {
 // which embeddings of sentences don't use, and of heads for other tasks.
 func (f *File) Unused() []string { return slices.Clone(f.unused) }
 
-// A wantedTensor is one that the engine reads. One of 1 dimension has 0 rows.
+// A wantedTensor is a tensor that the engine reads. A vector has 0 rows.
 type wantedTensor struct {
 	name       string
 	rows, cols int
@@ -197,10 +197,10 @@ func (f *File) tensor(w wantedTensor) (checkpoint.Tensor, error) {
 
 // Options say how to load a model.
 type Options struct {
-	// Quantize is how the matrices of the layers are quantized that are floats in the
-	// file; nil leaves them as they are. Those that are packed stay so.
+	// Quantize says how to quantize the matrices of the layers that are floats in the
+	// file. nil leaves them as they are. Packed matrices stay packed.
 	Quantize *quant.Config
-	// Embeddings is the same for the table of tokens.
+	// Embeddings says the same for the table of tokens.
 	Embeddings *quant.Config
 	// Activations is the form of inputs of packed matrices.
 	Activations llm.Activations
@@ -284,8 +284,7 @@ func (b *builder) run() error {
 
 func (b *builder) then(f func() error) { b.last = append(b.last, f) }
 
-// read reads a tensor of floats, or one that is packed as floats. rows is 0 for one of
-// one dimension.
+// read reads a tensor of floats, or a packed tensor as floats. rows is 0 for a vector.
 func (b *builder) read(to *[]float32, name string, rows, cols int) {
 	b.jobs = append(b.jobs, func() (err error) {
 		*to, err = b.f.read(wantedTensor{name, rows, cols})

@@ -108,7 +108,7 @@ func (n *Network) Find(tensor string, _ int) calibrate.Place {
 	return calibrate.Place{Step: -1}
 }
 
-// start sends the texts on their way.
+// start computes the embeddings of all texts, once.
 func (n *Network) start() error {
 	if n.batches != nil {
 		return nil

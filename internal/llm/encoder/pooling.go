@@ -39,17 +39,17 @@ var poolingKeys = []struct {
 	{"pooling_mode_lasttoken", LastTokenOnly},
 }
 
-// A Pipeline is what makes the embedding of a sentence of what a model gives for its
-// tokens, as the files of sentence-transformers say.
+// A Pipeline makes the embedding of a sentence from the vectors that a model gives for
+// its tokens, as the files of sentence-transformers say.
 type Pipeline struct {
 	Poolings  []Pooling
 	Normalize bool   // to a length of 1
-	MaxTokens int    // to which texts are cut, those around a text included
+	MaxTokens int    // the length to which texts are cut, tokens around a text included
 	Prompt    string // before each text
-	Lower     bool   // letters become small ones
+	Lower     bool   // whether texts become lower case
 
-	// Source says what the pipeline is from: modules.json, a key of a GGUF file, or
-	// nothing, for which it is the mean without normalization.
+	// Source says where the pipeline is from: modules.json, or a key of a GGUF file. It
+	// is "" for the default, the mean without normalization.
 	Source string
 }
 
@@ -204,14 +204,14 @@ func ParsePooling(name string) (Pooling, error) {
 	return "", formatErrorf("pooling is %s, want one of %q", badfile.Quote(name), all)
 }
 
-// ggufPooling reads the pooling of a GGUF file. Its embeddings are normalized by who
-// runs it, as llama.cpp does.
+// ggufPooling reads the pooling of a GGUF file. The embeddings are normalized, because
+// llama.cpp normalizes them.
 func (f *File) ggufPooling(p *Pipeline) error {
 	key := "gguf." + f.Config.Model + ".pooling_type"
 	switch v := f.c.Metadata()[key]; v {
 	case "":
 		return nil
-	case "0": // none: up to who runs it
+	case "0": // none, which leaves pooling to the program
 	case "1":
 		p.Poolings, p.Normalize = []Pooling{Mean}, true
 	case "2":
@@ -243,8 +243,8 @@ func readJSON(files fs.FS, name string, v any) (bool, error) {
 // Width returns the length of an embedding of a model whose vectors are dim wide.
 func (p *Pipeline) Width(dim int) int { return dim * len(p.Poolings) }
 
-// Pool writes the embedding of a text to dst, which is Width long, of the vectors of
-// its tokens, of which there must be one. Sums go from the first token to the last.
+// Pool writes the embedding of a text to dst, which is Width long. hidden has the vectors
+// of its tokens, at least one. Sums go from the first token to the last.
 func (p *Pipeline) Pool(dst, hidden []float32) error {
 	dim := len(dst) / max(len(p.Poolings), 1)
 	if dim == 0 || len(dst)%dim != 0 || len(hidden) < dim || len(hidden)%dim != 0 {
