@@ -77,7 +77,8 @@ func (f *File) pipeline() (Pipeline, error) {
 		return p, err
 	}
 	if !found {
-		return p, f.ggufPooling(&p)
+		err := f.ggufPooling(&p)
+		return p, err
 	}
 	p.Source = "modules.json"
 	for i, m := range modules {
