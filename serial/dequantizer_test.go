@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Every scale, against sums at both ends and in between, is a multiplication in
-// 8 cycles.
+// TestDequantize multiplies sums at both ends of their range, and between them, by every
+// scale. Each product takes 8 cycles.
 func TestDequantize(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 1))
 	sums := []int64{0, 1, -1, 1 << 14, -1 << 14, 1 << 55, -1 << 55, 1<<55 - 1}
@@ -26,8 +26,8 @@ func TestDequantize(t *testing.T) {
 	}
 }
 
-// After i cycles the product is the sum times the first i bits of the scale, and
-// a new start forgets the last product.
+// TestDequantizerSteps checks that the product after i cycles is the sum times the first
+// i bits of the scale, and that a new start forgets the last product.
 func TestDequantizerSteps(t *testing.T) {
 	var d dequantizer
 	if !d.step() || d.acc != 0 {
@@ -58,7 +58,7 @@ func TestPipeline(t *testing.T) {
 		{96, 32, 0, 32*96 + 8},   // INT6
 		{128, 32, 0, 32*128 + 8}, // INT8
 		{8, 10, 0, 10*8 + 8},     // just hidden: group 16, two terms
-		{4, 10, 9 * 4, 4 + 10*8}, // group 8: 4 cycles of 8 are not
+		{4, 10, 9 * 4, 4 + 10*8}, // group 8: 4 of the 8 cycles are not hidden
 		{2, 10, 9 * 6, 2 + 10*8}, // group 4
 		{0, 3, 2 * 8, 3 * 8},     // nothing to do but dequantize
 		{64, 0, 0, 0},
@@ -72,8 +72,7 @@ func TestPipeline(t *testing.T) {
 				c.groups, c.cycles, p.Stalls(), p.Cycles(), c.stalls, c.total)
 		}
 	}
-	// A short group waits for the dequantizer of the one before it, and only
-	// for what is left of it.
+	// A short group waits only for what is left of the dequantization before it.
 	var p Pipeline
 	for i, c := range []struct{ cycles, stall int }{{64, 0}, {3, 5}, {64, 0}, {6, 2}, {1, 7}, {-5, 8}} {
 		if got := p.Group(c.cycles); got != c.stall {
@@ -82,7 +81,8 @@ func TestPipeline(t *testing.T) {
 	}
 }
 
-// A cycle by cycle simulation of element and dequantizer takes as long.
+// TestPipelineByCycles compares with a simulation of element and dequantizer, cycle by
+// cycle.
 func TestPipelineByCycles(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 1))
 	for range 200 {

@@ -8,7 +8,7 @@ import (
 	"github.com/x448/float16"
 )
 
-// A row of weights against half-precision activations, as the paper's text and its
+// Multiply a row of weights by half-precision activations, as the paper's text and its
 // circuit add them up.
 func ExampleGEMVFloat16() {
 	weights := []float32{0.6, -0.5, 0.3, 0.11, 0, -0.2, 0.4, 0.1}

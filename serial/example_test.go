@@ -56,7 +56,8 @@ func ExamplePE_Step() {
 	// [+2^0 -2^-1 +2^-1 +2^0] 12.625
 }
 
-// A group at once, its scale, and how both overlap over a row of 32 groups.
+// Multiply a group at once and its sum by a scale, and see how both overlap over a row of
+// 32 groups.
 func ExamplePE_GroupInt8() {
 	typ := datatype.BitMoD4
 	table, err := serial.NewTable(typ.Codebooks()[0])
@@ -85,8 +86,8 @@ func ExamplePE_GroupInt8() {
 	// 2056 cycles, 0 stalls
 }
 
-// A matrix times INT8 activations, as integers: the row's scale, the type's unit
-// and the activations' scale make it numbers.
+// Multiply a matrix by INT8 activations. The results are integers, which the row's scale,
+// the type's unit and the activations' scale turn into numbers.
 func ExampleGEMV() {
 	weights := make([]float32, 2*256)
 	for i := range weights {

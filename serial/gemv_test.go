@@ -35,7 +35,7 @@ func randomInt8(r *rand.Rand, n int) []int8 {
 	return x
 }
 
-// plainGEMV is the definition, from values and scales.
+// plainGEMV is the definition of GEMV, from values and scales.
 func plainGEMV(m *quant.Matrix, x []int8, blockColumns int) []int64 {
 	blocks := (m.Cols() + blockColumns - 1) / blockColumns
 	dst := make([]int64, m.Rows()*blocks)
@@ -53,7 +53,8 @@ func plainGEMV(m *quant.Matrix, x []int8, blockColumns int) []int64 {
 	return dst
 }
 
-// TestMixed multiplies by rows of several types: each is as in a matrix of its type.
+// TestMixed checks that rows of several types give what they give in matrices of one
+// type.
 func TestMixed(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 7))
 	const rows, cols = 9, 200
@@ -156,8 +157,8 @@ func TestGEMVStats(t *testing.T) {
 		rows, cols, group, blk int
 		want                   Stats
 	}{
-		// Two terms, group 128: 64 cycles each and nothing but the last
-		// dequantization is seen. INT6 96, INT8 128.
+		// Two terms, group 128: 64 cycles each, and only the last dequantization is not
+		// hidden. INT6 takes 96 cycles, and INT8 128.
 		{datatype.BitMoD4, 4, 1024, 128, 128, Stats{32*64 + 8, 32 * 64, 0, 32}},
 		{datatype.BitMoD3, 4, 1024, 128, 128, Stats{32*64 + 8, 32 * 64, 0, 32}},
 		{datatype.Int6, 4, 1024, 128, 128, Stats{32*96 + 8, 32 * 96, 0, 32}},
@@ -176,8 +177,8 @@ func TestGEMVStats(t *testing.T) {
 	}
 }
 
-// The exact mode is the matrix product in rational numbers, rounded at the end;
-// in the other modes it differs from that by what the groups lose.
+// TestGEMVFloat16 compares the exact mode with the matrix product in rational numbers,
+// rounded at the end. The other modes differ from it by what the groups lose.
 func TestGEMVFloat16(t *testing.T) {
 	r := rand.New(rand.NewPCG(13, 1))
 	for _, typ := range []datatype.Type{datatype.BitMoD4, datatype.BitMoD3, datatype.Int6, datatype.Int8Asym, datatype.APoT4, datatype.FP6E3M2, datatype.ANT4} {
@@ -306,7 +307,8 @@ func BenchmarkGEMV(b *testing.B) {
 	}
 }
 
-// Any matrix of any type and shape is what its values and scales say.
+// FuzzGEMV compares matrices of any type and shape with the definition by values and
+// scales.
 func FuzzGEMV(f *testing.F) {
 	f.Add([]byte("some weights, some activations, not many of them"), uint8(0), uint8(3), uint8(16), uint8(10))
 	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255}, uint8(40), uint8(1), uint8(8), uint8(128))

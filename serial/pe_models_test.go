@@ -7,8 +7,8 @@ import (
 	"github.com/x448/float16"
 )
 
-// What the processing element is compared with: its definition in rational numbers,
-// and the published Verilog.
+// The processing element is compared with these models: its definition in rational
+// numbers, and the published Verilog.
 
 // bigHalf is the definition of binary16.
 func bigHalf(h float16.Float16) *big.Rat {
@@ -39,8 +39,8 @@ func ratFloat(v *big.Rat) float64 {
 	return f
 }
 
-// reference is the definition of Paper and Truncate in rational numbers: what
-// rounding happens at which place, with no integer widths.
+// reference is the definition of Paper and Truncate in rational numbers. It says what is
+// rounded at which place, and has no integer widths.
 type reference struct {
 	mode Mode
 	low  int
@@ -152,7 +152,7 @@ func (p *verilog) step(w *[Lanes]Term, x *[Lanes]float16.Float16, bsig uint) {
 	if d := most - p.exp; d <= 13 {
 		old = p.man >> d
 	}
-	v := sum + old // no shift of sum: the defect
+	v := sum + old // the defect: the sum is not shifted
 	k := 0
 	for a := max(v, -v); a>>(14+k) != 0; k++ {
 	}

@@ -23,8 +23,8 @@ func mustTable(t testing.TB, cb datatype.Codebook) *Table {
 	return tab
 }
 
-// tables returns a table for each codebook of the types that have one; for the
-// asymmetric integers, of the first, middle and last zero-point.
+// tables returns a table for each codebook of every type. Of the asymmetric integers, it
+// returns tables for the first, middle and last zero-point.
 func tables(t testing.TB) []*Table {
 	var ts []*Table
 	for _, typ := range datatype.Types() {
@@ -60,7 +60,7 @@ func finiteHalves(r *rand.Rand, n int) []float16.Float16 {
 	return x
 }
 
-// The exact mode against rational arithmetic, on any finite activations.
+// TestExact compares the exact mode with rational arithmetic, for any finite activations.
 func TestExact(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, tab := range tables(t) {
@@ -88,7 +88,8 @@ func TestExact(t *testing.T) {
 	}
 }
 
-// A group at once is its steps, in every mode, FP16 and INT8.
+// TestGroupIsSteps checks that a group gives what its steps give, in every mode, for FP16
+// and INT8.
 func TestGroupIsSteps(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 1))
 	for _, tab := range tables(t) {
@@ -144,7 +145,8 @@ func TestGroupIsSteps(t *testing.T) {
 	}
 }
 
-// The integer sum is the dot product of values, with no terms in sight.
+// TestGroupInt8 compares the integer sum with the dot product of values, which has no
+// terms.
 func TestGroupInt8(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 1))
 	for _, typ := range datatype.Types() {
@@ -172,8 +174,8 @@ func TestGroupInt8(t *testing.T) {
 	}
 }
 
-// Every step of the rounding modes gives the bits that their definition asks
-// for, whatever the activations.
+// TestRoundingModes compares every step of the rounding modes with their definition, bit
+// for bit, for various activations.
 func TestRoundingModes(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 1))
 	steps := 30
@@ -215,8 +217,8 @@ func TestRoundingModes(t *testing.T) {
 	}
 }
 
-// Where the Verilog's defects do not bite (normal activations, no step below the
-// accumulator's exponent), Truncate is the Verilog.
+// TestTruncateIsTheVerilog compares Truncate with the Verilog where the Verilog's defects
+// have no effect: with normal activations, and no step below the accumulator's exponent.
 func TestTruncateIsTheVerilog(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 1))
 	tab := mustTable(t, datatype.BitMoD4.Codebooks()[0])
@@ -252,8 +254,8 @@ func TestTruncateIsTheVerilog(t *testing.T) {
 	t.Logf("%d steps compared, %d groups left at a step that the Verilog aligns wrongly", steps, defect)
 }
 
-// By hand: one weight 4 = 2^3·2^−1... against activations that show each place
-// where bits are lost.
+// TestStepByHand adds activations, each times a weight of 1. They show each place where
+// bits are lost.
 func TestStepByHand(t *testing.T) {
 	one := Term{Man: 1}
 	for _, c := range []struct {
@@ -266,7 +268,7 @@ func TestStepByHand(t *testing.T) {
 		{"tie to even", [4]float64{1, 0x1p-14, 0, 0}, 1 + 0x1p-14, 1, 1},
 		{"tie to even, upwards", [4]float64{1, 3 * 0x1p-14, 0, 0}, 1 + 3*0x1p-14, 1 + 2*0x1p-13, 1 + 0x1p-13},
 		{"towards zero", [4]float64{-1, -3 * 0x1p-15, 0, 0}, -1 - 3*0x1p-15, -1 - 0x1p-13, -1},
-		// 1+…+1 needs two more bits than 14: 4 lanes of 2047/1024.
+		// The sum 6141/1024 + 2^−13 needs 16 bits, two more than the accumulator has.
 		{"normalize", [4]float64{2047. / 1024, 2047. / 1024, 2047. / 1024, 0x1p-13}, 6141./1024 + 0x1p-13, 6141. / 1024, 6141. / 1024},
 		{"subnormal", [4]float64{0x1p-24, 0x1p-24, -0x1p-24, 0x1p-23}, 3 * 0x1p-24, 3 * 0x1p-24, 3 * 0x1p-24},
 		{"negative zero", [4]float64{math.Copysign(0, -1), 0, 0, 0}, 0, 0, 0},
@@ -290,8 +292,8 @@ func TestStepByHand(t *testing.T) {
 	}
 }
 
-// A zero term against a large activation takes part in the search for the
-// largest exponent, and so hides what is far below it.
+// TestZeroTermCostsPrecision checks that a zero term against a large activation takes
+// part in the search for the largest exponent, and so hides what is far below it.
 func TestZeroTermCostsPrecision(t *testing.T) {
 	w := [Lanes]Term{{Man: 0}, {Man: 1}}
 	x := [Lanes]float16.Float16{half(32768), half(1)}
@@ -303,8 +305,8 @@ func TestZeroTermCostsPrecision(t *testing.T) {
 	}
 }
 
-// The defect of the Verilog that changes ordinary results: a large step, then a
-// small one.
+// TestSumBelowTheAccumulator has the defect of the Verilog that changes ordinary results:
+// a large step, and then a small one.
 func TestSumBelowTheAccumulator(t *testing.T) {
 	one := [Lanes]Term{{Man: 1}, {}, {}, {}}
 	p, v := PE{Mode: Truncate}, verilog{}
@@ -399,7 +401,7 @@ func TestStepErrors(t *testing.T) {
 	}
 }
 
-// The accumulator of the exact mode at its ends.
+// TestFixed computes at the ends of the range of the exact mode's accumulator.
 func TestFixed(t *testing.T) {
 	r := rand.New(rand.NewPCG(6, 1))
 	toBig := func(f fixed) *big.Int {

@@ -15,17 +15,18 @@ import (
 	"github.com/x448/float16"
 )
 
-// bound returns what a mode may lose on a group, from how it works, and
-// Σ|term·activation|:
+// bound returns the most that a mode may lose on a group, which follows from how it works,
+// and Σ|term·activation|.
 //
-// In a step whose largest exponent is e, lane products are below 2M, with M =
-// 2^(e−15), and are cut to multiples of 2^−13·M: each lane that has bits below
-// that (more than 3 places under e) loses at most half of it where they are
-// rounded, and less than all of it where they are cut off; times 2^bsig in the
-// sum. Then the accumulator: Paper rounds it once to 14 bits, at most 2^−14 of
-// itself. Truncate cuts up to twice, to align one of the two operands and to
-// normalize, each less than the last place, which is 2^−13 of the largest so far
-// of the accumulator and of M·2^LowBSig.
+// First, each step loses in its lanes. If e is the largest exponent of the step, lane
+// products are below 2M, with M = 2^(e−15), and are cut to multiples of P = 2^−13·M. Lanes
+// with bits below P are those more than 3 places under e. Each loses at most P/2 where the
+// bits are rounded, and less than P where they are cut off, times 2^bsig in the sum.
+//
+// Then the accumulator loses. Paper rounds it once to 14 bits, which is at most 2^−14 of
+// the accumulator. Truncate cuts up to twice, to align one of the two operands and to
+// normalize. Each cut is less than the last place, which is 2^−13 of the largest
+// accumulator so far or, if that is larger, of M·2^LowBSig.
 func bound(mode Mode, tab *Table, codes []uint8, x []float16.Float16) (lost, magnitude float64) {
 	sum, largest := 0., 0.
 	for i := 0; i < len(codes); i += Lanes {
@@ -74,8 +75,8 @@ func (d *deviation) merge(e *deviation) {
 type deviation struct {
 	groups           int
 	worst, sum, bias float64 // relative to Σ|weight·activation|
-	errors, exact    float64 // squares
-	nearest          float64 // to its bound
+	errors, exact    float64 // squares of errors and exact sums
+	nearest          float64 // the largest error relative to its bound
 }
 
 func (d *deviation) add(t *testing.T, mode Mode, tab *Table, codes []uint8, x []float16.Float16) {
@@ -113,11 +114,12 @@ func (d *deviation) String() string {
 		d.groups, d.worst, math.Sqrt(d.sum/n), d.bias/n, math.Sqrt(d.errors/d.exact), d.nearest)
 }
 
-// studyTypes are what the paper runs.
+// studyTypes are the types that the paper runs.
 var studyTypes = []datatype.Type{datatype.BitMoD3, datatype.BitMoD4, datatype.Int6, datatype.Int8}
 
-// activations of the study, by kind: random ones, some with outliers as those
-// of language models, and such as make the rounding modes lose most.
+// studyActivations are the kinds of activations of the study: random ones, some with
+// outliers like those of language models, and some that make the rounding modes lose
+// most.
 var studyActivations = []struct {
 	name string
 	make func(r *rand.Rand, x []float16.Float16)
@@ -169,9 +171,8 @@ var studyActivations = []struct {
 	}},
 }
 
-// What the rounding modes lose, relative to the exact one: never more than their
-// bound, and no more than typical figures that a change would have to be
-// explained by.
+// TestErrorStudy checks that the rounding modes never lose more than their bound,
+// relative to the exact mode, and that they lose no more than is typical.
 func TestErrorStudy(t *testing.T) {
 	groups := 100 // of each type
 	if testing.Short() {
@@ -207,8 +208,8 @@ func TestErrorStudy(t *testing.T) {
 	}
 }
 
-// A search for activations and codes that lose most, one weight changed at a
-// time, comes near to the bounds and not beyond.
+// TestErrorSearch searches for activations and codes that lose most, by changing one
+// weight at a time. The losses come near to the bounds and not beyond.
 func TestErrorSearch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a long search")
@@ -267,8 +268,9 @@ func bellCodes(r *rand.Rand, n int, tab *Table) []uint8 {
 	return codes
 }
 
-// Real activations: what the first layer's query projection of a trained
-// language model sees, its weights as bitmod4, bitmod3, int6 and int8.
+// TestErrorStudyReal has real activations: the inputs of the first layer's query
+// projection in a trained language model. The weights are bitmod4, bitmod3, int6 and
+// int8.
 func TestErrorStudyReal(t *testing.T) {
 	weights, tokens := realQuery(t)
 	const dim = 64
@@ -339,8 +341,8 @@ func realQuery(t *testing.T) (weights []float32, tokens [][]float16.Float16) {
 	return floats[512*64+5*64:], tokens
 }
 
-// Rounding and truncating are within their bounds for any activations and codes,
-// and exact is exact.
+// FuzzPE checks that rounding and truncating are within their bounds for any activations
+// and codes, and that exact is exact.
 func FuzzPE(f *testing.F) {
 	f.Add([]byte{0x3c, 0, 1, 0xbc, 1, 3, 0x7b, 0xff, 7, 0, 1, 2}, uint8(0), uint8(1))
 	f.Add([]byte{0x7c, 0, 1}, uint8(8), uint8(2))

@@ -8,8 +8,8 @@ import (
 	"github.com/bitmod-go/bitmod/datatype"
 )
 
-// wantSteps is the number of terms by type, from the definition of each: Booth
-// digits for integers, two for what has the paper's FP3 and FP4 decoder.
+// wantSteps is the number of terms by type, from the definition of each: Booth digits for
+// integers, and two terms for types that the paper's FP3 and FP4 decoder reads.
 var wantSteps = map[datatype.Type]int{
 	datatype.BitMoD4: 2, datatype.BitMoD3: 2,
 	datatype.Int2: 1, datatype.Int3: 2, datatype.Int4: 2, datatype.Int5: 3,
@@ -24,7 +24,8 @@ var wantSteps = map[datatype.Type]int{
 	datatype.APoT4: 2, datatype.APoT4SP: 2, datatype.E2M1SR: 2, datatype.E2M1SP: 2,
 }
 
-// Every code of every codebook of every type, taken apart, sums to its value.
+// TestTermsSum checks that the terms of every code of every codebook of every type sum to
+// its value.
 func TestTermsSum(t *testing.T) {
 	for _, typ := range datatype.Types() {
 		steps, serial := wantSteps[typ]
@@ -97,7 +98,7 @@ func testCode(t *testing.T, cb datatype.Codebook, tab *Table, code uint8) {
 	}
 }
 
-// The examples of the paper and of its decoder.
+// TestTermsOfBitMoD has the examples of the paper and of its decoder.
 func TestTermsOfBitMoD(t *testing.T) {
 	for _, c := range []struct {
 		typ           datatype.Type
@@ -137,8 +138,8 @@ func TestTermsOfBitMoD(t *testing.T) {
 	}
 }
 
-// Every integer of every width is the sum of its digits, each of which is in
-// −2…2, and a digit follows from its three bits alone.
+// TestBooth checks that every integer of every width is the sum of its digits, that each
+// digit is in −2…2, and that each follows from its three bits alone.
 func TestBooth(t *testing.T) {
 	digit := [8]float64{0, 1, 1, 2, -2, -1, -1, 0}
 	for width := 1; width <= maxBoothBits; width++ {

@@ -50,7 +50,7 @@ type PanelArgs struct {
 	SelAt   *uint16
 	Scratch *[ScratchBytes]byte
 	Stride  int   // 4·Set.Band
-	Ahead   int   // in bytes, to what is wanted next
+	Ahead   int   // in bytes, to the codes that are wanted next
 	From    *byte // the first chunk
 	// Even reports whether Height is a multiple of 16 and SelAt is the same within
 	// every 16 columns.
@@ -85,12 +85,12 @@ type MetaArgs struct {
 // the fields after it are offsets in bytes.
 type Segment struct {
 	Quads      int32 // columns/4, a multiple of 4; 0 ends a list
-	Begin, End int32 // in Prefix: of the sum of all columns before, and to the end
+	Begin, End int32 // in Prefix: of the sum of all columns before the range, and of all columns up to its end
 	K          int32 // in K: the 64 scales
 	D          int32 // in D: the scale of the activations
 	Lane       int32 // in Acc: the sums that the block is added to, 4·Set.Band for each
 	Last       int32 // 1 if it is the last of the block
-	First      int32 // 1 if the sums have nothing yet, whatever is there
+	First      int32 // 1 if the sums begin with this segment, whatever is in their memory
 }
 
 // MaxVectors is the largest number of vectors in DotArgs.

@@ -13,14 +13,16 @@ package loops
 // where every operation on floats is rounded. Scales that are not integers are
 // multiplied by float32(S), and these products are added one after the other.
 //
-// A value of 7 or 8 bits is the code itself. Other values are bytes of Table, which has
+// A value of 7 or 8 bits is the code itself. Other values are bytes of Table:
 //
-//   - if groups have 128 columns or more, or 64 and selectors of 2 bits, 64 bytes for each of
-//     up to 16 selectors, by the code, repeated, and of 3 bits behind them as many by six bits
-//     of which the higher three are the code; the same of 3 bits without selectors;
-//   - if groups have 32 columns and selectors of 2 bits, 64 bytes for each two of them: 16
-//     of the first twice, then 16 of the second twice;
-//   - otherwise 64 bytes, by the code and the selector above it, repeated.
+//   - If groups have 128 columns or more, or 64 columns and selectors of 2 bits, or if
+//     codes of 3 bits have no selectors, Table has 64 bytes for each of up to 16 selectors,
+//     indexed by the code and repeated. For codes of 3 bits, as many bytes follow, indexed
+//     by six bits of which the higher three are the code.
+//   - If groups have 32 columns and selectors of 2 bits, Table has 64 bytes for each two
+//     selectors: 16 of the first twice, then 16 of the second twice.
+//   - Otherwise Table has 64 bytes, indexed by the code and the selector above it, and
+//     repeated.
 //
 // For groups of 16, 32 or 64 columns, selectors of 4 bits are zero-points: the value is
 // the code less the selector.
@@ -32,11 +34,12 @@ type RowArgs struct {
 	RowScales *float32
 	Fours     int // four rows at a time, at least 1
 
-	// From row to row; RowScaleStride is in bytes and from four rows to the next.
+	// The distances from row to row. RowScaleStride is in bytes, from four rows to the
+	// next four.
 	CodeStride, ScaleStride, SelectorStride, RowScaleStride int
-	// From behind the fourth row of a step to the first row of the next: the bytes of a
-	// step less four strides. With groups of 128 columns or more, scales do not move,
-	// and selectors move only in functions for 2 bits a block.
+	// The distances from the end of the fourth row of a step to the first row of the next
+	// step: the bytes of a step less four strides. With groups of 128 columns or more,
+	// scales do not move, and selectors move only in functions for 2 bits a block.
 	CodeBack, ScaleBack, SelectorBack int
 
 	Table  *byte
@@ -55,7 +58,7 @@ type RowArgs struct {
 	BlockShift   int
 	SelectorBits int
 	SelectorMask int    // of a selector, times 16
-	SelectorAt   [4]int // where that of a block is among those of a step
+	SelectorAt   [4]int // the place of a block's selector among the selectors of a step
 
 	Spread *RowSpread
 	// Ones for the bytes of scales and selectors of a step, and of the tail.

@@ -35,7 +35,7 @@ func Layout(bits int) [][]Field { return layouts[bits] }
 // StripBytes returns the number of bytes that hold one code of each strip.
 func StripBytes(bits int) int { return strips(bits) * bits / 8 }
 
-// layouts is the drawing in package quant's documentation.
+// layouts has the fields that package quant's documentation draws.
 var layouts = func() (all [9][][]Field) {
 	for bits := 2; bits <= 8; bits++ {
 		for s := range strips(bits) {

@@ -87,7 +87,7 @@ func (t *Tokenizer) newAddedTokens(list []addedToken) (addedTokens, error) {
 
 // An addedFinder finds added tokens in a text.
 type addedFinder struct {
-	tokens []addedToken // by content, which are different
+	tokens []addedToken // sorted by content; no two have the same
 	first  [256]bool    // bytes that they begin with
 }
 

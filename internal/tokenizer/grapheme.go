@@ -5,11 +5,11 @@ import (
 	"unicode/utf8"
 )
 
-// graphemeLen returns the length of the extended grapheme cluster that text begins
-// with, which is not empty, where that has less than 6 bytes. Only those matter to
-// precompiled; of the rules of Unicode's annex 29 those are left out that are about
-// longer ones: of regional indicators, and of pictographs and consonants that are
-// joined. A longer cluster may come in pieces of 6 bytes and more.
+// graphemeLen returns the length of the extended grapheme cluster that text, which is not
+// empty, begins with, if the cluster has less than 6 bytes. Only such clusters matter to
+// precompiled. A longer cluster may come in pieces of 6 bytes and more: the rules of
+// Unicode's annex 29 about longer clusters, of regional indicators, joined pictographs
+// and joined consonants, are left out.
 func graphemeLen(text string) int {
 	if len(text) == 1 || text[0] < utf8.RuneSelf && text[1] < utf8.RuneSelf {
 		if len(text) > 1 && text[0] == '\r' && text[1] == '\n' {

@@ -19,7 +19,7 @@ import (
 // Characters and bytes without a token become the token for unknown characters, or are
 // left out if there is none.
 type bpe struct {
-	index  map[string]int32 // pieces; of what they stand for, if parts are bytes
+	index  map[string]int32 // by piece, or by the bytes that a piece stands for if parts are bytes
 	ranks  map[uint64]merged
 	raw    bool // parts are bytes, not letters that stand for them
 	whole  bool // a part that is a piece is taken as it is

@@ -82,7 +82,7 @@ func (s *scored) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(pair[1], &s.score)
 }
 
-// A step is the last piece of the best way to a place of a part.
+// A unigramStep is the last piece of the best way to a place of a part.
 type unigramStep struct {
 	score float64
 	from  int32 // where it begins; −1: no way is known

@@ -42,7 +42,8 @@ func newPrecompiled(raw json.RawMessage) (normalizer, error) {
 	for i := range p.units {
 		p.units[i] = binary.LittleEndian.Uint32(data[4+4*i:])
 	}
-	// What one entry puts in is looked for up to its end for each occurrence.
+	// Each occurrence of an entry looks for the end of the entry's string, so long strings
+	// would take too long.
 	for text := range strings.SplitSeq(p.strings, "\x00") {
 		if len(text) > maxContent {
 			return nil, errorf("precompiled_charsmap has a string of %d bytes, want at most %d", len(text), maxContent)

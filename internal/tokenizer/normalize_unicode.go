@@ -45,7 +45,8 @@ func form(f norm.Form, text string) string {
 	return b.String()
 }
 
-// formOf is f.String, which however cuts rows of more than 30 marks with a joiner.
+// formOf is f.String, without the joiners that f.String puts into runs of more than 30
+// marks.
 func formOf(f norm.Form, text string) string {
 	out := f.String(text)
 	if sameJoiners(out, text) {

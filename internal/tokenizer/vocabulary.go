@@ -14,7 +14,7 @@ func newVocabulary(index map[string]int, added int) (*vocabulary, error) {
 	if len(index) == 0 {
 		return nil, errorf("no vocabulary")
 	}
-	// Numbers may have gaps, but not such as make the list of pieces huge.
+	// Numbers may have gaps, unless the gaps make the list of pieces huge.
 	limit := 2*(len(index)+added) + 1024
 	top := 0
 	for piece, id := range index {

@@ -372,7 +372,7 @@ func identity(dir string) (float32, error) {
 	return first, nil
 }
 
-// version returns 4 tensors full of v.
+// entriesOf returns 4 tensors full of v.
 func entriesOf(v float32) (entries []Entry) {
 	for i := range 4 {
 		entries = append(entries, Entry{Name: fmt.Sprint("t", i), Floats: []float32{v, v, v, v}, Shape: []int{2, 2}})

@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// golden is what the reference simulator gives, for the models in the order of
-// Models: cycles of the discriminative task and of one generated token, and for
-// each the energy on chip and in all, in µJ, rounded (github
-// yc2367/BitMoD-HPCA-25, bitmod_sim/plot).
+// golden has the figures of the reference simulator (github yc2367/BitMoD-HPCA-25,
+// bitmod_sim/plot), for the models in the order of Models: the cycles of the
+// discriminative task and of one generated token, and for each the energy on chip and the
+// total energy, in µJ, rounded.
 var golden = map[string]struct {
 	discriminative, generative             [6]int64
 	discriminativeEnergy, generativeEnergy [6][2]float64
@@ -57,8 +57,8 @@ func evaluate(t testing.TB, s System) *Evaluation {
 	return e
 }
 
-// Every cycle count of the reference simulator, to the cycle, and every energy
-// to the µJ that it is rounded to.
+// TestReferenceFigures compares every cycle count with the reference simulator's,
+// exactly, and every energy to the µJ that it is rounded to.
 func TestReferenceFigures(t *testing.T) {
 	e := evaluate(t, DefaultSystem())
 	worst := 0.
@@ -86,9 +86,10 @@ func TestReferenceFigures(t *testing.T) {
 	t.Logf("energies differ by at most %.2f µJ", worst)
 }
 
-// The paper's headline: "on average 1.69× and 1.48× speedup over ANT and OliVe",
-// lossless over FP16 1.99× and 2.41×, each within 1 %; its energy 2.31× over
-// FP16, 1.48× over ANT and 1.31× over OliVe, which is computed its way.
+// TestPaperFigures compares with the paper's headline figures, within 1 %: "on average
+// 1.69× and 1.48× speedup over ANT and OliVe", and lossless over FP16 1.99× and 2.41×.
+// The energy efficiency is 2.31× over FP16, 1.48× over ANT and 1.31× over OliVe, computed
+// as the paper does.
 func TestPaperFigures(t *testing.T) {
 	e := evaluate(t, DefaultSystem())
 	for _, c := range []struct {
@@ -121,10 +122,10 @@ func TestPaperFigures(t *testing.T) {
 	}
 }
 
-// paperEfficiency is how the paper's energy figures come about: the labels of its
-// figure 8, mean energies relative to FP16, are rounded to two places and then
-// divided by each other. Without the rounding they are 2.31, 1.48 and 1.32, and
-// as means of ratios, as for the speedups, 2.32, 1.49 and 1.32.
+// paperEfficiency computes an energy figure as the paper does. The labels of its figure
+// 8, mean energies relative to FP16, are rounded to two places and then divided by each
+// other. Without the rounding the figures are 2.31, 1.48 and 1.32, and as means of
+// ratios, as for the speedups, 2.32, 1.49 and 1.32.
 func paperEfficiency(e *Evaluation, over string) float64 {
 	label := func(design string, generate bool) float64 {
 		_, energy := e.Relative(design, generate)
@@ -134,8 +135,8 @@ func paperEfficiency(e *Evaluation, over string) float64 {
 	return (label(over, false)/label(b, false) + label(over, true)/label(b, true)) / 2
 }
 
-// Every layer is what its parts are, nothing is beyond the array's peak, and the
-// multiplications are those of the model.
+// TestReports checks that every layer is consistent with its parts, that nothing is
+// beyond the array's peak, and that the multiplications are those of the model.
 func TestReports(t *testing.T) {
 	for _, perHead := range []bool{false, true} {
 		s := DefaultSystem()
@@ -177,8 +178,8 @@ func TestReports(t *testing.T) {
 	}
 }
 
-// The names of the models are their sizes, embeddings aside for what is not in
-// linear layers.
+// TestModelSizes compares the numbers of weights of the linear layers with the sizes in
+// the names of models, except for embeddings.
 func TestModelSizes(t *testing.T) {
 	for _, m := range Models() {
 		r, err := Simulate(FP16(), m, Generative(), DefaultSystem())
@@ -202,8 +203,8 @@ func TestModelSizes(t *testing.T) {
 	}
 }
 
-// Both conventions of the attention products, by hand for two heads of four on
-// one key-value head.
+// TestAttentionProducts computes both conventions of the attention products by hand, for
+// two heads of four on one key-value head.
 func TestAttentionProducts(t *testing.T) {
 	m := Model{Blocks: 3, Hidden: 8, Heads: 2, KVHeads: 1}
 	task := Task{Tokens: 5, Context: 7}
@@ -234,8 +235,8 @@ func TestAttentionProducts(t *testing.T) {
 	}
 }
 
-// Refetching, by hand: only where both operands exceed their buffers, the one
-// that costs less.
+// TestRefetch computes fetches by hand. Only if both operands exceed their buffers, one
+// is fetched again, the one that costs less.
 func TestRefetch(t *testing.T) {
 	for _, c := range []struct {
 		weightBuffer, inputBuffer int

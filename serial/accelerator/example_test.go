@@ -6,8 +6,7 @@ import (
 	"github.com/bitmod-go/bitmod/serial/accelerator"
 )
 
-// What a 4-bit BitMoD accelerator with twice the memory bandwidth makes of a
-// model.
+// Simulate a model on a 4-bit BitMoD accelerator with twice the memory bandwidth.
 func ExampleSimulate() {
 	model, err := accelerator.FindModel("llama-3-8b")
 	if err != nil {
@@ -33,7 +32,7 @@ func ExampleSimulate() {
 	// attn.values is bound by memory
 }
 
-// The paper's headline.
+// Compute the paper's headline figures.
 func ExampleEvaluate() {
 	e, err := accelerator.Evaluate(accelerator.Models(), accelerator.DefaultSystem())
 	if err != nil {

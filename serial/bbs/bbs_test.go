@@ -35,10 +35,9 @@ func randomInt8(r *rand.Rand, n int) []int8 {
 	return x
 }
 
-// columnBytes returns what the bit columns alone take. It is what the paper's
-// sizes, 1.29× and 1.66× smaller, count: 8/(0.9·6 + 0.1·8) and
-// 8/(0.8·4 + 0.2·8). With the metadata byte of every 32 weights it would be
-// 1.25× and 1.60×.
+// columnBytes returns the bytes of the bit columns alone. The paper's sizes, 1.29× and
+// 1.66× smaller, count only these: 8/(0.9·6 + 0.1·8) and 8/(0.8·4 + 0.2·8). With the
+// metadata byte of every 32 weights they would be 1.25× and 1.60×.
 func columnBytes(m *Matrix) int {
 	n := len(m.data)
 	for _, s := range m.sensitive {
@@ -49,8 +48,7 @@ func columnBytes(m *Matrix) int {
 	return n
 }
 
-// prunedGroup is both methods by their definition, on one group: values, not
-// bits.
+// prunedGroup is the definition of both methods on one group, by values rather than bits.
 func prunedGroup(w []int8, c Config) []int {
 	fit := func(w []int) (redundant, low int) {
 		for redundant < min(maxRedundant, c.Columns) {
@@ -157,8 +155,8 @@ func testProduct(t *testing.T, r *rand.Rand, b *Matrix, w []int16) Stats {
 	return st
 }
 
-// A group whose weights are small enough loses nothing, and rows with large
-// scales are left alone.
+// TestKeeps checks that a group with small enough weights loses nothing, and that rows
+// with large scales are left alone.
 func TestKeeps(t *testing.T) {
 	r := rand.New(rand.NewPCG(22, 1))
 	small := make([]int8, 4*32)
@@ -206,8 +204,9 @@ func TestKeeps(t *testing.T) {
 	testProduct(t, r, b, got)
 }
 
-// The paper's sizes, for a matrix whose channels divide evenly: in bit columns
-// exactly 8/6.2 and 8/4.8, which is 1.29× and 1.66×, and with metadata less.
+// TestSizes compares with the paper's sizes, for a matrix whose channels divide evenly.
+// In bit columns, the sizes are exactly 8/6.2 and 8/4.8, which are 1.29× and 1.66×. With
+// metadata they are less.
 func TestSizes(t *testing.T) {
 	r := rand.New(rand.NewPCG(23, 1))
 	const rows, cols = 320, 256
@@ -232,8 +231,8 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// On trained weights: at least half of the bits can be skipped, and the two
-// settings have the sizes of the paper.
+// TestRealWeights checks on trained weights that at least half of the bits can be
+// skipped, and that the two settings have the sizes of the paper.
 func TestRealWeights(t *testing.T) {
 	t.Run("tinylm", func(t *testing.T) { testRealWeights(t, realTensors(t, "../../internal/tinylm/model.safetensors")) })
 	t.Run("dtln", func(t *testing.T) { testRealWeights(t, realTensors(t, dirtest.Data(t, "dtln.safetensors"))) })
@@ -302,8 +301,8 @@ func testRealWeights(t *testing.T, tensors []tensor) {
 			settings[i].Method, settings[i].Columns, columns, want, real,
 			100*(1-float64(s.stats.Worked)/float64(s.stats.Bits)),
 			float64(s.stats.Booth)/float64(s.stats.Cycles), 100*math.Sqrt(s.err/s.norm))
-		// Channels are left alone in multiples of 32 of 128…512, and so not
-		// exactly 10 % and 20 % of them.
+		// Channels are left alone in multiples of 32 of 128…512, so not exactly 10 % and
+		// 20 % of them.
 		if math.Abs(columns/want-1) > .05 {
 			t.Errorf("%v: %.3f× smaller, want %.2f×", settings[i], columns, want)
 		}

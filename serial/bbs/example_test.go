@@ -6,7 +6,7 @@ import (
 	"github.com/bitmod-go/bitmod/serial/bbs"
 )
 
-// The conservative setting on a layer.
+// Compress a layer with the conservative setting.
 func ExampleCompress() {
 	const rows, cols = 320, 64
 	weights, scales := make([]int8, rows*cols), make([]float32, rows)

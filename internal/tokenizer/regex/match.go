@@ -293,8 +293,7 @@ func (m *memo) know(s state, matched bool) {
 	p.matched[word] |= mask
 }
 
-// matched takes the splits of a match, which are those of the trail, for what did not
-// fail.
+// matched records that the splits on the trail, which led to a match, did not fail.
 func (m *memo) matched(trail int, body bool) {
 	for _, s := range m.trail[trail:] {
 		p, word, mask := m.bit(s)
