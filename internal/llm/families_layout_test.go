@@ -129,7 +129,8 @@ func TestFusedExperts(t *testing.T) {
 	}
 }
 
-// OpenAI's GPT-2 has no prefix, and the masks of its attention.
+// TestOldGPT2 has OpenAI's GPT-2: its names have no prefix, and it has the masks of its
+// attention as tensors.
 func TestOldGPT2(t *testing.T) {
 	dir := filepath.Join("testdata", "families", "gpt2")
 	mask := checkpoint.Entry{Name: "h.0.attn.bias", Floats: make([]float32, 64*64), Shape: []int{1, 1, 64, 64}}

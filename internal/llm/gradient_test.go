@@ -23,8 +23,8 @@ func loss(t *testing.T, m *Model, block []int) float64 {
 	return sum
 }
 
-// The gradient of every matrix is compared with differences of the loss along a random
-// direction.
+// TestGradients compares the gradient of every matrix with differences of the loss along
+// a random direction.
 func TestGradients(t *testing.T) {
 	for name, c := range map[string]Config{"tiny": tinyConfig, "llama2c": llama2cConfig} {
 		m := tiny(t, c, weights{1, true})

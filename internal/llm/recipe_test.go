@@ -9,8 +9,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// Hessians and gradients are compared with Moments and Gradients, which compute the same
-// in another way.
+// TestCalibration compares Hessians and gradients with Moments and Gradients, which
+// compute the same in another way.
 func TestCalibration(t *testing.T) {
 	m := tiny(t, tinyConfig, weights{1, true})
 	blocks := [][]int{tokens(&m.Config, 64, 1), tokens(&m.Config, 9, 2)}

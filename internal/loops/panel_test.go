@@ -46,7 +46,8 @@ func TestPanel(t *testing.T) {
 	})
 }
 
-// testPanel tests a function of Sum, or with so many entries one of Table.
+// testPanel tests a function of Sum or, if entries is not 0, a function of Table whose
+// tables have that many entries.
 func testPanel(t *testing.T, set *Set, r *rand.Rand, f func(*PanelArgs), bits, entries int) {
 	strips, lanes, stride := 8*pack.StripBytes(bits)/bits, set.Lanes, 4*set.Band
 	for _, height := range []int{4, 8, 12, 16, 28, 32, 60, 64} {
@@ -220,8 +221,8 @@ func TestDots(t *testing.T) {
 	})
 }
 
-// testDots multiplies random numbers, or those at the ends of their ranges, and adds them to
-// sums, or to nothing if all is to be done at once.
+// testDots multiplies random numbers, or numbers at the ends of their ranges. It adds the
+// products to sums or, if all is set, has one call compute complete results.
 func testDots(t *testing.T, s *Set, r *rand.Rand, span Range, mode, n int, extreme, all bool) {
 	least, most := [ranges]int{-16, -32, -128}[span], [ranges]int{16, 32, 127}[span]
 	pick := func(least, most int) int {
@@ -378,7 +379,7 @@ func TestVectors(t *testing.T) {
 	})
 }
 
-// TestOffsets checks what the generator takes for the offsets of fields.
+// TestOffsets checks the offsets of fields that the generator uses.
 func TestOffsets(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) != 8 {
 		t.Skip("no assembly for processors of fewer than 64 bits")

@@ -32,16 +32,16 @@ func forFloatSets(t *testing.T, f func(t *testing.T, s *Set)) {
 	})
 }
 
-// fma returns a·b + c rounded once, for numbers as those of short.
+// fma returns a·b + c rounded once, for numbers like those of short.
 func fma(a, b, c float32) float32 {
 	return float32(math.FMA(float64(a), float64(b), float64(c)))
 }
 
-// short returns a number of few bits: float64 has the sum of a product of two and a
-// float32 exactly.
+// short returns a number of so few bits that float64 holds the product of two such
+// numbers, plus a float32, exactly.
 func short(r *rand.Rand) float32 { return float32(r.IntN(1<<12)-1<<11) / 64 }
 
-// randomFloats returns numbers as those of short.
+// randomFloats returns numbers like those of short.
 func randomFloats(r *rand.Rand, n int) []float32 {
 	s := make([]float32, n)
 	for i := range s {
@@ -158,7 +158,8 @@ func testFloats(t *testing.T, set *Set, r *rand.Rand, n, fresh int) {
 	}
 }
 
-// testFew compares a function of Few with those that do the same one after the other.
+// testFew compares a function of Few with the functions of Widen and Floats, which do the
+// same one after the other.
 func testFew(t *testing.T, set *Set, r *rand.Rand, mode, n int) {
 	const groups, places = 5, 50
 	panel := make([]byte, places*4*set.Band)
@@ -195,8 +196,8 @@ func testFew(t *testing.T, set *Set, r *rand.Rand, mode, n int) {
 	}
 }
 
-// TestFloatsFused shows that products are fused with sums: the last bit of a product
-// is there.
+// TestFloatsFused checks that products are fused with sums: the last bit of a product has
+// an effect.
 func TestFloatsFused(t *testing.T) {
 	forFloatSets(t, func(t *testing.T, s *Set) {
 		rows := s.FloatRows
@@ -255,7 +256,7 @@ func TestQuads(t *testing.T) {
 		const blocks, space = 3, 7
 		x := randomFloats(r, blocks*4*FloatLanes)
 		dst, check := guardedFloats(t, FloatLanes*blocks*4+space*(blocks-1))
-		want := slices.Clone(dst) // what lies between blocks stays
+		want := slices.Clone(dst) // the space between blocks stays as it is
 		var at [FloatLanes]int32
 		for i, place := range r.Perm(FloatLanes) {
 			at[i] = int32(16 * place)
@@ -273,8 +274,8 @@ func TestQuads(t *testing.T) {
 	})
 }
 
-// TestFloatVectors checks that there is a function for what FloatVectors returns, and
-// that it adds up to as few calls as possible.
+// TestFloatVectors checks that there is a function for the number that FloatVectors
+// returns, and that the calls are as few as possible.
 func TestFloatVectors(t *testing.T) {
 	forFloatSets(t, func(t *testing.T, s *Set) {
 		for n := 1; n < 100; n++ {
@@ -293,7 +294,7 @@ func TestFloatVectors(t *testing.T) {
 	})
 }
 
-// TestFloatOffsets checks what the generator takes for the offsets of fields.
+// TestFloatOffsets checks the offsets of fields that the generator uses.
 func TestFloatOffsets(t *testing.T) {
 	var w WidenArgs
 	var a FloatArgs

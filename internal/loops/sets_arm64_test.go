@@ -2,7 +2,7 @@
 
 package loops
 
-// sets returns those that this machine has, by name.
+// sets returns the sets that this machine has, by name.
 func sets() map[string]*Set {
 	all := map[string]*Set{}
 	for name, s := range map[string]*Set{"NEON": NEON(), "dot product": NEONDot(), "int8 matrix": NEONMatrix()} {

@@ -9,7 +9,7 @@ import (
 	"github.com/bitmod-go/bitmod/internal/loops/coding"
 )
 
-// TestLoops compares the loops of this processor with packing without.
+// TestLoops compares the loops of this processor with portable code.
 func TestLoops(t *testing.T) {
 	if coding.Best() == nil {
 		t.Skip("the processor has no loops")

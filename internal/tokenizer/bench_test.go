@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// Megabytes of text a second, of a kind that no cache has all words of.
+// BenchmarkEncode measures megabytes of text a second, of a text with more words than any
+// cache has.
 func BenchmarkEncode(b *testing.B) {
 	var text strings.Builder
 	texts := tokenTexts(b).Texts

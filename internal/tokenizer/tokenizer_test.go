@@ -29,7 +29,8 @@ func streamed(t interface{ Decode(prev, token int) []byte }, bos int, tokens []i
 	return b.String()
 }
 
-// merger against the definition: look for the best pair, merge it, start again.
+// TestMerger compares with the definition: look for the best pair, merge it, and start
+// again.
 func TestMerger(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	var m merger
@@ -72,7 +73,7 @@ func TestMerger(t *testing.T) {
 
 const llama3Pattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 
-// What the patterns make of texts, from their definition.
+// TestPatterns checks how patterns split texts, by their definition.
 func TestPatterns(t *testing.T) {
 	for _, test := range []struct {
 		pattern, text string
@@ -278,8 +279,8 @@ func FuzzTokenizerJSON(f *testing.F) {
 	})
 }
 
-// A table of characters that is wrong puts nothing wrong into a text, wherever it is
-// cut.
+// FuzzPrecompiled checks that even a wrong table of characters puts nothing invalid into
+// a text, wherever the table is cut.
 func FuzzPrecompiled(f *testing.F) {
 	data := charsmap(f)
 	f.Add(data, "\ufb01\u0301 e\u0301 \uff21\r\n\u00bd")
@@ -315,7 +316,7 @@ func charsmap(t testing.TB) []byte {
 	return nil
 }
 
-// Files ask for more than any text is worth.
+// TestBounds has files that ask for more than any text is worth.
 func TestBounds(t *testing.T) {
 	long := strings.Repeat("a", maxAdded+1)
 	for _, test := range []struct{ set, text, err string }{
@@ -352,8 +353,8 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// Files and texts with which looking takes time quadratic in the text, where all is
-// looked at again.
+// TestHostile has files and texts with which searches would take time quadratic in the
+// text if they looked at everything again.
 func TestHostile(t *testing.T) {
 	const n = 1 << 16
 	for _, test := range []struct{ set, text string }{
@@ -379,7 +380,7 @@ func TestHostile(t *testing.T) {
 		if _, err := tok.Encode(test.text); err != nil {
 			t.Errorf("%.100s: %v", test.set, err)
 		}
-		if took := time.Since(start); took > 20*time.Second { // which is a hundred times what it takes
+		if took := time.Since(start); took > 20*time.Second { // a hundred times what it takes
 			t.Errorf("%.100s: %v", test.set, took)
 		} else {
 			t.Logf("%.60s: %v", test.set, took)
@@ -387,7 +388,7 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// A file that ends too early is an error, wherever it ends.
+// TestCut checks that a file that ends early is an error, wherever it ends.
 func TestCut(t *testing.T) {
 	for _, name := range fixtures {
 		data, err := os.ReadFile("testdata/" + name)
@@ -414,8 +415,8 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// Added tokens have the numbers that the package tokenizers gives them, which are not
-// always those of the file.
+// TestAddedNumbers checks that added tokens have the numbers that the package tokenizers
+// gives them, which are not always those of the file.
 func TestAddedNumbers(t *testing.T) {
 	set := map[string]json.RawMessage{"added_tokens": json.RawMessage(`[{"id":0,"content":"<unk>"},{"id":86,"content":"<x>"},{"id":83,"content":"<y>"},{"id":3,"content":"<z>"},{"id":90,"content":"king"},{"id":88,"content":"<w>"}]`)}
 	tok := (&tokenVariant{File: "level.json", Set: set}).parse(t)
@@ -428,7 +429,7 @@ func TestAddedNumbers(t *testing.T) {
 	}
 }
 
-// A tokenizer serves several goroutines at a time.
+// TestConcurrent uses one tokenizer in several goroutines at a time.
 func TestConcurrent(t *testing.T) {
 	f := tokenTexts(t)
 	for _, v := range f.Tokenizers[:6] {

@@ -18,7 +18,8 @@ type tokenFixture struct {
 	SmolLM2, MiniLM string // checksums
 }
 
-// A tokenVariant is a file with some fields set, and what it makes of the texts.
+// A tokenVariant is a file with some fields set, and the tokens that it makes of the
+// texts.
 type tokenVariant struct {
 	File string
 	Set  map[string]json.RawMessage
@@ -82,8 +83,8 @@ func (v *tokenVariant) String() string {
 	return v.File + " with " + string(set)
 }
 
-// Texts become the tokens that the Python package tokenizers makes of them, and
-// tokens the texts.
+// TestTokens checks that texts become the tokens that the Python package tokenizers makes
+// of them, and that tokens become its texts.
 func TestTokens(t *testing.T) {
 	f := tokenTexts(t)
 	compared, differ := 0, 0
@@ -128,7 +129,8 @@ func tokenLines(tok *Tokenizer, text string) ([]int, string) {
 
 func numbers(ids []int) string { return strings.Trim(fmt.Sprint(ids), "[]") }
 
-// The tokenizers of published models. In SmolLM2's 21 bytes have no token.
+// TestTokensModels has the tokenizers of published models. In SmolLM2's, 21 bytes have no
+// token.
 func TestTokensModels(t *testing.T) {
 	f := tokenTexts(t)
 	for name, sums := range map[string]string{"smollm2": f.SmolLM2, "minilm": f.MiniLM} {
@@ -144,7 +146,8 @@ func TestTokensModels(t *testing.T) {
 	}
 }
 
-// Regular expressions split texts as they do in the package tokenizers.
+// TestPatternsOfTexts checks that regular expressions split texts as they do in the
+// package tokenizers.
 func TestPatternsOfTexts(t *testing.T) {
 	f := tokenTexts(t)
 	data, err := os.ReadFile("testdata/patterns.json")
@@ -184,8 +187,8 @@ func TestPatternsOfTexts(t *testing.T) {
 	}
 }
 
-// published returns the tokenizer in a directory of the one that BITMOD_MODELS names,
-// of published models, and skips the test where there is none.
+// published returns the tokenizer of a published model: of the directory called name in
+// the directory that BITMOD_MODELS names. It skips the test if there is none.
 func published(t testing.TB, name string) *Tokenizer {
 	t.Helper()
 	dir := os.Getenv("BITMOD_MODELS")
@@ -207,7 +210,8 @@ func published(t testing.TB, name string) *Tokenizer {
 	return tok
 }
 
-// What goes around a text is the post-processor's and tokenizer_config.json's to say.
+// TestAround checks that the post-processor and tokenizer_config.json determine what goes
+// around a text.
 func TestAround(t *testing.T) {
 	template := func(processor string) []string {
 		return []string{`"post_processor":null`, `"post_processor":` + processor}

@@ -10,8 +10,9 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// What comes out for a text does not depend on the texts beside it, nor on the number
-// of goroutines: float, packed, and with vectors of 8 bits.
+// TestBatch checks that the result for a text does not depend on the texts beside it, nor
+// on the number of goroutines: for float matrices, for packed matrices, and with vectors
+// of 8 bits.
 func TestBatch(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for _, dir := range fixtures(t) {

@@ -11,8 +11,8 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// BenchmarkForward is a batch of texts of 30 tokens through MiniLM, if it is there:
-// BITMOD_MODELS names the folder.
+// BenchmarkForward measures a batch of texts of 30 tokens in MiniLM, if BITMOD_MODELS
+// names the folder that has it.
 func BenchmarkForward(b *testing.B) {
 	dir := os.Getenv("BITMOD_MODELS")
 	if dir == "" {

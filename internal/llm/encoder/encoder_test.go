@@ -22,10 +22,10 @@ func fixtures(t *testing.T) []string {
 	return all
 }
 
-// An expectation is what transformers makes of a text.
+// An expectation is the output of transformers for a text.
 type expectation struct {
 	IDs            []int
-	Step           int // from a token of Hidden to the next
+	Step           int // from one token of Hidden to the next
 	Hidden         []float64
 	Mean, CLS, Max []float64
 }
@@ -71,7 +71,7 @@ func run(t testing.TB, m *Model, workers int, texts ...[]int) [][]float32 {
 	return all
 }
 
-// distance returns the greatest difference, as a part of the range of want.
+// distance returns the greatest difference, relative to the range of want.
 func distance(got []float32, want []float64) float64 {
 	if len(got) != len(want) {
 		return math.Inf(1)
@@ -83,7 +83,8 @@ func distance(got []float32, want []float64) float64 {
 	return worst / (slices.Max(want) - slices.Min(want))
 }
 
-// Hidden states and pooled embeddings of each family are those of transformers.
+// TestFamilies compares hidden states and pooled embeddings of each family with those of
+// transformers.
 func TestFamilies(t *testing.T) {
 	const most = 1e-5
 	for _, dir := range fixtures(t) {

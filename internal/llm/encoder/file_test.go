@@ -32,7 +32,8 @@ func model(t testing.TB, name string) fstest.MapFS {
 	return files
 }
 
-// with returns files with the keys of config.json changed; nil removes one.
+// with returns files with the given keys of config.json changed. A nil value removes a
+// key.
 func with(t testing.TB, files fstest.MapFS, changes map[string]any) fstest.MapFS {
 	t.Helper()
 	var config map[string]any
@@ -54,7 +55,7 @@ func with(t testing.TB, files fstest.MapFS, changes map[string]any) fstest.MapFS
 	return files
 }
 
-// Nothing that changes a result is left unread without a word.
+// TestConfigErrors checks that a key that changes results is never ignored in silence.
 func TestConfigErrors(t *testing.T) {
 	for _, c := range []struct {
 		model   string
@@ -114,8 +115,8 @@ func TestUnused(t *testing.T) {
 	}
 }
 
-// A result that is packed gives what the same weights do that are quantized in memory,
-// and its matrices are used as they are.
+// TestResult checks that a packed result gives the same as the weights quantized in
+// memory, and that its matrices are used as they are.
 func TestResult(t *testing.T) {
 	for _, dir := range []string{"bert", "mpnet", "distilbert"} {
 		source, err := checkpoint.Open("testdata/" + dir)
@@ -144,7 +145,7 @@ func TestResult(t *testing.T) {
 	}
 }
 
-// A GGUF file is a model like any other, and has a pooling.
+// TestGGUF checks that a GGUF file is a model like any other, and has a pooling.
 func TestGGUF(t *testing.T) {
 	f, m := load(t, "../../gguf/hf/testdata/bert.gguf", Options{})
 	if h := run(t, m, 1, []int{2, 5, 3})[0]; len(h) != 3*m.Config.Dim {
@@ -156,7 +157,8 @@ func TestGGUF(t *testing.T) {
 	}
 }
 
-// An infinite weight is found in every tensor that is used, and named.
+// TestNotFinite checks that an infinite weight is found and named in every tensor that is
+// used.
 func TestNotFinite(t *testing.T) {
 	files := model(t, "bert")
 	data := files["model.safetensors"].Data
@@ -289,7 +291,7 @@ func TestPool(t *testing.T) {
 	}
 }
 
-// Files that are cut anywhere are errors, and nothing worse.
+// TestCut checks that a file that is cut anywhere gives an error, and nothing worse.
 func TestCut(t *testing.T) {
 	files := model(t, "mpnet")
 	maps.Copy(files, sentence(map[string]string{
@@ -317,9 +319,10 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// FuzzOpen opens whatever files say, within the time and memory that they are worth.
+// FuzzOpen opens whatever the files say, within the time and memory that the files are
+// worth.
 func FuzzOpen(f *testing.F) {
-	// The weights are always the same, and opened once: what varies are the other files.
+	// The weights are always the same, and opened once. The other files vary.
 	weights, err := checkpoint.OpenFS(model(f, "bert"), ".")
 	if err != nil {
 		f.Fatal(err)

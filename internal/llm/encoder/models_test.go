@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// TestModels compares the vectors of MiniLM, if it is there, with those that an independent
-// program computes in float64: BITMOD_MODELS names the folder of published models.
+// TestModels compares the vectors of MiniLM with those that an independent program
+// computes in float64. BITMOD_MODELS names the folder of published models; without MiniLM
+// there the test is skipped.
 func TestModels(t *testing.T) {
 	dir := os.Getenv("BITMOD_MODELS")
 	if dir == "" {

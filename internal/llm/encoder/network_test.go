@@ -15,7 +15,7 @@ import (
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
 
-// calibrateDir quantizes a model with texts and returns what was gained.
+// calibrateDir quantizes a model with texts and returns the gains.
 func calibrateDir(t *testing.T, dir, out string, texts [][]int) []calibrate.Gain {
 	t.Helper()
 	source, err := checkpoint.Open(dir)
@@ -94,7 +94,8 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// Hessians are of the vectors that the model multiplies its matrices by.
+// TestNetworkObserve checks that Hessians are sums over the vectors that the model
+// multiplies its matrices by.
 func TestNetworkObserve(t *testing.T) {
 	for _, dir := range fixtures(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {

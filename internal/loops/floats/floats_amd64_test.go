@@ -4,7 +4,7 @@ package floats
 
 import "testing"
 
-// Processors that have less give the same bits.
+// TestLesserSets checks that processors with fewer instructions give the same bits.
 func TestLesserSets(t *testing.T) {
 	defer func(s instructionSet) { set = s }(set)
 	for set--; set >= none; set-- {

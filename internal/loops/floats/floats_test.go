@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// bits returns the bits of x, one for all NaNs.
+// bits returns the bits of x, the same for all NaNs.
 func bits(x []float32) []uint32 {
 	b := make([]uint32, len(x))
 	for i, v := range x {
@@ -58,8 +58,8 @@ func lengths() []int {
 	return append(all, 127, 384, 1000)
 }
 
-// What the functions give is what their definition gives, to the bit, and nothing around
-// it is written.
+// TestDefinition compares the functions with their definitions, bit for bit, and checks
+// that nothing is written beside the results.
 func TestDefinition(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, n := range lengths() {
@@ -112,7 +112,7 @@ func TestDefinition(t *testing.T) {
 				same(t, "gate", x, want)
 			}
 
-			// Heads of up to n elements, which may have more than those that turn.
+			// Heads have up to n elements. Elements beyond the first 2·half do not rotate.
 			half := r.IntN(n/2 + 1)
 			head := 2*half + r.IntN(n-2*half+1)
 			want = slices.Clone(in)
@@ -156,7 +156,7 @@ func TestMultiply(t *testing.T) {
 	}
 }
 
-// The approximations are as near as they say.
+// TestNear checks that the approximations are as near as their comments say.
 func TestNear(t *testing.T) {
 	worst := 0.0
 	for x := float32(-87); x <= 88; x += 0.001 {

@@ -32,8 +32,9 @@ func TestFMA(t *testing.T) {
 		n = 30000
 	}
 	for range n {
-		// Few bits, so that sums are often halfway, far apart, so that they are so
-		// but for something small, and at the ends of the range.
+		// Numbers of few bits, so that sums are often halfway; numbers far apart, so that
+		// sums are halfway except for something small; and numbers at the ends of the
+		// range.
 		scale := func() float32 { return float32(math.Ldexp(1, r.IntN(60)-30)) }
 		switch r.IntN(5) {
 		case 0:
@@ -46,7 +47,7 @@ func TestFMA(t *testing.T) {
 		check(few(), few(), few())
 		check(few(), any(), any())
 		check(any(), any(), any())
-		// Halfway between two numbers, but for a product too small for float64.
+		// A sum halfway between two numbers, except for a product too small for float64.
 		c := math.Float32frombits(r.Uint32N(0x3000_0000) + 0x2800_0000)
 		ulp := math.Float32frombits(math.Float32bits(c)+1) - c
 		check(ulp/2, 1, c)

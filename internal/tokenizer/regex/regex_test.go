@@ -13,7 +13,7 @@ const (
 	llama3 = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 
-// parts returns the matches of a pattern in brackets, and what is between them.
+// parts returns the matches of a pattern in brackets, and the parts between them.
 func parts(re *Regexp, text string, slow bool) (all []string) {
 	re.find(text, slow, func(part string, match bool) {
 		if match {
@@ -24,7 +24,7 @@ func parts(re *Regexp, text string, slow bool) (all []string) {
 	return all
 }
 
-// What patterns match, from their definition.
+// TestFind checks what patterns match, by their definition.
 func TestFind(t *testing.T) {
 	for _, test := range []struct{ pattern, text, want string }{
 		{gpt2, "Hello world", "[Hello][ world]"},
@@ -82,8 +82,8 @@ func TestCompileErrors(t *testing.T) {
 	}
 }
 
-// Patterns that take time quadratic or exponential in the text where choices are
-// tried again.
+// TestHostile has patterns that would take time quadratic or exponential in the text if
+// choices were tried again.
 func TestHostile(t *testing.T) {
 	const n = 1 << 15
 	for _, pattern := range []string{`\s+x`, `(?:\s+)+x`, `(?:\s|\s\s)*x`, `(?=\s*x)y|\s(?=\s*z)`, `\s*+x`, `\s*\s*\s*x`, `\s*(?!\s*\S)x`, `(?<=\s\s)(?:\s?){20}x`, `\s+$x`, `(?:(?=(?:\s\s?)*z).)+x`} {
