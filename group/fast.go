@@ -470,8 +470,8 @@ func (f *fast) best(s *Selector, g, lo, n int, root, factors float64) (first int
 	return first, e-float64(least) > 2*bound
 }
 
-// others returns the least error of the candidates that differ from the first for some
-// weight of the group.
+// others returns the least error among the candidates that differ from candidate first
+// for some weight of the group.
 func (f *fast) others(s *Selector, g, first, lo, n int) float32 {
 	least := float32(math.Inf(1))
 	t := s.trials[first]

@@ -138,8 +138,8 @@
 //
 //	r = fma(−d, q, x)
 //
-// where fma(a, b, c) = a·b + c is rounded once, and d and q are those of x. With high and
-// low for the products of both in integer mode,
+// where fma(a, b, c) = a·b + c is rounded once, and d and q belong to x. Let high and low
+// be the products of the two vectors in integer mode. Then
 //
 //	dst = float32(high + low)
 //

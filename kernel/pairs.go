@@ -8,7 +8,7 @@ package kernel
 // than they cost time, and they differ from type to type.
 //
 // A type may have several codebooks, but tables serve one. The terms in which codebooks
-// differ, those of the special value, are therefore kept apart. With n0 the first
+// differ, the terms of the special value, are therefore kept apart. With n0 the first
 // codebook,
 //
 //	n(code) = n0(code) + coef · flag(code)

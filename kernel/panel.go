@@ -23,7 +23,8 @@ const (
 	// panelTile is the number of activations that are multiplied before the next ones.
 	panelTile = 192
 	// minPart is the least number of columns of a part that is not the last of a row.
-	minPart  = 256
+	minPart = 256
+	// roomCols is the number of columns of a row up to which the lists fit into room.
 	roomCols = 16384
 )
 

@@ -78,7 +78,7 @@ func multiplyPartsBatch(dst []float32, m *quant.Matrix, as []Activation, lo, hi 
 // A scatter goes through the rows of one part that are in a range of all rows.
 type scatter struct {
 	p    plan // of the rows that next has taken
-	rest plan // of those from there on
+	rest plan // of the rows after them
 	of   []uint8
 	part uint8
 	at   int // row of the whole where row looks next

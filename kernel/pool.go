@@ -55,7 +55,7 @@ type job struct {
 	// rows of a matrix from call to call, which then are in its core's cache. A
 	// goroutine that is done with its own share continues with the next one.
 	shares []tileShare
-	takers int // as many of shares
+	takers int // the number of shares in use
 }
 
 // A tileShare is a range of remaining tiles.
@@ -295,7 +295,7 @@ func (t *task) divide(goroutines int) (tile, rowWork int) {
 	if t.a == nil && t.mode() == floatMode {
 		tile = max(tile, min(floatTileRows, share)) // activations are put in order once for all
 	}
-	if each := (share + tile/2) / tile; each > 0 { // as many tiles for each goroutine
+	if each := (share + tile/2) / tile; each > 0 { // the same number of tiles for each goroutine
 		tile = (share-1)/each + 1
 	}
 	switch {

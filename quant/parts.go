@@ -30,17 +30,17 @@ const maxParts = 256
 const several = datatype.Type(math.MaxUint8)
 
 // NewMixed makes a Matrix with rows of several types, so that the rows that matter most
-// may have more bits than the others. Row r is the next row of parts[of[r]] that no row
-// before r has taken. Each part must be of one type, and all must have the same number
-// of columns. NewMixed copies of, but not the storage of the parts, which must not be
-// written to afterwards.
+// may have more bits than the others. The rows of the Matrix take the rows of their parts
+// in order: row r is the next row of parts[of[r]]. Each part must be of one type, and all
+// must have the same number of columns. NewMixed copies the slice of, but not the storage
+// of the parts, which must not be written to afterwards.
 //
 // The result depends only on the rows, not on how they were divided into parts. Its
 // parts are in the order of their first rows. Parts of the same type and group size
 // (and, for NV types, tensor scale) become one, which copies them. If a single part
 // remains, it is the result.
 //
-// The error matches ErrShape, also if a part does not have as many rows as of says.
+// The error matches ErrShape, also if a part has more or fewer rows than of gives it.
 func NewMixed(parts []*Matrix, of []uint8) (*Matrix, error) {
 	if len(parts) < 1 || len(parts) > maxParts {
 		return nil, shapeError("len(parts)", len(parts), "1 to %d", maxParts)

@@ -9,8 +9,8 @@ type step struct {
 	terms [256]laneTerm
 }
 
-// A laneTerm is a term as masks: and selects the activation (all ones where Man
-// is 1), neg negates (all ones where Neg is set).
+// A laneTerm is a term as masks. The mask and selects the activation: it is all ones if
+// Man is 1. The mask neg negates: it is all ones if Neg is set.
 type laneTerm struct {
 	and, neg int16
 	exp      uint16

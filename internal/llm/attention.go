@@ -10,10 +10,10 @@ import (
 // once, so that keys and values that they share are read once.
 const attendRows = 12
 
-// attend computes the attention of one layer for a chunk: n queries at the last n
-// positions, over the keys and values of all positions up to their own, or of as many as
-// the layer's window has. Keys are in columns, as keyCache has them. It writes the heads'
-// outputs to dst, laid out as the queries.
+// attend computes the attention of one layer for a chunk. The n queries are at the last n
+// positions. Each attends to the keys and values of all positions up to its own, or of
+// the positions in the layer's window. Keys are in columns, as keyCache returns them.
+// attend writes the heads' outputs to dst, laid out as the queries.
 //
 // Sums go from the first element to the last, and from the first position to the
 // last, so that a chunk gives the same bits as its tokens one by one.

@@ -61,8 +61,8 @@ type Arch struct {
 	// LearnedPositions adds a vector for each position to the embedding, and nothing
 	// rotates.
 	LearnedPositions bool
-	// Sinks adds a learned score to those of every head, which takes attention away from
-	// all positions.
+	// Sinks adds a learned score to the scores of every head, which takes attention away
+	// from all positions.
 	Sinks bool
 	// QueryScale is the number by whose square root products of queries and keys are
 	// divided; 0 stands for HeadDim.

@@ -32,8 +32,8 @@
 //
 // # Rounding
 //
-// Every result is the same bits however many goroutines compute it, and however
-// a text is cut into calls of [Runner.Forward]: a dense product is summed up from
-// the first column to the last, with every product and every sum rounded to
-// float32, and a quantized one as package kernel defines it.
+// Every result is the same bits however many goroutines compute it, and however a text is
+// cut into calls of [Runner.Forward]. A product with float32 weights is summed up from the
+// first column to the last by fused multiply-adds, each rounded once to float32. A product
+// with quantized weights is what package kernel defines.
 package llm

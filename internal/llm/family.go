@@ -55,7 +55,7 @@ type location struct {
 	// first is the row, over all dimensions but the last, at which the part begins, or
 	// the element of a vector.
 	first int
-	// inOut tensors of floats have their last two dimensions exchanged. Packed ones do
+	// inOut tensors of floats have their last two dimensions exchanged. Packed tensors do
 	// not.
 	inOut bool
 }

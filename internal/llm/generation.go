@@ -29,8 +29,8 @@ var unusedSampling = []struct {
 	{"min_length", []float64{0}}, {"min_new_tokens", []float64{0}},
 }
 
-// readGeneration reads generation_config.json, if it is there: tokens that end a text, which
-// are those of config.json otherwise, and how to sample.
+// readGeneration reads generation_config.json, if it is there: how to sample, and the
+// tokens that end a text, which take precedence over config.json's.
 func (f *File) readGeneration() error {
 	const name = "generation_config.json"
 	data, err := badfile.ReadFile(f.companions, name, maxConfig)

@@ -211,7 +211,7 @@ func (s *checkpointSource) read(n tensorName, rows, cols int) ([]float32, error)
 	return w, s.c.ReadRows(w, t.Name, want.first, want.first+rows)
 }
 
-// readTurned reads rows of a matrix of which the tensor has the transpose.
+// readTurned reads rows of a matrix whose transpose the tensor has.
 func (s *checkpointSource) readTurned(w []float32, t checkpoint.Tensor, want wantedTensor) error {
 	n := len(t.Shape)
 	in, out := t.Shape[n-2], t.Shape[n-1]

@@ -64,8 +64,8 @@ func (n *Network) Settings() string {
 	return calibrate.TextSettings(n.texts)
 }
 
-// Find implements calibrate.Network. The step behind those of the last layer is the
-// classifier's.
+// Find implements calibrate.Network. The classifier has the step after the last layer's
+// steps.
 func (n *Network) Find(tensor string, matrix int) calibrate.Place {
 	parts := n.partsOf(tensor, matrix)
 	if len(parts) == 0 {

@@ -28,12 +28,12 @@ type RopeScaling struct {
 	OriginalContext int
 
 	// For Llama 3: frequencies of wavelengths above OriginalContext/LowFreqFactor are
-	// divided by Factor, those below OriginalContext/HighFreqFactor stay, and there is
-	// a ramp between the two.
+	// divided by Factor, frequencies of wavelengths below OriginalContext/HighFreqFactor
+	// stay, and there is a ramp between the two.
 	LowFreqFactor, HighFreqFactor float64
-	// For YaRN: frequencies with less than BetaSlow turns in OriginalContext are
-	// divided by Factor, and those with more than BetaFast turns stay. Rounded takes
-	// whole pairs as the bounds of the ramp.
+	// For YaRN: frequencies with less than BetaSlow turns in OriginalContext are divided
+	// by Factor, frequencies with more than BetaFast turns stay, and there is a ramp
+	// between the two. Rounded takes whole pairs as the bounds of the ramp.
 	BetaFast, BetaSlow float64
 	Rounded            bool
 	// For LongRoPE: the frequency of each pair is divided by its element of Short in

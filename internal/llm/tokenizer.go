@@ -19,8 +19,8 @@ type Tokenizer interface {
 	Vocab() int
 	// Encode returns the tokens of a text, without those around it.
 	Encode(text string) ([]int, error)
-	// Around returns the tokens before and after a text: those that start and end a
-	// document, or none.
+	// Around returns the tokens that start and end a document, before and after a text.
+	// It may return none.
 	Around() (before, after []int)
 	// Decode returns the bytes of a token that follows prev, which may be a part of
 	// a character. A token that only structures the text, such as its end, has none.

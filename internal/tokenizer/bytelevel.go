@@ -2,8 +2,8 @@ package tokenizer
 
 import "encoding/json"
 
-// byteLetters are the letters that GPT-2 writes bytes with: printable ones are
-// themselves, the others follow from U+0100 on.
+// byteLetters are the letters that GPT-2 writes bytes with. Printable bytes stand for
+// themselves, and the others have the letters from U+0100 on.
 var byteLetters, letterBytes = func() (letters [256]rune, bytes map[rune]byte) {
 	bytes = map[rune]byte{}
 	next := rune(256)

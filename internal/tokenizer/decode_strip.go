@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// stripDecoder takes a character off the ends of pieces, so many times.
+// stripDecoder removes a character from the start of pieces, up to Start times, and from
+// their end, up to Stop times.
 type stripDecoder struct {
 	Content string `json:"content"`
 	Start   int    `json:"start"`

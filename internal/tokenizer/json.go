@@ -69,8 +69,8 @@ func parse(data []byte) (*Tokenizer, error) {
 // maxSteps is above the number of any published tokenizer's.
 const maxSteps = 32
 
-// sequence reads a component or a Sequence of them, whose field list has them, by
-// the table of their types.
+// sequence reads a component, or a Sequence of components in the field called list. table
+// has the function that reads each type of component.
 func sequence[C any](raw json.RawMessage, kind, list string, table map[string]func(json.RawMessage) (C, error)) ([]C, error) {
 	var steps []C
 	left := maxSteps

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// A Llama2c is a SentencePiece model as llama2.c exports it. Tokens 0, 1
-// and 2 are unknown, start and end; 3…258 are bytes, as far as there are so many.
+// A Llama2c is a SentencePiece model as llama2.c exports it. Token 0 is unknown, 1 starts
+// a text and 2 ends it. Tokens 3…258 are bytes, unless the vocabulary is smaller.
 type Llama2c struct {
 	pieces []string
 	scores []float32
@@ -20,9 +20,9 @@ const (
 	llama2cByte0 = 3
 )
 
-// ParseLlama2c reads a tokenizer of llama2.c (tokenizer.bin): an int32,
-// the length of the longest piece, then for each of vocab tokens a float32 score,
-// an int32 length, and so many bytes.
+// ParseLlama2c reads a tokenizer of llama2.c (tokenizer.bin). The file has the length of
+// the longest piece, an int32, and then for each of vocab tokens a float32 score, an
+// int32 length, and the bytes of the piece.
 func ParseLlama2c(data []byte, vocab int) (*Llama2c, error) {
 	if len(data) < 4 {
 		return nil, errorf("%d bytes, which is too short for a tokenizer", len(data))

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 )
 
-// newFixedLength takes so many characters at a time.
+// newFixedLength splits a text into parts of a fixed number of characters.
 func newFixedLength(raw json.RawMessage) (preTokenizer, error) {
 	f, err := fields(raw, fixedLength{5})
 	if err == nil && f.Length < 1 {

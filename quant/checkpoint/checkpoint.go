@@ -28,7 +28,7 @@ type Checkpoint struct {
 	kinds    []kind // by tensor
 	tied     string // the embedding that is the output head, too; "" if there is none
 	headers  []header
-	stored   []*safetensors.File // those of the headers
+	stored   []*safetensors.File // the files of the headers
 	files    []string
 	metadata map[string]string
 	closers  []io.Closer

@@ -184,7 +184,7 @@ const useOriginal = "use the unquantized original that it was made from"
 // error has one line for each other form, such as GPTQ, which matches [ErrUnsupported],
 // and one for each weight with wrong scales, which matches [quant.ErrFormat]. [NewPlan]
 // and [Dequantize] return it. A program that runs a model should call it, for a better
-// error than that of the first missing tensor.
+// error than an error about the first missing tensor.
 func (c *Checkpoint) Readable() error {
 	if c == nil {
 		return errNilCheckpoint

@@ -77,7 +77,7 @@ func readSwapped[T float32 | float64](p swapped, dst []T, first int64) error {
 	for len(dst) > 0 {
 		matrix, in := first/size, first%size
 		col, row := int(in/int64(p.rows)), int(in%int64(p.rows))
-		// A part of one row of the transpose, or some whole ones.
+		// Take a part of one row of the transpose, or some whole rows.
 		rows, cols := min(p.rows-row, len(dst)), 1
 		if row == 0 && len(dst) >= p.rows {
 			rows, cols = p.rows, min(len(dst)/p.rows, p.cols-col)

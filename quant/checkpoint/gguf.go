@@ -105,8 +105,8 @@ func (c *Checkpoint) addModel(first *gguf.File, tensors []ggml) error {
 	return nil
 }
 
-// describeGGML describes a tensor of the type of g and the given shape, which may be
-// that of a part of g.
+// describeGGML describes a tensor of the type of g and the given shape, which may be the
+// shape of a part of g.
 func describeGGML(name string, shape []int, g ggml) Tensor {
 	t := Tensor{Name: name, Shape: shape, DType: g.t.Type.String(), Float: g.t.Type.IsFloat()}
 	t.Bytes = g.t.Type.Size(t.Elements())

@@ -8,9 +8,9 @@ import (
 	"github.com/bitmod-go/bitmod/quant"
 )
 
-// checkNames returns an error for each name that two tensors of a result would
-// have: a matrix is stored as four, whose names the source may have given to
-// others.
+// checkNames returns an error for each name that two tensors of a result would have: a
+// matrix is stored as four tensors, and the source may have other tensors with their
+// names.
 func checkNames(tensors []Tensor) error {
 	owner := make(map[string]string) // of the stored tensor of a name
 	var errs []error

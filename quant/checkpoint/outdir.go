@@ -23,7 +23,8 @@ import (
 //  2. An index that can't be opened takes the index's place ([safetensors.Incomplete]).
 //  3. Companions and weights appear, one after the other.
 //  4. Weights that are not of this run are removed.
-//  5. The index of this run appears, or if it has none, that of step 2 is removed.
+//  5. The index of this run appears. If the run has no index, the index of step 2 is
+//     removed.
 type outDir struct {
 	plan *Plan
 	dir  string
@@ -101,8 +102,8 @@ func (p *Plan) lookAt(dst string, o RunOptions) (*outDir, error) {
 	return d, errors.Join(errs...)
 }
 
-// indexOfOthers returns the reason why an index is not that of this plan, or "" if it
-// may be.
+// indexOfOthers returns the reason why an index is not the index of this plan, or "" if
+// it may be.
 func (d *outDir) indexOfOthers(path string, expected map[string]bool) (string, error) {
 	if isIncomplete(path) {
 		d.replaces = true // a run was interrupted, and this one may go on after it

@@ -22,8 +22,8 @@ const indexName = "model" + safetensors.IndexSuffix
 // shards and the index, if it is not nil. Whenever it is interrupted, dir opens as the
 // old weights, as the new ones, or not at all.
 //
-// If no name is taken, one rename decides, that of the index or of the only file.
-// Otherwise an index that cannot be opened first replaces the old one.
+// If no name is taken, one rename decides: the rename of the index or of the only file.
+// Otherwise an index that cannot be opened first replaces the old index.
 func replace(o SaveOptions, dir string, shards []*shard, index []byte) error {
 	indexPath := filepath.Join(dir, indexName)
 	var old []string

@@ -209,9 +209,9 @@ func (e evidence) kind(t Tensor) kind {
 	return kind{role: RoleLinear}
 }
 
-// A weight of two dimensions with an unknown name counts as that of a linear layer from
-// this size on. Smaller weights save next to nothing, and are more often gates,
-// classifiers or factors of low rank, which lose more.
+// From this size on, a weight of two dimensions with an unknown name counts as the weight
+// of a linear layer. Quantizing smaller weights saves next to nothing, and they are more
+// often gates, classifiers or factors of low rank, which lose more.
 const (
 	minRows = 16
 	minCols = 32

@@ -36,8 +36,8 @@ type Result struct {
 	// Stats are zero for tensors that are not quantized and, without Measure, for
 	// tensors of resumed files.
 	Items []Item
-	// Written and Resumed are the paths of the files that were written, and of those
-	// that were finished before.
+	// Written are the paths of the files that the run has written, and Resumed the paths
+	// of the files that were finished before.
 	Written, Resumed []string
 	// Index is the path of the index if one was written.
 	Index string
@@ -375,7 +375,7 @@ func (r *runner) consume(ctx context.Context, s step, b block) error {
 	return nil
 }
 
-// write appends rows of a quantized tensor, those of m from first on.
+// write appends the rows of m from first on to a quantized tensor.
 func (r *runner) write(it *Item, m *quant.Matrix, first int) error {
 	if it.To.Parts != nil {
 		return r.open.writeRows(it.To.Name, m, it.To.Parts)
@@ -441,10 +441,10 @@ func (p *Plan) shardLabel(i int) string { return fmt.Sprintf("%d of %d", i+1, le
 // that the name of a license does and its text does not.
 const maxCarried = 256
 
-// carried returns the metadata of the source that goes to a file. If companions
-// describe the model of a GGUF file, that is its name, license and the like, and its
-// tokenizer only if no companion has it. Otherwise it is all metadata. A tokenizer goes
-// to one file only.
+// carried returns the metadata of the source that goes to a file. That is all metadata,
+// unless companions describe the model of a GGUF file. Then it is the name, the license
+// and the like, and the tokenizer only if no companion has it. A tokenizer goes to one
+// file only.
 func (p *Plan) carried(shard int) map[string]string {
 	m := p.source.Metadata()
 	_, err := fs.Stat(p.source.Companions(), "tokenizer.json")

@@ -23,9 +23,9 @@ type Stats struct {
 	// Zeroed is the number of groups that became all 0 though some weights were not,
 	// such as groups of tiny weights in a row with a large one.
 	Zeroed int64
-	// Histogram counts weights w by w/σ, where σ is the root mean square of the
-	// weight's row: bin i has those from i/8 − 6 up to, not including, i/8 − 5.875, the
-	// first bin also those below, and the last those above.
+	// Histogram counts weights w by w/σ, where σ is the root mean square of the weight's
+	// row. Bin i counts ratios from i/8 − 6 up to, not including, i/8 − 5.875. The first
+	// bin also counts smaller ratios, and the last bin larger ones.
 	Histogram [96]int64
 }
 

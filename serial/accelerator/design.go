@@ -10,7 +10,8 @@ type Design struct {
 	Decode  Array // for one token at a time
 	// Lanes is the number of weights that an element takes at a time.
 	Lanes int
-	// BitSerial elements need ⌈⌊bits⌋/2⌉ cycles for Lanes weights, others one.
+	// BitSerial elements need ⌈⌊bits⌋/2⌉ cycles for Lanes weights. Other elements need
+	// one.
 	BitSerial bool
 	// PEEnergy is the energy of an element in a cycle in pJ, and PEArea its area
 	// in µm², as synthesized (28 nm).

@@ -230,8 +230,8 @@ func (m *Matrix) GEMV(dst []int64, x []int8) (Stats, error) {
 }
 
 // columnTerms puts the rarer kind of bits of a column of up to 8 weights on the four
-// lanes. Zeros are negated, as they are subtracted from the sum of all activations. In
-// the sign column ones count negative.
+// lanes. The terms of zeros are negated, because they are subtracted from the sum of all
+// activations. In the sign column, the terms of ones are negative.
 func columnTerms(column byte, x []int8, sign bool, bsig int8) (w [serial.Lanes]serial.Term, lanes [serial.Lanes]int8, zeros bool) {
 	if zeros = bits.OnesCount8(column) > len(x)/2; zeros {
 		column = ^column & (1<<len(x) - 1)

@@ -31,8 +31,8 @@ type linear struct {
 	bias []float32
 }
 
-// A namedLinear is a matrix of a layer with what its family calls it, and the first of
-// those that are multiplied by the same vectors.
+// A namedLinear is a matrix of a layer with its name in its family. input is the first
+// matrix that is multiplied by the same vectors.
 type namedLinear struct {
 	*linear
 	name  string

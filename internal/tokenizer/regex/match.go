@@ -21,7 +21,8 @@ type machine struct {
 	memo  memo
 }
 
-// The fast program may take so many steps, and so many for each byte.
+// The fast program may take freeSteps steps, and byteSteps more for each byte of the
+// text.
 const (
 	freeSteps = 4096
 	byteSteps = 64
