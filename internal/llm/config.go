@@ -105,9 +105,9 @@ type LayerConfig struct {
 type Rotation int
 
 const (
-	Global  Rotation = iota // Rope
-	Local                   // LocalRope
-	Unmoved                 // none
+	Global    Rotation = iota // Rope
+	Local                     // LocalRope
+	Unrotated                 // none
 )
 
 // layer returns the settings of layer i.

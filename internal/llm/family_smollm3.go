@@ -29,7 +29,7 @@ var smolLM3Family = family{
 		}
 		c.perLayer(k, func(i int, l *LayerConfig) {
 			if rotates[i] == 0 {
-				l.Rotation = Unmoved
+				l.Rotation = Unrotated
 			}
 		})
 		k.layerTypes(c, window, func(i int) bool { return rotates[i] == 0 })

@@ -322,7 +322,7 @@ func (r *Runner) attention(layer int, chunks []Chunk, n int) error {
 			l.KeyNorm.apply(k, k, c)
 		})
 	}
-	if rotation := c.layer(layer).Rotation; rotation != Unmoved && !c.LearnedPositions {
+	if rotation := c.layer(layer).Rotation; rotation != Unrotated && !c.LearnedPositions {
 		rope := c.rope(rotation)
 		a := &r.angles[rotation]
 		r.crew.Split(n, 1, rotateCost*n*(qd+kvd), func(_, lo, hi int) {

@@ -169,7 +169,7 @@ func (s *checkpointSource) tensor(w wantedTensor) (checkpoint.Tensor, error) {
 	default:
 		want = []int{w.rows, w.cols}
 	}
-	if w.turned(t) {
+	if w.transposed(t) {
 		want = slices.Clone(want)
 		n := len(want)
 		want[n-1], want[n-2] = want[n-2], want[n-1]
@@ -185,8 +185,8 @@ func times(shape []int) string {
 	return strings.ReplaceAll(strings.Trim(fmt.Sprint(shape), "[]"), " ", "×")
 }
 
-// turned reports whether the matrices of t are stored as their transposes.
-func (w wantedTensor) turned(t checkpoint.Tensor) bool { return w.inOut && !t.Quantized }
+// transposed reports whether the matrices of t are stored as their transposes.
+func (w wantedTensor) transposed(t checkpoint.Tensor) bool { return w.inOut && !t.Quantized }
 
 func (s *checkpointSource) read(n tensorName, rows, cols int) ([]float32, error) {
 	want := wantedTensor{s.at(n), rows, cols}
@@ -205,14 +205,14 @@ func (s *checkpointSource) read(n tensorName, rows, cols int) ([]float32, error)
 		return w, nil
 	case len(t.Shape) == 1:
 		return w, s.c.ReadRows(w, t.Name, 0, t.Rows())
-	case want.turned(t):
-		return w, s.readTurned(w, t, want)
+	case want.transposed(t):
+		return w, s.readTransposed(w, t, want)
 	}
 	return w, s.c.ReadRows(w, t.Name, want.first, want.first+rows)
 }
 
-// readTurned reads rows of a matrix whose transpose the tensor has.
-func (s *checkpointSource) readTurned(w []float32, t checkpoint.Tensor, want wantedTensor) error {
+// readTransposed reads rows of a matrix whose transpose the tensor has.
+func (s *checkpointSource) readTransposed(w []float32, t checkpoint.Tensor, want wantedTensor) error {
 	n := len(t.Shape)
 	in, out := t.Shape[n-2], t.Shape[n-1]
 	matrix, first := want.first/out, want.first%out
