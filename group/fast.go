@@ -107,7 +107,7 @@ func newFast(s *Selector, set *coding.Set) *fast {
 		// The largest ratio in a group that is not left to Select.
 		limit := k.max * (1 + 0x1p-20)
 		switch s.typ.Scale() {
-		case datatype.E8M0: // as candidateScale has it
+		case datatype.E8M0: // as candidateScale computes it
 			limit = 8
 		case datatype.E4M3: // half a unit in the last place of a normal scale
 			limit *= 16. / 15

@@ -214,7 +214,7 @@ func (a *Activation) growIntegers(n int) {
 	}
 }
 
-// pad clears the padding behind n columns.
+// pad clears the padding after n columns.
 func (a *Activation) pad(n int) {
 	clear(a.q[n:])
 	b := (n-1)/block + 1

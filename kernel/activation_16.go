@@ -38,7 +38,7 @@ func (a *Activation) load16(x []float32, impl implementation) error {
 func setRemainders(r, x []float32, a *Activation, impl implementation) {
 	done := remainders(r, x, a, 0, impl)
 	if left := len(x) - done; done/block == len(x)/block && left > 0 && impl != portable {
-		// The columns behind the whole blocks are copied to a block padded with zeros.
+		// The columns after the whole blocks are copied to a block padded with zeros.
 		var from, to [block]float32
 		copy(from[:], x[done:])
 		remainders(to[:], from[:], a, done/block, impl)

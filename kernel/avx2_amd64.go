@@ -69,7 +69,7 @@ type groupArgs struct {
 	corr16    *int16
 	d         *float32
 	steps     int // at least 1
-	blocks    int // if this is 1, the last step of codes of 4 bits ends behind its first block
+	blocks    int // if this is 1, the last step of codes of 4 bits ends after its first block
 }
 
 // The functions groupsN add steps·512 columns of N-bit codes of a row to its

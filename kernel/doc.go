@@ -188,12 +188,12 @@ package kernel
 //	                       width, from internal/loops. Scales for 16, 32, 64 or 128
 //	                       columns, 128 times a power of two, or a row, and
 //	                       scales of MX and NV types
-//	tails_amd64.go         the columns of their rows behind a multiple of 512
+//	tails_amd64.go         the columns of their rows after a multiple of 512
 //	*_steps_*              without AVX-512: scales for 128 columns or a multiple, codes of up
 //	                       to 4 bits, and of int8: four blocks at a time
 //	*_groups_*, *_mx_*     groups of 16, 32 or 64 columns, and MX and NV types;
-//	                       grouprows_amd64.go multiplies the columns behind a multiple of 512
-//	panel.go, heads_*      all other types, groups and widths, the columns behind a
+//	                       grouprows_amd64.go multiplies the columns after a multiple of 512
+//	panel.go, heads_*      all other types, groups and widths, the columns after a
 //	                       multiple of 512, and batches: 64 rows at a time, from
 //	                       package internal/loops
 //	panel_wide.go          the same for integers beyond a byte, in two panels

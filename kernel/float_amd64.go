@@ -26,7 +26,7 @@ func floatRows(dst []float32, p *plan, a *Activation, lo, hi int, impl implement
 		p.groupTable(&table)
 		groups = p.groupArgs(a, &table)
 	}
-	// Blocks behind the whole steps.
+	// Blocks after the whole steps.
 	tails := vector && p.scale == datatype.RowStep && p.groupSize%block == 0 && p.bits > 2
 	var last tail
 	var acc [tileRows][floatLanes]float32

@@ -17,7 +17,7 @@ func integerRows(dst []float32, p *plan, a *Activation, lo, hi int, l loop, _ im
 }
 
 // stepRows computes rows with scales for every 128 columns, or a multiple. It computes
-// whole steps and, for direct codes of 4 and 8 bits, also the columns behind them.
+// whole steps and, for direct codes of 4 and 8 bits, also the columns after them.
 func stepRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 	whole, left := p.cols/step, p.cols%step
 	direct, table := p.direct() || p.directBytes(), p.bytes
@@ -70,7 +70,7 @@ func stepRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 
 // A stripEnd has the activations for the last columns of a row of codes of 4 or 8 bits,
 // fewer than a step. They are in the order for the codes of a whole step, as if the
-// last chunks, which are lower, were one chunk of full height. Bytes behind the row are
+// last chunks, which are lower, were one chunk of full height. Bytes after the row are
 // multiplied by 0.
 type stripEnd struct{ q [step]int8 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // groupRows computes rows with scales for every 16, 32 or 64 columns: whole steps and,
-// if endsInPlace is true, the columns behind them.
+// if endsInPlace is true, the columns after them.
 func groupRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 	if !p.directGroups() {
 		groupRunRows(dst, p, a, lo, hi)
@@ -21,7 +21,7 @@ func groupRows(dst []float32, p *plan, a *Activation, lo, hi int) {
 	left := p.cols % step
 	natural := left > 0 && left%block == 0
 	if natural {
-		// The last blocks are as high as others; bytes behind them are multiplied by 0.
+		// The last blocks are as high as others; bytes after them are multiplied by 0.
 		args.steps++
 		left = 0
 	}
@@ -110,7 +110,7 @@ func groups(acc *[lanes]float32, p *plan, args *groupArgs) {
 
 // A groupEnd has the activations for the last columns of a row of 4-bit codes, fewer
 // than a step. They are in the order for the codes of a whole step, as if the last
-// chunks, which are lower, were one chunk of full height. Bytes behind the row are
+// chunks, which are lower, were one chunk of full height. Bytes after the row are
 // multiplied by 0. The scales and selectors of a row are copied into that order.
 type groupEnd struct {
 	q      [step]int8

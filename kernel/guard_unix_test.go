@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// guards are pieces of memory, each with a protected page behind it.
+// guards are pieces of memory, each with a protected page after it.
 type guards struct{ maps [][]byte }
 
-// bytes returns n zero bytes in front of a protected page, so that reading behind them is
+// bytes returns n zero bytes in front of a protected page, so that reading beyond them is
 // a fault.
 func (g *guards) bytes(n int) []byte {
 	page := os.Getpagesize()

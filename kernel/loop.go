@@ -20,8 +20,8 @@ const (
 	bySteps                     // 512 columns of a row, with scales for 128 or more: stepRows
 	byGroups                    // the same with scales for 16, 32 or 64: groupRows
 	byPanels                    // 64 rows at a time: panelRows
-	stepsAndPanels              // whole steps of 512 columns bySteps, and the columns behind them byPanels
-	groupsAndPanels             // whole steps byGroups, and the columns behind them byPanels
+	stepsAndPanels              // whole steps of 512 columns bySteps, and the columns after them byPanels
+	groupsAndPanels             // whole steps byGroups, and the columns after them byPanels
 )
 
 func (l loop) String() string {

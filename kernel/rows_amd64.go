@@ -34,7 +34,7 @@ func (args *rowArgs) start(p *plan, row, s int) {
 	}
 }
 
-// A tail has the columns behind the whole steps of some rows, as a step filled up with
+// A tail has the columns after the whole steps of some rows, as a step filled up with
 // zeros.
 type tail struct {
 	codes     [tileRows][step]byte

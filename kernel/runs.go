@@ -20,7 +20,7 @@ type runMeta struct {
 
 const runSteps = 8
 
-// fill sets tables and scales for n steps from step s on, with zeros behind the end of
+// fill sets tables and scales for n steps from step s on, with zeros after the end of
 // the row. The group size must be a multiple of 16.
 func (r *runMeta) fill(p *plan, row, s, n int) {
 	start, end := s*step, min((s+n)*step, p.cols)
@@ -125,7 +125,7 @@ func (r *runMeta) fillRunK(p *plan, s, blocks int) {
 	}
 }
 
-// decodeEnd looks up the 2-bit codes behind the last whole step of a row in table;
+// decodeEnd looks up the 2-bit codes after the last whole step of a row in table;
 // whole is the number of that step from step s on. Other codes go through lastStep.
 func (r *runMeta) decodeEnd(values []byte, p *plan, table []byte, row, s, whole int) {
 	var rd reader

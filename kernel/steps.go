@@ -17,7 +17,7 @@ type stepMeta struct {
 
 const maxSteps = 32
 
-// expand sets the scales and selectors of steps steps from step on, with zeros behind
+// expand sets the scales and selectors of steps steps from step on, with zeros after
 // the end of the row. The group size must be a multiple of block.
 func (s *stepMeta) expand(p *plan, row, step, steps int) {
 	clear(s.scales[:])
@@ -34,7 +34,7 @@ func (s *stepMeta) expand(p *plan, row, step, steps int) {
 	}
 }
 
-// lastStep copies the codes of 3 or 4 bits behind the last whole step of a row to their
+// lastStep copies the codes of 3 or 4 bits after the last whole step of a row to their
 // places in a whole step. The rest of the step is 0.
 func (p *plan) lastStep(codes *[256]byte, row int) {
 	clear(codes[:])

@@ -10,7 +10,7 @@ import (
 	"github.com/bitmod-go/bitmod/internal/pack"
 )
 
-// A rowTail has the offsets by which loops.RowsAVX512 finds codes behind the last whole
+// A rowTail has the offsets by which loops.RowsAVX512 finds codes after the last whole
 // step of a row.
 type rowTail struct {
 	halves, wide, whole, last int // see loops.RowArgs

@@ -9,7 +9,7 @@ import (
 
 // TestWidths compares single vectors with the definition at every multiple of 32 columns
 // up to a step and a block, and at some other widths. For most of them, the columns
-// behind the last whole step have a path of their own.
+// after the last whole step have a path of their own.
 func TestWidths(t *testing.T) {
 	widths := []int{33, 100, 500, 517, 2880}
 	for w := 32; w <= step+2*block; w += 32 {

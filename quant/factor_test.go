@@ -197,7 +197,7 @@ func TestFactorSingular(t *testing.T) {
 	if err := h.Add(x); err != nil {
 		t.Fatal(err)
 	}
-	// With one vector, all pivots but one are damping alone.
+	// With one vector, all pivots but one are only damping.
 	f, err := newFactor(context.Background(), &Feedback{Hessian: h, Damping: 1e-30}, n, 1)
 	if err != nil {
 		t.Fatal(err)

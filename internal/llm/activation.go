@@ -27,7 +27,7 @@ func (a Activation) gate(gate, up []float32) {
 
 // apply writes the activation of x to x.
 func (a Activation) apply(x []float32) {
-	var zero [1024]float32 // which fits into the first-level cache
+	var zero [1024]float32 // it fits into the first-level cache
 	for len(x) > 0 {
 		n := min(len(x), len(zero))
 		switch a {

@@ -44,7 +44,7 @@ type Arch struct {
 	Bias [Down + 1]bool
 
 	Activation Activation
-	// NoGate is a feed-forward network of Up and Down alone.
+	// With NoGate, feed-forward networks have only Up and Down.
 	NoGate bool
 
 	// Experts is the number of feed-forward networks of a layer that a router chooses

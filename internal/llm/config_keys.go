@@ -13,7 +13,7 @@ import (
 // keys are the keys of a JSON object of config.json. They remember the first error, and
 // which keys were read, as a key that is not read may change the results of a model.
 type keys struct {
-	path   string // of the object, with a dot behind
+	path   string // of the object, with a dot at the end
 	values map[string]json.RawMessage
 	read   map[string]bool
 	inner  []*keys

@@ -43,7 +43,7 @@ func (c *Crew) Split(n, align, cost int, f func(worker, lo, hi int)) {
 	size, units := c.pool.Size(), (n+align-1)/align
 	ranges := min(cost/minWork, most*size, units)
 	if ranges > size && ranges < units {
-		ranges -= ranges % size // as many for each
+		ranges -= ranges % size // the same number for each
 	}
 	if ranges < 2 {
 		if n > 0 {

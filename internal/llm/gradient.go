@@ -102,7 +102,7 @@ func (b *backward) block(tokens []int) error {
 	if err := r.embed(chunks, n); err != nil {
 		return err
 	}
-	var stream [][]float32 // in front of each layer, and behind the last
+	var stream [][]float32 // before each layer, and after the last
 	for i := range r.model.Layers {
 		stream = append(stream, slices.Clone(r.x))
 		if err := r.layer(i, chunks, n); err != nil {

@@ -51,7 +51,7 @@ func (kv KV) newCache(c *Config) (cache, error) {
 // positions; element i of the j-th key of a block is at i·keyColumns + j. Positions of
 // the last block that have no key yet may have any contents.
 type keyCache struct {
-	rows    cache // of which columns are made when they are needed; nil for float32
+	rows    cache // columns are made of these when needed; nil for float32
 	n       int
 	width   int
 	columns []float32

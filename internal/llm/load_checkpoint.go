@@ -133,7 +133,7 @@ func (s *checkpointSource) wanted() []wantedTensor {
 	return list
 }
 
-// andMore counts the names behind the first.
+// andMore counts the names after the first.
 func andMore(names []string) string {
 	if len(names) == 1 {
 		return ""

@@ -112,7 +112,7 @@ func (f *llama2cFile) layout() int64 {
 	linear(Down)
 	linear(Up)
 	add("norm", 1, 1, c.Dim)
-	add("rotary tables", 2, c.Context, c.HeadDim/2) // which we compute
+	add("rotary tables", 2, c.Context, c.HeadDim/2) // the engine computes them itself
 	if f.own {
 		linear(Classifier)
 	}

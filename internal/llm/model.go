@@ -103,7 +103,7 @@ func (m *Model) Replace(maker Maker) (*Model, error) {
 	return m.ReplaceSome(func(Place) bool { return true }, maker)
 }
 
-// ReplaceSome is Replace for the matrices at some places alone.
+// ReplaceSome is Replace for only the matrices at some places.
 func (m *Model) ReplaceSome(at func(Place) bool, maker Maker) (*Model, error) {
 	r := *m
 	r.Layers = slices.Clone(m.Layers)

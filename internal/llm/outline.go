@@ -10,8 +10,8 @@ type tensorName struct {
 	bias bool
 }
 
-// String returns the name in most families of Hugging Face, without "model." in front
-// and ".weight" behind.
+// String returns the name in most families of Hugging Face, without "model." at the start
+// and ".weight" at the end.
 func (n tensorName) String() string {
 	s := n.part
 	switch {

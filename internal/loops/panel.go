@@ -39,7 +39,7 @@ const (
 //
 // and the function of Set.Sum computes code + sel[4·r], where sel is Sel[SelAt[…]:].
 type PanelArgs struct {
-	Rows   [MaxLanes]int // where rows are, in bytes behind From
+	Rows   [MaxLanes]int // where rows are, in bytes from From
 	Dst    *byte
 	Height int // bytes of a plane, a multiple of 4 up to 64
 	Chunks int // at least 1
@@ -68,7 +68,7 @@ type PanelArgs struct {
 //	E8M0   as the float32 that it stands for in that format
 //	E4M3   likewise
 type MetaArgs struct {
-	Rows    [MaxLanes]int // where rows are, in bytes behind From
+	Rows    [MaxLanes]int // where rows are, in bytes from From
 	Bytes   int           // of each row that are read: a multiple of 4, up to MaxMeta
 	Bit     int
 	Bits    int // divides 32

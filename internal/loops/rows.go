@@ -2,7 +2,7 @@ package loops
 
 // RowArgs point at packed codes of rows (see package pack) and a vector to multiply
 // them by. The functions take four rows at a time, and four blocks of 128 columns of
-// each: a step. The columns behind the last whole step of a row are its tail. For a row
+// each: a step. The columns after the last whole step of a row are its tail. For a row
 // and the columns of a block the functions compute
 //
 //	S = Σ (value − Offset)·q    over the columns of a group
@@ -48,7 +48,7 @@ type RowArgs struct {
 
 	Q     *int8
 	Sums  *byte    // 16·Σ q: int16 for every 16 columns, or int32 for every block if groups are that large
-	D     *float32 // by block; all three as long as whole steps, with zeros behind the last column
+	D     *float32 // by block; all three as long as whole steps, with zeros after the last column
 	Steps int      // whole ones, may be 0
 	Ahead int      // how far ahead of the loads codes are prefetched to the second-level cache
 

@@ -16,8 +16,8 @@ type addedToken struct {
 	Content    string `json:"content"`
 	Special    bool   `json:"special"`     // has no text
 	SingleWord bool   `json:"single_word"` // not inside of words
-	Left       bool   `json:"lstrip"`      // takes the spaces in front with it
-	Right      bool   `json:"rstrip"`      // and those behind
+	Left       bool   `json:"lstrip"`      // takes the spaces before it with it
+	Right      bool   `json:"rstrip"`      // takes the spaces after it with it
 	Normalized bool   `json:"normalized"`  // is looked for in normalized text
 }
 

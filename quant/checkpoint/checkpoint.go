@@ -34,7 +34,7 @@ type Checkpoint struct {
 	closers  []io.Closer
 	close    sync.Once
 
-	companions fs.FS // nil in the zero Checkpoint alone
+	companions fs.FS // nil only in the zero Checkpoint
 	onDisk     bool  // files are paths of the system
 	described  bool  // config.json and the like were made of a GGUF header
 
@@ -84,7 +84,7 @@ func Open(path string) (*Checkpoint, error) {
 //
 // A Matrix keeps its mapping and may be used after Close. Checkpoint.Matrix checks the
 // whole Matrix. For types in which every code is valid, such as bitmod3 and bitmod4,
-// that reads the scales alone, and otherwise also the codes.
+// that reads only the scales, and otherwise also the codes.
 func OpenMapped(path string) (*Checkpoint, error) { return openIn(badfile.Mapped, path) }
 
 // OpenFS is [Open] for a checkpoint in a file system, such as one that is embedded in
@@ -143,7 +143,7 @@ func (c *Checkpoint) open(files badfile.Files, path string) error {
 	switch {
 	case strings.HasPrefix(string(magic), "GGUF"):
 		return c.openGGUF(files, path, src)
-	case len(magic) < 9 || magic[8] != '{': // behind the length of the header
+	case len(magic) < 9 || magic[8] != '{': // after the length of the header
 		src.Close()
 		return fmt.Errorf("checkpoint: %s%w: it is neither a safetensors nor a GGUF file%s", placeOf(path), quant.ErrFormat, otherKind(magic))
 	}

@@ -27,8 +27,8 @@ type remaking struct {
 	quantizer func() *quantizer // of the original, for each worker
 	amax      float64
 	plain     Stats
-	rows      int // that differ
-	first     int // of them
+	rows      int // the number of rows that differ
+	first     int // the first of these rows
 }
 
 // worstGain bounds the noise of calibration relative to plain quantization, 20 dB.

@@ -86,7 +86,7 @@ func (p *packed) readOrder() (order []uint8, ranks []int, err error) {
 	if p.order != nil {
 		return p.order, p.ranks, nil
 	}
-	order = make([]uint8, p.rows) // as many bytes as the file has of it
+	order = make([]uint8, p.rows) // the file has as many bytes
 	if err := readSection(p.f.Section(p.stored[0]), order, 0); err != nil {
 		return nil, nil, err
 	}

@@ -32,7 +32,7 @@ func (r *runner) resume(ctx context.Context) (map[int]bool, error) {
 		for j := range p.items {
 			if it := &p.items[j]; it.Shard == i {
 				bytes += it.work(p.options.Calibrator != nil)
-				if r.o.Measure && it.quantize() { // which addResumed does
+				if r.o.Measure && it.quantize() { // addResumed counts these bytes
 					bytes -= it.From.Bytes
 				}
 			}

@@ -64,7 +64,7 @@ func parseName(name string) tensorName {
 	for len(parts) > 0 {
 		last := parts[len(parts)-1]
 		parts = parts[:len(parts)-1]
-		if !isNumber(last) && last != "base_layer" { // which PEFT puts in front of its adapters
+		if !isNumber(last) && last != "base_layer" { // PEFT puts base_layer in front of its adapters
 			n.module = last
 			break
 		}

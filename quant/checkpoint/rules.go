@@ -74,7 +74,7 @@ type decider struct {
 
 	types     []typePattern
 	mixed     map[string]Mixed
-	typ       datatype.Type // of what no rule gives another
+	typ       datatype.Type // of tensors to which no rule gives another type
 	groupSize int
 	tied      string // the embedding that is the output head, too
 }

@@ -275,7 +275,7 @@ func (r *runner) steps(ctx context.Context, finished map[int]bool, yield func(st
 	p := r.plan
 	current := -1
 	calibrated := p.options.Calibrator != nil
-	var last int // that is to be calibrated
+	var last int // the last item that is to be calibrated
 	for i := range p.items {
 		if it := &p.items[i]; calibrated && it.quantize() && !finished[it.Shard] {
 			last = i

@@ -31,7 +31,7 @@ func copyDType(t Tensor, d data) (safetensors.DType, error) {
 	case inMemory:
 		return safetensors.F32, nil
 	case *mxfp4, swapped:
-		return safetensors.BF16, nil // which has every value
+		return safetensors.BF16, nil // BF16 has every value
 	}
 	if t.Float { // such as blocks of GGUF, exact in F32
 		return safetensors.F32, nil

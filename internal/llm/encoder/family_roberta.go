@@ -1,6 +1,6 @@
 package encoder
 
-// roberta is BERT whose positions begin behind the padding token.
+// roberta is BERT whose positions begin after the padding token.
 var roberta = family{
 	models:       []string{"roberta", "xlm-roberta", "camembert"},
 	prefixes:     []string{"roberta."},

@@ -26,7 +26,8 @@ const (
 	LastTokenOnly Pooling = "lasttoken"
 )
 
-// poolingKeys are the keys of a pooling's configuration, in the order of what they give.
+// poolingKeys are the keys of a pooling's configuration, in the order of the vectors in
+// an embedding.
 var poolingKeys = []struct {
 	key     string
 	pooling Pooling

@@ -195,7 +195,7 @@ func panelCodes(f *file, bits int, table bool) {
 	f.op("LEAQ (R10)(R9*4), R12")
 	strips := []string{"(DI)", "(DI)(R9*1)", "(DI)(R9*2)", "(DI)(R10*1)", "(DI)(R9*4)", "(DI)(R11*1)", "(DI)(R10*2)", "(DI)(R12*1)"}
 	// quad extracts four columns of every strip from the words of planes, and stores them
-	// i quads behind DI.
+	// i quads after DI.
 	quad := func(word func(plane int) int, i, v, shifted int) {
 		for s, fields := range layout {
 			f.op("MOVWLZX %d(R8), R15", 2*(i*len(layout)+s))

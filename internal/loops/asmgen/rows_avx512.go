@@ -773,7 +773,7 @@ func (f rows) addQuarters(r int, first bool) {
 	}
 }
 
-// tail computes the sums of the columns behind the last whole step of a row: first chunks
+// tail computes the sums of the columns after the last whole step of a row: first chunks
 // of full height, or with 3 bits of height 32 or 16, and then parts. Blocks beyond the
 // end of the row have sums of 0.
 func (f rows) tail() {
@@ -931,7 +931,7 @@ func (f rows) inOrder(in ...string) {
 func (f rows) zero(h int) { f.op("VPXORD %s, %s, %s", f.sum(h), f.sum(h), f.sum(h)) }
 
 // narrow multiplies a chunk of 128 columns from byte at on, if there is one, and the
-// columns behind it, from block b on.
+// columns after it, from block b on.
 func (f rows) narrow(b, at int) {
 	if at == 0 {
 		f.label("narrow0")

@@ -14,7 +14,7 @@ import (
 )
 
 // TestWords checks instructions written as words (arm64) or bytes (amd64): it assembles
-// the comments behind them with the GNU assemblers and compares.
+// the comments after them with the GNU assemblers and compares.
 func TestWords(t *testing.T) {
 	word := regexp.MustCompile(`(?m)^\tWORD \$(0x[0-9a-f]{8}) // (.*)$`)
 	oneByte := regexp.MustCompile(`BYTE \$0x([0-9a-f]{2})`)

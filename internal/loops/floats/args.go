@@ -22,7 +22,7 @@ type NormArgs struct {
 	Count, Eps           float32
 }
 
-// RotateArgs point at heads of a vector. Each begins Stride bytes behind the one
+// RotateArgs point at heads of a vector. Each begins Stride bytes after the one
 // before. Its first Half elements, at least 1, are rotated with the next Half.
 type RotateArgs struct {
 	X, Cos, Sin *float32

@@ -38,7 +38,7 @@ func multiplyColumns(c, a, b Matrix, m, n, k int) int {
 	args := MultiplyArgs{StrideC: 4 * c.Stride, StrideA: 4 * a.Stride, StrideB: 4 * b.Stride, K: k}
 	for j := 0; j < n; {
 		vectors := 1
-		if set == avx512 || m < 3 { // with AVX2, several rows leave registers for one vector alone
+		if set == avx512 || m < 3 { // with AVX2, several rows leave registers for only one vector
 			switch rest := (n - j) / Lanes; {
 			case rest >= 4:
 				vectors = 4

@@ -16,7 +16,7 @@ func multiplyColumns(c, a, b Matrix, m, n, k int) int {
 	args := MultiplyArgs{StrideC: 4 * c.Stride, StrideA: 4 * a.Stride, StrideB: 4 * b.Stride, K: k}
 	for j := 0; j < n; {
 		vectors := 1
-		if m < 3 { // several rows leave registers for one vector alone
+		if m < 3 { // several rows leave registers for only one vector
 			switch rest := (n - j) / Lanes; {
 			case rest >= 4:
 				vectors = 4

@@ -82,7 +82,7 @@ func (s *set) meets(t *set) bool {
 	return false
 }
 
-// fold adds the characters that differ in case alone.
+// fold adds the characters that differ only in case.
 func (s *set) fold() *set {
 	more := slices.Clone(s.ranges)
 	f := folding.ranges
@@ -99,7 +99,7 @@ func (s *set) fold() *set {
 	return newSet(more)
 }
 
-// folding has the characters that differ from others in case alone.
+// folding has the characters that differ from others only in case.
 var folding = func() *set {
 	var all []span
 	for r := rune(0); r <= 0x1e943; r++ {
