@@ -25,6 +25,6 @@ func warnAgain(w io.Writer, items []checkpoint.Item) {
 		}
 	}
 	if n > 0 {
-		fmt.Fprintf(w, "the source has %d bits or fewer (%s) in %d of the tensors to quantize: quantizing again costs quality, so take a source with more bits if there is one\n", few, strings.Join(types, ", "), n)
+		fmt.Fprintf(w, "%[3]d of the tensors to quantize have %[1]d bits or fewer in the source (%[2]s): quantizing them again costs quality, so take a source with more bits if there is one\n", few, strings.Join(types, ", "), n)
 	}
 }

@@ -11,7 +11,7 @@ func TestAgain(t *testing.T) {
 	source := "../../internal/gguf/testdata/quants.gguf"
 	const line = "5 bits or fewer"
 	out := program.Must(t, "-in", source, "-dry-run", "-include", "*")
-	want := "(Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, IQ4_NL, IQ4_XS, MXFP4) in 11 of the tensors"
+	want := "11 of the tensors to quantize have 5 bits or fewer in the source (Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, IQ4_NL, IQ4_XS, MXFP4)"
 	if strings.Count(out, line) != 1 || !strings.Contains(out, want) {
 		t.Errorf("want one line with %q:\n%s", want, out)
 	}

@@ -72,7 +72,7 @@ func (o *options) shareOut(ctx context.Context, w io.Writer, source *checkpoint.
 		}
 		o.rules.Mixed[x.Tensor] = checkpoint.Mixed{Parts: parts, Order: order}
 	}
-	fmt.Fprintf(w, "types of %s for %v bits a weight, by %s\n", plural(len(a.worths), "tensor", "tensors"), o.bits, a.measure)
+	fmt.Fprintf(w, "chose the types of %s for %v bits a weight by %s\n", plural(len(a.worths), "tensor", "tensors"), o.bits, a.measure)
 	total := 8 * budget / o.bits
 	for _, p := range slices.SortedFunc(maps.Keys(weights), func(a, b checkpoint.Part) int { return slices.Index(parts, a) - slices.Index(parts, b) }) {
 		fmt.Fprintf(w, "  %4.1f %% of the weights are %v in groups of %d\n", 100*float64(weights[p])/total, p.Type, p.GroupSize)

@@ -50,8 +50,8 @@ func TestBits(t *testing.T) {
 	}{
 		{model, nil, "by the relative errors of weights; with -calibrate", true},
 		{model, []string{"-by-tensor"}, "by the relative errors of weights; with -calibrate", true},
-		{model, samples, "by what their errors do to the model's predictions", false},
-		{model, append([]string{"-by-tensor"}, samples...), "by what their errors do to the model's predictions", false},
+		{model, samples, "by the effect of their errors on predictions", false},
+		{model, append([]string{"-by-tensor"}, samples...), "by the effect of their errors on predictions", false},
 		{model, []string{"-calibrate", statistics}, "by the relative errors of outputs", false},
 		{encoder, nil, "by the relative errors of weights; with -calibrate", true},
 		{encoder, samples, "by the relative errors of outputs", false},
@@ -59,14 +59,14 @@ func TestBits(t *testing.T) {
 		dst := filepath.Join(dir, "out", string(rune('a'+i)))
 		args := append([]string{"-in", of.model, "-out", dst, "-bits", "4.6"}, of.flags...)
 		out := program.Must(t, args...)
-		if !strings.Contains(out, " tensors for 4.6 bits a weight, "+of.want) || !strings.Contains(out, " % of the weights are ") {
+		if !strings.Contains(out, " tensors for 4.6 bits a weight "+of.want) || !strings.Contains(out, " % of the weights are ") {
 			t.Errorf("%q:\n%s", of.flags, out)
 		}
 		if again := program.Must(t, args...); !strings.Contains(again, "was finished already") {
 			t.Errorf("%q again:\n%s", of.flags, again)
 		}
 		out = program.Must(t, "verify", dst, "-original", of.model)
-		if strings.Contains(out, "are calibrated: the original alone does not say") == of.exact {
+		if strings.Contains(out, "are calibrated: the original alone does not determine") == of.exact {
 			t.Errorf("%q: verify:\n%s", of.flags, out)
 		}
 		c, err := checkpoint.Open(dst)

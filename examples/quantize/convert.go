@@ -58,7 +58,7 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		fmt.Fprintln(stdout, wouldGive)
 	}
 	if quantized(plan.Items()) == 0 {
-		return fmt.Errorf("%s: no tensor is to be quantized", o.in)
+		return fmt.Errorf("%s: there is no tensor to quantize", o.in)
 	}
 	if o.verbose && !o.measure {
 		if err := preview(stdout, plan.Items(), false); err != nil {
@@ -79,7 +79,7 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	bar.end()
 	if err != nil {
 		if ctx.Err() != nil && !o.dryRun {
-			fmt.Fprintln(stderr, "files with their final names are whole, and the same command goes on after them")
+			fmt.Fprintln(stderr, "files with final names are complete; run the same command again to continue after them")
 		}
 		return err
 	}
@@ -100,7 +100,7 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		listCompanions(stdout, o.out, r)
 	}
 	if o.parts > 1 && !o.dryRun {
-		fmt.Fprintf(stdout, "this was part %d of %d; when all are done: quantize merge %s\n", o.part, o.parts, o.out)
+		fmt.Fprintf(stdout, "this was part %d of %d; when all parts are done, run: quantize merge %s\n", o.part, o.parts, o.out)
 	}
 	if o.report != "" {
 		if err := writeReport(o.report, newReport(o.in, plan, r, time.Since(start))); err != nil {
@@ -138,11 +138,11 @@ func merge(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	path, err := checkpoint.Merge(ctx, paths[0], bar.update)
 	bar.end()
 	if errors.Is(err, checkpoint.ErrIncomplete) {
-		return fmt.Errorf("%w: run their parts (again)", err)
+		return fmt.Errorf("%w: run these parts again", err)
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s: all shards are there and whole\n", path)
+	fmt.Fprintf(stdout, "%s: all shards are complete\n", path)
 	return nil
 }

@@ -16,9 +16,9 @@ func dequantize(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	o := checkpoint.DequantizeOptions{Tool: "bitmod quantize dequantize"}
 	out := fs.String("out", "", "`file` or directory to write")
 	dtype := fs.String("dtype", "bf16", "`type` of the floats: bf16, f16 or f32")
-	fs.BoolVar(&o.Overwrite, "overwrite", false, "replace what was made with other settings, or is not ours")
-	fs.IntVar(&o.Workers, "workers", 0, "goroutines; 0 is one per processor")
-	fs.Func("shard-size", "`bytes` of one file, such as 500M; 2G by default", func(s string) (err error) {
+	fs.BoolVar(&o.Overwrite, "overwrite", false, "replace files that were made with other settings or by other programs")
+	fs.IntVar(&o.Workers, "workers", 0, "number of goroutines; 0 is one per processor")
+	fs.Func("shard-size", "size of one file in `bytes`, such as 500M; 2G by default", func(s string) (err error) {
 		o.ShardSize, err = parseSize(s)
 		return err
 	})
@@ -46,7 +46,7 @@ func dequantize(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	bar.end()
 	if err != nil {
 		if ctx.Err() != nil {
-			fmt.Fprintln(stderr, "files with their final names are whole, and the same command goes on after them")
+			fmt.Fprintln(stderr, "files with final names are complete; run the same command again to continue after them")
 		}
 		return err
 	}

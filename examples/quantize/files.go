@@ -26,7 +26,7 @@ func listFiles(w io.Writer, r *checkpoint.Result) {
 // for each that is changed, and one for each reason to leave some out.
 func listCompanions(w io.Writer, dst string, r *checkpoint.Result) {
 	if strings.HasSuffix(dst, ".safetensors") {
-		fmt.Fprintf(w, "%s is one file: config.json and what else belongs to the model is not copied\n", dst)
+		fmt.Fprintf(w, "%s is one file: config.json and the other files of the model are not copied\n", dst)
 		return
 	}
 	var copied, reasons []string
@@ -51,7 +51,7 @@ func listCompanions(w io.Writer, dst string, r *checkpoint.Result) {
 		fmt.Fprintf(w, "left out, %s: %s\n", why, quoteList(left[why]))
 	}
 	if len(r.Others) > 0 {
-		fmt.Fprintf(w, "there before, and left alone: %s\n", quoteList(r.Others))
+		fmt.Fprintf(w, "not part of the result, and left alone: %s\n", quoteList(r.Others))
 	}
 }
 

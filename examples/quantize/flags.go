@@ -43,39 +43,39 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs := newFlags()
 	fs.StringVar(&o.in, "in", "", "`checkpoint` to quantize")
 	fs.StringVar(&o.out, "out", "", "`file` or directory to write")
-	types := fs.String("types", defaultTypes, "types to compare without -in, a `list` with commas, or all")
+	types := fs.String("types", defaultTypes, "comma-separated `list` of types to compare without -in, or all")
 	fs.TextVar(&o.config.Type, "type", datatype.BitMoD4, "data `type`")
-	fs.IntVar(&o.config.GroupSize, "group", 0, "`columns` that share a scale; 0 is the type's own, 128 for most")
+	fs.IntVar(&o.config.GroupSize, "group", 0, "number of `columns` that share a scale; 0 is the type's default, 128 for most types")
 	fs.BoolVar(&o.config.Search, "search", false, "search for scales with a smaller error, at a tenth of the speed")
-	fs.IntVar(&o.config.Workers, "workers", 0, "goroutines; 0 is one per processor")
+	fs.IntVar(&o.config.Workers, "workers", 0, "number of goroutines; 0 is one per processor")
 	fs.Func("include", "quantize tensors that match the `pattern` instead of the default; may be repeated", patternFlag(&o.rules.Include))
 	fs.Func("exclude", "do not quantize tensors that match the `pattern`; may be repeated", patternFlag(&o.rules.Exclude))
 	fs.Func("transposed", "tensors that match the `pattern` are [in, out], as in GPT-2; may be repeated", patternFlag(&o.rules.Transposed))
-	fs.Func("tensor-type", "another type for some tensors, as `pattern=type` or pattern=type:group; the last that matches counts", o.typeFlag)
-	fs.Func("embeddings", "`type[:group]` of embeddings, such as int8, which are kept by default; of an output head that is tied to one, too", o.roleFlag("embeddings"))
-	fs.Func("head", "`type[:group]` of output heads, which are kept by default; of an embedding that is one, too", o.roleFlag("head"))
-	fs.Func("kept", "`bf16`, f16 or f32: how floats that are not quantized are stored; as they are by default", o.keptFlag)
-	fs.BoolVar(&o.verbose, "v", false, "a line for every tensor")
+	fs.Func("tensor-type", "`pattern=type` or pattern=type:group, for tensors that match; the last match counts; may be repeated", o.typeFlag)
+	fs.Func("embeddings", "quantize embeddings, and output heads that are tied to them, to `type[:group]`, such as int8; they are kept by default", o.roleFlag("embeddings"))
+	fs.Func("head", "quantize output heads, and embeddings that are tied to them, to `type[:group]`; they are kept by default", o.roleFlag("head"))
+	fs.Func("kept", "store floats that are not quantized in the `dtype` bf16, f16 or f32; they are unchanged by default", o.keptFlag)
+	fs.BoolVar(&o.verbose, "v", false, "print a line for every tensor")
 	fs.BoolVar(&o.strict, "strict", false, "fail if a tensor that should be quantized can't be")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "write nothing, and show what would be done")
 	fs.BoolVar(&o.measure, "measure", false, "compare every weight with the original")
 	fs.BoolVar(&o.overwrite, "overwrite", false, "replace files that were made with other settings")
 	fs.StringVar(&o.report, "report", "", "write a report of the errors as an HTML `file`; implies -measure")
-	fs.Func("shard-size", "`bytes` of the source for one file of the result, such as 500M; 2G by default", func(s string) (err error) {
+	fs.Func("shard-size", "`bytes` of the source that go into one file of the result, such as 500M; 2G by default", func(s string) (err error) {
 		o.shardSize, err = parseSize(s)
 		return err
 	})
-	fs.Func("shard", "do only part `i/n` of the work, i from 0; n processes, then merge", func(s string) (err error) {
+	fs.Func("shard", "do only part `i/n` of the work, where i counts from 0; run merge when all parts are done", func(s string) (err error) {
 		o.part, o.parts, err = parsePart(s)
 		return err
 	})
 	o.calibration.options = calibrate.GPTQ()
-	fs.StringVar(&o.calibration.text, "calibrate", "", "`file` of text that the model reads to calibrate its layers, see above; implies -search; default is a text of several kinds that the module has")
-	fs.IntVar(&o.calibration.samples, "nsamples", 0, "number of `texts` for -calibrate, taken from all over the file; 0 is as many as make 16,384 tokens")
-	fs.IntVar(&o.calibration.length, "length", 0, "`tokens` of each of these texts; 0 is 512, and 64 for an encoder")
-	fs.Uint64Var(&o.calibration.seed, "seed", 1, "`number` that chooses the places in the file that these texts are from")
-	fs.Float64Var(&o.bits, "bits", 0, "`bits` a weight of all quantized tensors, such as 3.5, see above; replaces -type and -group")
-	fs.BoolVar(&o.byTensor, "by-tensor", false, "with -bits and -calibrate, give all rows of a tensor the same type: products take less time and errors are larger")
+	fs.StringVar(&o.calibration.text, "calibrate", "", "calibrate the layers with the text in `file`, see above; the name default stands for the module's own text; implies -search")
+	fs.IntVar(&o.calibration.samples, "nsamples", 0, "number of `texts` for -calibrate, taken from all over the file; 0 is enough for 16,384 tokens")
+	fs.IntVar(&o.calibration.length, "length", 0, "number of `tokens` in each text; 0 is 512, or 64 for an encoder")
+	fs.Uint64Var(&o.calibration.seed, "seed", 1, "`number` that chooses the places of the texts in the file")
+	fs.Float64Var(&o.bits, "bits", 0, "average `bits` a weight of all quantized tensors, such as 3.5, see above; replaces -type and -group")
+	fs.BoolVar(&o.byTensor, "by-tensor", false, "with -bits and -calibrate, give all rows of a tensor the same type: products are faster, and errors are larger")
 	if _, err := cli.Parse(fs, usage, args, stderr); err != nil {
 		return o, err
 	}
@@ -98,13 +98,13 @@ func (o *options) check() error {
 	case o.in != "" && o.out == "" && !o.dryRun:
 		return cli.Usagef("-out (or -dry-run) is missing")
 	case calibrated && o.in == "":
-		return cli.Usagef("-calibrate without -in")
+		return cli.Usagef("-calibrate needs -in")
 	case o.byTensor && o.bits == 0:
-		return cli.Usagef("-by-tensor without -bits")
+		return cli.Usagef("-by-tensor needs -bits")
 	case o.bits != 0 && !(o.bits > 2 && o.bits < 9):
-		return cli.Usagef("-bits is %v, want 3 to 8.5 or so", o.bits)
+		return cli.Usagef("-bits is %v, want about 3 to 8.5", o.bits)
 	case calibrated && o.parts > 1:
-		return cli.Usagef("-calibrate with -shard: layers depend on those before")
+		return cli.Usagef("-calibrate does not work with -shard, because each layer depends on the layers before it")
 	case o.calibration.samples < 0 || o.calibration.length < 0:
 		return cli.Usagef("-nsamples is %d and -length %d, want 0 or more", o.calibration.samples, o.calibration.length)
 	case isFile && (o.parts > 1 || o.shardSize > 0):
@@ -152,7 +152,7 @@ func (o *options) addType(pattern, typ string) error {
 	}
 	if ok {
 		if r.GroupSize, err = strconv.Atoi(group); err != nil || r.GroupSize < 1 {
-			return fmt.Errorf("%q is no group size", group)
+			return fmt.Errorf("%q is not a group size", group)
 		}
 	}
 	o.rules.Types = append(o.rules.Types, r)
@@ -192,7 +192,7 @@ func parseSize(s string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || shift > 40 || len(s)-len(digits) > 1 || n < 1 || n > math.MaxInt64>>shift {
-		return 0, fmt.Errorf("%q is no size", s)
+		return 0, fmt.Errorf("%q is not a size", s)
 	}
 	return n << shift, nil
 }

@@ -22,7 +22,7 @@ func listForms(w io.Writer, c *checkpoint.Checkpoint, items []checkpoint.Item) {
 	for _, name := range slices.Sorted(maps.Keys(out)) {
 		left.add(out[name], name)
 	}
-	assumed.print(w, "assumed of")
+	assumed.print(w, "assumed about")
 	left.print(w, "left out")
 }
 

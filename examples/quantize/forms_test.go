@@ -22,7 +22,7 @@ func TestListForms(t *testing.T) {
 	var out bytes.Buffer
 	listForms(&out, c, []checkpoint.Item{experts("a\x1b[2J"), experts("b"), {Reason: "kept"}})
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 3 || lines[0] != `assumed of "a\x1b[2J" and 1 more: for a reason` ||
+	if len(lines) != 3 || lines[0] != `assumed about "a\x1b[2J" and 1 more: for a reason` ||
 		!strings.HasPrefix(lines[1], `left out "attn.k_scale" and 1 more: `) || !strings.HasPrefix(lines[2], `left out "l0.input_scale" and 2 more: `) {
 		t.Errorf("%q", lines)
 	}

@@ -1,6 +1,6 @@
 // Quantize quantizes the linear layers of a small trained language model to one type
-// after another and prints a table. It also converts the checkpoint of a model,
-// safetensors or GGUF, to 2 to 8 bits a weight, a block of rows at a time, verifies and
+// after another and prints a table. It also converts a model in safetensors or GGUF files
+// to 2 to 8 bits a weight, with one block of rows in memory at a time. It verifies and
 // inspects results, writes them as plain floats for other programs, and scales channels.
 //
 //	go run ./examples/quantize
@@ -15,8 +15,8 @@
 //	go run ./examples/quantize dequantize RESULT -out PLAIN -dtype bf16
 //	go run ./examples/quantize scale MODEL -out SCALED -type bitmod3 -calibrate TEXT
 //
-// Look at the SQNR of types with as many bits, and at how often each special value
-// is chosen.
+// In the table, compare the SQNR of types with the same number of bits, and see how often
+// groups choose each special value.
 package main
 
 import (
@@ -40,10 +40,10 @@ const usage = `usage:
   go run ./examples/quantize merge DIRECTORY                          put the parts of -shard together
 
 SOURCE is a .safetensors file, a directory or index of several, or a .gguf file.
-RESULT and PLAIN are .safetensors files if their names say so, else directories,
-which also get what belongs to the model beside its weights. PATTERN is a run of
-components of a tensor's name (mlp.down_proj, layers.*.mlp), re:REGEXP,
-"embeddings", "head", or "linear", the default: weights of linear layers.
+RESULT and PLAIN are files if their names end in .safetensors. Otherwise they are
+directories, which also get the other files of the model. PATTERN is a run of
+components of a tensor's name (mlp.down_proj, layers.*.mlp), re:REGEXP, "embeddings",
+"head", or "linear", the default: the weights of linear layers.
 
 With -calibrate TEXT, the model reads some of the text, one matrix after another. GPTQ
 quantizes each matrix by the inputs that it gets from the quantized matrices before it.
@@ -66,12 +66,12 @@ saves (.safetensors).
 An interrupted run continues after the last finished file of -shard-size.
 
 scale writes a model that computes the same as SOURCE, but loses less when it is quantized
-to the type and group size that -type and -group name: AWQ's scales of channels. It
-multiplies columns of matrices by scales, in float32, and divides the weights that make
-their inputs: the norm before, or the rows of the matrix before. It keeps the scales that
-leave the smallest errors, on texts that they were not chosen with, after all that
--calibrate does; with -plain, without -calibrate. Quantize SCALED with the same type, group
-size and -calibrate. This works for language models.
+with the given -type and -group. It multiplies columns of matrices by AWQ's scales, in
+float32, and divides the weights before them by the same scales: a norm, or the rows of
+another matrix. It keeps the scales that make the errors on other texts smallest when
+-calibrate quantizes the matrix, or with -plain when it is quantized without -calibrate.
+Quantize SCALED with the same -type, -group and -calibrate. This works for language models
+only.
 `
 
 func main() {

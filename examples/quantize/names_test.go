@@ -235,7 +235,7 @@ func TestHints(t *testing.T) {
 		"-embeddings int8 -head int4":   "one table",
 		"-embeddings int99":             `unknown data type "int99"`,
 		"-kept f8":                      "want bf16, f16 or f32",
-		"-exclude * -embeddings int8":   "no tensor is to be quantized",
+		"-exclude * -embeddings int8":   "there is no tensor to quantize",
 		"-head int8:4 -embeddings int8": "group size of 4",
 	} {
 		if code, _, errs := program.Invoke(t, append([]string{"-in", src, "-dry-run"}, strings.Fields(args)...)...); code == 0 || !strings.Contains(errs, want) {

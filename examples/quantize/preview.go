@@ -46,7 +46,7 @@ func bitsPerWeight(t checkpoint.Tensor) float64 {
 func previewKinds(w io.Writer, items []checkpoint.Item) error {
 	names, byKind := kinds(rowsOf(items))
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tab, "tensors\tcount\tto\tbits/weight\tbytes\tSQNR dB\tthe least, of layer\tmax error")
+	fmt.Fprintln(tab, "tensors\tcount\tto\tbits/weight\tbytes\tSQNR dB\tleast, layer\tmax error")
 	for _, name := range names {
 		var rs []checkpoint.Item
 		least := byKind[name][0]

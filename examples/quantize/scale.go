@@ -25,14 +25,14 @@ func scale(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	)
 	out := fs.String("out", "", "`file` or directory to write")
 	fs.TextVar(&o.Config.Type, "type", datatype.BitMoD4, "data `type` that the result will be quantized to")
-	fs.IntVar(&o.Config.GroupSize, "group", 0, "`columns` that will share a scale; 0 is the type's own, 128 for most")
-	fs.IntVar(&o.Config.Workers, "workers", 0, "goroutines; 0 is one per processor")
-	fs.BoolVar(&o.Config.Search, "search", false, "scales for a result that will be quantized with -search")
-	plain := fs.Bool("plain", false, "scales for a result that will be quantized without -calibrate")
-	fs.StringVar(&c.text, "calibrate", "", "`file` of text that the model reads; default is a text of the module")
-	fs.IntVar(&c.samples, "nsamples", 0, "`texts` from all over the file, and as many others to compare scales on; 0 is as many as make 16,384 tokens")
-	fs.IntVar(&c.length, "length", 0, "`tokens` of such a text; 0 is 512")
-	fs.Uint64Var(&c.seed, "seed", 1, "`number` that says which places of the file they are from")
+	fs.IntVar(&o.Config.GroupSize, "group", 0, "number of `columns` that will share a scale; 0 is the type's default, 128 for most types")
+	fs.IntVar(&o.Config.Workers, "workers", 0, "number of goroutines; 0 is one per processor")
+	fs.BoolVar(&o.Config.Search, "search", false, "choose scales for a result that will be quantized with -search")
+	plain := fs.Bool("plain", false, "choose scales for a result that will be quantized without -calibrate")
+	fs.StringVar(&c.text, "calibrate", "", "choose scales with the text in `file`; the name default stands for the module's own text")
+	fs.IntVar(&c.samples, "nsamples", 0, "number of `texts` to choose scales with, and of other texts to compare them on, from all over the file; 0 is enough for 16,384 tokens")
+	fs.IntVar(&c.length, "length", 0, "number of `tokens` in each text; 0 is 512")
+	fs.Uint64Var(&c.seed, "seed", 1, "`number` that chooses the places of the texts in the file")
 	overwrite := fs.Bool("overwrite", false, "replace a model that is there")
 	paths, err := cli.Parse(fs, usage, args, stderr, "the model")
 	if err != nil {
@@ -60,7 +60,7 @@ func scale(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if isEncoder(source) {
-		return fmt.Errorf("%s is an encoder: scales of channels are for language models", paths[0])
+		return fmt.Errorf("%s is an encoder: scale works for language models only", paths[0])
 	}
 	f, err := llm.OpenFile(paths[0])
 	if err != nil {
@@ -70,7 +70,7 @@ func scale(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if o.Texts, o.Held, err = c.halves(f); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "choosing scales with %s of up to %d tokens of %s, comparing them on %d others\n",
+	fmt.Fprintf(stdout, "choosing scales with %s of up to %d tokens from %s, and comparing them on %d others\n",
 		plural(len(o.Texts), "text", "texts"), len(o.Texts[0]), c.shown(), len(o.Held))
 	report := &scaleReport{w: stdout}
 	o.Report = report.add
@@ -108,7 +108,7 @@ func (c *calibration) halves(f *llm.File) (texts, held [][]int, err error) {
 		return nil, nil, err
 	}
 	if len(all) < 2 {
-		return nil, nil, fmt.Errorf("%s: one text of %d tokens, want two or more: some to choose scales with, and some to compare them on", c.text, len(all[0]))
+		return nil, nil, fmt.Errorf("%s: one text of %d tokens, want at least two: one to choose scales with, and one to compare them on", c.text, len(all[0]))
 	}
 	half := len(all) / 2
 	return all[:half], all[half:], nil

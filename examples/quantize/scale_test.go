@@ -19,7 +19,7 @@ func TestScale(t *testing.T) {
 	flags := []string{"scale", model, "-out", scaled, "-type", "bitmod3", "-group", "32", "-calibrate", "default", "-nsamples", "2", "-length", "60"}
 	out := program.Must(t, flags...)
 	for _, want := range []string{
-		"choosing scales with 2 texts of up to 60 tokens of the module's own text, comparing them on 2 others\n",
+		"choosing scales with 2 texts of up to 60 tokens from the module's own text, and comparing them on 2 others\n",
 		`layer 0: error of outputs: query, key and value \S+ dB, output \S+ dB, gate and up \S+ dB, down \S+ dB`,
 		`\d+ tensors are changed, others copied`,
 		`copied beside it: .*config.json`,
@@ -80,8 +80,8 @@ func TestScale(t *testing.T) {
 		{"scale nowhere -out x" + rest, 1, "no such file"},
 		{"scale " + model + " -out " + model + rest, 1, "it is the model to scale"},
 		{"scale " + model + " -out " + scaled + rest, 1, "-overwrite replaces it"},
-		{"scale " + model + " -out x -calibrate " + short, 1, "want two or more"},
-		{"scale " + encoder + " -out x" + rest, 1, "are for language models"},
+		{"scale " + model + " -out x -calibrate " + short, 1, "want at least two"},
+		{"scale " + encoder + " -out x" + rest, 1, "for language models only"},
 		{"scale " + model + " -out x -group 3" + rest, 1, "GroupSize is 3"},
 	})
 	if _, err := os.Stat("x"); err == nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
@@ -88,8 +87,7 @@ func storedAs(it checkpoint.Item) string {
 }
 
 // summary prints the effect of a plan: first the sums, then a line for each kind of
-// tensors that is kept, for each assumption, and for each cause why some cannot be
-// quantized.
+// tensors that is kept, and for each cause why some cannot be quantized.
 func (o *options) summary(w io.Writer, source *checkpoint.Checkpoint, items []checkpoint.Item) error {
 	sum := sums(items)
 	if sum.quantized > 0 {
@@ -112,15 +110,6 @@ func (o *options) summary(w io.Writer, source *checkpoint.Checkpoint, items []ch
 			why = ": " + why
 		}
 		fmt.Fprintf(w, "kept %s (%s, %s%s)%s\n", k.name(), k.dtype, cli.Size(k.bytes), share, why)
-	}
-	assumed := make(map[string]int)
-	for _, it := range items {
-		if it.To.Quantized && it.Reason != "" {
-			assumed[it.Reason]++
-		}
-	}
-	for _, why := range slices.Sorted(maps.Keys(assumed)) {
-		fmt.Fprintf(w, "assumed of %s: %s\n", plural(assumed[why], "quantized tensor", "quantized tensors"), why)
 	}
 	for _, k := range keptKinds(items, true) {
 		what := k.name()

@@ -14,8 +14,8 @@ import (
 // verify is the command of that name.
 func verify(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs := newFlags()
-	from := fs.String("original", "", "`checkpoint` that it was made of, to compare with")
-	verbose := fs.Bool("v", false, "a line for every tensor that is wrong, not for every cause")
+	from := fs.String("original", "", "compare with the `checkpoint` that it was made from")
+	verbose := fs.Bool("v", false, "print a line for every wrong tensor, instead of one for every cause")
 	paths, err := cli.Parse(fs, usage, args, stderr, "the checkpoint")
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func verify(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 		}
 	}
 	if bad != nil {
-		return fmt.Errorf("%s is not as it should be:\n%w", paths[0], causes{bad, *verbose})
+		return fmt.Errorf("%s is wrong:\n%w", paths[0], causes{bad, *verbose})
 	}
 	bounded := 0
 	fmt.Fprintf(stdout, "%s: %d tensors, all checksums, codes and scales are right", paths[0], len(found))
@@ -70,12 +70,12 @@ func verify(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 			}
 		}
 		if rounded > 0 {
-			fmt.Fprintf(stdout, ", %d of them rounded", rounded)
+			fmt.Fprintf(stdout, ", %d of them after rounding", rounded)
 		}
 	}
 	fmt.Fprintln(stdout)
 	if bounded > 0 {
-		fmt.Fprintf(stdout, "%s calibrated: the original alone does not say which codes are right, so that errors were checked, which are such as calibration leaves\n", plural(bounded, "tensor is", "tensors are"))
+		fmt.Fprintf(stdout, "%s calibrated: the original alone does not determine the codes, so only the errors were checked; they are as small as calibration leaves them\n", plural(bounded, "tensor is", "tensors are"))
 	}
 	return nil
 }

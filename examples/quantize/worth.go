@@ -29,7 +29,7 @@ type assessment struct {
 func (o *options) assess(ctx context.Context, source *checkpoint.Checkpoint, tensors []checkpoint.Tensor) (assessment, error) {
 	if o.calibration.text == "" {
 		worths, err := relativeWorths(ctx, source, tensors, nil)
-		return assessment{worths, "the relative errors of weights; with -calibrate TEXT it is by what they do to predictions", false}, err
+		return assessment{worths, "the relative errors of weights; with -calibrate TEXT, by their effect on predictions", false}, err
 	}
 	if !o.calibration.isStatistics() && !isEncoder(source) {
 		f, err := llm.OpenFile(source.Path())
@@ -39,7 +39,7 @@ func (o *options) assess(ctx context.Context, source *checkpoint.Checkpoint, ten
 		defer f.Close()
 		if f.Differentiable() {
 			worths, err := o.predictedWorths(ctx, f, tensors)
-			return assessment{worths, "what their errors do to the model's predictions", true}, err
+			return assessment{worths, "the effect of their errors on predictions", true}, err
 		}
 	}
 	importance, err := o.importance(ctx, source)
