@@ -1,17 +1,16 @@
-// Accelerator shows the gains of the paper's hardware: cycles, speedups and energy of
-// BitMoD's accelerator, an FP16 design, ANT and OliVe for six language models, beside
-// the paper's figures (arXiv 2411.11745), and the bound of each layer of a model on one
-// design. It uses package serial/accelerator, also with a model, array, bandwidth,
-// precision or context of your own:
+// Accelerator shows the gains of the paper's hardware (arXiv 2411.11745). It prints cycles,
+// speedups and energy of BitMoD's accelerator, an FP16 design, ANT and OliVe for six
+// language models, beside the paper's figures. For one model and design it prints what
+// limits each layer. Package serial/accelerator makes the figures. The model, array,
+// bandwidth, precision and context may be your own:
 //
 //	go run ./examples/accelerator                  # the paper's tables
 //	go run ./examples/accelerator -json
 //	go run ./examples/accelerator -model ~/Llama-3.2-1B/config.json -context 4096
 //	go run ./examples/accelerator -model llama-3-8b -bits 4.08 -bandwidth 64 -rows 64 -cols 32
 //
-// Look at the speedups beside the paper's, and in the last table at "bound by": one
-// token at a time, every layer waits for memory, so that bits count and arithmetic does
-// not.
+// Compare the speedups with the paper's. In the last table, see "bound by": one token at
+// a time, every layer waits for memory, so bits count and arithmetic does not.
 //
 // With -svg DIRECTORY, the program runs examples/accelerator/svg, which draws plots of
 // the same figures. That is a separate module because of its dependencies.
@@ -90,17 +89,17 @@ type options struct {
 func parse(args []string, stderr io.Writer) (*options, error) {
 	o := &options{system: accelerator.DefaultSystem()}
 	fs := flag.NewFlagSet("accelerator", flag.ContinueOnError)
-	fs.BoolVar(&o.json, "json", false, "print speedups and cycles as JSON, and nothing else")
-	model := fs.String("model", "", "`name` of one of the paper's models, or a path to a config.json; it replaces the six in the tables, and llama-2-7b in the layers")
+	fs.BoolVar(&o.json, "json", false, "print only speedups and cycles, as JSON")
+	model := fs.String("model", "", "`name` of one of the paper's models, or the path of a config.json, for all tables; by default these show six models, and the layers of llama-2-7b")
 	fs.StringVar(&o.design, "design", "bitmod_lossy", "`name` of the design to show layer by layer: fp16, bitmod_lossless, bitmod_lossy, ant or olive")
 	fs.Float64Var(&o.array.WeightBits, "bits", 0, "weight `bits` of that design")
 	fs.IntVar(&o.array.Rows, "rows", 0, "`rows` of that design's array: output channels at a time")
 	fs.IntVar(&o.array.Cols, "cols", 0, "`columns` of that design's array: tokens at a time")
-	fs.IntVar(&o.tokens, "tokens", 256, "new `tokens` of the pass shown layer by layer before generation")
-	fs.IntVar(&o.context, "context", 256, "`tokens` of context in the layers")
-	bandwidth := fs.Float64("bandwidth", 32, "DRAM `GB/s`, in all tables")
-	fs.BoolVar(&o.system.PerHeadAttention, "per-head", false, "count attention head by head, not as the paper's simulator does")
-	fs.StringVar(&o.svg, "svg", "", "draw speedup.svg, energy.svg and roofline.svg in `directory`, and nothing else; only from a checkout of the repository, with the go command")
+	fs.IntVar(&o.tokens, "tokens", 256, "number of new `tokens` in the first pass that is shown layer by layer")
+	fs.IntVar(&o.context, "context", 256, "number of `tokens` of context in the passes that are shown layer by layer")
+	bandwidth := fs.Float64("bandwidth", 32, "bandwidth of DRAM in `GB/s`, for all tables")
+	fs.BoolVar(&o.system.PerHeadAttention, "per-head", false, "count attention head by head, unlike the paper's simulator")
+	fs.StringVar(&o.svg, "svg", "", "only draw speedup.svg, energy.svg and roofline.svg in `directory`; needs a clone of the repository and the go command")
 	if _, err := cli.Parse(fs, usage, args, stderr); err != nil {
 		return nil, err
 	}

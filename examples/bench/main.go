@@ -1,10 +1,10 @@
-// Bench prints all tables of docs/speed.md, as Markdown, with the machine,
-// the version of Go and the commit that they belong to:
+// Bench prints the tables between marks of docs/speed.md, as Markdown, with the machine,
+// the version of Go and the commit that they are for:
 //
-//	go run ./examples/bench                        # some minutes, and 10 GB of memory
+//	go run ./examples/bench                        # takes minutes, and 10 GB of memory
 //	go run ./examples/bench -only gemv,quantize
-//	go run ./examples/bench -quick                 # seconds; shows that everything runs
-//	go run ./examples/bench -update docs/speed.md   # and puts them in their places
+//	go run ./examples/bench -quick                 # takes seconds; shows that everything runs
+//	go run ./examples/bench -update docs/speed.md   # also writes the tables into the page
 //
 // It runs programs and benchmarks one after another, and prints each table with the
 // commands that gave it. Run it in the root folder of the repository, with nothing else
@@ -29,7 +29,7 @@ func main() { cli.Main("bench", run) }
 
 const usage = `usage: go run ./examples/bench [flags]
 
-Prints all tables of docs/speed.md.
+Prints the tables between marks of docs/speed.md.
 `
 
 // A section is one table of docs/speed.md, or a few that belong together.
@@ -55,9 +55,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		names = append(names, s.name)
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := flags.String("only", strings.Join(names, ","), "comma-separated `TABLES`")
-	quick := flags.Bool("quick", false, "measure next to nothing, to see that everything runs")
-	update := flags.String("update", "", "put the tables between the marks in this `FILE`, too")
+	only := flags.String("only", strings.Join(names, ","), "comma-separated `TABLES` to print")
+	quick := flags.Bool("quick", false, "measure as little as possible, to see that everything runs")
+	update := flags.String("update", "", "also write the tables into `FILE`, between its marks")
 	if _, err := cli.Parse(flags, usage, args, stderr); err != nil {
 		return err
 	}
@@ -67,11 +67,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	wanted := strings.Split(*only, ",")
 	for _, name := range wanted {
 		if !slices.Contains(names, name) {
-			return cli.Usagef("-only: there is no table %q, but %s", name, strings.Join(names, ", "))
+			return cli.Usagef("-only: there is no table %q; the tables are %s", name, strings.Join(names, ", "))
 		}
 	}
 	if _, err := os.Stat("examples/bench/main.go"); err != nil {
-		return fmt.Errorf("bench works in the root folder of the repository: %w", err)
+		return fmt.Errorf("run bench in the root folder of the repository: %w", err)
 	}
 
 	r := &runner{ctx: ctx, quick: *quick, progress: stderr}

@@ -26,7 +26,7 @@ func gemv(r *runner) (string, error) {
 			return "", err
 		}
 		if err := json.Unmarshal(out, &of[i]); err != nil {
-			return "", fmt.Errorf("what examples/gemv prints: %w", err)
+			return "", fmt.Errorf("the output of examples/gemv: %w", err)
 		}
 	}
 	g := grid{{"", "Gweights/s", "against gonum's float32 (min, median, max)", "of the speed of reading"}}
@@ -248,7 +248,7 @@ func llama(r *runner) (string, error) {
 		}
 		var lines []line
 		if err := json.Unmarshal(out, &lines); err != nil {
-			return nil, fmt.Errorf("what examples/llama prints: %w", err)
+			return nil, fmt.Errorf("the output of examples/llama: %w", err)
 		}
 		return lines, nil
 	}
@@ -298,13 +298,13 @@ func checkpoints(r *runner) (string, error) {
 	} {
 		m := regexp.MustCompile(regexp.QuoteMeta(row.pattern) + ` +min (\d+), median (\d+), max (\d+)`).FindSubmatch(out)
 		if m == nil {
-			return "", fmt.Errorf("no %q in what the test prints", row.pattern)
+			return "", fmt.Errorf("the test did not print %q", row.pattern)
 		}
 		g.add(row.label, fmt.Sprintf("%s, **%s**, %s", m[1], m[2], m[3]))
 	}
 	peak := regexp.MustCompile(`peak memory (.+)`).FindSubmatch(out)
 	if peak == nil {
-		return "", fmt.Errorf("no peak in what the test prints")
+		return "", fmt.Errorf("the test did not print the peak of memory")
 	}
 	g.add("peak of memory", string(peak[1]))
 	bs, err := r.bench("Stages$", "./quant/checkpoint", "-count", "5")

@@ -1,5 +1,5 @@
-// Embed turns sentences into vectors with a model such as BERT on quantized weights.
-// Vectors of sentences with similar meanings are near to each other.
+// Embed turns sentences into vectors with a model such as BERT, whose weights may be
+// quantized. Sentences with similar meanings have similar vectors.
 //
 //	go run ./examples/embed -table "A king and his queen." "The queen of the king." "It rained all day."
 //	go run ./examples/embed -model all-MiniLM-L6-v2 -type bitmod4 -in sentences.txt -json > vectors.jsonl
@@ -7,16 +7,15 @@
 //	go run ./examples/embed -model all-MiniLM-L6-v2 -in sentences.txt -compare
 //	go run ./examples/embed -model all-MiniLM-L6-v2 -in sentences.txt -compare -types bitmod4/64,int4_asym/64
 //
-// Sentences are arguments, or lines of a file or of standard input. The output for each
-// is a line with its vector, or with -json an object. With -table the output is the
-// similarity of any two sentences, and with -compare the effect of quantized weights on
-// the vectors and on their number a second.
+// Sentences are arguments, or lines of a file or of standard input. The program prints
+// the vector of each sentence as a line of numbers, or with -json as an object. With
+// -table it prints the similarity of every two sentences. With -compare it prints the
+// effect of quantized weights on the vectors and on the speed.
 //
-// Without -model it takes the small model of the module. The weights of a model are
-// used as they are stored, or with -type quantized when they are read; weights of a
-// RESULT of examples/quantize are packed already and used as they are. modules.json,
-// and the files that it names, decide how the vectors of a sentence's tokens become
-// one.
+// Without -model it runs the small model of this module. It uses weights as they are
+// stored, or with -type quantizes them when it reads them. A RESULT of examples/quantize
+// is packed already and used as it is. modules.json, and the files that it names, say how
+// to make one vector of the vectors of a sentence's tokens.
 package main
 
 import (
@@ -41,7 +40,7 @@ func main() { cli.Main("embed", run) }
 
 const usage = `usage: go run ./examples/embed [flags] [SENTENCE ...]
 
-Makes vectors of sentences with a model on quantized weights.
+Turns sentences into vectors with a model such as BERT, whose weights may be quantized.
 `
 
 // options are the command line.
@@ -61,20 +60,20 @@ type options struct {
 func parse(args []string, stderr io.Writer) (*options, error) {
 	o := &options{}
 	flags := flag.NewFlagSet("embed", flag.ContinueOnError)
-	flags.StringVar(&o.model, "model", "", "Hugging Face directory, GGUF `FILE`, or result of examples/quantize; if empty, the model of this module")
-	flags.StringVar(&o.in, "in", "", "`FILE` of sentences, one a line; - is standard input, which is read if there are no sentences, too")
-	flags.StringVar(&o.weights, "type", "", "data `TYPE` to quantize the weights of the layers to; if empty, they are as they are stored")
-	flags.IntVar(&o.group, "group", 0, "weights that share a scale; 0 is the type's own")
-	flags.StringVar(&o.embeddings, "embeddings", "", "data `TYPE` to quantize the embeddings of tokens to")
-	flags.TextVar(&o.activations, "activations", llm.Int8, "`FORM` of what packed weights are multiplied by: int8, int16, which loses next to nothing, or float32")
-	flags.StringVar(&o.pooling, "pooling", "", "`WAY` of making one vector: mean, cls, max …; if empty, as the model's files say")
-	flags.BoolVar(&o.json, "json", false, "print a JSON object of each sentence")
-	flags.BoolVar(&o.table, "table", false, "print the cosines of all pairs")
-	flags.BoolVar(&o.compare, "compare", false, "compare data types: what they do to vectors and speed")
-	flags.StringVar(&o.types, "types", defaultTypes, "with -compare: `LIST` of types with commas, each alone or with its group size")
-	flags.StringVar(&o.beside, "beside", "", "with -compare: `LIST` of other files of the model, with commas")
-	flags.IntVar(&o.rounds, "rounds", 3, "with -compare: turns that all types take, of which the medians are shown")
-	flags.IntVar(&o.threads, "threads", runtime.GOMAXPROCS(0), "goroutines to compute with")
+	flags.StringVar(&o.model, "model", "", "Hugging Face directory, GGUF `FILE`, or result of examples/quantize; if empty, this module's own model")
+	flags.StringVar(&o.in, "in", "", "`FILE` of sentences, one per line; - is standard input, which is the default if there are no arguments")
+	flags.StringVar(&o.weights, "type", "", "quantize the weights of the layers to the data `TYPE`; if empty, they stay as stored")
+	flags.IntVar(&o.group, "group", 0, "number of weights that share a scale; 0 is the type's default")
+	flags.StringVar(&o.embeddings, "embeddings", "", "quantize the embeddings of tokens to the data `TYPE`")
+	flags.TextVar(&o.activations, "activations", llm.Int8, "`FORM` of the activations that multiply packed weights: int8, int16 (which loses almost nothing) or float32")
+	flags.StringVar(&o.pooling, "pooling", "", "`WAY` to combine the vectors of tokens: mean, cls, max …; if empty, what the model's files say")
+	flags.BoolVar(&o.json, "json", false, "print a JSON object for each sentence")
+	flags.BoolVar(&o.table, "table", false, "print the cosines of all pairs of sentences")
+	flags.BoolVar(&o.compare, "compare", false, "compare the effects of data types on vectors and speed")
+	flags.StringVar(&o.types, "types", defaultTypes, "with -compare: comma-separated `LIST` of types, each alone or with a group size")
+	flags.StringVar(&o.beside, "beside", "", "with -compare: comma-separated `LIST` of other files of the model")
+	flags.IntVar(&o.rounds, "rounds", 3, "with -compare: number of turns; results are medians")
+	flags.IntVar(&o.threads, "threads", runtime.GOMAXPROCS(0), "number of goroutines")
 	var err error
 	if o.sentences, err = cli.ParseAny(flags, usage, args, stderr); err != nil {
 		return nil, err
@@ -91,11 +90,11 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	case o.rounds < 1:
 		return nil, cli.Usagef("-rounds is %d, want 1 or more", o.rounds)
 	case !o.compare && (o.types != defaultTypes || o.beside != ""):
-		return nil, cli.Usagef("-types and -beside go with -compare")
+		return nil, cli.Usagef("-types and -beside need -compare")
 	case modes > 1:
-		return nil, cli.Usagef("-json, -table and -compare are one or the other")
+		return nil, cli.Usagef("use only one of -json, -table and -compare")
 	case o.compare && (o.weights != "" || o.embeddings != "" || o.group != 0):
-		return nil, cli.Usagef("-compare has types of its own: leave out -type, -group and -embeddings")
+		return nil, cli.Usagef("-compare takes its types from -types: leave out -type, -group and -embeddings")
 	case o.in != "" && len(o.sentences) > 0:
 		return nil, cli.Usagef("sentences are arguments or from -in, not both")
 	}
@@ -291,4 +290,4 @@ func (s *source) all(most int) ([]string, error) {
 	return some, nil
 }
 
-var errNone = cli.Usagef("no sentences: they are arguments, or lines of the file that -in names")
+var errNone = cli.Usagef("no sentences: give them as arguments, or as lines of the file that -in names")

@@ -138,7 +138,7 @@ func TestWeights(t *testing.T) {
 	if status != 0 || out != inMemory || !strings.Contains(errs, "packed as bitmod4 in groups of 32") || !strings.Contains(errs, "(modules.json)") {
 		t.Errorf("a result: status %d, %s", status, errs)
 	}
-	if status, _, errs := program.Invoke(t, "-model", result, "-type", "bitmod3", "x"); status != 1 || !strings.Contains(errs, "packed as bitmod4 in groups of 32 already") {
+	if status, _, errs := program.Invoke(t, "-model", result, "-type", "bitmod3", "x"); status != 1 || !strings.Contains(errs, "already packed as bitmod4 in groups of 32") {
 		t.Errorf("a result and -type: status %d, %s", status, errs)
 	}
 }
@@ -169,8 +169,8 @@ func TestErrors(t *testing.T) {
 	program.Errors(t, []clitest.Case{
 		{"-threads 0 x", 2, "-threads is 0"},
 		{"-rounds 0 x", 2, "-rounds is 0"},
-		{"-json -table x", 2, "one or the other"},
-		{"-compare -type bitmod4 x", 2, "-compare has types of its own"},
+		{"-json -table x", 2, "use only one of"},
+		{"-compare -type bitmod4 x", 2, "-compare takes its types from -types"},
 		{"-types int8 x", 2, "-compare"},
 		{"-compare -types int9 x", 2, "unknown data type"},
 		{"-compare -types int8/x x", 2, `groups of "x"`},

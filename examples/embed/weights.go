@@ -26,7 +26,7 @@ func (o *options) choose(f *encoder.File) (weights, error) {
 		}
 		w.name = "packed as " + strings.Join(names, ", ")
 		if o.weights != "" || o.group != 0 || o.embeddings != "" {
-			return w, fmt.Errorf("the weights are %s already: leave out -type, -group and -embeddings, or take the model that they were made from", w.name)
+			return w, fmt.Errorf("the weights are already %s: leave out -type, -group and -embeddings, or take the model that they were made from", w.name)
 		}
 		return w, nil
 	}

@@ -5,12 +5,12 @@
 //	go run -tags purego ./examples/gemv   # the portable loops
 //	go run ./examples/gemv -rounds 15 -rows 2048 -cols 8192
 //
-// Look at "bitmod4 / gonum", the gain, and at "bitmod4 / read bitmod4": at 1 the
-// product takes as long as reading its weights from memory, and no kernel is faster.
+// "bitmod4 / gonum" is the gain. If "bitmod4 / read bitmod4" is 1, the product takes as
+// long as reading its weights from memory, and no kernel can be faster.
 //
-// All candidates take turns, so that a machine that slows down does so for all of them.
-// Each line of ratios compares two of them in the same turn: the least, median and
-// greatest ratio over all turns. Loading the activations counts.
+// All candidates take turns: if the machine slows down, it does so for all of them. Each
+// line of ratios compares two candidates in the same turn, and has the least, median and
+// greatest ratio over all turns. Times include loading the activations.
 package main
 
 import (
@@ -37,7 +37,7 @@ import (
 
 const usage = `usage: go run ./examples/gemv [flags]
 
-Times GEMV and GEMM against gonum's float32 and against reading the weights.
+Measures GEMV and GEMM beside gonum's float32, and beside reading the weights alone.
 `
 
 type options struct {
@@ -49,12 +49,12 @@ type options struct {
 func parse(args []string, stderr io.Writer) (*options, error) {
 	o := &options{}
 	fs := flag.NewFlagSet("gemv", flag.ContinueOnError)
-	fs.IntVar(&o.rounds, "rounds", 5, "turns")
-	fs.DurationVar(&o.turn, "turn", 60*time.Millisecond, "least time of a candidate in a turn")
+	fs.IntVar(&o.rounds, "rounds", 5, "number of turns")
+	fs.DurationVar(&o.turn, "turn", 60*time.Millisecond, "minimum time of each candidate in a turn")
 	fs.IntVar(&o.rows, "rows", 4096, "rows of the large matrix")
 	fs.IntVar(&o.cols, "cols", 4096, "columns of the large matrix")
 	fs.IntVar(&o.memory, "memory", 1<<30, "bytes of weights to cycle through, so that they come from memory")
-	fs.BoolVar(&o.batch, "batch", true, "measure GEMM, too")
+	fs.BoolVar(&o.batch, "batch", true, "also measure GEMM")
 	fs.BoolVar(&o.json, "json", false, "print a JSON object")
 	if _, err := cli.Parse(fs, usage, args, stderr); err != nil {
 		return nil, err

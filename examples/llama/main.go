@@ -1,4 +1,4 @@
-// Llama runs a language model on quantized weights: it continues a prompt or chats, and
+// Llama runs a language model with quantized weights: it continues a prompt or chats, and
 // prints the speed and the size of the weights.
 //
 //	go run ./examples/llama -prompt "Once upon a time"
@@ -9,10 +9,10 @@
 //	go run ./examples/llama -speed
 //	go run ./examples/llama -speed -synthetic
 //
-// Without -model it takes the small model of the module. The weights of a model are
-// quantized when they are read; weights of a RESULT of examples/quantize are packed
-// already and used as they are. The same -seed gives the same text: compare the texts
-// of -type float32, bitmod4, bitmod3 and int3, and with -speed their tokens a second.
+// Without -model it runs the small model of this module. It quantizes weights when it
+// reads them; a RESULT of examples/quantize is packed already and used as it is. The same
+// -seed gives the same text: compare the texts of -type float32, bitmod4, bitmod3 and
+// int3, and with -speed their tokens a second.
 package main
 
 import (
@@ -34,15 +34,17 @@ func main() { cli.Main("llama", run) }
 
 const usage = `usage: go run ./examples/llama [flags]
 
-Continues a text with a language model on quantized weights, or with -chat talks: each
-line of standard input is a message, up to the end of the input or an interrupt.
+Continues a text with a language model that has quantized weights. With -chat it holds a
+conversation: each line of standard input is a message, until the input ends or an
+interrupt comes.
 
 Models to try first, as a Hugging Face directory or a GGUF file: SmolLM2-135M-Instruct,
-which internal/models/get brings, then SmolLM3-3B, Qwen3-0.6B to 8B, Llama-3.2-1B-Instruct,
-gemma-3-1b-it, Phi-4-mini-instruct, OLMo-2-0425-1B-Instruct and gpt-oss-20b.
+which internal/models/get downloads, then SmolLM3-3B, Qwen3-0.6B to 8B,
+Llama-3.2-1B-Instruct, gemma-3-1b-it, Phi-4-mini-instruct, OLMo-2-0425-1B-Instruct and
+gpt-oss-20b.
 
-How to sample follows from the generation_config.json of a model, where there is one, and
-from -temperature, -topp and -topk.
+-temperature, -topp and -topk say how to sample. Their defaults are those of the model's
+generation_config.json, if it has one.
 `
 
 // options are the command line.
@@ -68,30 +70,30 @@ type options struct {
 func parse(args []string, stderr io.Writer) (*options, error) {
 	o := &options{}
 	flags := flag.NewFlagSet("llama", flag.ContinueOnError)
-	flags.StringVar(&o.model, "model", "", "Hugging Face directory, GGUF `FILE`, result of examples/quantize, or llama2.c file; if empty, the model of this module")
-	flags.BoolVar(&o.mapped, "mapped", false, "leave the matrices of a result of examples/quantize in its file, mapped into memory, which takes less time than reading them")
+	flags.StringVar(&o.model, "model", "", "Hugging Face directory, GGUF `FILE`, result of examples/quantize, or llama2.c file; if empty, this module's own model")
+	flags.BoolVar(&o.mapped, "mapped", false, "map the file of a result of examples/quantize into memory, which takes less time than reading its matrices")
 	flags.StringVar(&o.tokenizer, "tokenizer", "", "`FILE` of llama2.c or tokenizer.json; if empty, the model's own")
 	flags.StringVar(&o.prompt, "prompt", "", "`TEXT` to continue")
 	flags.StringVar(&o.promptFile, "prompt-file", "", "`FILE` with the text to continue; - is standard input")
-	flags.BoolVar(&o.chat, "chat", false, "talk, as the chat template that comes with the model says; -prompt is the first message")
-	flags.StringVar(&o.system, "system", "", "with -chat: `TEXT` of the system's message; if empty, as the template has it")
-	flags.StringVar(&o.weights, "type", "", "data `TYPE` of the weights, or float32; if empty, what they are packed in, and bitmod4 if they are not")
-	flags.IntVar(&o.group, "group", 0, "weights that share a scale; 0 is the type's own, or what they are packed in")
-	flags.BoolVar(&o.all, "all", false, "quantize embedding and classifier, too")
-	flags.TextVar(&o.activations, "activations", llm.Int8, "`FORM` of what packed weights are multiplied by: int8, int16, which loses next to nothing, or float32")
+	flags.BoolVar(&o.chat, "chat", false, "hold a conversation, with the model's chat template; -prompt is the first message")
+	flags.StringVar(&o.system, "system", "", "with -chat: `TEXT` of the system message; if empty, that of the template")
+	flags.StringVar(&o.weights, "type", "", "data `TYPE` of the weights, or float32; if empty, packed weights stay as they are, and others become bitmod4")
+	flags.IntVar(&o.group, "group", 0, "number of weights that share a scale; 0 is the type's default, or that of packed weights")
+	flags.BoolVar(&o.all, "all", false, "also quantize embedding and classifier")
+	flags.TextVar(&o.activations, "activations", llm.Int8, "`FORM` of the activations that multiply packed weights: int8, int16 (which loses almost nothing) or float32")
 	flags.StringVar(&o.cache, "kv", "float32", "data `TYPE` of the key-value cache, or float32")
-	flags.IntVar(&o.cacheGroup, "kvgroup", 0, "keys and values that share a scale; 0 is a head's")
-	flags.Float64Var(&o.temperature, "temperature", 0.8, "0 takes the likeliest token, 1 samples as the model says")
+	flags.IntVar(&o.cacheGroup, "kvgroup", 0, "number of keys or values that share a scale; 0 is the width of a head")
+	flags.Float64Var(&o.temperature, "temperature", 0.8, "0 takes the likeliest token, 1 samples with the model's probabilities")
 	flags.Float64Var(&o.topP, "topp", 0.95, "sample among the likeliest tokens that together have this probability")
-	flags.IntVar(&o.topK, "topk", 0, "sample among so many likeliest tokens; 0 is all")
-	flags.Uint64Var(&o.seed, "seed", 1, "of the sampling: the same seed gives the same text")
-	flags.IntVar(&o.n, "n", 256, "number of tokens to generate at most, for each message of a chat")
-	flags.IntVar(&o.threads, "threads", runtime.GOMAXPROCS(0), "goroutines to compute with")
+	flags.IntVar(&o.topK, "topk", 0, "sample among this many of the likeliest tokens; 0 is all")
+	flags.Uint64Var(&o.seed, "seed", 1, "seed for sampling; the same seed gives the same text")
+	flags.IntVar(&o.n, "n", 256, "maximum number of tokens to generate, for each message of a chat")
+	flags.IntVar(&o.threads, "threads", runtime.GOMAXPROCS(0), "number of goroutines")
 	flags.BoolVar(&o.speed, "speed", false, "measure tokens/s with float32, 4-bit and 3-bit weights")
 	flags.BoolVar(&o.synthetic, "synthetic", false, "with -speed: random weights in the shapes of Llama-3.2-1B (7 GB of memory)")
 	flags.BoolVar(&o.json, "json", false, "with -speed: print a JSON array")
-	flags.IntVar(&o.rounds, "rounds", 3, "with -speed: turns that all weights take, of which the medians are shown")
-	flags.IntVar(&o.speedPrompt, "promptlen", 128, "with -speed: tokens of the prompt")
+	flags.IntVar(&o.rounds, "rounds", 3, "with -speed: number of turns; results are medians")
+	flags.IntVar(&o.speedPrompt, "promptlen", 128, "with -speed: number of tokens in the prompt")
 	if _, err := cli.Parse(flags, usage, args, stderr); err != nil {
 		return nil, err
 	}
@@ -101,17 +103,17 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	case !(o.temperature >= 0):
 		return nil, cli.Usagef("-temperature is %v, want 0 or more", o.temperature)
 	case !(o.topP > 0 && o.topP <= 1):
-		return nil, cli.Usagef("-topp is %v, want above 0, up to 1", o.topP)
+		return nil, cli.Usagef("-topp is %v, want more than 0 and at most 1", o.topP)
 	case o.topK < 0:
 		return nil, cli.Usagef("-topk is %d, want 0 or more", o.topK)
 	case o.given["prompt"] && o.given["prompt-file"]:
-		return nil, cli.Usagef("-prompt and -prompt-file are one or the other")
+		return nil, cli.Usagef("use only one of -prompt and -prompt-file")
 	case o.chat && o.promptFile == "-":
-		return nil, cli.Usagef("-prompt-file - is standard input, which -chat reads messages from")
+		return nil, cli.Usagef("-prompt-file - is standard input, from which -chat reads messages")
 	case o.system != "" && !o.chat:
-		return nil, cli.Usagef("-system goes with -chat")
+		return nil, cli.Usagef("-system needs -chat")
 	case o.mapped && o.model == "":
-		return nil, cli.Usagef("-mapped goes with -model")
+		return nil, cli.Usagef("-mapped needs -model")
 	case o.n < 1:
 		return nil, cli.Usagef("-n is %d, want 1 or more", o.n)
 	case o.threads < 1:
@@ -121,7 +123,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	case o.speedPrompt < 2:
 		return nil, cli.Usagef("-promptlen is %d, want 2 or more", o.speedPrompt)
 	case o.synthetic && !o.speed:
-		return nil, cli.Usagef("-synthetic has random weights, which make no text: it goes with -speed")
+		return nil, cli.Usagef("-synthetic has random weights, which make no text: it needs -speed")
 	}
 	return o, nil
 }

@@ -79,7 +79,7 @@ func TestResult(t *testing.T) {
 	}
 	for _, more := range [][]string{{"-type", "bitmod3"}, {"-type", "float32"}, {"-group", "32"}, {"-all"}} {
 		args := append(append(args, "-model", result), more...)
-		if code, _, errs := program.Invoke(t, args...); code != 1 || !strings.Contains(errs, "the weights are packed as bitmod4 in groups of 64 already") {
+		if code, _, errs := program.Invoke(t, args...); code != 1 || !strings.Contains(errs, "the weights are already packed as bitmod4 in groups of 64") {
 			t.Errorf("%q: status %d, %q", more, code, errs)
 		}
 	}
@@ -103,7 +103,7 @@ func TestErrors(t *testing.T) {
 		{"-temperature NaN", 2, "-temperature is NaN"},
 		{"-topp 0", 2, "-topp is 0"},
 		{"-topk -1", 2, "-topk is -1"},
-		{"-prompt x -prompt-file y", 2, "one or the other"},
+		{"-prompt x -prompt-file y", 2, "use only one of"},
 		{"-prompt-file none", 1, "none"},
 		{"-chat -prompt-file -", 2, "-prompt-file - is standard input"},
 		{"-system x", 2, "-chat"},

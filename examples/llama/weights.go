@@ -49,7 +49,7 @@ func (o *options) asPacked(packed []llm.Packing, embedding string) (weights, err
 	}
 	name := "packed as " + strings.Join(names, ", ")
 	if other {
-		return weights{}, fmt.Errorf("the weights are %s already: leave out -type, -group and -all, or take the model that they were made from", name)
+		return weights{}, fmt.Errorf("the weights are already %s: leave out -type, -group and -all, or take the model that they were made from", name)
 	}
 	return weights{name + ", embedding " + embedding, llm.Options{Packed: llm.Quantizer{Activations: o.activations}.Packed}}, nil
 }

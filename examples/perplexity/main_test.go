@@ -306,7 +306,7 @@ func TestErrors(t *testing.T) {
 	}
 	program.Errors(t, []clitest.Case{
 		{"-tokens -1", 2, "-tokens is -1"},
-		{"-tokens 0", 2, "there is none"},
+		{"-tokens 0", 2, "it needs -text"},
 		{"-window 1", 2, "-window is 1"},
 		{"-calibration 0", 2, "-calibration is 0"},
 		{"-beside none", 1, "-beside: "},

@@ -38,7 +38,7 @@ func open(model, tokenizer, reference string) (*models, error) {
 	}
 	defer f.Close()
 	if len(f.Packed()) > 0 {
-		return nil, fmt.Errorf("-reference %s: the weights are packed, want those that they were made from", reference)
+		return nil, fmt.Errorf("-reference %s: the weights are packed, want the model that they were made from", reference)
 	}
 	if s.reference, err = f.Load(llm.Options{}); err != nil {
 		return nil, err

@@ -65,12 +65,12 @@ func parseOptions(list string) (o options, err error) {
 		case f == nil:
 			return o, fmt.Errorf("option %q, want search, importance, gptq, actorder, sequential, awq, or all alone", name)
 		case *f:
-			return o, fmt.Errorf("option %q twice", name)
+			return o, fmt.Errorf("option %q is given twice", name)
 		}
 		*f = true
 	}
 	if o.actOrder && !o.gptq {
-		return o, fmt.Errorf("option actorder is the order of gptq, which is not there")
+		return o, fmt.Errorf("option actorder needs gptq")
 	}
 	return o, nil
 }

@@ -56,7 +56,7 @@ func readTokens(tok llm.Tokenizer, file string, n int) ([]int, error) {
 		tokens = tokens[:n]
 	}
 	if len(tokens) == 0 {
-		return nil, fmt.Errorf("%s: no text", file)
+		return nil, fmt.Errorf("%s has no text", file)
 	}
 	return tokens, nil
 }

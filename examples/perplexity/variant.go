@@ -135,7 +135,7 @@ func parseVariant(name string) (variant, error) {
 		return v, err
 	}
 	if v.cache && more {
-		return v, fmt.Errorf("a cache has no options")
+		return v, fmt.Errorf("a cache takes no options")
 	}
 	if _, ok := baselines[v.name]; ok {
 		v.baseline = true
