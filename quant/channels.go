@@ -446,7 +446,7 @@ func (h *Hessian) Divide(s []float32) (*Hessian, error) {
 			return nil, fmt.Errorf("quant: scale of column %d is %v: %w", i, x, ErrNotFinite)
 		}
 	}
-	d := &Hessian{cols: h.cols, n: h.n, sums: make([]float64, len(h.sums)), set: h.set}
+	d := newHessian(h.cols, h.n, make([]float64, len(h.sums)), h.set)
 	at := 0
 	for i := range s {
 		for j := i; j < h.cols; j++ {

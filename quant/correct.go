@@ -33,7 +33,9 @@ type Lost struct {
 //
 // For the inputs of the quantized model, its outputs come as near to the outputs of w for
 // the original inputs as a linear map can. Correct takes 2·cols² multiplications for each
-// row, and cols³/3. The result is the same for any number of goroutines, and on every
+// row, and cols³/6 for the factor of the Hessian, which it keeps with the Hessian until
+// vectors are added: 4·cols² bytes. The next calls of Correct and [Group] with the same
+// options use it. The result is the same for any number of goroutines, and on every
 // architecture. Errors for f and w are those of [Group]; Inputs or Outputs of another
 // shape are an error that matches [ErrShape].
 func (f *Feedback) Correct(ctx context.Context, w []float32, cols int, lost Lost) ([]float32, error) {
@@ -69,14 +71,14 @@ func (f *Feedback) Correct(ctx context.Context, w []float32, cols int, lost Lost
 		}
 	}
 	workers := runtime.GOMAXPROCS(0)
-	factor, err := newFactor(ctx, f, cols, workers)
+	factor, err := f.keep(ctx, cols, workers)
 	if err != nil {
 		return nil, err
 	}
 	c := &corrector{w: w, cols: cols, lost: lost, factor: factor, transposed: factor.transposed(), out: make([]float32, len(w))}
-	block := min(max(rows/(4*workers), 1), feedbackRows)
+	block := min(max(rows/(4*workers), 1), correctedRows)
 	if err := forBlocks(ctx, rows, block, workers, func() (func(lo, hi int) (int, error), error) {
-		var a, b [feedbackRows][]float64
+		var a, b [correctedRows][]float64
 		for i := range a {
 			a[i], b[i] = make([]float64, cols), make([]float64, cols)
 		}
@@ -86,6 +88,9 @@ func (f *Feedback) Correct(ctx context.Context, w []float32, cols int, lost Lost
 	}
 	return c.out, nil
 }
+
+// correctedRows rows are corrected with one pass over the factor and the losses.
+const correctedRows = 64
 
 // A corrector corrects the rows of a matrix.
 type corrector struct {
@@ -150,7 +155,7 @@ func (c *corrector) rows(first int, a, b [][]float64) (int, error) {
 func (c *corrector) solve(a [][]float64) {
 	n, f := c.cols, c.factor
 	const tile = algebra.TileCols
-	var to, from [feedbackRows][]float64
+	var to, from [correctedRows][]float64
 	// y·Mᵀ = a, from the last column to the first. Each y_k·M_jk is subtracted from the
 	// columns j before k.
 	for lo := (n - 1) / tile * tile; lo >= 0; lo -= tile {

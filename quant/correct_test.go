@@ -131,6 +131,56 @@ func TestCorrectedOutputs(t *testing.T) {
 	}
 }
 
+// TestKeptFactor checks that matrices are the same with the factor that Correct has left
+// with the Hessian, and that the factor is not used for other options or more vectors.
+func TestKeptFactor(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	const rows, cols = 70, 100
+	h, lost, _, _ := lostOf(t, r, rows, cols, 400)
+	w := make([]float32, rows*cols)
+	for i := range w {
+		w[i] = float32(r.NormFloat64())
+	}
+	// quantize corrects and quantizes, without what h keeps if fresh is set.
+	quantize := func(f Feedback, fresh bool) []byte {
+		f.Hessian = h
+		if fresh {
+			f.Hessian = h.with(h.set)
+		}
+		corrected, err := f.Correct(t.Context(), w, cols, lost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fresh {
+			f.Hessian = h.with(h.set)
+		}
+		m, err := Group(corrected, cols, Config{Feedback: &f})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return binaryForm(t, m)
+	}
+	all := []Feedback{{}, {Damping: .1}, {Shrinkage: .3}, {ActOrder: true}, {Sweeps: 1}, {}}
+	for i, f := range slices.Concat(all, all) {
+		if !slices.Equal(quantize(f, false), quantize(f, true)) {
+			t.Fatalf("options %d: another matrix with the factor that was kept", i)
+		}
+		if h.kept.Load() == nil {
+			t.Fatal("no factor is kept")
+		}
+		if err := h.Add(w[:cols*(1+i%2)]); err != nil || h.kept.Load() != nil {
+			t.Fatalf("a factor is kept when vectors are added, or %v", err)
+		}
+		if i%3 == 0 {
+			quantize(f, false)
+		}
+	}
+	f := Feedback{Hessian: h, Sweeps: -1}
+	if _, err := Group(w, cols, Config{Feedback: &f}); !errors.Is(err, ErrShape) {
+		t.Errorf("sweeps below 0: %v", err)
+	}
+}
+
 // Sums are the same bits for any division into calls, with and without vector
 // instructions.
 func TestCross(t *testing.T) {

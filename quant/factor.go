@@ -79,16 +79,10 @@ func newFactor(ctx context.Context, fb *Feedback, cols, workers int) (*factor, e
 	if h.n == 0 {
 		return nil, shapeError("vectors of Config.Feedback.Hessian", 0, "at least 1")
 	}
-	if fb.Sweeps < 0 {
-		return nil, shapeError("Config.Feedback.Sweeps", fb.Sweeps, "at least 0")
-	}
-	if !(fb.Shrinkage >= 0) || math.IsInf(fb.Shrinkage, 0) {
-		return nil, fmt.Errorf("quant: Config.Feedback.Shrinkage is %v, want at least 0: %w", fb.Shrinkage, ErrNotFinite)
+	if err := fb.check(); err != nil {
+		return nil, err
 	}
 	damping := fb.Damping
-	if !(damping >= 0) || math.IsInf(damping, 0) {
-		return nil, fmt.Errorf("quant: Config.Feedback.Damping is %v, want at least 0: %w", damping, ErrNotFinite)
-	}
 	if damping == 0 {
 		damping = defaultDamping
 	}
@@ -131,6 +125,20 @@ func newFactor(ctx context.Context, fb *Feedback, cols, workers int) (*factor, e
 		}
 		damping = min(10*damping, 1)
 	}
+}
+
+// check checks the options besides the Hessian.
+func (fb *Feedback) check() error {
+	if fb.Sweeps < 0 {
+		return shapeError("Config.Feedback.Sweeps", fb.Sweeps, "at least 0")
+	}
+	if !(fb.Shrinkage >= 0) || math.IsInf(fb.Shrinkage, 0) {
+		return fmt.Errorf("quant: Config.Feedback.Shrinkage is %v, want at least 0: %w", fb.Shrinkage, ErrNotFinite)
+	}
+	if !(fb.Damping >= 0) || math.IsInf(fb.Damping, 0) {
+		return fmt.Errorf("quant: Config.Feedback.Damping is %v, want at least 0: %w", fb.Damping, ErrNotFinite)
+	}
+	return nil
 }
 
 // fill sets f to the permuted Hessian with lambda on the diagonal. An input that was

@@ -59,8 +59,42 @@ type sharedFactor struct {
 	factor *factor  // nil before the first
 }
 
+// A keptFactor is a factor that its Hessian keeps.
+type keptFactor struct {
+	damping, shrinkage float64
+	actOrder           bool
+	factor             *factor
+}
+
+// kept returns the factor that the Hessian keeps, or nil if it has none for these options.
+func (f *Feedback) kept(cols int) *factor {
+	if f.Hessian == nil || f.Hessian.cols != cols || f.check() != nil {
+		return nil
+	}
+	k := f.Hessian.kept.Load()
+	if k == nil || k.damping != f.Damping || k.shrinkage != f.Shrinkage || k.actOrder != f.ActOrder {
+		return nil
+	}
+	return k.factor
+}
+
+// keep returns the factor of the Hessian, and lets the Hessian keep it.
+func (f *Feedback) keep(ctx context.Context, cols, workers int) (*factor, error) {
+	if k := f.kept(cols); k != nil {
+		return k, nil
+	}
+	made, err := newFactor(ctx, f, cols, workers)
+	if err == nil {
+		f.Hessian.kept.Store(&keptFactor{f.Damping, f.Shrinkage, f.ActOrder, made})
+	}
+	return made, err
+}
+
 // factored returns the factor of the Hessian.
 func (f *Feedback) factored(ctx context.Context, cols, workers int) (*factor, error) {
+	if k := f.kept(cols); k != nil {
+		return k, nil
+	}
 	s := f.shared
 	if s == nil {
 		return newFactor(ctx, f, cols, workers)

@@ -40,9 +40,7 @@ func algebraSets() []algebra.Set { return append([]algebra.Set{algebra.None}, al
 
 // with returns h with another set of loops.
 func (h *Hessian) with(set algebra.Set) *Hessian {
-	c := *h
-	c.set = set
-	return &c
+	return newHessian(h.cols, h.n, h.sums, set)
 }
 
 // FuzzHessian compares sums by tiles of every set of loops with plain sums.

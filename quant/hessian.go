@@ -3,6 +3,7 @@ package quant
 import (
 	"fmt"
 	"math"
+	"sync/atomic"
 
 	"github.com/bitmod-go/bitmod/internal/loops/algebra"
 )
@@ -19,6 +20,7 @@ type Hessian struct {
 	n    int       // vectors
 	sums []float64 // row by row, from the diagonal on
 	set  algebra.Set
+	kept *atomic.Pointer[keptFactor] // what Correct keeps
 }
 
 // NewHessian returns the Hessian of no vectors yet, for a layer with cols inputs.
@@ -31,7 +33,11 @@ func NewHessian(cols int) (*Hessian, error) {
 	if cols > maxHessianCols {
 		return nil, shapeError("cols", cols, "at most %d", maxHessianCols)
 	}
-	return &Hessian{cols: cols, sums: make([]float64, triangle(cols)), set: algebra.Best()}, nil
+	return newHessian(cols, 0, make([]float64, triangle(cols)), algebra.Best()), nil
+}
+
+func newHessian(cols, vectors int, sums []float64, set algebra.Set) *Hessian {
+	return &Hessian{cols, vectors, sums, set, new(atomic.Pointer[keptFactor])}
 }
 
 // maxHessianCols is far above any layer, and keeps triangle within an int32.
@@ -59,6 +65,7 @@ func (h *Hessian) Add(x []float32) error {
 	}
 	n := h.cols
 	h.n += len(x) / n
+	h.kept.Store(nil)
 	if h.set != algebra.None && n >= 2*algebra.TileCols && len(x) >= 4*n {
 		h.addTiles(x)
 		return nil

@@ -42,5 +42,5 @@ func NewHessianOf(cols, vectors int, sums []float64) (*Hessian, error) {
 			next--
 		}
 	}
-	return &Hessian{cols: cols, n: vectors, sums: sums, set: algebra.Best()}, nil
+	return newHessian(cols, vectors, sums, algebra.Best()), nil
 }
