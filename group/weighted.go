@@ -19,11 +19,11 @@ import (
 //
 //	|S − E| ≤ (n/8 + 12)·u·S + 3·u·A·√(Σa·S) + 4·Σa·u²·A²
 //
-// if Σa is at least n·2^−50 and A is at least 2^−20, when the last term is above what
-// underflow adds. The definition itself does not underflow to speak of if the largest
-// importance is within 2^±900.
+// if Σa is at least n·2^−50 and A is at least 2^−20; the last term is then above what
+// underflow adds. The definition itself hardly underflows if the largest importance is
+// within 2^±900.
 type weighting struct {
-	of     []float64 // a copy of the importances that the others are made of
+	of     []float64 // a copy of the importances that scaled and roots are made from
 	size   int       // of a group
 	scaled []float32 // a
 	roots  []float64 // by group, a bound of √Σa; +Inf if all are 0, which counts as all 1
@@ -33,8 +33,8 @@ type weighting struct {
 // added up again.
 const weightedMin = 0x1p-20
 
-// set prepares importances, which are those of the row before in most calls, and reports
-// whether they are numbers that the loops can take.
+// set prepares the importances of a row, which are mostly the same as those of the row
+// before. It reports whether the loops can take them.
 func (q *weighting) set(importance []float64, size int) bool {
 	if size == q.size && slices.Equal(importance, q.of) {
 		return len(q.scaled) > 0

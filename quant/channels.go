@@ -32,11 +32,11 @@ const channelExponents = 16
 
 // ChannelScales looks for scales of the columns of w, row-major with cols columns, that
 // minimize the output error of the layer quantized as c says: activation-aware
-// quantization, AWQ (arXiv 2306.00978). Columns with large inputs are scaled up, so
-// that their rounding errors are smaller, and their inputs are scaled down. That costs
-// nothing at run time if the caller divides the weights of the RMSNorm before, or the
-// rows of the matrix before, by s. Matrices with the same inputs must share their
-// scales: w then has the rows of all of them.
+// quantization, AWQ (arXiv 2306.00978). Columns with large inputs are scaled up, so that
+// their rounding errors are smaller, and their inputs are scaled down. That costs nothing
+// at run time if the caller divides by s the weights of the RMSNorm, or the rows of the
+// matrix, that makes the inputs. Matrices with the same inputs must share their scales:
+// w then has the rows of all of them.
 //
 // a is the root mean square of a column's inputs, from h. ChannelScales tries s = a^α
 // for α = 0, 1/16, … 1, divided by √(max s · min s), and takes the s with the least
@@ -219,8 +219,8 @@ func checkOutput(n, cols int, h *Hessian) error {
 	return nil
 }
 
-// amplitudes returns the root mean square of every column's inputs. Columns that are
-// tied have the one of all their inputs.
+// amplitudes returns the root mean square of every column's inputs. Columns that are tied
+// have the root mean square of all their inputs.
 func amplitudes(h *Hessian, ties []int) ([]float64, error) {
 	a := h.Importance()
 	if ties != nil {
@@ -346,7 +346,7 @@ func (o *outputMeter) errors(w []float64, every int, m *Matrix, s []float32) ([]
 	return errs, err
 }
 
-// difference sets e to w − ŵ/s, or to w − ŵ if s is nil. The length is that of ŵ.
+// difference sets e to w − ŵ/s, or to w − ŵ if s is nil, where ŵ is back.
 func difference(e, w []float64, back, s []float32) {
 	e, w = e[:len(back)], w[:len(back)]
 	if s == nil {

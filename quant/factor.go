@@ -32,7 +32,7 @@ type factor struct {
 	n       int
 	order   []int     // column of each visit; nil for ascending
 	m       []float64 // M's upper triangle by rows; on the diagonal D
-	damping float64   // that it took
+	damping float64   // the damping that it took
 	lambda  float64   // damping times the mean of the diagonal
 	set     algebra.Set
 }
@@ -291,7 +291,7 @@ func (f *factor) eliminate(first, last, lo int, a, m []float64, stride, n int) {
 }
 
 // reduce subtracts r[i][k·rStep]·M_kj from each c[i][j] for k from 0 to n−1, rounding
-// once for each k. Row k+1 of M is mStep − k·mLess numbers behind row k in m. All c
+// once for each k. Row k+1 of M is mStep − k·mLess numbers after row k in m. All c
 // have the same length.
 func reduce(set algebra.Set, c, r [][]float64, rStep int, m []float64, mStep, mLess, n int) {
 	if len(c) == 0 || len(c[0]) == 0 {

@@ -224,7 +224,7 @@ func (s *rowSearcher) noise(lo, hi int, codes []uint8) noise {
 	}
 	sum := func(s *[coding.WideLanes]float64) float64 { return (s[0] + s[1]) + (s[2] + s[3]) }
 	n := noise{sum(&a.Noise), sum(&a.Above), sum(&a.Below)}
-	if n.error != n.error { // no importance, but infinite
+	if n.error != n.error { // an importance of 0 times an infinite error
 		n.error = math.Inf(1)
 	}
 	return n
@@ -239,7 +239,7 @@ func (s *rowSearcher) exactNoise(r *rowChoice) float64 {
 		for col := lo; col < hi; col++ {
 			e := s.weights[col] - float64(s.values[r.codes[col]])
 			n := float64(float64(s.importance[col]*e) * e)
-			if n != n { // no importance, but infinite
+			if n != n { // an importance of 0 times an infinite error
 				n = math.Inf(1)
 			}
 			sum += n

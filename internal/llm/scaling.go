@@ -11,14 +11,14 @@ import (
 
 // ScaleOptions are the options of [File.ScaleChannels].
 type ScaleOptions struct {
-	// Config is how the scaled model will be quantized. Feedback, if not nil, is without
-	// its Hessian.
+	// Config is how the scaled model will be quantized. Feedback, if not nil, has no
+	// Hessian.
 	Config quant.Config
 	// Texts give the inputs that scales are chosen by. Each is a text of its own, in
 	// tokens.
 	Texts [][]int
-	// Held are other texts, on which errors are measured. Without them, which only suits
-	// a Config without Feedback, Texts serve for both.
+	// Held are other texts, on which errors are measured. If there are none, Texts serve
+	// for both; that suits only a Config without Feedback.
 	Held [][]int
 	// Report, if not nil, is called for every input of matrices that could have scales.
 	Report func(ScaledInput)
@@ -27,16 +27,16 @@ type ScaleOptions struct {
 // A ScaledInput is what was found for the input of some matrices.
 type ScaledInput struct {
 	Layer           int
-	Matrices        string  // what people call them
+	Matrices        string  // the names of the matrices for people
 	Alpha           float64 // the exponent; 0 for no scales
 	Error, Unscaled float64 // squared errors of the outputs, as in [quant.Channels]
 }
 
 // A Scaling has scales of channels for the model of a file: AWQ (arXiv 2306.00978).
-// Columns of matrices are multiplied by them, and what makes the matrices' inputs is
-// divided, so that the model computes the same.
+// Columns of matrices are multiplied by the scales. The norm or matrix that makes their
+// inputs is divided by them, so that the model computes the same.
 type Scaling struct {
-	// Skipped says of which matrices the columns have no scales, and why.
+	// Skipped names the matrices whose columns have no scales, with the reason.
 	Skipped []string
 
 	source  *checkpointSource
@@ -51,7 +51,7 @@ type Scaling struct {
 //	norm → gate and up, the router, and the same of all experts
 //	up → down, in a network with a gate
 //
-// It takes the memory of a layer in float32, some times over, and that of the residual
+// It takes several times the memory of a layer in float32, and the memory of the residual
 // streams of all texts. The model must not be packed. The file must stay open for what
 // the Scaling writes.
 func (f *File) ScaleChannels(ctx context.Context, o ScaleOptions) (*Scaling, error) {
@@ -91,7 +91,7 @@ func (f *File) ScaleChannels(ctx context.Context, o ScaleOptions) (*Scaling, err
 type scaling struct {
 	c        *Config
 	options  ScaleOptions
-	networks []*Network // of the texts, and of those that are held
+	networks []*Network // of Texts and, if there are any, of Held
 	result   *Scaling
 }
 
@@ -105,7 +105,7 @@ type fold struct {
 	ties    []int  // of the columns, or nil
 }
 
-// folds returns the folds of a stage of a layer. Otherwise it returns why there are none.
+// folds returns the folds of a stage of a layer, or the reason why there are none.
 func (c *Config) folds(layer, stage int) ([]fold, string) {
 	experts := c.hasExperts(layer)
 	at := func(k Kind) Place { return Place{Layer: layer, Kind: k} }

@@ -54,8 +54,8 @@ func (g *scaling) change(f fold, s []float32) {
 // Scaled returns the number of tensors that have scales.
 func (s *Scaling) Scaled() int { return len(s.changes) }
 
-// Entries returns the tensors of the scaled model for [checkpoint.Save]. Those that have
-// scales become F32: with fewer bits, rounding would change what the model computes.
+// Entries returns the tensors of the scaled model for [checkpoint.Save]. Tensors
+// with scales become F32: with fewer bits, rounding would change what the model computes.
 func (s *Scaling) Entries() []checkpoint.Entry {
 	var es []checkpoint.Entry
 	for _, t := range s.source.c.Tensors() {

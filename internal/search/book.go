@@ -15,9 +15,9 @@ type book struct {
 	coding.Book
 }
 
-// newBook returns the book of a codebook. Codebooks that are all numbers of some bits,
-// such as integers and minifloats, are reached by rounding and need no table. Edges are
-// the fastest way for the others, where thresholds are multiples of a power of two.
+// newBook returns the book of a codebook. The values of some codebooks, such as integers
+// and minifloats, are all numbers of some bits; rounding finds them without a table. For
+// other codebooks, edges are fastest if thresholds are multiples of a power of two.
 func newBook(values []float32) book {
 	vs := slices.Clone(values)
 	slices.Sort(vs)

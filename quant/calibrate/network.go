@@ -7,7 +7,7 @@ import (
 )
 
 // A Network is a model that is reading texts. It runs in steps; each step reads the
-// output of the step before. A step should be the matrices with one input, so that
+// output of the step before. The matrices of a step should have the same input, so that
 // later matrices are quantized by the outputs of quantized ones. Its methods are called
 // by one goroutine at a time.
 type Network interface {

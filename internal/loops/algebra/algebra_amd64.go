@@ -26,7 +26,7 @@ func Sets() []Set {
 // String returns the name of the processor's feature.
 func (s Set) String() string { return [...]string{"none", "avx2", "avx512"}[s] }
 
-// Gram does what its arguments say.
+// Gram computes what GramArgs describe.
 func (s Set) Gram(a *GramArgs) {
 	if s == avx512 {
 		gramAVX512(a)
@@ -35,7 +35,7 @@ func (s Set) Gram(a *GramArgs) {
 	gramAVX2(a)
 }
 
-// Take does what its arguments say.
+// Take computes what TakeArgs describe.
 func (s Set) Take(a *TakeArgs) {
 	if s == avx512 {
 		takeAVX512(a)
@@ -44,7 +44,7 @@ func (s Set) Take(a *TakeArgs) {
 	takeAVX2(a)
 }
 
-// Reduce does what its arguments say.
+// Reduce computes what ReduceArgs describe.
 func (s Set) Reduce(a *ReduceArgs) {
 	if s == avx512 {
 		reduceAVX512(a)

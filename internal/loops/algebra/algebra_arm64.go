@@ -12,7 +12,7 @@ func Sets() []Set { return sets[:] }
 // String returns the name of the processor's feature.
 func (s Set) String() string { return [...]string{"none", "neon"}[s] }
 
-// Gram, Take and Reduce do what their arguments say.
+// Gram, Take and Reduce compute what their arguments describe.
 func (Set) Gram(a *GramArgs)     { gramNEON(a) }
 func (Set) Take(a *TakeArgs)     { takeNEON(a) }
 func (Set) Reduce(a *ReduceArgs) { reduceNEON(a) }

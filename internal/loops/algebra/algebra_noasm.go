@@ -8,7 +8,7 @@ func Sets() []Set { return nil }
 // String returns the name of the processor's feature.
 func (Set) String() string { return "none" }
 
-// Gram, Take and Reduce are not there.
+// There are no loops, so these methods do nothing and are never called.
 func (Set) Gram(*GramArgs)     {}
 func (Set) Take(*TakeArgs)     {}
 func (Set) Reduce(*ReduceArgs) {}

@@ -154,8 +154,8 @@ func fitAVX512(f *file, kind fitKind) {
 		f.op("VPSHUFD $0xb1, Z0, Z1")
 		f.op("VADDPS Z1, Z0, Z0")
 		f.op("VPERMPS Z0, %s, Z0", z(firsts))
-		// Not with a mask, since the sums are read at once, and what a store with a mask
-		// wrote has to reach the cache before.
+		// The store has no mask, because the sums are read at once, and what a masked
+		// store wrote has to reach the cache first.
 		f.op("VMOVQ X0, (R11)")
 		f.op("VEXTRACTPS $2, X0, 8(R11)")
 	})

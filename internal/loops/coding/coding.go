@@ -73,8 +73,8 @@ type StepsArgs struct {
 	Steps  *uint8
 	Class  *Class
 	Deltas *float64 // by group
-	Errors *float32 // those of each group beside each other
-	Stride int      // bytes from one group's to the next one's
+	Errors *float32 // the errors of a group are side by side
+	Stride int      // in bytes, from the errors of a group to those of the next
 
 	Importance *float32 // of each weight, for functions named Weighted
 
@@ -119,8 +119,8 @@ type RoundArgs struct {
 	Top    int
 }
 
-// RangeArgs point at groups of weights without NaN: Dst[g] is the least of them and 0,
-// and the greatest.
+// RangeArgs point at groups of weights without NaN: Dst[g] is the least and the greatest
+// of 0 and the weights of group g.
 type RangeArgs struct {
 	Groups
 	Dst *[2]float32

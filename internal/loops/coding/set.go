@@ -1,8 +1,8 @@
 package coding
 
-// A Set has the functions for one kind of processor. It must not be changed. Lookup
-// takes bytes below Cells; Powers, Weighted, Narrow, FitEdges, and the five from Survey to Noise together
-// may be nil.
+// A Set has the functions for one kind of processor. It must not be changed. Lookup takes
+// bytes below Cells. Powers, Weighted, Narrow, and FitEdges may be nil, as may the five
+// from Survey to Noise together.
 type Set struct {
 	Steps     [Members + 1]func(*StepsArgs) // by the number of codebooks
 	Powers    [Members + 1]func(*StepsArgs)
