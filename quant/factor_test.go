@@ -262,7 +262,8 @@ func plainFeedback(w []float64, m *Matrix, row int, f *factor, c *chooser) (code
 		}
 		cb, k := m.codebooks[choices[g].Codebook], m.typ.Scale().Value(choices[g].Scale)
 		codes[col] = cb.Encode(0)
-		if d := float64(k) * float64(s); d > 0 {
+		// A group of zeros has no Delta and stays zero. Its scale in E8M0 is not: 2⁻¹²⁷.
+		if d := float64(k) * float64(s); d > 0 && choices[g].Delta > 0 {
 			codes[col] = cb.Encode(target[visit] / d)
 		}
 		e := float64(float32(cb.Value(codes[col])*k)*s) - w[col]
