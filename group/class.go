@@ -186,7 +186,7 @@ func (k *class) classify(zones []uint8, w []float64, amax, delta float64) {
 	// their cell may overflow an int.
 	if limit := 4 * k.max; !(amax/delta < limit) {
 		for i, x := range w {
-			zones[i] = k.zone(max(-limit, min(limit, ratio(x, delta))))
+			zones[i] = k.zone(within(ratio(x, delta), limit))
 		}
 		return
 	}

@@ -457,7 +457,9 @@ func (f *fast) best(s *Selector, g, lo, n int, root, factors float64) (first int
 	var span float64
 	for i := range f.classes {
 		c := &f.classes[i]
-		span = max(span, c.deltas[g]*c.maxValue)
+		if s := c.deltas[g] * c.maxValue; s > span {
+			span = s
+		}
 	}
 	if f.powers { // errors are in units of the one Δ
 		span = f.classes[0].maxValue

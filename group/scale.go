@@ -37,13 +37,18 @@ func candidateScale(t datatype.Type, amax, cbMax float64, tensorScale float32) C
 func RowScales(scales []uint8, deltas []float64) (step float32) {
 	var top float64
 	for _, d := range deltas {
-		top = max(top, d)
+		if d > top { // max takes longer, as it minds NaN
+			top = d
+		}
 	}
 	step = float32(top / 255)
 	for i, d := range deltas[:min(len(deltas), len(scales))] {
 		scales[i] = 0
 		if step > 0 {
-			scales[i] = uint8(min(math.RoundToEven(d/float64(step)), 255))
+			scales[i] = 255
+			if k := math.RoundToEven(d / float64(step)); k < 255 {
+				scales[i] = uint8(k)
+			}
 		}
 	}
 	return step

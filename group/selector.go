@@ -186,7 +186,7 @@ func (s *Selector) encode(w float64, c Choice) uint8 {
 	t := s.trials[c.Codebook]
 	k := &s.classes[t.class]
 	limit := 4 * k.max
-	return k.members[t.member].codes[k.zone(max(-limit, min(limit, r)))]
+	return k.members[t.member].codes[k.zone(within(r, limit))]
 }
 
 // zero returns the zero-point of an integer type's codebook.
@@ -200,10 +200,22 @@ func (s *Selector) zero(codebook int) int {
 // encodeInteger returns the code of a ratio in an integer type.
 func (s *Selector) encodeInteger(r float64, zero int) uint8 {
 	limit := float64(2 * s.top)
-	r = max(-limit, min(limit, r))
+	r = within(r, limit)
 	n := int(r+limit) - 2*s.top
 	n += one(r > float64(n)+.5)
 	return uint8(min(max(n+zero, 0), s.top))
+}
+
+// within returns x clamped to ±limit. It is faster than min and max, which mind the sign
+// of 0.
+func within(x, limit float64) float64 {
+	switch {
+	case x > limit:
+		return limit
+	case x < -limit:
+		return -limit
+	}
+	return x
 }
 
 // check returns the largest magnitude in w, or an error for invalid arguments of

@@ -388,10 +388,15 @@ func (q *feedbackQuantizer) spread(c, e [][]float64, lo, hi int) {
 // clamp returns x clamped to the range of float32, or w if x is NaN. Feedback can
 // overflow for weights near the end of float32.
 func clamp(x, w float64) float64 {
-	if x != x {
+	switch {
+	case x > math.MaxFloat32:
+		return math.MaxFloat32
+	case x < -math.MaxFloat32:
+		return -math.MaxFloat32
+	case x != x:
 		return w
 	}
-	return max(-math.MaxFloat32, min(math.MaxFloat32, x))
+	return x
 }
 
 // groupFeedback quantizes all rows of w with feedback.

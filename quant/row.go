@@ -142,7 +142,9 @@ func (m *Matrix) storeRow(row int, step float32, choices []group.Choice, codes [
 	var top float64
 	for g, c := range choices {
 		scales[g] = c.Scale
-		top = max(top, c.Delta)
+		if c.Delta > top { // max takes longer, as it minds NaN
+			top = c.Delta
+		}
 	}
 	if m.selectorBytes > 0 {
 		selectors := m.storage.Selectors[row*m.selectorBytes:]
