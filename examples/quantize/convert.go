@@ -96,6 +96,9 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		fmt.Fprintf(stdout, "SQNR %.2f dB%s\n", sum.SQNR(), zeroedGroups(sum))
 	}
 	listFiles(stdout, r)
+	if o.verbose {
+		fmt.Fprintf(stdout, "time of all goroutines: %v\n", r.Times)
+	}
 	if !o.dryRun && o.part == 0 {
 		listCompanions(stdout, o.out, r)
 	}

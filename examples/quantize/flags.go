@@ -55,7 +55,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.Func("embeddings", "quantize embeddings, and output heads that are tied to them, to `type[:group]`, such as int8; they are kept by default", o.roleFlag("embeddings"))
 	fs.Func("head", "quantize output heads, and embeddings that are tied to them, to `type[:group]`; they are kept by default", o.roleFlag("head"))
 	fs.Func("kept", "store floats that are not quantized in the `dtype` bf16, f16 or f32; they are unchanged by default", o.keptFlag)
-	fs.BoolVar(&o.verbose, "v", false, "print a line for every tensor")
+	fs.BoolVar(&o.verbose, "v", false, "print a line for every tensor, and the time of each stage")
 	fs.BoolVar(&o.strict, "strict", false, "fail if a tensor that should be quantized can't be")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "write nothing, and show what would be done")
 	fs.BoolVar(&o.measure, "measure", false, "compare every weight with the original")

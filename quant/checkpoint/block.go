@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"time"
 
 	"github.com/bitmod-go/bitmod/datatype"
 	"github.com/bitmod-go/bitmod/quant"
@@ -51,6 +52,7 @@ type quantizer struct {
 	measure bool
 	search  bool
 	order   func(it *Item) ([]uint8, error) // the part of each row of a mixed tensor
+	times   *stopwatch
 	buf32   []float32
 	buf64   []float64
 	bufBF16 []quant.BFloat16
@@ -91,9 +93,12 @@ func quantizeSpan[T quant.Weight](q *quantizer, buf *[]T, d data, s span) (block
 		setFirst(w, s.amax)
 	}
 	own := w[b.first*cols:]
+	start := time.Now()
 	if err := readRows(d, own, outs, cols, s.lo, s.hi, to.Transposed); err != nil {
 		return b, err
 	}
+	start = q.times.lap(reading, start)
+	defer func() { q.times.lap(quantizing, start) }()
 	var err error
 	config := quant.Config{Type: to.Type, GroupSize: to.GroupSize, Workers: 1, Search: q.search}
 	if to.Parts == nil {

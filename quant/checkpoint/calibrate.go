@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/bitmod-go/bitmod/quant"
 )
@@ -78,10 +79,13 @@ func (r *runner) calibrate(ctx context.Context, it *Item) error {
 		if it.To.Parts != nil {
 			w.Of = order[lo:][:outs]
 		}
+		start := time.Now()
 		if err := readRows(d, w.Float, outs, cols, lo, lo+outs, it.To.Transposed); err != nil {
 			return err
 		}
+		start = r.times.lap(reading, start)
 		m, err := r.plan.options.Calibrator.Quantize(ctx, w)
+		r.times.lap(quantizing, start)
 		if bad, ok := errors.AsType[*quant.WeightError](err); ok {
 			err = &quant.WeightError{Row: bad.Row + lo, Col: bad.Col, Value: bad.Value}
 		}

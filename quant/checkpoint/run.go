@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/bitmod-go/bitmod/internal/atomicfile"
 	"github.com/bitmod-go/bitmod/quant"
@@ -41,6 +42,8 @@ type Result struct {
 	Written, Resumed []string
 	// Index is the path of the index if one was written.
 	Index string
+	// Times are the times that the stages took.
+	Times Times
 	// Companions are the files beside the weights of the source, copied or left
 	// out, in the order of their names. Only part 0 has them.
 	Companions []Companion
@@ -186,6 +189,7 @@ type runner struct {
 	dry    bool
 	result Result
 	meter  meter
+	times  stopwatch
 
 	out        *outDir
 	companions *companions
@@ -246,14 +250,16 @@ func (r *runner) run(ctx context.Context, finished map[int]bool) error {
 	err := ordered(ctx, p.options.Workers,
 		func(ctx context.Context, yield func(step) bool) error { return r.steps(ctx, finished, yield) },
 		func() func(context.Context, step) (block, error) {
-			q := &quantizer{source: p.source, measure: r.o.Measure, search: p.options.Search, order: p.order}
+			q := &quantizer{source: p.source, measure: r.o.Measure, search: p.options.Search, order: p.order, times: &r.times}
 			c := &converter{source: p.source}
 			return func(_ context.Context, s step) (b block, err error) {
 				switch {
 				case s.kind == quantizeRows:
 					return q.quantize(s.span)
 				case s.kind == convertRows && !r.dry:
+					start := time.Now()
 					b.converted, err = c.convert(s.span)
+					r.times.lap(quantizing, start)
 				}
 				return b, err
 			}
@@ -267,6 +273,7 @@ func (r *runner) run(ctx context.Context, finished map[int]bool) error {
 	if e := r.wait(); err == nil {
 		err = e
 	}
+	r.result.Times = r.times.times()
 	return err
 }
 
@@ -401,6 +408,9 @@ func (r *runner) begin(i int) error {
 	h := header{settings: p.settings, plan: p.id, shard: p.shardLabel(i)}
 	var err error
 	r.open, err = createShard(r.o.create, p.file(r.dst, i), tensors, h, p.carried(i))
+	if err == nil {
+		r.open.times = &r.times
+	}
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"runtime"
+	"time"
 
 	"github.com/bitmod-go/bitmod/internal/atomicfile"
 	"github.com/bitmod-go/bitmod/internal/rawfloat"
@@ -50,6 +51,7 @@ type shard struct {
 	hashes  map[string]hash.Hash
 	written map[string]int64
 	buf     []byte
+	times   *stopwatch // nil for none
 }
 
 // createShard starts a file for tensors. The DType of tensors that are not quantized is
@@ -100,11 +102,14 @@ func (s *shard) metadata() map[string]string {
 
 // write appends to a stored tensor.
 func (s *shard) write(name string, b []byte) error {
+	start := time.Now()
 	if err := s.w.WriteAt(name, b, s.written[name]); err != nil {
 		return fmt.Errorf("checkpoint: %s is not written: %w", s.path, err)
 	}
+	start = s.times.lap(writing, start)
 	if h := s.hashes[name]; h != nil {
 		h.Write(b)
+		s.times.lap(hashing, start)
 	}
 	s.written[name] += int64(len(b))
 	return nil
@@ -168,7 +173,9 @@ func (s *shard) copyBytes(ctx context.Context, name, from string, section *io.Se
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		start := time.Now()
 		n, err := section.Read(buf)
+		s.times.lap(reading, start)
 		if n > 0 {
 			if err := s.write(name, buf[:n]); err != nil {
 				return err
@@ -196,9 +203,11 @@ func copyFloats[T float32 | float64](ctx context.Context, s *shard, name string,
 			return context.Cause(ctx)
 		}
 		part := floats[:min(int64(len(floats)), from.Elements()-first)]
+		start := time.Now()
 		if err := read(d, part, first); err != nil {
 			return tensorError(from.Name, err)
 		}
+		s.times.lap(reading, start)
 		b, bad := rawfloat.Append(s.buf[:0], part, f)
 		if bad >= 0 {
 			at, cols := first+int64(bad), int64(from.Cols())
@@ -217,6 +226,8 @@ func copyFloats[T float32 | float64](ctx context.Context, s *shard, name string,
 // commit writes the header and makes the file appear. After an error the file does not
 // exist.
 func (s *shard) commit() error {
+	start := time.Now()
+	defer func() { s.times.lap(syncing, start) }()
 	if err := s.finish(); err != nil {
 		return err
 	}
