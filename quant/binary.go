@@ -269,7 +269,7 @@ func (m *Matrix) validate() (part, offset int, reason string) {
 		}
 	}
 	if row, ok := m.validateCodes(); !ok {
-		return 3, row * m.rowBytes, fmt.Sprintf("row %d has a code that its codebook has not, or padding that is not 0", row)
+		return 3, row * m.rowBytes, fmt.Sprintf("row %d has a code beyond its codebook, or padding that is not 0", row)
 	}
 	return 0, 0, ""
 }

@@ -62,7 +62,7 @@ func NewMixed(parts []*Matrix, of []uint8) (*Matrix, error) {
 		case p.mixed != nil:
 			return nil, shapeError(fmt.Sprintf("parts[%d].Parts()", i), p.Parts(), "1")
 		case p.rows != counts[i]:
-			return nil, shapeError(fmt.Sprintf("parts[%d].Rows()", i), p.rows, "%d, the rows that of has for it", counts[i])
+			return nil, shapeError(fmt.Sprintf("parts[%d].Rows()", i), p.rows, "%d, the number of its rows in of", counts[i])
 		case p.cols != parts[0].cols:
 			return nil, shapeError(fmt.Sprintf("parts[%d].Cols()", i), p.cols, "%d, as parts[0]", parts[0].cols)
 		}

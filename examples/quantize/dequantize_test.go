@@ -93,7 +93,7 @@ func TestVerifyAnotherModel(t *testing.T) {
 	ws := transformer(12, 128, 344)
 	generate(t, other, append(ws[1:], ws[0])) // the same numbers for other tensors
 	code, _, errs := program.Invoke(t, "verify", dst, "-original", other)
-	if code != 1 || !strings.Contains(errs, "it is not of this original") || !strings.Contains(errs, `tensor "model.`) {
+	if code != 1 || !strings.Contains(errs, "it was not made from this original") || !strings.Contains(errs, `tensor "model.`) {
 		t.Errorf("exit code %d, %s", code, errs)
 	}
 	if n := strings.Count(errs, "\n"); n > 24 {

@@ -122,7 +122,7 @@ func sourceOf(file fs.File, name string) (*Source, error) {
 		return &Source{r: &seeking{r: r}, path: name, size: st.Size(), closer: file}, nil
 	}
 	if st.Size() > MaxInMemory {
-		return nil, fmt.Errorf("%d bytes that can only be read from the start, which goes up to %d", st.Size(), MaxInMemory)
+		return nil, fmt.Errorf("%d bytes that can only be read from the start; the limit is %d", st.Size(), MaxInMemory)
 	}
 	b, err := readAll(file, st.Size())
 	if err != nil {
@@ -162,7 +162,7 @@ func readAll(r io.Reader, size int64) ([]byte, error) {
 	return slices.Clip(b), nil
 }
 
-var errCount = errors.New("a read of fewer than no bytes, or more than asked for")
+var errCount = errors.New("Read returned a negative count, or more bytes than asked for")
 
 // strict makes a ReaderAt of unknown origin keep the interface's contract, so that a
 // loop that reads on after a short read ends.

@@ -202,7 +202,7 @@ func (f *File) place(headerEnd, align int64) error {
 		t := &f.tensors[i]
 		switch {
 		case t.Begin%align != 0:
-			return badfile.Tensor(t.Name, "offset %d is no multiple of the alignment %d", t.Begin, align)
+			return badfile.Tensor(t.Name, "offset %d is not a multiple of the alignment %d", t.Begin, align)
 		case t.Begin < end:
 			return badfile.Tensor(t.Name, "offset %d overlaps tensor %s, which ends at %d", t.Begin, badfile.Quote(f.tensors[i-1].Name), end)
 		case t.Begin > roundUp(end, align):
@@ -216,7 +216,7 @@ func (f *File) place(headerEnd, align int64) error {
 		f.byName[t.Name] = i
 	}
 	if len(f.tensors) > 0 && f.Size() > start+roundUp(end, align) {
-		return badfile.Tensor(f.tensors[len(f.tensors)-1].Name, "the last, is followed by %d trailing bytes", f.Size()-start-end)
+		return badfile.Tensor(f.tensors[len(f.tensors)-1].Name, "it is the last, and %d trailing bytes follow", f.Size()-start-end)
 	}
 	return nil
 }

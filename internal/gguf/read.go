@@ -28,7 +28,7 @@ func (f *File) Read64(dst []float64, t Tensor, first int64) error { return read(
 func (f *File) ReadBytes(dst []byte, t Tensor, first int64) error {
 	l, ok := t.Type.layout()
 	if !ok || l.block != 1 {
-		return f.errorf(t, "%v has no elements of their own", t.Type)
+		return f.errorf(t, "%v has no separate elements", t.Type)
 	}
 	if err := f.ReadElements(dst, t.Begin, int64(l.bytes), t.Elements(), first); err != nil {
 		return f.errorf(t, "%w", err)

@@ -123,7 +123,7 @@ func (c *Calibration) gatherGradients() ([]rowSquares, error) {
 func (c *Config) llamaOnly(what string) error {
 	other := slices.ContainsFunc(c.PerLayer, func(l LayerConfig) bool { return l != LayerConfig{Window: l.Window} })
 	if c.Arch != (Arch{}) || other {
-		return fmt.Errorf("llm: %s are known for layers like Llama's alone", what)
+		return fmt.Errorf("llm: %s exist only for layers like Llama's", what)
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func (c *Config) llamaOnly(what string) error {
 // sevenMatrices returns an error if a layer has other matrices than Llama's.
 func (c *Config) sevenMatrices() error {
 	if c.Experts > 0 || c.NoGate {
-		return fmt.Errorf("llm: calibration is for layers with the seven matrices of Llama's alone")
+		return fmt.Errorf("llm: calibration works only for layers with the seven matrices of Llama's")
 	}
 	return nil
 }

@@ -190,10 +190,10 @@ func (a *Arch) check(layers int) error {
 		name string
 		got  float64
 	}{
-		{"what queries are scaled by", a.QueryScale},
+		{"scale of queries", a.QueryScale},
 		{"cap of attention", a.AttentionCap},
 		{"cap of logits", a.LogitCap},
-		{"what embeddings are scaled by", a.EmbeddingScale},
+		{"scale of embeddings", a.EmbeddingScale},
 	} {
 		if !(f.got >= 0 && f.got < math.MaxFloat32) {
 			return formatErrorf("%s is %v, want a positive number", f.name, f.got)

@@ -205,7 +205,7 @@ func (k *keys) rope(c *Config, d ropeDefaults) {
 func (k *keys) partial(r *Rope, c *Config, share float64) {
 	switch {
 	case !(share > 0 && share <= 1):
-		k.fail("%s is %v, want more than 0, up to 1", k.name("partial_rotary_factor"), share)
+		k.fail("%s is %v, want more than 0 and at most 1", k.name("partial_rotary_factor"), share)
 	case share < 1:
 		if r.Dim = int(float64(c.HeadDim) * share); r.Dim == 0 {
 			k.fail("%s is %v, which leaves nothing of a head of %d", k.name("partial_rotary_factor"), share, c.HeadDim)

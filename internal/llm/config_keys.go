@@ -103,7 +103,7 @@ func (k *keys) checkRead(harmless ...[]string) error {
 	for _, key := range slices.Sorted(maps.Keys(k.values)) {
 		known := k.read[key] || slices.ContainsFunc(harmless, func(list []string) bool { return slices.Contains(list, key) })
 		if !known && !isNothing(k.values[key]) {
-			return formatErrorf("%s is %s, which this family of models is not known to have: it may change what the model computes",
+			return formatErrorf("%s is %s, but this key is not known for this family of models, and may change what the model computes",
 				k.name(key), badfile.Quote(shorten(string(k.values[key]))))
 		}
 	}

@@ -71,7 +71,7 @@ func (f *File) readGeneration() error {
 	case s.Temperature != nil && !(*s.Temperature >= 0):
 		return formatErrorf("%s: temperature is %v, want 0 or more", name, *s.Temperature)
 	case s.TopP != nil && !(*s.TopP > 0 && *s.TopP <= 1):
-		return formatErrorf("%s: top_p is %v, want above 0, up to 1", name, *s.TopP)
+		return formatErrorf("%s: top_p is %v, want more than 0 and at most 1", name, *s.TopP)
 	case s.TopK != nil && *s.TopK < 0:
 		return formatErrorf("%s: top_k is %d, want 0 or more", name, *s.TopK)
 	}

@@ -42,7 +42,7 @@ func (kv KV) newCache(c *Config) (cache, error) {
 		q.GroupSize = max(c.HeadDim, 8) // quant has no smaller groups
 	}
 	if q.Type.Scale() == datatype.E4M3 {
-		return nil, fmt.Errorf("llm: key-value cache of %v: it has one scale for all tokens, and they come one by one", q.Type)
+		return nil, fmt.Errorf("llm: key-value cache of %v: this type has one scale for all tokens, but tokens come one by one", q.Type)
 	}
 	return &quantCache{config: q, width: c.kvDim()}, nil
 }

@@ -33,7 +33,7 @@ func newFile(name string, c *checkpoint.Checkpoint) (*File, error) {
 	f := &File{name: name, companions: c.Companions(), close: c.Close}
 	data, err := badfile.ReadFile(f.companions, "config.json", maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("there is no config.json that says what model these weights are of: %w", fs.ErrNotExist)
+		err = fmt.Errorf("there is no config.json that describes the model of these weights: %w", fs.ErrNotExist)
 	}
 	if err != nil {
 		return nil, f.at(err)
@@ -156,7 +156,7 @@ func (s *checkpointSource) tensor(w wantedTensor) (checkpoint.Tensor, error) {
 		return t, formatErrorf("tensor %s is missing", badfile.Quote(w.name))
 	}
 	if t.Transposed && !w.inOut {
-		return t, formatErrorf("tensor %s was quantized as an [in, out] matrix, which those of this model are not", badfile.Quote(t.Name))
+		return t, formatErrorf("tensor %s was quantized as an [in, out] matrix, but those of this model are [out, in]", badfile.Quote(t.Name))
 	}
 	if t.Quantized && w.inOut && !t.Transposed {
 		return t, formatErrorf("tensor %s is an [in, out] matrix, but was quantized as if it were [out, in]", badfile.Quote(t.Name))

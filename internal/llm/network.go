@@ -38,7 +38,7 @@ type part struct {
 func (f *File) NewNetwork(texts [][]int, float bool) (*Network, error) {
 	s, ok := f.source.(*checkpointSource)
 	if !ok {
-		return nil, fmt.Errorf("llm: %s can't be calibrated, as it is no checkpoint", f.name)
+		return nil, fmt.Errorf("llm: %s can't be calibrated, because it is not a checkpoint", f.name)
 	}
 	if err := f.Config.check(); err != nil {
 		return nil, f.at(err)

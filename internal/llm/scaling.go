@@ -57,11 +57,11 @@ type Scaling struct {
 func (f *File) ScaleChannels(ctx context.Context, o ScaleOptions) (*Scaling, error) {
 	s, ok := f.source.(*checkpointSource)
 	if !ok {
-		return nil, fmt.Errorf("llm: %s can't be scaled, as it is no checkpoint", f.name)
+		return nil, fmt.Errorf("llm: %s can't be scaled, because it is not a checkpoint", f.name)
 	}
 	for _, t := range s.c.Tensors() {
 		if t.Quantized {
-			return nil, f.at(fmt.Errorf("tensor %s is packed already: scales come before that", t.Name))
+			return nil, f.at(fmt.Errorf("tensor %s is already packed: scale the original model", t.Name))
 		}
 	}
 	if len(o.Texts) == 0 || o.Config.Feedback != nil && len(o.Held) == 0 {
@@ -115,7 +115,7 @@ func (c *Config) folds(layer, stage int) ([]fold, string) {
 	case stage == stageOutput:
 		return []fold{{readers: []Place{at(Output)}, rows: at(Value), ties: c.valueOf()}}, ""
 	case c.Norms == NormsAfter && stage != stageDown:
-		return nil, "no norm is before them"
+		return nil, "there is no norm before them"
 	case stage == stageGate:
 		f := fold{router: experts, norm: "post_attention_layernorm"}
 		if c.Norms == NormsAround {

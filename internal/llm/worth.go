@@ -99,7 +99,7 @@ func (f *File) Differentiable() bool { return f.Config.llamaOnly("") == nil }
 func (f *File) Worths(ctx context.Context, texts [][]int, configs []quant.Config) ([]Worth, error) {
 	s, ok := f.source.(*checkpointSource)
 	if !ok {
-		return nil, fmt.Errorf("llm: %s is no checkpoint", f.name)
+		return nil, fmt.Errorf("llm: %s is not a checkpoint", f.name)
 	}
 	m, err := f.Load(Options{})
 	if err != nil {

@@ -49,7 +49,7 @@ func parseHeader(header []byte, size int64) ([]Tensor, map[string]string, error)
 	})
 	if err == nil {
 		if _, e := p.Token(); e != io.EOF {
-			err = badfile.New("the header goes on after its object")
+			err = badfile.New("the header has text after its object")
 		}
 	}
 	if err != nil {
@@ -79,7 +79,7 @@ func tile(tensors []Tensor, size int64) error {
 		if len(tensors) == 0 {
 			return badfile.New("%d bytes of data but no tensors", size)
 		}
-		return badfile.Tensor(tensors[len(tensors)-1].Name, "the last, is followed by %d trailing bytes", size-end)
+		return badfile.Tensor(tensors[len(tensors)-1].Name, "it is the last, and %d trailing bytes follow", size-end)
 	}
 	return nil
 }

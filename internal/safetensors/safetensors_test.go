@@ -126,7 +126,7 @@ func TestMalformed(t *testing.T) {
 		{"leading space", ` {}`, nil, "'{'"},
 		{"no JSON", `{"a"`, nil, "JSON"},
 		{"cut", `{"a":{` + x, eight, `tensor "a"`},
-		{"two objects", `{}{}`, nil, "goes on"},
+		{"two objects", `{}{}`, nil, "text after its object"},
 		{"not UTF-8", "{\"a\xff\":{" + x + "}}", eight, "UTF-8"},
 		{"twice the name", `{"a":{` + x + `},"a":{` + x + `}}`, eight, `"a" twice`},
 		{"twice the name, escaped", `{"a":{` + x + `},"\u0061":{` + x + `}}`, eight, `"a" twice`},
@@ -166,7 +166,7 @@ func TestMalformed(t *testing.T) {
 		{"hole", `{"a":{` + x + `},"b":{"dtype":"U8","shape":[2],"data_offsets":[9,11]}}`, make([]byte, 11), `tensor "b": data starts at 9, after a hole`},
 		{"hole at the start", `{"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}`, make([]byte, 3), `tensor "b": data starts at 1, after a hole`},
 		{"truncated", `{"a":{` + x + `}}`, eight[:7], `tensor "a": data ends at 8, but the file is truncated at 7`},
-		{"trailing", `{"a":{` + x + `}}`, make([]byte, 9), `tensor "a": the last, is followed by 1 trailing`},
+		{"trailing", `{"a":{` + x + `}}`, make([]byte, 9), `tensor "a": it is the last, and 1 trailing`},
 		{"no tensors, trailing", `{}`, eight, "8 bytes of data but no tensors"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -44,5 +44,5 @@ func (t *Tokenizer) readModel(f *file) error {
 
 // noToken is the error of a text for which a tokenizer has no token.
 func noToken(part string) error {
-	return errorf("the tokenizer has no token for %s, nor one for what is unknown", badfile.Quote(part))
+	return errorf("the tokenizer has no token for %s, and none for unknown text", badfile.Quote(part))
 }

@@ -154,7 +154,7 @@ func (m *bpe) readMerge(index map[string]int, rank int, raw json.RawMessage) err
 		both, ok = index[pair[0]+pair[1][len(m.prefix):]]
 	}
 	if !okA || !okB || !ok {
-		return errorf("%s and %s are not tokens, or not together", badfile.Quote(pair[0]), badfile.Quote(pair[1]))
+		return errorf("%s and %s are not tokens, or do not join to one", badfile.Quote(pair[0]), badfile.Quote(pair[1]))
 	}
 	m.ranks[uint64(a)<<32|uint64(b)] = merged{int32(both), int32(rank)}
 	return nil

@@ -83,17 +83,17 @@ func newTemplate(raw json.RawMessage) (processor, error) {
 		case part.SpecialToken != nil:
 			ids, ok := s.Special[part.SpecialToken.ID]
 			if !ok {
-				return processor{}, errorf("the template has %s, which special_tokens do not", badfile.Quote(part.SpecialToken.ID))
+				return processor{}, errorf("the template has %s, which is not in special_tokens", badfile.Quote(part.SpecialToken.ID))
 			}
 			if around[side] = append(around[side], ids.IDs...); len(around[side]) > maxTemplate {
 				return processor{}, errorf("the template has more than %d tokens", maxTemplate)
 			}
 		default:
-			return processor{}, errorf("a template with other parts than one sequence and special tokens")
+			return processor{}, errorf("the template has other parts than one sequence and special tokens")
 		}
 	}
 	if side == 0 {
-		return processor{}, errorf("a template without a sequence")
+		return processor{}, errorf("the template has no sequence")
 	}
 	return processor{around[0], around[1]}, nil
 }

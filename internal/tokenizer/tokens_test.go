@@ -236,7 +236,7 @@ func TestAround(t *testing.T) {
 		{replace: template(`{"type":"Sequence","processors":[{"type":"ByteLevel"},` + bos + `]}`), before: []int{1}},
 		{replace: template(`{"type":"ByteLevel"}`)},
 		{replace: template(strings.Replace(bos, `"single":[`, `"single":[{"Sequence":{"id":"A"}},`, 1)), err: "other parts"},
-		{replace: template(strings.Replace(bos, `{"Sequence":{"id":"A","type_id":0}}`, `{"SpecialToken":{"id":"B"}}`, 1)), err: "without a sequence"},
+		{replace: template(strings.Replace(bos, `{"Sequence":{"id":"A","type_id":0}}`, `{"SpecialToken":{"id":"B"}}`, 1)), err: "has no sequence"},
 		{replace: template(strings.Replace(bos, `"ids":[1]`, `"ids":[99999]`, 1)), err: "token 99999"},
 		{replace: template(strings.Replace(bos, `"B":{`, `"C":{`, 1)), err: `template has "B"`},
 		{replace: template(`{"type":"Sequence","processors":[{"type":"Sequence"}]}`), err: `"processors": unexpected end`},

@@ -173,7 +173,7 @@ func (g *gathered) add(in Inputs, all bool) (err error) {
 		return nil
 	}
 	if len(in.Float) != len(in.X) {
-		return fmt.Errorf("calibrate: input %s: %w: %d elements, and %d as they were", in.Name, quant.ErrShape, len(in.X), len(in.Float))
+		return fmt.Errorf("calibrate: input %s: %w: %d elements in X, and %d in Float", in.Name, quant.ErrShape, len(in.X), len(in.Float))
 	}
 	g.lost = slices.Grow(g.lost[:0], len(in.X))[:len(in.X)]
 	for i, x := range in.X {

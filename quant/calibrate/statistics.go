@@ -84,7 +84,7 @@ func (s *Statistics) at(tensor string, matrix, cols int) (*input, error) {
 		s.inputs[tensor][matrix] = in
 	}
 	if in.cols() != cols {
-		return nil, fmt.Errorf("%w: vectors of %d elements after some of %d", quant.ErrShape, cols, in.cols())
+		return nil, fmt.Errorf("%w: vectors of %d elements after vectors of %d", quant.ErrShape, cols, in.cols())
 	}
 	return in, nil
 }

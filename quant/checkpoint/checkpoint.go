@@ -229,7 +229,7 @@ func (c *Checkpoint) checkPlans() error {
 		case first < 0:
 			first = i
 		case h.plan != c.headers[first].plan:
-			return fmt.Errorf("checkpoint: %s: %w: it was made with other settings or of other weights than %s", c.files[i], quant.ErrFormat, c.files[first])
+			return fmt.Errorf("checkpoint: %s: %w: it was made with other settings, or from other weights, than %s", c.files[i], quant.ErrFormat, c.files[first])
 		}
 	}
 	return nil

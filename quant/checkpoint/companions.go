@@ -193,13 +193,13 @@ func (w *companionWalk) dir(name string, depth int) error {
 		}
 		if local, err := filepath.Localize(p); !fs.ValidPath(p) || err != nil || !filepath.IsLocal(local) ||
 			runtime.GOOS == "windows" && !windowsName(e.Name()) {
-			w.leave(p, "its name is no path here")
+			w.leave(p, "its name is not a path on this system")
 			continue
 		}
 		// On a file system without upper and lower case, one file would silently
 		// replace the other.
 		if other, ok := folded[strings.ToLower(e.Name())]; ok {
-			w.leave(p, fmt.Sprintf("its name is that of %s but for upper case", badfile.Quote(other)))
+			w.leave(p, fmt.Sprintf("its name differs from %s only in case", badfile.Quote(other)))
 			continue
 		}
 		folded[strings.ToLower(e.Name())] = e.Name()
@@ -230,7 +230,7 @@ func (w *companionWalk) entry(p string, e fs.DirEntry, depth int) error {
 		}
 		return w.subdirectory(p, depth)
 	case !st.Mode().IsRegular():
-		w.leave(p, "no regular file")
+		w.leave(p, "not a regular file")
 	case slices.Contains(quantizationFiles, p):
 		w.leave(p, "it says how the source is quantized")
 	case isWeights(e.Name()) && !w.ofModule(p):
@@ -347,7 +347,7 @@ func (cs *companions) check(ctx context.Context, overwrite bool) error {
 			}
 		}
 		if !f.there && !overwrite {
-			errs = append(errs, fmt.Errorf("checkpoint: %s: %w: it is not what the source has", cs.path(*f), ErrExists))
+			errs = append(errs, fmt.Errorf("checkpoint: %s: %w: it differs from the file of the source", cs.path(*f), ErrExists))
 		}
 	}
 	return errors.Join(errs...)
@@ -369,7 +369,7 @@ func (cs *companions) checkDirs(name string) error {
 			return fmt.Errorf("checkpoint: %w", err)
 		}
 		if !st.IsDir() {
-			return fmt.Errorf("checkpoint: %s: %w: it is no directory", dir, ErrExists)
+			return fmt.Errorf("checkpoint: %s: %w: it is not a directory", dir, ErrExists)
 		}
 	}
 	return nil
@@ -448,7 +448,7 @@ func (cs *companions) writeFile(ctx context.Context, create atomicfile.Creator, 
 		}
 		n, err := from.Read(buf)
 		if left -= int64(n); left < 0 || err == io.EOF && left > 0 {
-			err = fmt.Errorf("it has changed its size of %d bytes", f.size)
+			err = fmt.Errorf("its size is no longer %d bytes", f.size)
 		}
 		if n > 0 && (err == nil || err == io.EOF) {
 			if _, e := to.Write(buf[:n]); e != nil {

@@ -190,7 +190,7 @@ func TestCompanionLinks(t *testing.T) {
 	r := run(t, plan(t, open(t, src), Options{}), dst, RunOptions{})
 	want := []Companion{
 		{Name: "loop", LeftOut: "a link to a directory"}, {Name: "lost.txt", LeftOut: "a link to nothing"}, {Name: "out", LeftOut: "a link to a directory"},
-		{Name: "pipe.txt", LeftOut: "no regular file"}, {Name: "tokenizer.json"},
+		{Name: "pipe.txt", LeftOut: "not a regular file"}, {Name: "tokenizer.json"},
 	}
 	if diff := cmp.Diff(want, r.Companions); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -206,7 +206,7 @@ func TestCompanionLinks(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := run(t, plan(t, open(t, pipe), Options{}), t.TempDir(), RunOptions{})
-		if want := []Companion{{Name: name, LeftOut: "no regular file"}}; !slices.Equal(r.Companions, want) {
+		if want := []Companion{{Name: name, LeftOut: "not a regular file"}}; !slices.Equal(r.Companions, want) {
 			t.Errorf("%v, want %v", r.Companions, want)
 		}
 	}

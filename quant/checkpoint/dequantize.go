@@ -115,12 +115,12 @@ func dequantizeItem(t Tensor, d data, dtype string) (Item, error) {
 			return it, err
 		}
 		it.To.DType = string(stored)
-		it.Reason = "not of floats"
+		it.Reason = "it has no floats"
 	case isFloat && len(t.Shape) < 2 && !exact(own, dtype):
 		it.To.DType = t.DType
 		it.Reason = "a vector, which is not rounded"
 	case t.DType == dtype:
-		it.Reason = "it is " + dtype + " already"
+		it.Reason = "it is already " + dtype
 	}
 	it.To.Bytes = (it.To.Elements()*int64(safetensors.DType(it.To.DType).Bits()) + 7) / 8
 	return it, nil

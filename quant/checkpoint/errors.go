@@ -32,7 +32,7 @@ var (
 	ErrExists = errors.New("it exists")
 	// ErrOriginal is the error for a result that was made from other weights than the
 	// original. Such an error also matches quant.ErrFormat.
-	ErrOriginal = errors.New("it is not of this original")
+	ErrOriginal = errors.New("it was not made from this original")
 	// ErrIncomplete is the error for missing shards.
 	ErrIncomplete = errors.New("shards are missing")
 )

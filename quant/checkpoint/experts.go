@@ -32,7 +32,7 @@ func (o expertOrder) note() string {
 	if !o.assumed {
 		return ""
 	}
-	return "taken for [experts, out, in], of which neither its sizes nor config.json say otherwise; if it is [experts, in, out], -transposed says so"
+	return "taken for [experts, out, in], because its shape and config.json do not tell; if it is [experts, in, out], use -transposed"
 }
 
 // part returns the name of an experts' weight within the experts.

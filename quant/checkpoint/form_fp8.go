@@ -154,7 +154,7 @@ func (r *recognizer) fp8() {
 			r.bad(i, nil, "it is %s without its scale %s", t.DType, badfile.Quote(scaleNames(t.Name)[0]))
 			continue
 		case scale < 0 || len(others) > 0:
-			r.bad(i, others, "it is %s, and what %s means for it is not known", t.DType, badfile.Quote(others[0]))
+			r.bad(i, others, "it is %s, and the meaning of %s for it is unknown", t.DType, badfile.Quote(others[0]))
 			continue
 		}
 		s := r.c.tensors[scale]
@@ -256,7 +256,7 @@ func (r *recognizer) leaveOutActivations(weight string) {
 			names = []string{weight + "_" + s}
 		}
 		for _, name := range names {
-			r.leaveOut(name, "it scales activations of inference in 8 bits")
+			r.leaveOut(name, "it scales activations for inference in 8 bits")
 		}
 	}
 }

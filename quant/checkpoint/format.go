@@ -244,13 +244,13 @@ func (q quantized) stored(name string) ([]safetensors.Tensor, error) {
 		return nil, badTensor(name, "%d parts, want 2 to %d", len(q.Parts), maxParts)
 	}
 	if q.Type != noType || q.GroupSize != 0 {
-		return nil, badTensor(name, "a type or a group size besides those of its parts")
+		return nil, badTensor(name, "it has parts, and a type or a group size of its own")
 	}
 	stored := []safetensors.Tensor{{Name: name + suffixOrder, DType: safetensors.U8, Shape: []int{t.Rows()}}}
 	left := t.Rows()
 	for i, p := range q.Parts {
 		if p.Rows < 1 || p.Rows > left {
-			return nil, badTensor(name, "part %d of %d has %d rows, and %d are left of %d", i, len(q.Parts), p.Rows, left, t.Rows())
+			return nil, badTensor(name, "part %d of %d has %d rows, but only %d of %d rows are left", i, len(q.Parts), p.Rows, left, t.Rows())
 		}
 		left -= p.Rows
 		part, err := storedPart(name, partName(name, i), p, t.Cols())

@@ -56,7 +56,7 @@ func (c *Checkpoint) openGGUF(files badfile.Files, path string, src *badfile.Sou
 			case !ok:
 				c.metadata["gguf."+k] = string(b)
 			case k != "general.alignment" && have != string(b):
-				return splitError(f.Path(), "%s is not what an earlier part says: it is a part of another model", badfile.Quote(k))
+				return splitError(f.Path(), "%s differs from an earlier part: it is a part of another model", badfile.Quote(k))
 			}
 		}
 	}

@@ -46,7 +46,7 @@ func Merge(ctx context.Context, dir string, progress func(Progress)) (string, er
 		case plan == "":
 			plan = h.plan
 		case h.plan != plan:
-			err = fmt.Errorf("checkpoint: %s: %w: made with other settings or of other weights than %s", path, ErrExists, paths[0])
+			err = fmt.Errorf("checkpoint: %s: %w: it was made with other settings, or from other weights, than %s", path, ErrExists, paths[0])
 		}
 		if err == nil {
 			for _, t := range c.tensors {
@@ -105,7 +105,7 @@ func shardFiles(dir string) ([]string, error) {
 	case len(byCount) == 0:
 		return nil, fmt.Errorf("checkpoint: %s: %w: there are none", dir, ErrIncomplete)
 	case single != "":
-		return nil, fmt.Errorf("checkpoint: %s: %w: it is there beside the shards", single, ErrExists)
+		return nil, fmt.Errorf("checkpoint: %s: %w: it is beside the shards", single, ErrExists)
 	case len(byCount) > 1:
 		return nil, fmt.Errorf("checkpoint: %s: %w: shards of plans with different numbers of files", dir, ErrExists)
 	}

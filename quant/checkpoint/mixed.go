@@ -60,7 +60,7 @@ func (m Mixed) check(rows int) error {
 		case p.GroupSize != 0 && p.GroupSize < 8:
 			return fmt.Errorf("part %d: %w: a group size of %d, want 0 or at least 8", i, quant.ErrShape, p.GroupSize)
 		case len(m.Parts) > 1 && needsMax(p.Type):
-			return fmt.Errorf("part %d: %w: rows of %v, which share the scale of a tensor, among those of other types", i, ErrUnsupported, p.Type)
+			return fmt.Errorf("part %d: %w: rows of %v, which has one scale for all rows, together with rows of other types", i, ErrUnsupported, p.Type)
 		}
 	}
 	if len(m.Order) != rows {
@@ -127,7 +127,7 @@ func (s *shard) writeRows(name string, m *quant.Matrix, parts []Part) error {
 		p := m.Part(i)
 		j := Mixed{Parts: parts}.part(Part{p.Type(), p.GroupSize(), 0})
 		if j < 0 {
-			return badTensor(name, "rows of %v in groups of %d, which are of no part", p.Type(), p.GroupSize())
+			return badTensor(name, "rows of %v in groups of %d belong to no part", p.Type(), p.GroupSize())
 		}
 		number[i] = uint8(j)
 		if err := s.writeBlock(partName(name, j), p, 0); err != nil {

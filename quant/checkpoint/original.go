@@ -137,6 +137,6 @@ func (r *remaking) check(t Tensor, stats Stats) error {
 	case r.exact, stats.Noise <= r.plain.Noise, stats.Noise <= min(worstGain*r.plain.Noise, stats.Power):
 		return nil
 	}
-	return fmt.Errorf("%w: %w: the SQNR is %.1f dB, where %v in groups of %d has %.1f: no calibration takes as much",
+	return fmt.Errorf("%w: %w: the SQNR is %.1f dB, but %v in groups of %d has %.1f: calibration does not lose as much",
 		quant.ErrFormat, ErrOriginal, stats.SQNR(), r.of.Type, r.of.GroupSize, r.plain.SQNR())
 }

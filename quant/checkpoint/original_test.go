@@ -155,7 +155,7 @@ func TestVerifyDequantized(t *testing.T) {
 func TestVerifyQuantizedOriginal(t *testing.T) {
 	q := open(t, quantizedModel(t))
 	found, err := Verify(t.Context(), q, q, nil)
-	if !errors.Is(err, ErrOriginal) || !strings.Contains(err.Error(), "has it quantized, as bitmod4") {
+	if !errors.Is(err, ErrOriginal) || !strings.Contains(err.Error(), "already quantized in the given original, as bitmod4") {
 		t.Errorf("a result as its own original: error is %v", err)
 	}
 	for _, v := range found {

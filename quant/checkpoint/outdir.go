@@ -93,7 +93,7 @@ func (p *Plan) lookAt(dst string, o RunOptions) (*outDir, error) {
 			d.replaces = true
 			d.stale = append(d.stale, path)
 			if !o.Overwrite {
-				refuse(name, "weights that are not of this run would be mixed up with the result")
+				refuse(name, "weights of another run would be mixed with the result")
 			}
 		default:
 			d.others = append(d.others, name)
@@ -198,7 +198,7 @@ func (d *outDir) clean() error {
 	var errs []error
 	for _, path := range d.stale {
 		if err := d.o.remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, fmt.Errorf("checkpoint: %s is of what was there before, and remains: %w", path, err))
+			errs = append(errs, fmt.Errorf("checkpoint: %s belongs to the previous result, and remains: %w", path, err))
 		}
 	}
 	return errors.Join(errs...)
@@ -210,7 +210,7 @@ func (d *outDir) withoutIndex() error {
 		return nil
 	}
 	if err := d.o.remove(filepath.Join(d.dir, indexName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("checkpoint: the index of what was there before remains: %w", err)
+		return fmt.Errorf("checkpoint: the index of the previous result remains: %w", err)
 	}
 	return nil
 }

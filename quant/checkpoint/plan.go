@@ -94,7 +94,7 @@ func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 		}
 	}
 	if o.Importance != nil || o.Feedback != nil {
-		return nil, fmt.Errorf("checkpoint: %w: Config has an Importance or a Feedback, which belong to one matrix, for a whole checkpoint", quant.ErrShape)
+		return nil, fmt.Errorf("checkpoint: %w: Config has an Importance or a Feedback, which are for one matrix, not for a checkpoint", quant.ErrShape)
 	}
 	if o.GroupSize == 0 {
 		o.GroupSize = o.Type.GroupSize()
@@ -113,7 +113,7 @@ func NewPlan(source *Checkpoint, options Options) (*Plan, error) {
 	}
 	o.Parts = max(o.Parts, 1)
 	if o.Calibrator != nil && !json.Valid([]byte(o.Calibrator.Settings())) {
-		return nil, fmt.Errorf("checkpoint: %w: the settings of the Calibrator are no JSON: %.40q", quant.ErrFormat, o.Calibrator.Settings())
+		return nil, fmt.Errorf("checkpoint: %w: the settings of the Calibrator are not JSON: %.40q", quant.ErrFormat, o.Calibrator.Settings())
 	}
 	if o.Calibrator != nil && o.Parts > 1 {
 		return nil, fmt.Errorf("checkpoint: %w: %d parts with a Calibrator, want 1", quant.ErrShape, o.Parts)

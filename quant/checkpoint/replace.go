@@ -69,7 +69,7 @@ func replace(o SaveOptions, dir string, shards []*shard, index []byte) error {
 	var errs []error
 	for _, path := range old {
 		if err := o.remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, fmt.Errorf("checkpoint: %s is of what was there before, and remains: %w", path, err))
+			errs = append(errs, fmt.Errorf("checkpoint: %s belongs to the previous result, and remains: %w", path, err))
 		}
 	}
 	return errors.Join(errs...)

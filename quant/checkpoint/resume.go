@@ -57,7 +57,7 @@ func (p *Plan) finished(ctx context.Context, path string, shard int, overwrite b
 			}
 			return err == nil, err
 		}
-		err = errors.New("made with other settings or of other weights")
+		err = errors.New("it was made with other settings, or from other weights")
 	}
 	if overwrite {
 		return false, nil

@@ -200,7 +200,7 @@ func (e evidence) kind(t Tensor) kind {
 	case !param && bareLinear.MatchString(n.leaf):
 		return kind{role: RoleLinear}
 	case !param:
-		return kind{why: "a parameter of its own, of which the order is not known"}
+		return kind{why: "a parameter of its own, whose order is unknown"}
 	case linearName.MatchString(n.module) && t.Shape[0] > 1:
 		return kind{role: RoleLinear}
 	case t.Shape[0] < minRows || t.Shape[1] < minCols:

@@ -178,7 +178,7 @@ func (d decider) decide(t Tensor, k kind, kept int64) Item {
 	case !t.Float:
 		return keep(true, "%s is not a type of floats that can be read", t.DType)
 	case rank > 2 && !included && k.role != RoleLinear:
-		return keep(true, "%s; include it by name to quantize the rows of the last", dimensions(rank))
+		return keep(true, "%s; include it by name to quantize rows along the last", dimensions(rank))
 	case !included && k.role != RoleLinear:
 		return keep(false, "%s", k.why)
 	}

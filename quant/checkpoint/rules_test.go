@@ -126,7 +126,7 @@ func TestRules(t *testing.T) {
 	} {
 		want := map[string]string{
 			"emb.weight": "an embedding", "embed.weight": "an embedding", "up.weight": "bitmod4", "down.weight": "bitmod4",
-			"cube.weight": "skipped: 3 dimensions; include it by name to quantize the rows of the last",
+			"cube.weight": "skipped: 3 dimensions; include it by name to quantize rows along the last",
 			"ids":         "skipped: U8 is not a type of floats that can be read",
 			"vector":      "1 dimension", "none": "it is empty",
 		}

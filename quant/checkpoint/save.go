@@ -409,7 +409,7 @@ type floatsFunc func(dst []float32, first int64) error
 func (f floatsFunc) Read(dst []float32, first int64) error { return f(dst, first) }
 func (f floatsFunc) Read64([]float64, int64) error         { return errOnlyFloat32 }
 
-var errOnlyFloat32 = errors.New("these are read as float32 alone")
+var errOnlyFloat32 = errors.New("these can be read only as float32")
 
 // bytesInMemory is data of any type, which is only copied.
 type bytesInMemory []byte

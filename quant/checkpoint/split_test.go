@@ -156,7 +156,7 @@ func TestBadSplitGGUF(t *testing.T) {
 				ps[i].keys = append(ps[i].keys, "general.architecture", uint32(8), []string{"llama", "llama", "qwen2"}[i])
 			}
 			return ps
-		}, "", `m-00003-of-00003.gguf: "general.architecture" is not what an earlier part says`, quant.ErrFormat},
+		}, "", `m-00003-of-00003.gguf: "general.architecture" differs from an earlier part`, quant.ErrFormat},
 		{"a tensor less", func(ps []testPart) []testPart { ps[2].ws = ps[2].ws[:1]; return ps }, "", "m-00001-of-00003.gguf: split.tensors.count is 6, but there are 5 tensors in the 3 parts", quant.ErrFormat},
 		{"another number of tensors", func(ps []testPart) []testPart { ps[1].keys = splitKeys(1, 3, 2); return ps }, "", "m-00002-of-00003.gguf: split.tensors.count is 2, but there are 6", quant.ErrFormat},
 		{"a part without keys", func(ps []testPart) []testPart { return set(ps, 1) }, "", "m-00002-of-00003.gguf: split.count is in some parts and missing in others", quant.ErrFormat},

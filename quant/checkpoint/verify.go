@@ -112,7 +112,7 @@ func (c *Checkpoint) checkSums(ctx context.Context, m *meter) error {
 			delete(sums, t.Name)
 		}
 		for _, name := range slices.Sorted(maps.Keys(sums)) {
-			errs = append(errs, badTensor(name, "there is a checksum of it, but no data"))
+			errs = append(errs, badTensor(name, "it has a checksum, but no data"))
 		}
 	}
 	return errors.Join(errs...)
@@ -166,7 +166,7 @@ func compare(ctx context.Context, c, original *Checkpoint, t Tensor, workers int
 			return Stats{}, false, fmt.Errorf("the original: %w", ErrNoTensor)
 		}
 		if o.Quantized {
-			return Stats{}, false, fmt.Errorf("%w: %w: what was given as the original has it quantized, as %s", quant.ErrFormat, ErrOriginal, o.Type)
+			return Stats{}, false, fmt.Errorf("%w: %w: it is already quantized in the given original, as %s", quant.ErrFormat, ErrOriginal, o.Type)
 		}
 		want := o.Shape
 		if t.Transposed {

@@ -107,9 +107,9 @@ func (c *conversion) readHeadDim() error {
 	}
 	switch {
 	case c.dim == 0:
-		return badfile.New("%s is %d, no multiple of %s, which is %d", c.quoted("embedding_length"), c.hidden, c.quoted("attention.head_count"), c.heads)
+		return badfile.New("%s is %d, not a multiple of %s, which is %d", c.quoted("embedding_length"), c.hidden, c.quoted("attention.head_count"), c.heads)
 	case c.heads%c.keyHeads != 0:
-		return badfile.New("%s is %d, no multiple of %s, which is %d", c.quoted("attention.head_count"), c.heads, c.quoted("attention.head_count_kv"), c.keyHeads)
+		return badfile.New("%s is %d, not a multiple of %s, which is %d", c.quoted("attention.head_count"), c.heads, c.quoted("attention.head_count_kv"), c.keyHeads)
 	case c.heads > math.MaxInt64/c.dim:
 		return badfile.New("%s is %d, for heads of %d", c.quoted("attention.head_count"), c.heads, c.dim)
 	}
@@ -212,7 +212,7 @@ func (c *conversion) llamaBiases() error {
 			}
 		}
 		if n != 0 && n != c.layers*int64(len(b.of)) {
-			return unsupportedf("%d of %d linear layers that have a bias all or none (%s) have one", n, c.layers*int64(len(b.of)), b.member)
+			return unsupportedf("%d of %d linear layers have a bias (%s), want all or none", n, c.layers*int64(len(b.of)), b.member)
 		}
 		c.config[b.member] = n > 0
 	}
@@ -244,7 +244,7 @@ func (c *conversion) gemma(largest, pattern int64) error {
 func (c *conversion) bert() error {
 	const types, positions = "embeddings.token_type_embeddings.weight", "embeddings.position_embeddings.weight"
 	if !c.gives(types) {
-		return unsupportedf("tensor %s is missing: the model is like BERT, but not one", badfile.Quote("token_types.weight"))
+		return unsupportedf("tensor %s is missing: the model is similar to BERT, but not one", badfile.Quote("token_types.weight"))
 	}
 	c.config["type_vocab_size"] = c.rowsOf(types)
 	c.config["max_position_embeddings"] = c.rowsOf(positions)

@@ -125,7 +125,7 @@ func (c *conversion) readTensor(i int, t gguf.Tensor) error {
 
 // strange returns the error for a tensor that the family does not have.
 func (c *conversion) strange(t gguf.Tensor) error {
-	return unsupportedf("tensor %s is not one of a model whose architecture is %s", badfile.Quote(t.Name), badfile.Quote(c.arch))
+	return unsupportedf("tensor %s is not known for the architecture %s", badfile.Quote(t.Name), badfile.Quote(c.arch))
 }
 
 // addExperts adds a tensor for each expert of one that has them all.
@@ -182,7 +182,7 @@ func (c *conversion) addHalf(x Tensor, o op, at place, t gguf.Tensor) error {
 func (c *conversion) add(t Tensor) error {
 	if j, ok := c.names[t.Name]; ok {
 		from := max(c.tensors[j].From[0], c.tensors[j].From[len(c.tensors[j].From)-1])
-		return badfile.Tensor(c.source.Tensors[max(t.From[0], t.From[len(t.From)-1])].Name, "it is to be %s, which tensor %s is already", badfile.Quote(t.Name), badfile.Quote(c.source.Tensors[from].Name))
+		return badfile.Tensor(c.source.Tensors[max(t.From[0], t.From[len(t.From)-1])].Name, "it would become %s, as tensor %s does", badfile.Quote(t.Name), badfile.Quote(c.source.Tensors[from].Name))
 	}
 	if len(c.tensors) == maxTensors {
 		return badfile.New("more than %d tensors (%s)", maxTensors, c.quoted("expert_count"))
@@ -260,7 +260,7 @@ func (c *conversion) hfName(row tensor, at place) string {
 func (c *conversion) checkComplete() error {
 	for _, t := range c.tensors {
 		if slices.Contains(t.From, -1) {
-			return badfile.New("only one half of %s is there, which is made of two tensors", badfile.Quote(t.Name))
+			return badfile.New("%s is made of two tensors, but only one of them is there", badfile.Quote(t.Name))
 		}
 	}
 	for _, row := range c.family.tensors {
@@ -284,7 +284,7 @@ func (c *conversion) checkComplete() error {
 					name := c.hfName(row, place{layer, expert, suffix})
 					if _, ok := c.names[name]; !ok {
 						from := strings.Replace(row.gguf, "N.", fmt.Sprintf("blk.%d.", layer), 1) + "." + suffix
-						return badfile.New("tensor %s is missing, which is to be %s", badfile.Quote(from), badfile.Quote(name))
+						return badfile.New("tensor %s, which becomes %s, is missing", badfile.Quote(from), badfile.Quote(name))
 					}
 				}
 			}
@@ -329,7 +329,7 @@ func (c *conversion) checkKeys() error {
 		if causal, ok := c.pairs[k].(bool); name == "attention.causal" && ok && causal {
 			continue
 		}
-		return unsupportedf("%s is not a key of a model whose architecture is %s", badfile.Quote(k), badfile.Quote(c.arch))
+		return unsupportedf("%s is not a known key of the architecture %s", badfile.Quote(k), badfile.Quote(c.arch))
 	}
 	return nil
 }

@@ -113,7 +113,7 @@ func (c *conversion) yarn(factor number) (any, error) {
 	}
 	for _, name := range []string{"rope.scaling.yarn_ext_factor", "rope.scaling.yarn_log_multiplier"} {
 		if c.has(c.key(name)) {
-			return nil, unsupportedf("%s has no place in rope_scaling", c.quoted(name))
+			return nil, unsupportedf("rope_scaling has no member for %s", c.quoted(name))
 		}
 	}
 	return s, nil
@@ -144,7 +144,7 @@ func (c *conversion) llama3(factors []float32) (any, error) {
 			want = 1 / ((1-smooth)/factor + smooth)
 		}
 		if !(math.Abs(float64(got)-want) <= 1e-4*want) {
-			return nil, unsupportedf("the factor at %d of tensor %s is %v, where Llama 3's scaling by %v has %.6v", i, badfile.Quote("rope_freqs.weight"), got, factor, want)
+			return nil, unsupportedf("factor %d of tensor %s is %v, but Llama 3's scaling by %v makes it %.6v", i, badfile.Quote("rope_freqs.weight"), got, factor, want)
 		}
 	}
 	if ones {
@@ -199,7 +199,7 @@ func (c *conversion) partial() float64 {
 // phi3 checks that config.json can express the files.
 func (c *conversion) phi3() error {
 	if !c.has(c.key("attention.sliding_window")) {
-		return unsupportedf("%s is missing, which old files do not have", c.quoted("attention.sliding_window"))
+		return unsupportedf("%s is missing, as in old files", c.quoted("attention.sliding_window"))
 	}
 	if s, ok := c.config["rope_scaling"].(map[string]any); ok && s["rope_type"] != "longrope" {
 		return unsupportedf("%s is %s", c.quoted("rope.scaling.type"), badfile.Quote(s["rope_type"].(string)))

@@ -266,7 +266,7 @@ func (v *vocabulary) template() (any, error) {
 		}
 		id, ok := v.special[name]
 		if !ok {
-			return nil, nil, badfile.New("%s is missing, of the token that is added to a text", badfile.Quote("tokenizer.ggml."+name+"_id"))
+			return nil, nil, badfile.New("%s is missing, the number of a token that is added to every text", badfile.Quote("tokenizer.ggml."+name+"_id"))
 		}
 		t := v.tokens[id]
 		return []any{templatePiece("SpecialToken", t, 0)}, map[string]any{t: map[string]any{"id": t, "ids": []int64{id}, "tokens": []string{t}}}, nil

@@ -36,7 +36,7 @@ func (c *conversion) byteLevel(v *vocabulary) (map[string]any, error) {
 		_, known2 := pieces[b]
 		_, known3 := pieces[a+b]
 		if !ok || !known || !known2 || !known3 {
-			return nil, badfile.New("%s: merge %d, %s, is not of two tokens into a third", badfile.Quote(key), i, badfile.Quote(line))
+			return nil, badfile.New("%s: merge %d, %s, does not make a token of two tokens", badfile.Quote(key), i, badfile.Quote(line))
 		}
 		merges[i] = [2]string{a, b}
 	}
@@ -142,7 +142,7 @@ func (v *vocabulary) scoredMerges(pieces map[string]int, byID bool) ([][2]string
 			continue
 		}
 		if v.scores[id] != v.scores[id] {
-			return nil, badfile.New("%s: that of token %d is NaN", badfile.Quote("tokenizer.ggml.scores"), id)
+			return nil, badfile.New("%s: the score of token %d is NaN", badfile.Quote("tokenizer.ggml.scores"), id)
 		}
 		if n := utf8.RuneCountInString(t); n > maxPiece {
 			if v.types[id] == tokenUser {

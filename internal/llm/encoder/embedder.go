@@ -64,7 +64,7 @@ func (e *Embedder) Tokens(sentence string) ([]int, error) {
 	before, after := e.Tokenizer.Around()
 	room := e.Pipeline.MaxTokens - len(before) - len(after)
 	if room < 1 {
-		return nil, fmt.Errorf("encoder: texts of %d tokens have no room for more than the %d around them", e.Pipeline.MaxTokens, len(before)+len(after))
+		return nil, fmt.Errorf("encoder: texts of %d tokens have no room besides the %d tokens around them", e.Pipeline.MaxTokens, len(before)+len(after))
 	}
 	tokens, err := e.Tokenizer.Encode(text)
 	if err != nil {

@@ -236,7 +236,7 @@ func TestPipeline(t *testing.T) {
 		{and(pooling(`{"pooling_mode_max_tokens": true}`), "sentence_bert_config.json", `{"max_seq_length": 512}`), "max of up to 40 tokens (modules.json)", true},
 		{and(pooling(`{"pooling_mode_cls_token": true}`), "modules.json", strings.TrimSuffix(modules, "]")+`, {"path": "2_Normalize", "type": "sentence_transformers.models.Normalize"}]`), "cls of up to 40 tokens, normalized (modules.json)", true},
 
-		{pooling(`{}`), "no pooling is true", false},
+		{pooling(`{}`), "no pooling mode is true", false},
 		{pooling(`{"pooling_mode_cls_token": 1}`), "pooling_mode_cls_token is 1", false},
 		{pooling(`{"pooling_mode": "median"}`), `pooling is "median"`, false},
 		{pooling(`{"pooling_mode_cls_token": true, "word_embedding_dimension": 8}`), "word_embedding_dimension is 8", false},

@@ -60,7 +60,7 @@ func newFile(name string, c *checkpoint.Checkpoint, companions fs.FS) (*File, er
 	f := &File{name: name, c: c, companions: companions}
 	data, err := badfile.ReadFile(companions, "config.json", maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("there is no config.json that says what model these weights are of: %w", fs.ErrNotExist)
+		err = fmt.Errorf("there is no config.json that describes the model of these weights: %w", fs.ErrNotExist)
 	}
 	if err != nil {
 		return nil, f.at(err)
@@ -190,7 +190,7 @@ func (f *File) tensor(w wantedTensor) (checkpoint.Tensor, error) {
 	case !slices.Equal(t.Shape, want):
 		return t, formatErrorf("tensor %s has shape %d, but config.json makes it %d", badfile.Quote(t.Name), t.Shape, want)
 	case t.Transposed:
-		return t, formatErrorf("tensor %s was quantized as an [in, out] matrix, which those of this model are not", badfile.Quote(t.Name))
+		return t, formatErrorf("tensor %s was quantized as an [in, out] matrix, but those of this model are [out, in]", badfile.Quote(t.Name))
 	}
 	return t, nil
 }

@@ -189,7 +189,7 @@ func (p *Pipeline) readPooling(files fs.FS, dir string, dim int) error {
 		}
 	}
 	if len(p.Poolings) == 0 {
-		return formatErrorf("%s: no pooling is true", badfile.Quote(name))
+		return formatErrorf("%s: no pooling mode is true", badfile.Quote(name))
 	}
 	return nil
 }
@@ -250,7 +250,7 @@ func (p *Pipeline) Width(dim int) int { return dim * len(p.Poolings) }
 func (p *Pipeline) Pool(dst, hidden []float32) error {
 	dim := len(dst) / max(len(p.Poolings), 1)
 	if dim == 0 || len(dst)%dim != 0 || len(hidden) < dim || len(hidden)%dim != 0 {
-		return fmt.Errorf("encoder: pooling %d numbers of tokens to %d", len(hidden), len(dst))
+		return fmt.Errorf("encoder: pooling %d numbers to %d", len(hidden), len(dst))
 	}
 	for i, pooling := range p.Poolings {
 		pooling.pool(dst[i*dim:][:dim], hidden)

@@ -178,7 +178,7 @@ func (p *parser) quantified(n *node) (*node, error) {
 			return nil, p.errorf("a repeated position is not supported")
 		}
 		if r.max < 0 && n.nullable() {
-			return nil, p.errorf("repeating without an end what may be empty is not supported")
+			return nil, p.errorf("unlimited repetition of a part that may be empty is not supported")
 		}
 		switch {
 		case braces && r.min == r.max: // {n}? is (?:…{n})?
@@ -382,7 +382,7 @@ func (p *parser) lookBehind(n *node) (*node, error) {
 	for _, a := range alternatives {
 		length := a.length()
 		if length < 1 || length > maxRepeat {
-			return nil, p.errorf("looking back for what has no fixed length is not supported")
+			return nil, p.errorf("looking back at a part without a fixed length is not supported")
 		}
 		all.subs = append(all.subs, &node{kind: kindLook, negative: n.negative, behind: length, subs: []*node{a}})
 	}

@@ -70,7 +70,7 @@ func TestFind(t *testing.T) {
 func TestCompileErrors(t *testing.T) {
 	for pattern, want := range map[string]string{
 		`(a`: "without an end", `a)`: "unmatched )", `*`: "nothing to repeat", `[a`: "without an end", `[`: "without an end", `\`: "backslash",
-		`(a)\1`: `\1 is not supported`, `(?>a|b)`: "not supported", `(?<=a+)b`: "no fixed length", `(?:ab)++`: "possessive",
+		`(a)\1`: `\1 is not supported`, `(?>a|b)`: "not supported", `(?<=a+)b`: "without a fixed length", `(?:ab)++`: "possessive",
 		`\p{Nothing}`: "not known", `[[:nothing:]]`: "not known", `[b-a]`: "a range", `\p`: "without", `\x{110000}`: "not supported",
 		`a{1001}`: "more than 1000", `a{3,2}`: "3 to 2", `(?:a{1000}){1000}`: "instructions", `(?:a?){300}`: "choices", `\R`: "not supported",
 		strings.Repeat("(", 100): "deep", strings.Repeat("[", 100): "deep", strings.Repeat("a", 5000): "bytes", "\xff": "UTF-8",
