@@ -1,6 +1,8 @@
 // Bench runs llama.cpp through its public API:
 //
-//	bench quantize IN OUT TYPE PURE       quantizes a GGUF file; TYPE is a llama_ftype
+//	bench quantize IN OUT TYPE PURE [IMATRIX [EMBEDDING]]
+//	                                      quantizes a GGUF file; TYPE is a llama_ftype, IMATRIX a GGUF
+//	                                      file of importances or "", EMBEDDING the type of the embedding
 //	bench speed FILE THREADS PROMPT NEW   prints two medians of three rounds: tokens a second of
 //	                                      a prompt, and of NEW tokens one by one from an empty cache
 #include <algorithm>
@@ -8,9 +10,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "ggml.h"
+#include "gguf.h"
 #include "llama.h"
 
 namespace {
@@ -20,11 +25,62 @@ double seconds() {
   return std::chrono::duration<double>(clock::now().time_since_epoch()).count();
 }
 
-int quantize(char **args) {
+// Importances has the mean squares of the inputs of matrices, by the names of tensors.
+struct Importances {
+  std::map<std::string, std::vector<float>> means;
+  std::vector<llama_model_imatrix_data> list;  // of means; the last has no name
+
+  bool read(const char *path) {
+    ggml_context *tensors = nullptr;
+    gguf_context *file = gguf_init_from_file(path, {false, &tensors});
+    if (file == nullptr) return false;
+    const std::string suffix = ".in_sum2";
+    for (auto t = ggml_get_first_tensor(tensors); t != nullptr; t = ggml_get_next_tensor(tensors, t)) {
+      std::string name = t->name;
+      if (name.size() < suffix.size() || name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0) continue;
+      name.resize(name.size() - suffix.size());
+      auto counts = ggml_get_tensor(tensors, (name + ".counts").c_str());
+      if (counts == nullptr || t->ne[1] != 1 || *ggml_get_data_f32(counts) <= 0) return false;
+      auto sums = ggml_get_data_f32(t);
+      auto &m = means[name];
+      for (int64_t i = 0; i < t->ne[0]; i++) m.push_back(sums[i] / *ggml_get_data_f32(counts));
+    }
+    gguf_free(file);
+    ggml_free(tensors);
+    for (auto &m : means) list.push_back({m.first.c_str(), m.second.data(), m.second.size()});
+    list.push_back({nullptr, nullptr, 0});
+    return !means.empty();
+  }
+};
+
+ggml_type find_type(const std::string &name) {
+  for (int t = 0; t < GGML_TYPE_COUNT; t++) {
+    const char *known = ggml_type_name(static_cast<ggml_type>(t));
+    if (known != nullptr && name == known) return static_cast<ggml_type>(t);
+  }
+  return GGML_TYPE_COUNT;
+}
+
+int quantize(const std::vector<std::string> &args) {
   auto params = llama_model_quantize_default_params();
-  params.ftype = static_cast<llama_ftype>(atoi(args[2]));
-  params.pure = atoi(args[3]) != 0;
-  return llama_model_quantize(args[0], args[1], &params) == 0 ? 0 : 1;
+  params.ftype = static_cast<llama_ftype>(atoi(args[2].c_str()));
+  params.pure = args[3] != "0";
+  Importances importances;
+  if (args.size() > 4 && !args[4].empty()) {
+    if (!importances.read(args[4].c_str())) {
+      fprintf(stderr, "%s is no importance matrix\n", args[4].c_str());
+      return 1;
+    }
+    params.imatrix = importances.list.data();
+  }
+  if (args.size() > 5) {
+    params.token_embedding_type = params.output_tensor_type = find_type(args[5]);
+    if (params.token_embedding_type == GGML_TYPE_COUNT) {
+      fprintf(stderr, "no type %s\n", args[5].c_str());
+      return 1;
+    }
+  }
+  return llama_model_quantize(args[0].c_str(), args[1].c_str(), &params) == 0 ? 0 : 1;
 }
 
 bool decode(llama_context *context, llama_token *tokens, int n) {
@@ -74,9 +130,9 @@ int main(int argc, char **argv) {
     if (level >= GGML_LOG_LEVEL_ERROR) fputs(text, stderr);
   }, nullptr);
   llama_backend_init();
-  const std::string command = argc == 6 ? argv[1] : "";
-  if (command == "quantize") return quantize(argv + 2);
-  if (command == "speed") return speed(argv + 2);
-  fputs("usage: bench quantize IN OUT TYPE PURE | bench speed FILE THREADS PROMPT NEW\n", stderr);
+  const std::string command = argc > 1 ? argv[1] : "";
+  if (command == "quantize" && argc >= 6 && argc <= 8) return quantize({argv + 2, argv + argc});
+  if (command == "speed" && argc == 6) return speed(argv + 2);
+  fputs("usage: bench quantize IN OUT TYPE PURE [IMATRIX [EMBEDDING]] | bench speed FILE THREADS PROMPT NEW\n", stderr);
   return 2;
 }
