@@ -58,8 +58,8 @@ text that the float32 model writes, which is never the text to predict:
 
   +search      searches for the scales and special values with the least error
   +importance  weights errors by the mean squares of a column's activations
-  +gptq        makes up for errors in the columns that follow (GPTQ)
-  +actorder    GPTQ in the order of falling activations
+  +gptq        makes up for errors in the columns that follow: GPTQ with the settings
+               of examples/quantize -calibrate, but for what earlier layers have lost
   +sequential  calibrates each layer behind quantized layers
   +awq         scales channels (AWQ)
   +all         all of these

@@ -84,7 +84,7 @@ func TestOptions(t *testing.T) {
 	if testing.Short() {
 		t.Skip("quantizes many times")
 	}
-	names := []string{"bitmod3", "bitmod3+search", "bitmod3+importance", "bitmod3+gptq", "bitmod3+gptq+actorder",
+	names := []string{"bitmod3", "bitmod3+search", "bitmod3+importance", "bitmod3+gptq", "bitmod3+search+gptq",
 		"bitmod3+awq", "a8:bitmod3+gptq", "bitmod3+all", "mixed3.5", "mixed3.5+gptq"}
 	out := program.Must(t, "-tokens", "254", "-calibration", "750", "-types", strings.Join(names, ","), "-group", "128", "-json")
 	kl, bits := map[string]float64{}, map[string]float64{}
@@ -111,7 +111,7 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%s takes %v bits", name, b)
 		}
 	}
-	for _, better := range []string{"bitmod3+gptq", "bitmod3+gptq+actorder", "bitmod3+all", "mixed3.5"} {
+	for _, better := range []string{"bitmod3+gptq", "bitmod3+search+gptq", "bitmod3+all", "mixed3.5"} {
 		if !(kl[better] < kl["bitmod3"]) {
 			t.Errorf("divergence %v of %s, %v of bitmod3", kl[better], better, kl["bitmod3"])
 		}
@@ -317,7 +317,7 @@ func TestErrors(t *testing.T) {
 		{"-types bitmod3+magic", 2, `option "magic"`},
 		{"-types bitmod3+awq+awq", 2, "twice"},
 		{"-types bitmod3+awq+all", 2, `option "all"`},
-		{"-types bitmod3+actorder", 2, "gptq"},
+		{"-types bitmod3+actorder", 2, `"actorder"`},
 		{"-types kv:bitmod3+gptq", 2, "no options"},
 		{"-types mixed", 2, "mixed rows"},
 		{"-types mixed-1", 2, "mixed rows"},

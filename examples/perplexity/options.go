@@ -7,11 +7,12 @@ import (
 
 	"github.com/bitmod-go/bitmod/internal/llm"
 	"github.com/bitmod-go/bitmod/quant"
+	"github.com/bitmod-go/bitmod/quant/calibrate"
 )
 
 // options are the options beyond the paper, written as "+NAME" behind a type.
 type options struct {
-	search, importance, gptq, actOrder, sequential, awq bool
+	search, importance, gptq, sequential, awq bool
 
 	mixed float64 // bits of rows of several types, on average; 0 is one type
 }
@@ -24,10 +25,10 @@ const (
 // defaultOptions are the rows with options of the whole table.
 var defaultOptions = []string{
 	"bitmod3+search", "bitmod3+search+importance", "bitmod3+awq", "bitmod3+gptq",
-	"bitmod3+search+gptq+actorder", "bitmod3+all", "int3_asym+all",
+	"bitmod3+search+gptq", "bitmod3+all", "int3_asym+all",
 	"bitmod4+search", "bitmod4+search+importance", "bitmod4+awq", "bitmod4+gptq",
-	"bitmod4+search+gptq+actorder", "bitmod4+all", "int4_asym+all",
-	"mixed3.5", "mixed3.5+search+gptq+actorder", "mixed4", "mixed4+search+gptq+actorder",
+	"bitmod4+search+gptq", "bitmod4+all", "int4_asym+all",
+	"mixed3.5", "mixed3.5+search+gptq", "mixed4", "mixed4+search+gptq",
 }
 
 // calibrated reports whether they take text.
@@ -44,8 +45,6 @@ func (o *options) flag(name string) *bool {
 		return &o.importance
 	case "gptq":
 		return &o.gptq
-	case "actorder":
-		return &o.actOrder
 	case "sequential":
 		return &o.sequential
 	case "awq":
@@ -57,20 +56,17 @@ func (o *options) flag(name string) *bool {
 // parseOptions reads "search+gptq".
 func parseOptions(list string) (o options, err error) {
 	if list == "all" {
-		return options{search: true, importance: true, gptq: true, actOrder: true, sequential: true, awq: true}, nil
+		return options{search: true, importance: true, gptq: true, sequential: true, awq: true}, nil
 	}
 	for name := range strings.SplitSeq(list, "+") {
 		f := o.flag(name)
 		switch {
 		case f == nil:
-			return o, fmt.Errorf("option %q, want search, importance, gptq, actorder, sequential, awq, or all alone", name)
+			return o, fmt.Errorf("option %q, want search, importance, gptq, sequential, awq, or all alone", name)
 		case *f:
 			return o, fmt.Errorf("option %q is given twice", name)
 		}
 		*f = true
-	}
-	if o.actOrder && !o.gptq {
-		return o, fmt.Errorf("option actorder needs gptq")
 	}
 	return o, nil
 }
@@ -84,17 +80,19 @@ func parseBits(s string) (float64, error) {
 }
 
 func (v *variant) recipe() llm.Recipe {
-	return llm.Recipe{
+	r := llm.Recipe{
 		Quantizer: llm.Quantizer{
 			Config:      quant.Config{Type: v.typ, GroupSize: v.group, Search: v.search},
 			Activations: v.activations,
 			Unpack:      v.activations == llm.Float32,
 		},
 		Importance: v.importance,
-		Feedback:   v.gptq,
-		ActOrder:   v.actOrder,
 		Sequential: v.sequential,
 		Channels:   v.awq,
 		Bits:       v.mixed,
 	}
+	if v.gptq {
+		r.Feedback = calibrate.GPTQ().Feedback
+	}
+	return r
 }

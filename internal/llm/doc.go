@@ -28,7 +28,7 @@
 // scales of channels, and to rows of 3, 4 or 8 bits.
 //
 //	c := llm.NewCalibration(ctx, m, texts)
-//	q, err := c.Quantize(llm.Recipe{Quantizer: llm.Quantizer{Config: config}, Feedback: true})
+//	q, err := c.Quantize(llm.Recipe{Quantizer: llm.Quantizer{Config: config}, Feedback: calibrate.GPTQ().Feedback})
 //
 // # Rounding
 //

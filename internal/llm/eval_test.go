@@ -171,7 +171,7 @@ func TestEvaluatorInterrupted(t *testing.T) {
 		t.Errorf("%d layers were computed, want at most %d", calls, most)
 	}
 	c := NewCalibration(ctx, m, blocks)
-	for _, r := range []Recipe{{}, {Feedback: true}, {Feedback: true, Sequential: true}, {Bits: 3.5}} {
+	for _, r := range []Recipe{{}, {Feedback: new(quant.Feedback)}, {Feedback: new(quant.Feedback), Sequential: true}, {Bits: 3.5}} {
 		if _, err := c.Quantize(r); !errors.Is(err, cause) {
 			t.Errorf("recipe %+v: error %v, want %v", r, err, cause)
 		}

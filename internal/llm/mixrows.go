@@ -71,7 +71,7 @@ func (c *Calibration) mixRows(r *Recipe) (mixedRows, error) {
 		weights int
 	)
 	plain := *r // what a type costs a row is measured without feedback, which takes long
-	plain.Feedback = false
+	plain.Feedback = nil
 	for i, l := range c.model.Layers {
 		for j, kinds := range inputs {
 			for _, k := range kinds {

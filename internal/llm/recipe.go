@@ -14,13 +14,9 @@ type Recipe struct {
 	Quantizer
 	// Importance weights errors by the mean squares of a matrix's inputs.
 	Importance bool
-	// Feedback is GPTQ with the Hessian of the inputs; see quant.Feedback for Damping,
-	// Shrinkage, ActOrder and Sweeps.
-	Feedback  bool
-	Damping   float64
-	Shrinkage float64
-	ActOrder  bool
-	Sweeps    int
+	// Feedback, if not nil, has the options of GPTQ with the Hessian of the inputs. Its
+	// own Hessian must be nil.
+	Feedback *quant.Feedback
 	// Sequential quantizes layer by layer, with Hessians of the inputs that the
 	// quantized layers before give, as GPTQ does. Otherwise the Hessians are those of
 	// the float32 model, from one run for any number of recipes.
@@ -34,7 +30,7 @@ type Recipe struct {
 
 // calibrated reports whether the recipe needs inputs.
 func (r *Recipe) calibrated() bool {
-	return r.Importance || r.Feedback || r.Channels || r.Bits != 0
+	return r.Importance || r.Feedback != nil || r.Channels || r.Bits != 0
 }
 
 // Quantize returns the model of the calibration, quantized.
@@ -133,8 +129,10 @@ func (r *Recipe) config(h *quant.Hessian) quant.Config {
 	if r.Importance {
 		c.Importance = h.Importance()
 	}
-	if r.Feedback {
-		c.Feedback = &quant.Feedback{Hessian: h, Damping: r.Damping, Shrinkage: r.Shrinkage, ActOrder: r.ActOrder, Sweeps: r.Sweeps}
+	if r.Feedback != nil {
+		f := *r.Feedback
+		f.Hessian = h
+		c.Feedback = &f
 	}
 	return c
 }

@@ -98,10 +98,10 @@ func TestRecipes(t *testing.T) {
 		"plain":      {},
 		"importance": {Importance: true},
 		"channels":   {Channels: true},
-		"feedback":   {Feedback: true},
-		"order":      {Feedback: true, ActOrder: true},
-		"sequential": {Feedback: true, Sequential: true},
-		"all":        {Feedback: true, Channels: true, Importance: true, Sequential: true},
+		"feedback":   {Feedback: &quant.Feedback{}},
+		"order":      {Feedback: &quant.Feedback{ActOrder: true}},
+		"sequential": {Feedback: &quant.Feedback{}, Sequential: true},
+		"all":        {Feedback: &quant.Feedback{}, Channels: true, Importance: true, Sequential: true},
 	} {
 		r.Config = base
 		q, err := c.Quantize(r)
@@ -154,7 +154,7 @@ func TestMixedRecipe(t *testing.T) {
 	c := NewCalibration(t.Context(), m, blocks)
 	last := math.Inf(1)
 	for _, bits := range []float64{6.5, 7, 8, 9} {
-		for _, feedback := range []bool{false, true} {
+		for _, feedback := range []*quant.Feedback{nil, {}} {
 			r := Recipe{Quantizer: Quantizer{Config: quant.Config{GroupSize: 32}}, Bits: bits, Feedback: feedback}
 			q, err := c.Quantize(r)
 			if err != nil {
@@ -164,7 +164,7 @@ func TestMixedRecipe(t *testing.T) {
 			if got := q.BitsPerWeight(); got > bits || got < bits-0.2 {
 				t.Errorf("%v bits a weight, want %v", got, bits)
 			}
-			if feedback {
+			if feedback != nil {
 				continue
 			}
 			types := map[datatype.Type]int{}
