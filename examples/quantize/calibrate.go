@@ -234,15 +234,15 @@ func (g *gains) flush() {
 	g.sum.Vectors = 0
 }
 
-// start returns the calibrator of a run, and a function to call at its end. clear makes
-// room for a line.
-func (c *calibration) start(source *checkpoint.Checkpoint, stdout io.Writer, clear func()) (checkpoint.Calibrator, func(), error) {
+// start returns the calibrator of a run, its gains, of which the last layer's is to be
+// flushed, and a function to call at the end. clear makes room for a line.
+func (c *calibration) start(source *checkpoint.Checkpoint, stdout io.Writer, clear func()) (checkpoint.Calibrator, *gains, func(), error) {
 	n, end, err := c.open(source, stdout)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	g := &gains{w: stdout, clear: clear}
 	o := c.options
 	o.Report = g.add
-	return calibrate.NewSequential(n, o), func() { g.flush(); end() }, nil
+	return calibrate.NewSequential(n, o), g, end, nil
 }

@@ -26,6 +26,7 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	}
 	defer source.Close()
 	bar := newProgress(stderr)
+	layers := new(gains)
 	if o.bits != 0 {
 		if err := o.shareOut(ctx, stdout, source); err != nil {
 			return err
@@ -38,12 +39,11 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 			return err
 		}
 	default:
-		s, end, err := o.calibration.start(source, stdout, bar.end)
-		if err != nil {
+		var end func()
+		if o.calibrator, layers, end, err = o.calibration.start(source, stdout, bar.end); err != nil {
 			return err
 		}
 		defer end()
-		o.calibrator = s
 	}
 	plan, err := checkpoint.NewPlan(source, o.planOptions())
 	if err != nil {
@@ -77,6 +77,7 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		r, err = plan.Run(ctx, o.out, checkpoint.RunOptions{Part: o.part, Overwrite: o.overwrite, Measure: o.measure, Progress: bar.update})
 	}
 	bar.end()
+	layers.flush()
 	if err != nil {
 		if ctx.Err() != nil && !o.dryRun {
 			fmt.Fprintln(stderr, "files with final names are complete; run the same command again to continue after them")
