@@ -68,10 +68,10 @@ An interrupted run continues after the last finished file of -shard-size.
 scale writes a model that computes the same as SOURCE, but loses less when it is quantized
 with the given -type and -group. It multiplies columns of matrices by AWQ's scales, in
 float32, and divides the weights before them by the same scales: a norm, or the rows of
-another matrix. It keeps the scales that make the errors on other texts smallest when
--calibrate quantizes the matrix, or with -plain when it is quantized without -calibrate.
-Quantize SCALED with the same -type, -group and -calibrate. This works for language models
-only.
+another matrix. It chooses the scales that make the errors of outputs smallest when the
+weights alone choose the codes. Quantize SCALED with the same -type and -group, without
+-calibrate: that needs scales of -feedback, which are compared on other texts and gave
+nothing on SmolLM2-135M. This works for language models only.
 `
 
 func main() {

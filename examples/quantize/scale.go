@@ -28,9 +28,9 @@ func scale(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs.IntVar(&o.Config.GroupSize, "group", 0, "number of `columns` that will share a scale; 0 is the type's default, 128 for most types")
 	fs.IntVar(&o.Config.Workers, "workers", 0, "number of goroutines; 0 is one per processor")
 	fs.BoolVar(&o.Config.Search, "search", false, "choose scales for a result that will be quantized with -search")
-	plain := fs.Bool("plain", false, "choose scales for a result that will be quantized without -calibrate")
+	feedback := fs.Bool("feedback", false, "choose scales for a result that will be quantized with -calibrate")
 	fs.StringVar(&c.text, "calibrate", "", "choose scales with the text in `file`; the name default stands for the module's own text")
-	fs.IntVar(&c.samples, "nsamples", 0, "number of `texts` to choose scales with, and of other texts to compare them on, from all over the file; 0 is enough for 16,384 tokens")
+	fs.IntVar(&c.samples, "nsamples", 0, "number of `texts` to choose scales with, and with -feedback of other texts to compare them on, from all over the file; 0 is enough for 16,384 tokens")
 	fs.IntVar(&c.length, "length", 0, "number of `tokens` in each text; 0 is 512")
 	fs.Uint64Var(&c.seed, "seed", 1, "`number` that chooses the places of the texts in the file")
 	overwrite := fs.Bool("overwrite", false, "replace a model that is there")
@@ -48,7 +48,7 @@ func scale(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case c.samples < 0 || c.length < 0:
 		return cli.Usagef("-nsamples is %d and -length %d, want 0 or more", c.samples, c.length)
 	}
-	if !*plain {
+	if *feedback {
 		o.Config.Search, o.Config.Feedback = true, calibrate.GPTQ().Feedback
 	}
 	source, err := checkpoint.Open(paths[0])
@@ -67,11 +67,14 @@ func scale(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer f.Close()
-	if o.Texts, o.Held, err = c.halves(f); err != nil {
+	if o.Texts, o.Held, err = c.scaleTexts(f, *feedback); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "choosing scales with %s of up to %d tokens from %s, and comparing them on %d others\n",
-		plural(len(o.Texts), "text", "texts"), len(o.Texts[0]), c.shown(), len(o.Held))
+	fmt.Fprintf(stdout, "choosing scales with %s of up to %d tokens from %s", plural(len(o.Texts), "text", "texts"), len(o.Texts[0]), c.shown())
+	if *feedback {
+		fmt.Fprintf(stdout, ", and comparing them on %d others", len(o.Held))
+	}
+	fmt.Fprintln(stdout)
 	report := &scaleReport{w: stdout}
 	o.Report = report.add
 	s, err := f.ScaleChannels(ctx, o)
@@ -86,12 +89,16 @@ func scale(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return writeScaled(ctx, source, s, *out, *overwrite, stdout, stderr)
 }
 
-// halves returns texts to choose scales with, the same as quantizing takes, and others to
-// compare them on.
-func (c *calibration) halves(f *llm.File) (texts, held [][]int, err error) {
+// scaleTexts returns texts to choose scales with, the same as quantizing takes, and if
+// compare is set as many others to compare them on.
+func (c *calibration) scaleTexts(f *llm.File, compare bool) (texts, held [][]int, err error) {
 	text, err := c.read()
 	if err != nil {
 		return nil, nil, err
+	}
+	if !compare {
+		texts, err = c.decoderTexts(f, text)
+		return texts, nil, err
 	}
 	own := *c
 	if own.samples == 0 {

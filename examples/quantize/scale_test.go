@@ -16,7 +16,7 @@ import (
 func TestScale(t *testing.T) {
 	model := filepath.Join("..", "..", "internal", "tinylm")
 	scaled := filepath.Join(t.TempDir(), "scaled")
-	flags := []string{"scale", model, "-out", scaled, "-type", "bitmod3", "-group", "32", "-calibrate", "default", "-nsamples", "2", "-length", "60"}
+	flags := []string{"scale", model, "-out", scaled, "-type", "bitmod3", "-group", "32", "-calibrate", "default", "-nsamples", "2", "-length", "60", "-feedback"}
 	out := program.Must(t, flags...)
 	for _, want := range []string{
 		"choosing scales with 2 texts of up to 60 tokens from the module's own text, and comparing them on 2 others\n",
@@ -47,10 +47,10 @@ func TestScale(t *testing.T) {
 		dst := filepath.Join(t.TempDir(), "out")
 		program.Must(t, append([]string{"-in", scaled, "-out", dst, "-type", "bitmod3", "-group", "32"}, args...)...)
 	}
-	program.Must(t, append(flags, "-overwrite", "-plain")...)
+	program.Must(t, append(flags, "-overwrite", "-feedback=false")...)
 	gguf := filepath.Join("..", "..", "internal", "llm", "testdata", "llama.gguf")
 	fromGGUF := filepath.Join(t.TempDir(), "scaled")
-	program.Must(t, "scale", gguf, "-out", fromGGUF, "-group", "32", "-plain", "-calibrate", "default", "-nsamples", "2", "-length", "30")
+	program.Must(t, "scale", gguf, "-out", fromGGUF, "-group", "32", "-calibrate", "default", "-nsamples", "2", "-length", "30")
 	g, err := checkpoint.Open(fromGGUF)
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func TestScale(t *testing.T) {
 		t.Fatal(err)
 	}
 	encoder := filepath.Join("..", "..", "internal", "tinyembed")
-	const rest = " -calibrate default"
+	const rest = " -feedback -calibrate default"
 	program.Errors(t, []clitest.Case{
 		{"scale", 2, "the model is missing"},
 		{"scale " + model + rest, 2, "-out is missing"},
@@ -80,7 +80,7 @@ func TestScale(t *testing.T) {
 		{"scale nowhere -out x" + rest, 1, "no such file"},
 		{"scale " + model + " -out " + model + rest, 1, "it is the model to scale"},
 		{"scale " + model + " -out " + scaled + rest, 1, "-overwrite replaces it"},
-		{"scale " + model + " -out x -calibrate " + short, 1, "want at least two"},
+		{"scale " + model + " -out x -feedback -calibrate " + short, 1, "want at least two"},
 		{"scale " + encoder + " -out x" + rest, 1, "for language models only"},
 		{"scale " + model + " -out x -group 3" + rest, 1, "GroupSize is 3"},
 	})
