@@ -27,6 +27,9 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	defer source.Close()
 	bar := newProgress(stderr)
 	layers := new(gains)
+	if o.bits != 0 || o.calibration.text != "" {
+		collect(100)
+	}
 	if o.bits != 0 {
 		if err := o.shareOut(ctx, stdout, source); err != nil {
 			return err

@@ -77,10 +77,16 @@ nothing on SmolLM2-135M. This works for language models only.
 func main() {
 	// A run keeps a few megabytes. Collecting garbage whenever these have doubled takes a
 	// sixth of its time.
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
+	collect(400)
 	cli.Main("quantize", run)
+}
+
+// collect lets the garbage in memory grow to a percentage of what is in use, unless GOGC
+// says how far it may grow. Commands that keep a model in memory call it with 100.
+func collect(percent int) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
+	}
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {

@@ -18,6 +18,7 @@ import (
 
 // scale is the command of that name.
 func scale(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	collect(100)
 	fs := newFlags()
 	var (
 		o llm.ScaleOptions
