@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,22 +45,24 @@ func TestBits(t *testing.T) {
 	samples := []string{"-calibrate", text, "-nsamples", "2", "-length", "60"}
 	for i, of := range []struct {
 		model string
+		bits  float64
 		flags []string
 		want  string
 		exact bool // verify makes it again
 	}{
-		{model, nil, "by the relative errors of weights; with -calibrate", true},
-		{model, []string{"-by-tensor"}, "by the relative errors of weights; with -calibrate", true},
-		{model, samples, "by the effect of their errors on predictions", false},
-		{model, append([]string{"-by-tensor"}, samples...), "by the effect of their errors on predictions", false},
-		{model, []string{"-calibrate", statistics}, "by the relative errors of outputs", false},
-		{encoder, nil, "by the relative errors of weights; with -calibrate", true},
-		{encoder, samples, "by the relative errors of outputs", false},
+		{model, 4.6, nil, "by the relative errors of weights; with -calibrate", true},
+		{model, 4.6, []string{"-by-tensor"}, "by the relative errors of weights; with -calibrate", true},
+		{model, 4.6, samples, "by the effect of their errors on predictions", false},
+		{model, 4.6, append([]string{"-by-tensor"}, samples...), "by the effect of their errors on predictions", false},
+		{model, 4.6, []string{"-calibrate", statistics}, "by the relative errors of outputs", false},
+		{encoder, 4.6, nil, "by the relative errors of weights; with -calibrate", true},
+		{encoder, 4.6, samples, "by the relative errors of outputs", false},
+		{model, 7.4, samples, "by the effect of their errors on predictions", false},
 	} {
 		dst := filepath.Join(dir, "out", string(rune('a'+i)))
-		args := append([]string{"-in", of.model, "-out", dst, "-bits", "4.6"}, of.flags...)
+		args := append([]string{"-in", of.model, "-out", dst, "-bits", fmt.Sprint(of.bits)}, of.flags...)
 		out := program.Must(t, args...)
-		if !strings.Contains(out, " tensors for 4.6 bits a weight "+of.want) || !strings.Contains(out, " % of the weights are ") {
+		if !strings.Contains(out, fmt.Sprintf(" tensors for %v bits a weight %s", of.bits, of.want)) || !strings.Contains(out, " % of the weights are ") {
 			t.Errorf("%q:\n%s", of.flags, out)
 		}
 		if again := program.Must(t, args...); !strings.Contains(again, "was finished already") {
@@ -90,7 +93,7 @@ func TestBits(t *testing.T) {
 			}
 		}
 		c.Close()
-		if b := 8 * float64(bytes) / float64(weights); !(b <= 4.6 && b > 4.4) || len(types) < 3 {
+		if b := 8 * float64(bytes) / float64(weights); !(b <= of.bits && b > of.bits-.2) || len(types) < 3 {
 			t.Errorf("%q: %.3f bits a weight, of types %v", of.flags, b, types)
 		}
 	}
@@ -108,7 +111,8 @@ func TestRelativeWorths(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	worths, err := relativeWorths(t.Context(), source, tensors[:3], nil)
+	configs := bitsConfigs(manyBits)
+	worths, err := relativeWorths(t.Context(), source, tensors[:3], configs, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +121,7 @@ func TestRelativeWorths(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for j, c := range bitsConfigs {
+		for j, c := range configs {
 			m, err := quant.Group(w, x.Cols, c)
 			if err != nil {
 				t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/bitmod-go/bitmod/internal/llm"
+	"github.com/bitmod-go/bitmod/quant"
 	"github.com/bitmod-go/bitmod/quant/calibrate"
 	"github.com/bitmod-go/bitmod/quant/checkpoint"
 )
@@ -28,7 +29,7 @@ type assessment struct {
 // divergence of 0.27 with types by row at 4.5 bits, and of 0.21 with types by tensor.
 func (o *options) assess(ctx context.Context, source *checkpoint.Checkpoint, tensors []checkpoint.Tensor) (assessment, error) {
 	if o.calibration.text == "" {
-		worths, err := relativeWorths(ctx, source, tensors, nil)
+		worths, err := relativeWorths(ctx, source, tensors, bitsConfigs(o.bits), nil)
 		return assessment{worths, "the relative errors of weights; with -calibrate TEXT, by their effect on predictions", false}, err
 	}
 	if !o.calibration.isStatistics() && !isEncoder(source) {
@@ -46,7 +47,7 @@ func (o *options) assess(ctx context.Context, source *checkpoint.Checkpoint, ten
 	if err != nil {
 		return assessment{}, err
 	}
-	worths, err := relativeWorths(ctx, source, tensors, importance)
+	worths, err := relativeWorths(ctx, source, tensors, bitsConfigs(o.bits), importance)
 	return assessment{worths, "the relative errors of outputs", false}, err
 }
 
@@ -60,7 +61,7 @@ func (o *options) predictedWorths(ctx context.Context, f *llm.File, tensors []ch
 	if err != nil {
 		return nil, err
 	}
-	worths, err := f.Worths(ctx, texts[:min(worthTexts, len(texts))], bitsConfigs)
+	worths, err := f.Worths(ctx, texts[:min(worthTexts, len(texts))], bitsConfigs(o.bits))
 	return slices.DeleteFunc(worths, func(x llm.Worth) bool {
 		return !slices.ContainsFunc(tensors, func(t checkpoint.Tensor) bool { return t.Name == x.Tensor })
 	}), err
@@ -121,7 +122,7 @@ const headShare = .5
 // relativeWorths returns the errors of the outputs of tensors with each configuration,
 // relative to the outputs. It assumes that the columns of an input are independent, and
 // that relative errors of all linear layers are equally bad.
-func relativeWorths(ctx context.Context, source *checkpoint.Checkpoint, tensors []checkpoint.Tensor, known importance) ([]llm.Worth, error) {
+func relativeWorths(ctx context.Context, source *checkpoint.Checkpoint, tensors []checkpoint.Tensor, configs []quant.Config, known importance) ([]llm.Worth, error) {
 	linear := 0
 	for _, t := range tensors {
 		if t.Role != checkpoint.RoleEmbedding && t.Role != checkpoint.RoleHead {
@@ -139,7 +140,7 @@ func relativeWorths(ctx context.Context, source *checkpoint.Checkpoint, tensors 
 			return nil, err
 		}
 		outs := t.Shape[len(t.Shape)-2]
-		x := llm.NewWorth(t.Name, t.Rows(), t.Cols(), len(bitsConfigs))
+		x := llm.NewWorth(t.Name, t.Rows(), t.Cols(), len(configs))
 		power := 0.0
 		for m := range t.Rows() / outs {
 			var a []float64
@@ -152,7 +153,7 @@ func relativeWorths(ctx context.Context, source *checkpoint.Checkpoint, tensors 
 			for row := range outs {
 				power += llm.WeightedSquares(own[row*t.Cols():][:t.Cols()], a)
 			}
-			if err := x.Measure(ctx, m*outs, own, bitsConfigs, func(_ int, errors []float32) float64 {
+			if err := x.Measure(ctx, m*outs, own, configs, func(_ int, errors []float32) float64 {
 				return llm.WeightedSquares(errors, a)
 			}); err != nil {
 				return nil, fmt.Errorf("%s: %w", t.Name, err)
