@@ -268,7 +268,7 @@ func TestSaveErrors(t *testing.T) {
 		{[]Entry{{Name: "a", Floats: w[:0], Shape: []int{math.MaxInt, math.MaxInt}}}, quant.ErrShape},
 		{[]Entry{{Name: "a", Floats: w[:1], Matrix: m}}, quant.ErrShape},
 		{[]Entry{{Name: "a", Floats: w[:1], Read: inMemory(w).Read}}, quant.ErrShape},
-		{[]Entry{{Name: "a", Read: inMemory(w).Read, Shape: []int{1 << 62}}}, quant.ErrShape},
+		{[]Entry{{Name: "a", Read: inMemory(w).Read, Shape: []int{math.MaxInt32, math.MaxInt32}}}, quant.ErrShape},
 		{[]Entry{{Name: "a", Read: inMemory(w).Read, DType: "I64"}}, ErrUnsupported},
 		{[]Entry{{Name: "a", Read: inMemory(w).Read, Shape: []int{len(w) + 1}}}, io.ErrUnexpectedEOF},
 		{[]Entry{{Name: "a", Floats: w[:1], DType: "I64"}}, ErrUnsupported},
