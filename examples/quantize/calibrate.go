@@ -91,20 +91,26 @@ func (c *calibration) sample(t tokenizer, text string, length, most int) ([][]in
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.text, err)
 	}
-	if c.length > 0 {
-		length = c.length
-	}
-	length = min(length, most)
-	count := c.samples
-	if count == 0 {
-		count = (defaultTokens + length - 1) / length
-	}
+	count, length := c.size(length, most)
 	before, after := t.Around()
 	texts, err := calibrate.Sample(tokens, before, after, count, length, c.seed)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.text, err)
 	}
 	return texts, nil
+}
+
+// size returns the number of texts, and their length: the given one unless -length is
+// set, and at most most.
+func (c *calibration) size(length, most int) (count, tokens int) {
+	if c.length > 0 {
+		length = c.length
+	}
+	length = min(length, most)
+	if c.samples > 0 {
+		return c.samples, length
+	}
+	return (defaultTokens + length - 1) / length, length
 }
 
 // A tokenizer is the tokenizer of a language model or of an encoder.

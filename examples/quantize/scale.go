@@ -102,15 +102,8 @@ func (c *calibration) scaleTexts(f *llm.File, compare bool) (texts, held [][]int
 		return texts, nil, err
 	}
 	own := *c
-	if own.samples == 0 {
-		length := own.length
-		if length == 0 {
-			length = decoderLength
-		}
-		length = min(length, f.Config.Context)
-		own.samples = (defaultTokens + length - 1) / length
-	}
-	own.samples *= 2
+	count, _ := c.size(decoderLength, f.Config.Context)
+	own.samples = 2 * count
 	all, err := own.decoderTexts(f, text)
 	if err != nil {
 		return nil, nil, err
@@ -145,7 +138,7 @@ func free(source, out string, overwrite bool) error {
 func writeScaled(ctx context.Context, source *checkpoint.Checkpoint, s *llm.Scaling, out string, overwrite bool, stdout, stderr io.Writer) error {
 	metadata := source.Metadata()
 	maps.DeleteFunc(metadata, func(key, _ string) bool { return strings.HasPrefix(key, "gguf.") })
-	metadata["format"] = "pt" // without which transformers opens no file
+	metadata["format"] = "pt" // transformers opens no file without it
 	bar := newProgress(stderr)
 	err := checkpoint.Save(ctx, out, s.Entries(), checkpoint.SaveOptions{Metadata: metadata, Progress: bar.update})
 	bar.end()

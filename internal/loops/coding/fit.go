@@ -16,7 +16,8 @@ type Book struct {
 
 	// If all thresholds are multiples of a power of two 1/PerUnit, a ratio r within
 	// ±Limit has the value Edges[⌈r·PerUnit⌉ modulo Cells], and a ratio beyond has the
-	// value of the nearer limit. PerUnit·Limit is at most Cells/2 − 1. PerUnit is 0 for other codebooks.
+	// value of the nearer limit. PerUnit·Limit is at most Cells/2 − 1. PerUnit is 0 for
+	// other codebooks.
 	Edges          [Cells]float32
 	PerUnit, Limit float32
 }

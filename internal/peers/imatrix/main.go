@@ -99,7 +99,7 @@ func gather(m *llm.Model, texts [][]int) ([]entry, error) {
 			}
 			name, p.Kind = "token_embd.weight", llm.Classifier
 		case p.Kind != llm.Classifier && kinds[p.Kind] == "":
-			err = fmt.Errorf("%v: no importance for models that have it", p)
+			err = fmt.Errorf("%v: models with such a matrix are not supported", p)
 			return
 		case p.Layer >= 0:
 			name = fmt.Sprintf("blk.%d.%s.weight", p.Layer, kinds[p.Kind])
